@@ -1,0 +1,5 @@
+"""`python -m bot` is `gatefold`."""
+
+from bot.cli import main
+
+main()
