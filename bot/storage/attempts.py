@@ -1,0 +1,144 @@
+"""Link attempts, and the hops of a browser through them. Only hashes of what travels are stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from sqlite3 import Row
+
+from bot.storage.database import Connection, Database
+from bot.storage.vault import Unopenable, Vault
+
+ANSWER = "answer"
+LIFE_S = 600
+"""A link, and each hop of it, lives 10 minutes."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Attempt:
+    """One link that was given to one member. `answer_token` None: it does not open. No repr: a secret."""
+
+    id_hash: bytes
+    discord_id: int
+    interaction_id: int
+    answer_token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One way out to a consent page, to be used once."""
+
+    attempt_hash: bytes
+    cookie_hash: bytes
+    provider: str
+    discord_name: str | None
+
+
+class LinkAttempts:
+    """Attempts and hops: small, short-lived."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    async def begin(self, id_hash: bytes, discord_id: int, interaction_id: int, answer_token: str, now: int) -> None:
+        """Store a new attempt, and clear away what is too old."""
+        sealed = self._vault.seal(answer_token, discord_id, ANSWER)
+
+        def write(c: Connection) -> None:
+            _clear(c, now)
+            c.execute(
+                "INSERT INTO link_attempts (id_hash, discord_id, interaction_id, answer_sealed, created_at)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (id_hash, discord_id, interaction_id, sealed, now),
+            )
+
+        await self._database.write(write)
+
+    async def clear(self, now: int) -> None:
+        """Delete what is too old: unfinished attempts, and the hops through them."""
+        await self._database.write(lambda c: _clear(c, now), durable=False)
+
+    async def get(self, id_hash: bytes, now: int) -> Attempt | None:
+        """The attempt, if it lives. Changes nothing: scanners open links, too."""
+        row = await self._database.read(
+            lambda c: c.execute(
+                "SELECT * FROM link_attempts WHERE id_hash = ? AND created_at > ?", (id_hash, now - LIFE_S)
+            ).fetchone()
+        )
+        return None if row is None else self._attempt(row)
+
+    async def add_hop(
+        self,
+        state_hash: bytes,
+        attempt_hash: bytes,
+        cookie_hash: bytes,
+        provider: str,
+        now: int,
+        discord_name: str | None = None,
+    ) -> bool:
+        """Store a way out to `provider`; False when the attempt is gone."""
+
+        def write(c: Connection) -> bool:
+            found = c.execute("SELECT 1 FROM link_attempts WHERE id_hash = ?", (attempt_hash,)).fetchone()
+            if found is None:
+                return False
+            c.execute(
+                "INSERT INTO link_hops (state_hash, attempt_hash, cookie_hash, provider, discord_name, created_at)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (state_hash, attempt_hash, cookie_hash, provider, discord_name, now),
+            )
+            return True
+
+        return await self._database.write(write)
+
+    async def take_hop(self, state_hash: bytes, now: int) -> Hop | None:
+        """Use a hop up: of many that come at once, one gets it."""
+
+        def write(c: Connection) -> Hop | None:
+            rows = c.execute("DELETE FROM link_hops WHERE state_hash = ? RETURNING *", (state_hash,)).fetchall()
+            if not rows or rows[0]["created_at"] <= now - LIFE_S:
+                return None
+            row = rows[0]
+            return Hop(row["attempt_hash"], row["cookie_hash"], row["provider"], row["discord_name"])
+
+        return await self._database.write(write)
+
+    async def take(self, id_hash: bytes, now: int) -> Attempt | None:
+        """Use an attempt up, with all its hops: of many that come at once, one gets it."""
+
+        def write(c: Connection) -> Attempt | None:
+            rows = c.execute("DELETE FROM link_attempts WHERE id_hash = ? RETURNING *", (id_hash,)).fetchall()
+            if not rows or rows[0]["created_at"] <= now - LIFE_S:
+                return None
+            return self._attempt(rows[0])
+
+        return await self._database.write(write)
+
+    async def warn_once(self, id_hash: bytes) -> bool:
+        """Whether the member is to be warned of a stranger at their link: the first time only."""
+
+        def write(c: Connection) -> bool:
+            cursor = c.execute("UPDATE link_attempts SET warned = 1 WHERE id_hash = ? AND warned = 0", (id_hash,))
+            return cursor.rowcount == 1
+
+        return await self._database.write(write)
+
+    def delete_in(self, c: Connection, discord_id: int) -> None:
+        """Delete the member's attempts; their hops go with them."""
+        c.execute("DELETE FROM link_attempts WHERE discord_id = ?", (discord_id,))
+
+    def _attempt(self, row: Row) -> Attempt:
+        try:
+            token = self._vault.open(row["answer_sealed"], row["discord_id"], ANSWER)
+        except Unopenable:
+            token = None
+        return Attempt(row["id_hash"], row["discord_id"], row["interaction_id"], token)
+
+
+def _clear(c: Connection, now: int) -> None:
+    # a clock that jumped back must not let them live for ever
+    for table in ("link_attempts", "link_hops"):
+        c.execute(
+            f"DELETE FROM {table} WHERE created_at NOT BETWEEN ? AND ?",  # noqa: S608 - the names stand above
+            (now - LIFE_S, now + LIFE_S),
+        )

@@ -1,0 +1,51 @@
+"""Which commands are registered at Discord, so that they are registered again only when they changed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from bot.storage.database import Connection, Database
+
+EVERYWHERE = 0
+"""The guild id under which commands that are registered everywhere are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """`fingerprint`: of what was registered; `ids`: the commands' ids by name."""
+
+    fingerprint: str
+    ids: dict[str, int]
+
+
+class RegisteredCommands:
+    """One row a place."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, application_id: int) -> dict[int, Registered]:
+        """What is registered, by guild id."""
+
+        def read(c: Connection) -> dict[int, Registered]:
+            rows = c.execute("SELECT * FROM registered_commands WHERE application_id = ?", (application_id,))
+            return {row["guild_id"]: Registered(row["fingerprint"], json.loads(row["ids"])) for row in rows}
+
+        return await self._database.read(read)
+
+    async def put(self, application_id: int, guild_id: int, registered: Registered) -> None:
+        """Remember what is registered in this place."""
+        values = (application_id, guild_id, registered.fingerprint, json.dumps(registered.ids))
+        await self._database.write(
+            lambda c: c.execute("INSERT OR REPLACE INTO registered_commands VALUES (?, ?, ?, ?)", values)
+        )
+
+    async def delete(self, application_id: int, guild_id: int) -> None:
+        """Nothing is registered in this place any more."""
+        await self._database.write(
+            lambda c: c.execute(
+                "DELETE FROM registered_commands WHERE application_id = ? AND guild_id = ?",
+                (application_id, guild_id),
+            )
+        )

@@ -1,0 +1,317 @@
+"""The one database thread: functions are sent to it, nothing else touches the connection.
+
+Measured traps that this avoids: implicit transactions that swallow later writes, two connections on one WAL,
+processes racing to migrate, and new files readable by everybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlite_utils
+from sqlite_utils import Migrations
+
+from bot.errors import StorageTrouble
+
+_T = TypeVar("_T")
+Connection = sqlite3.Connection
+Connect = Callable[..., Connection]
+
+
+class StorageError(Exception):
+    """The database cannot be used; the text says why and what to do."""
+
+
+def load_migrations() -> Migrations:
+    """The schema's steps: `migrations/` inside the installed package, else at the top of the repository."""
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "migrations", package.parent / "migrations"):
+        if (file := folder / "migrations.py").is_file():
+            spec = spec_from_file_location("gatefold_migrations", file)
+            assert spec is not None
+            assert spec.loader is not None
+            module = module_from_spec(spec)
+            spec.loader.exec_module(module)
+            found: Migrations = module.migrations
+            return found
+    raise StorageError("The migrations are missing from this installation. Install Gatefold again.")
+
+
+class Database:
+    """One SQLite file with one connection in one thread, locked against other processes."""
+
+    def __init__(self, path: Path, migrations: Migrations, lock: int, connect: Connect = sqlite3.connect) -> None:
+        self.path = path
+        self._migrations = migrations
+        self._lock = lock
+        self._connect = connect
+        self._thread = _Thread()
+        self._connection: Connection
+        self._flush: asyncio.Future[None] | None = None
+        self._flushes = 0
+        # Is told why the file could not be read or written. From app.py.
+        self.on_trouble: Callable[[str], None] = lambda reason: None
+
+    @classmethod
+    async def open(
+        cls, path: Path, migrations: Migrations | None = None, connect: Connect = sqlite3.connect
+    ) -> Database:
+        """Open, lock and migrate. StorageError when another process has it or a newer Gatefold wrote it.
+
+        `migrations`: the schema's steps, ours unless others are given. `connect`: makes the one connection.
+        """
+        database = cls(path, migrations or load_migrations(), hold_lock(path), connect)
+        try:
+            await database._run(database._open)
+        except BaseException as error:
+            await database.close()
+            if isinstance(error, sqlite3.Error | OSError):
+                raise StorageError(f"{path} cannot be opened as a database: {error}.") from None
+            raise
+        return database
+
+    def _open(self) -> None:
+        # Created by us with 0600: SQLite gives the WAL and the SHM the mode of the file.
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.chmod(self.path, 0o600)
+        connection = self._connect(self.path, isolation_level=None)
+        self._connection = connection
+        for pragma in (
+            "busy_timeout = 5000",
+            "journal_mode = WAL",
+            # an accepted wish outlives a power cut, too
+            "synchronous = FULL",
+            "secure_delete = ON",
+            "trusted_schema = OFF",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        self._migrate()
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.row_factory = sqlite3.Row
+
+    def _migrate(self) -> None:
+        migrations = self._migrations
+        db = sqlite_utils.Database(self._connection)
+        applied = [step.name for step in migrations.applied(db)]
+        pending = [step.name for step in migrations.pending(db)]
+        known = {step.name for step in migrations._migrations}
+        if unknown := [name for name in applied if name not in known]:
+            raise StorageError(
+                f"{self.path} was written by a newer Gatefold (step {unknown[-1]}). Install that version again, "
+                "or restore the backup that it made before the update."
+            )
+        if not pending:
+            return
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        backup = self.path.with_name(f"{self.path.name}.before-{pending[0]}-{stamp}.backup")
+        if applied:
+            self._copy_to(backup)
+        self._connection.execute("PRAGMA foreign_keys = OFF")
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            migrations.apply(db)
+            if broken := self._connection.execute("PRAGMA foreign_key_check").fetchall():
+                raise StorageError(f"{self.path} does not fit together after the update: {broken[:3]}.")
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            # Nothing has changed, and whoever starts us again and again must not fill the disk with backups.
+            backup.unlink(missing_ok=True)
+            raise
+
+    def _copy_to(self, target: Path) -> None:
+        os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        copy = sqlite3.connect(target)
+        try:
+            self._connection.backup(copy)
+        finally:
+            copy.close()
+
+    async def read(self, job: Callable[[Connection], _T]) -> _T:
+        """Run a function that only reads. StorageTrouble when the file cannot be read."""
+        return await self._safely(self._reading, job)
+
+    async def write(self, job: Callable[[Connection], _T], *, durable: bool = True) -> _T:
+        """Run a function in one transaction: all of it is stored when this returns, or none of it.
+
+        It outlives the process in any case; `durable`: a power cut, too, which costs a flush of the disk.
+        """
+        return await self._safely(self._writing if durable else self._writing_quickly, job)
+
+    def flush(self) -> asyncio.Future[None]:
+        """Done when all that was written before it outlives a power cut; those who ask at once share one."""
+        if self._flush is None:
+            self._flush = asyncio.ensure_future(self._safely(self._flushing, None))
+            # whoever asked may be gone before it fails
+            self._flush.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return self._flush
+
+    def _flushing(self, _: None) -> None:
+        self._flush = None  # whoever asks from now on may have written after we begin
+        # A commit with synchronous = FULL flushes the whole log; this one changes a number that nobody reads.
+        self._flushes += 1
+        self._writing(lambda c: c.execute(f"PRAGMA user_version = {self._flushes % 1000}"))
+
+    async def backup(self, target: Path) -> None:
+        """Copy the whole database to a new file (0600) while everything goes on. StorageTrouble when it can't."""
+        await self._safely(self._copy_to, target)
+
+    async def truncate_log(self) -> None:
+        """Fold the WAL into the file and empty it, so that what was deleted is gone."""
+        await self._safely(self._reading, lambda c: c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for the database thread."""
+        return self._thread.waiting
+
+    async def is_answering(self) -> bool:
+        """Whether the database answers."""
+        try:
+            await self.read(lambda c: c.execute("SELECT 1").fetchone())
+        except StorageTrouble:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Finish what is queued, close the file, release the lock; a second time, nothing."""
+        if self._lock < 0:
+            return
+        if hasattr(self, "_connection"):
+            await self._run(self._connection.close)
+        self._thread.stop()
+        os.close(self._lock)
+        self._lock = -1
+
+    def _reading(self, job: Callable[[Connection], _T]) -> _T:
+        result = _without_cursor(job(self._connection))
+        assert not self._connection.in_transaction, "a reading job wrote"
+        return result
+
+    def _writing(self, job: Callable[[Connection], _T]) -> _T:
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = _without_cursor(job(connection))
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        return result
+
+    def _writing_quickly(self, job: Callable[[Connection], _T]) -> _T:
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            return self._writing(job)
+        finally:
+            self._connection.execute("PRAGMA synchronous = FULL")
+
+    async def _safely(self, run: Callable[[Any], _T], job: Any) -> _T:
+        if self._lock < 0:
+            raise StorageTrouble("closed")
+        try:
+            return await self._run(run, job)
+        except sqlite3.IntegrityError:
+            raise  # that is our own mistake
+        except sqlite3.DatabaseError as error:
+            if run != self._copy_to:  # which fails for a reason of the copy's
+                self.on_trouble(str(error))
+            raise StorageTrouble(str(error)) from None
+
+    async def _run(self, function: Callable[..., _T], *arguments: Any) -> _T:
+        return await self._thread.run(lambda: function(*arguments))
+
+
+class _Thread:
+    """One thread that runs what it is sent, in order; two thirds of an executor's cost for each job.
+
+    What was sent is run, also when nobody waits for it any more.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="database", daemon=True)
+        self._thread.start()
+
+    def run(self, function: Callable[[], _T]) -> asyncio.Future[_T]:
+        """What the function returns or raises."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[_T] = loop.create_future()
+
+        def job() -> None:
+            done: Callable[[], None]
+            try:
+                result = function()
+            except BaseException as error:
+                done = partial(_fail, future, error)
+            else:
+                done = partial(_finish, future, result)
+            with suppress(RuntimeError):  # the loop is closed: nobody waits
+                loop.call_soon_threadsafe(done)
+
+        self._jobs.put(job)
+        return future
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs stand in the queue."""
+        return self._jobs.qsize()
+
+    def stop(self) -> None:
+        """Finish what is queued, and end."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+            del job  # it holds rows, which must not wait here for the next one
+
+
+def _finish(future: asyncio.Future[_T], result: _T) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _fail(future: asyncio.Future[_T], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+def _without_cursor(result: _T) -> _T:
+    """A job's result. A cursor is closed: let go in another thread, it would reset its statement there.
+
+    That statement comes from the connection's cache, where this thread may be using it again by then: some
+    write then fails with "bad parameter or other API misuse" (seen once in 300 kills).
+    """
+    if isinstance(result, sqlite3.Cursor):
+        result.close()
+    return result
+
+
+def hold_lock(path: Path) -> int:
+    """Hold the lock file, until the returned handle is closed: it keeps a second process off the same database."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be used ({error.strerror}). Set DATABASE_PATH.") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise StorageError(f"Another Gatefold is using {path}. Stop that one first.") from None
+    return handle

@@ -1,0 +1,48 @@
+"""The schema's steps: which of them a database has, seen without changing anything."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.storage.database import Connection, StorageError, load_migrations
+from bot.storage.glance import is_in_use
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Names of steps. `pending`: ours, not applied yet; `unknown`: applied by a newer Gatefold."""
+
+    applied: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+def steps_in(c: Connection) -> Steps:
+    """The steps of an open database."""
+    known = [step.name for step in load_migrations()._migrations]
+    applied: list[str] = []
+    if c.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchone():
+        found = c.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'gatefold' ORDER BY id")
+        applied = [name for (name,) in found]
+    return Steps(
+        tuple(applied),
+        tuple(name for name in known if name not in applied),
+        tuple(name for name in applied if name not in known),
+    )
+
+
+def steps_of(path: Path) -> Steps:
+    """The steps of a database that a bot may be using; a missing one has none. StorageError: it cannot be read."""
+    if not path.exists():
+        return Steps(pending=tuple(step.name for step in load_migrations()._migrations))
+    # Read only, so it neither writes nor folds the log: `glance.py` says why that matters. Without a log beside
+    # it, SQLite must not even make one.
+    mode = "mode=ro" if Path(f"{path}-wal").exists() or is_in_use(path) else "mode=ro&immutable=1"
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None)) as c:
+            return steps_in(c)
+    except sqlite3.Error as error:
+        raise StorageError(f"{path} cannot be read as a database ({error}).") from None

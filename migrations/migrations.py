@@ -1,0 +1,125 @@
+"""The database's schema, step by step. Append only: a step that was released is never changed.
+
+Times are whole seconds since 1970 (UTC). Discord ids are 64-bit snowflakes. A column whose name ends in
+`_sealed` holds a blob from `bot/storage/vault.py`, one that ends in `_hash` a SHA-256.
+"""
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("gatefold")
+
+
+@migrations()
+def m001_first(db: Database) -> None:
+    """Apps, links, link attempts, requests with their wishes, registered commands."""
+    for statement in (
+        # one row: shows at the start that the right key was given
+        "CREATE TABLE key_check (id INTEGER PRIMARY KEY CHECK (id = 1), proof_sealed BLOB NOT NULL) STRICT",
+        # what is known of a Spotify app: which album endpoint serves it, and until when Spotify said to wait
+        """
+        CREATE TABLE spotify_apps (
+            client_id TEXT PRIMARY KEY,
+            album_endpoint TEXT CHECK (album_endpoint IN ('albums', 'library')),
+            closed_until INTEGER,
+            closed_by TEXT CHECK (closed_by IN ('busy', 'quota'))
+        ) STRICT
+        """,
+        """
+        CREATE TABLE links (
+            discord_id INTEGER PRIMARY KEY,
+            client_id TEXT NOT NULL,
+            account_id TEXT NOT NULL UNIQUE,
+            account_name TEXT NOT NULL,
+            scope TEXT NOT NULL,
+            access_sealed BLOB NOT NULL,
+            refresh_sealed BLOB NOT NULL,
+            access_expires_at INTEGER NOT NULL,
+            linked_at INTEGER NOT NULL,
+            consented_at INTEGER NOT NULL,
+            broken TEXT
+        ) STRICT
+        """,
+        """
+        CREATE TABLE link_attempts (
+            id_hash BLOB PRIMARY KEY,
+            discord_id INTEGER NOT NULL,
+            interaction_id INTEGER NOT NULL,
+            answer_sealed BLOB NOT NULL,
+            created_at INTEGER NOT NULL,
+            warned INTEGER NOT NULL DEFAULT 0
+        ) STRICT
+        """,
+        "CREATE INDEX link_attempts_member ON link_attempts (discord_id)",
+        """
+        CREATE TABLE link_hops (
+            state_hash BLOB PRIMARY KEY,
+            attempt_hash BLOB NOT NULL REFERENCES link_attempts (id_hash) ON DELETE CASCADE,
+            cookie_hash BLOB NOT NULL,
+            provider TEXT NOT NULL CHECK (provider IN ('discord', 'spotify')),
+            discord_name TEXT,
+            created_at INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX link_hops_attempt ON link_hops (attempt_hash)",
+        # one row a command or button; id: the interaction's, so that later ones are greater
+        """
+        CREATE TABLE requests (
+            id INTEGER PRIMARY KEY,
+            discord_id INTEGER NOT NULL,
+            action TEXT NOT NULL CHECK (action IN ('save', 'remove')),
+            undoes INTEGER,
+            undone_by INTEGER,
+            answer_sealed BLOB,
+            created_at INTEGER NOT NULL,
+            answered INTEGER NOT NULL DEFAULT 0,
+            ended_at INTEGER,
+            told TEXT CHECK (told IN ('yes', 'refused'))
+        ) STRICT
+        """,
+        "CREATE INDEX requests_member ON requests (discord_id)",
+        "CREATE INDEX requests_untold ON requests (discord_id) WHERE ended_at IS NOT NULL AND told IS NOT 'yes'",
+        "CREATE INDEX requests_ended ON requests (ended_at) WHERE ended_at IS NOT NULL",
+        # one row an album that was asked for; outcome NULL: pending
+        """
+        CREATE TABLE wishes (
+            request_id INTEGER NOT NULL REFERENCES requests (id) ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            discord_id INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            reference TEXT NOT NULL,
+            album_id TEXT,
+            was_saved INTEGER,
+            outcome TEXT,
+            detail TEXT,
+            PRIMARY KEY (request_id, position)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX wishes_pending ON wishes (discord_id, request_id) WHERE outcome IS NULL",
+        "CREATE INDEX wishes_album ON wishes (discord_id, album_id, request_id) WHERE album_id IS NOT NULL",
+        # guild_id 0: everywhere
+        """
+        CREATE TABLE registered_commands (
+            application_id INTEGER NOT NULL,
+            guild_id INTEGER NOT NULL,
+            fingerprint TEXT NOT NULL,
+            ids TEXT NOT NULL,
+            PRIMARY KEY (application_id, guild_id)
+        ) STRICT
+        """,
+    ):
+        # sqlite-utils begins a transaction around this step; conn.execute() joins it
+        db.conn.execute(statement)
+
+
+@migrations()
+def m002_alerts(db: Database) -> None:
+    """What the host was told of: since when each cause holds (NULL: it is over), and when it was told last."""
+    db.conn.execute(
+        """
+        CREATE TABLE alerts (
+            cause TEXT PRIMARY KEY,
+            open_since INTEGER,
+            told_at INTEGER
+        ) STRICT
+        """
+    )

@@ -1,0 +1,64 @@
+"""What the tests of the storage put into it, and how they look at what came of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bot.albums import AlbumId
+from bot.storage import Storage
+from bot.storage.links import Link
+from bot.storage.wishes import Accepted, NewWish
+from bot.wishes import Action, Kind, MemberId, RequestId
+
+KEY, OTHER_KEY = b"k" * 32, b"o" * 32
+ADA, BEN = MemberId(200_000_000_000_000_001), MemberId(200_000_000_000_000_002)
+NOW = 1_795_521_600
+X, Y, Z = AlbumId("x" * 22), AlbumId("y" * 22), AlbumId("z" * 22)
+SAVE, REMOVE = Action.SAVE, Action.REMOVE
+
+
+def at(seconds: int = NOW) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def link(member: int = ADA, account: str = "acc-ada", **change: Any) -> Link:
+    """A link made now."""
+    values = {"linked_at": at(), "consented_at": at(), "broken": None, **change}
+    return Link(member, "client", account, f"{account}'s music", **values)
+
+
+async def put(storage: Storage, new: Link | None = None, access: str = "BQ-1", refresh: str = "AQ-1") -> Link | None:
+    """Store a link."""
+    scope = "user-library-read user-library-modify"
+    return await storage.links.put(new or link(), access, refresh, at() + timedelta(hours=1), scope)
+
+
+async def ask(
+    storage: Storage,
+    id_: int,
+    *albums: AlbumId,
+    action: Action = SAVE,
+    member: MemberId = ADA,
+    token: str = "answer-token",
+    now: int = NOW,
+) -> Accepted:
+    """A command for these albums."""
+    wishes = [NewWish(Kind.ALBUM, album) for album in albums]
+    return await storage.wishes.accept(RequestId(id_), member, action, wishes, token, now)
+
+
+async def rows(storage: Storage, table: str) -> list[dict[str, Any]]:
+    """A whole table."""
+    return await storage.database.read(lambda c: [dict(row) for row in c.execute(f"SELECT * FROM {table}")])
+
+
+async def execute(storage: Storage, statement: str, *values: object) -> None:
+    """Change rows behind the storage's back."""
+    await storage.database.write(lambda c: c.execute(statement, values))
+
+
+def on_disk(folder: Path) -> bytes:
+    """Every byte of every file, as a thief would read them."""
+    return b"\n".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())

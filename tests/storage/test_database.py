@@ -1,0 +1,454 @@
+"""The one file: its modes, its lock, its migrations, and what happens when the disk does not want to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlite_utils
+from sqlite_utils import Migrations
+
+from bot.errors import StorageTrouble
+from bot.storage import Storage, StorageError, open_storage
+from bot.storage.database import Connection, Database, load_migrations
+from tests.storage.rows import ADA, BEN, KEY, NOW, OTHER_KEY, X, ask, execute, link, on_disk, put, rows
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def modes(folder: Path) -> dict[str, str]:
+    return {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in folder.iterdir()}
+
+
+async def pragma(storage: Storage, name: str) -> Any:
+    return await storage.database.read(lambda c: c.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+# -- the file
+
+
+async def test_every_table_is_strict(storage: Storage) -> None:
+    listed = await storage.database.read(lambda c: [dict(row) for row in c.execute("PRAGMA table_list")])
+    ours = {row["name"]: row["strict"] for row in listed if not row["name"].startswith(("sqlite_", "_sqlite"))}
+    assert len(ours) == 9
+    assert all(ours.values()), ours
+
+
+async def test_it_writes_ahead_flushes_erases_and_keeps_references(storage: Storage) -> None:
+    assert await pragma(storage, "journal_mode") == "wal"
+    assert await pragma(storage, "synchronous") == 2  # FULL
+    assert await pragma(storage, "secure_delete") == 1
+    assert await pragma(storage, "foreign_keys") == 1
+    assert await pragma(storage, "trusted_schema") == 0
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+async def test_every_file_is_for_its_owner_alone_whatever_the_umask(umask: int, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        storage = await open_storage(tmp_path / "new" / "gatefold.db", [KEY])
+        await put(storage)
+        await storage.database.backup(tmp_path / "new" / "copy.db")
+        names = {f"gatefold.db{end}" for end in ("", "-wal", "-shm", ".lock")} | {"copy.db"}
+        assert modes(tmp_path / "new") == dict.fromkeys(names, "0o600")
+        assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+        await storage.close()
+    finally:
+        os.umask(before)
+
+
+async def test_a_file_that_was_open_to_others_is_closed_to_them(tmp_path: Path) -> None:
+    path = tmp_path / "gatefold.db"
+    await (await open_storage(path, [KEY])).close()
+    path.chmod(0o644)
+    storage = await open_storage(path, [KEY])
+    assert modes(tmp_path)["gatefold.db"] == "0o600"
+    await storage.close()
+
+
+async def test_what_was_stored_is_there_after_a_restart(tmp_path: Path) -> None:
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY])
+    await put(storage)
+    await storage.close()
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY])
+    assert await storage.links.get(ADA) == link()
+    await storage.close()
+
+
+async def test_a_backup_is_whole_and_never_overwrites(storage: Storage, tmp_path: Path) -> None:
+    await put(storage)
+    await storage.database.backup(tmp_path / "copy.db")
+    with sqlite3.connect(tmp_path / "copy.db") as copy:
+        assert copy.execute("SELECT account_id FROM links").fetchall() == [("acc-ada",)]
+    copy.close()
+    with pytest.raises(FileExistsError):
+        await storage.database.backup(tmp_path / "copy.db")
+
+
+@pytest.mark.parametrize("what", ["folder", "text", "parent"])
+async def test_a_file_that_cannot_be_a_database_is_told_at_the_start(what: str, tmp_path: Path) -> None:
+    path = tmp_path / "gatefold.db"
+    if what == "folder":
+        path.mkdir()
+    elif what == "text":
+        path.write_text("this is no database, but it is long enough to look at" * 100)
+    else:
+        (tmp_path / "file").touch()
+        path = tmp_path / "file" / "gatefold.db"
+    with pytest.raises(StorageError, match=r"gatefold\.db"):
+        await open_storage(path, [KEY])
+
+
+# -- one process
+
+
+async def test_a_second_process_is_kept_off(tmp_path: Path) -> None:
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY])
+    opening = (
+        "import asyncio, pathlib, sys\n"
+        "from bot.storage.database import Database, StorageError\n"
+        "try:\n"
+        "    asyncio.run(Database.open(pathlib.Path(sys.argv[1])))\n"
+        "except StorageError as error:\n"
+        "    sys.exit(str(error))\n"
+    )
+
+    def start() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", opening, str(tmp_path / "gatefold.db")]
+        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=30)
+
+    second = await asyncio.to_thread(start)
+    assert second.returncode == 1
+    assert "Another Gatefold is using" in second.stderr
+    await storage.close()
+    assert (await asyncio.to_thread(start)).returncode == 0
+
+
+async def test_a_second_opening_in_this_process_is_refused_too(storage: Storage, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="Another Gatefold"):
+        await open_storage(tmp_path / "gatefold.db", [KEY])
+
+
+async def test_a_start_that_failed_releases_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "gatefold.db"
+    await (await open_storage(path, [KEY])).close()
+    with pytest.raises(StorageError):
+        await open_storage(path, [OTHER_KEY])
+    await (await open_storage(path, [KEY])).close()
+
+
+# -- migrations
+
+FIRST = load_migrations()
+
+
+def extended(step: str) -> Migrations:
+    """Our migrations and one more, as a later version has them."""
+    later = Migrations("gatefold")
+    for known in FIRST._migrations:
+        later._migrations.append(known)
+
+    @later(name="m999_later")
+    def more(db: sqlite_utils.Database) -> None:
+        for statement in step.split(";"):
+            db.conn.execute(statement)
+
+    return later
+
+
+GROW = "CREATE TABLE grown (id INTEGER PRIMARY KEY) STRICT; INSERT INTO grown VALUES (1)"
+
+
+async def upgraded(path: Path, step: str) -> Database:
+    """Open it as a later version would."""
+    return await Database.open(path, migrations=extended(step))
+
+
+async def test_a_newer_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "gatefold.db"
+    await (await upgraded(path, GROW)).close()
+    before = path.read_bytes()
+    with pytest.raises(StorageError, match=r"newer Gatefold \(step m999_later\)"):
+        await open_storage(path, [KEY])
+    assert path.read_bytes() == before
+
+
+async def test_a_backup_is_made_before_a_migration_and_never_for_a_new_file(tmp_path: Path) -> None:
+    path = tmp_path / "gatefold.db"
+    storage = await open_storage(path, [KEY])
+    await put(storage)
+    await storage.close()
+    assert not any(name.endswith(".backup") for name in modes(tmp_path))
+    database = await upgraded(path, GROW)
+    assert await database.read(lambda c: c.execute("SELECT id FROM grown").fetchone()[0]) == 1
+    await database.close()
+    [backup] = [name for name in modes(tmp_path) if re.fullmatch(r"gatefold\.db\.before-m999_later-.*\.backup", name)]
+    assert modes(tmp_path)[backup] == "0o600"
+    (tmp_path / backup).rename(tmp_path / "restored.db")
+    restored = await open_storage(tmp_path / "restored.db", [KEY])
+    assert await restored.links.get(ADA) == link()
+    await restored.close()
+
+
+@pytest.mark.parametrize(
+    "flaw",
+    [
+        "INSERT INTO nowhere VALUES (1)",
+        "INSERT INTO grown VALUES (1)",
+        "INSERT INTO wishes (request_id, position, discord_id, kind, reference) VALUES (7, 0, 1, 'album', 'x')",
+    ],
+    ids=["no such table", "not unique", "broken reference"],
+)
+async def test_a_migration_that_fails_changes_nothing(flaw: str, tmp_path: Path) -> None:
+    path = tmp_path / "gatefold.db"
+    storage = await open_storage(path, [KEY])
+    await put(storage)
+    await storage.close()
+    with pytest.raises(StorageError):
+        await upgraded(path, f"{GROW}; {flaw}")
+    assert sorted(modes(tmp_path)) == ["gatefold.db", "gatefold.db.lock"]  # a restart must not pile backups up
+    storage = await open_storage(path, [KEY])
+    assert await storage.links.get(ADA) == link()
+    assert "grown" not in {row["name"] for row in await rows(storage, "sqlite_schema")}
+    await storage.close()
+    await (await upgraded(path, GROW)).close()
+
+
+async def test_a_second_start_migrates_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "gatefold.db"
+    for _ in range(3):
+        await (await open_storage(path, [KEY])).close()
+    assert sorted(modes(tmp_path)) == ["gatefold.db", "gatefold.db.lock"]
+
+
+# -- jobs
+
+
+async def test_a_write_is_whole_or_not_at_all(storage: Storage) -> None:
+    def fail(c: Connection) -> None:
+        c.execute("INSERT INTO spotify_apps (client_id) VALUES ('half')")
+        raise KeyError("half way")
+
+    with pytest.raises(KeyError):
+        await storage.database.write(fail)
+    assert await rows(storage, "spotify_apps") == []
+    # and no transaction was left open, which would swallow this one
+    await storage.apps.set_endpoint("whole", "albums")
+    assert [row["client_id"] for row in await rows(storage, "spotify_apps")] == ["whole"]
+
+
+@pytest.mark.parametrize("durable", [True, False])
+async def test_no_job_leaves_a_transaction(durable: bool, storage: Storage) -> None:
+    def broken(c: Connection) -> None:
+        c.execute("INSERT INTO spotify_apps (client_id, album_endpoint) VALUES ('x', 'neither')")
+
+    with pytest.raises(sqlite3.IntegrityError):
+        await storage.database.write(broken, durable=durable)
+    assert not await storage.database.read(lambda c: c.in_transaction)
+    assert await pragma(storage, "synchronous") == 2
+
+
+async def test_jobs_run_one_after_the_other_in_one_thread(storage: Storage) -> None:
+    threads: list[tuple[int, str]] = []
+
+    def job(number: int) -> Any:
+        def run(c: Connection) -> None:
+            threads.append((threading.get_ident(), "begin"))
+            c.execute("INSERT INTO spotify_apps (client_id) VALUES (?)", (str(number),))
+            threads.append((threading.get_ident(), "end"))
+
+        return run
+
+    await asyncio.gather(*(storage.database.write(job(number)) for number in range(50)))
+    assert len({thread for thread, _ in threads} - {threading.get_ident()}) == 1
+    assert [what for _, what in threads] == ["begin", "end"] * 50
+    assert len(await rows(storage, "spotify_apps")) == 50
+
+
+async def test_a_cursor_that_a_job_returns_disturbs_no_other_job(storage: Storage) -> None:
+    # let go in the caller's thread, a cursor that is still open resets a statement that the database thread uses
+    update = "UPDATE links SET account_name = ? WHERE discord_id = ?"
+
+    async def write(number: int) -> None:
+        def job(c: Connection) -> object:
+            return c.executemany(update, [("somebody", number)])
+
+        for _ in range(400):
+            await storage.database.write(job, durable=False)
+
+    await asyncio.gather(*map(write, range(20)))
+
+
+async def test_a_job_whose_caller_was_cancelled_is_whole_or_not_at_all(storage: Storage) -> None:
+    tasks = [asyncio.create_task(storage.apps.set_endpoint(str(number), "albums")) for number in range(20)]
+    await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(row["album_endpoint"] == "albums" for row in await rows(storage, "spotify_apps"))
+    assert not await storage.database.read(lambda c: c.in_transaction)
+
+
+# -- a disk that does not want to
+
+
+@pytest.mark.parametrize(
+    ("ails", "mends"),
+    [("max_page_count = 1", "max_page_count = 1000000"), ("query_only = ON", "query_only = OFF")],
+    ids=["full", "read-only"],
+)
+async def test_a_disk_that_takes_nothing_is_told_and_nothing_is_half_written(
+    ails: str, mends: str, storage: Storage
+) -> None:
+    await put(storage)
+    await storage.database.read(lambda c: c.execute(f"PRAGMA {ails}").fetchall())
+
+    async def many() -> None:
+        for number in range(100):  # a few still fit into the pages that are there
+            await ask(storage, 1000 + number, X, X, X, member=BEN, token="t" * 500)
+
+    with pytest.raises(StorageTrouble) as caught:
+        await many()
+    assert caught.value.__cause__ is None
+    requests = await rows(storage, "requests")
+    assert len(await rows(storage, "wishes")) == 3 * len(requests)
+    assert await storage.links.get(ADA) == link()  # reading goes on
+    assert await storage.database.is_answering()
+    await storage.database.read(lambda c: c.execute(f"PRAGMA {mends}").fetchall())
+    await ask(storage, 5000, X)
+    await storage.wishes.on_disk()
+    assert len(await rows(storage, "requests")) == len(requests) + 1
+
+
+async def test_a_file_that_may_not_grow_is_told_and_goes_on_when_it_may(tmp_path: Path) -> None:
+    """A real limit of the operating system, in a process of its own."""
+    script = """
+import asyncio, pathlib, resource, signal, sys
+from bot.errors import StorageTrouble
+from bot.storage import open_storage
+from tests.storage.rows import KEY, X, ask, rows
+
+async def main():
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    storage = await open_storage(pathlib.Path(sys.argv[1]), [KEY])
+    await ask(storage, 1, X)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+    try:
+        for number in range(2, 1000):
+            await ask(storage, number, X, token="t" * 5000)
+    except StorageTrouble:
+        pass
+    else:
+        sys.exit("nothing happened")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    kept = await rows(storage, "requests")
+    assert len(kept) == number - 1, (len(kept), number)
+    await ask(storage, 5000, X)
+    assert len(await rows(storage, "requests")) == number
+    await storage.close()
+
+asyncio.run(main())
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "gatefold.db")]
+    ran = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, cwd=ROOT, timeout=30)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+async def test_what_was_written_quickly_outlives_the_process(tmp_path: Path) -> None:
+    """SIGKILL right after the answer: what was accepted is there, also before the flush."""
+    script = """
+import asyncio, os, pathlib, signal, sys
+from bot.storage import open_storage
+from tests.storage.rows import KEY, X, ask
+
+async def main():
+    storage = await open_storage(pathlib.Path(sys.argv[1]), [KEY])
+    for number in range(1, 51):
+        await ask(storage, number, X)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "gatefold.db")]
+    ran = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, cwd=ROOT, timeout=30)
+    assert ran.returncode == -9, ran.stderr
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY])
+    assert len(await storage.wishes.pending(ADA)) == 50
+    await storage.close()
+
+
+async def test_what_was_deleted_is_gone_from_the_disk(storage: Storage, tmp_path: Path) -> None:
+    await put(storage, link(account="a-name-that-is-easily-found"))
+    await ask(storage, 1, X)
+    await storage.database.truncate_log()
+    assert b"a-name-that-is-easily-found" in on_disk(tmp_path)
+    await storage.forget(ADA)
+    assert b"a-name-that-is-easily-found" not in on_disk(tmp_path)
+    assert X.encode() not in on_disk(tmp_path)
+    assert str(ADA).encode() not in on_disk(tmp_path)
+
+
+async def test_forgetting_one_member_deletes_every_row_that_names_them_and_no_other(storage: Storage) -> None:
+    for member, account in ((ADA, "acc-ada"), (BEN, "acc-ben")):
+        await put(storage, link(member, account))
+        await ask(storage, member + 1, X, member=member)
+        await storage.attempts.begin(str(member).encode(), member, 1, "token", NOW)
+        await storage.attempts.add_hop(b"s%d" % member, str(member).encode(), b"c", "discord", NOW)
+    await storage.forget(ADA)
+    for table in ("links", "requests", "wishes", "link_attempts"):
+        assert [row["discord_id"] for row in await rows(storage, table)] == [BEN], table
+    assert len(await rows(storage, "link_hops")) == 1
+
+
+# -- the keys
+
+
+async def test_a_wrong_key_is_refused_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "gatefold.db"
+    await (await open_storage(path, [KEY])).close()
+    with pytest.raises(StorageError, match="TOKEN_KEYS do not open"):
+        await open_storage(path, [OTHER_KEY])
+    await (await open_storage(path, [KEY])).close()
+
+
+async def test_a_key_that_is_added_opens_what_the_old_one_sealed_and_seals_what_is_new(tmp_path: Path) -> None:
+    path = tmp_path / "gatefold.db"
+    storage = await open_storage(path, [KEY])
+    await put(storage)
+    await storage.close()
+    storage = await open_storage(path, [OTHER_KEY, KEY])
+    tokens = await storage.links.tokens(ADA)
+    assert tokens is not None
+    assert (tokens.access_token, tokens.refresh_token) == ("BQ-1", "AQ-1")
+    await put(storage, link(BEN, "acc-ben"))
+    await storage.close()
+    # the old key is still needed, for Ada: taking it away is refused
+    with pytest.raises(StorageError, match="TOKEN_KEYS do not open"):
+        await open_storage(path, [OTHER_KEY])
+    storage = await open_storage(path, [OTHER_KEY, KEY])
+    await storage.links.refreshed(link(), "BQ-2", "AQ-2", link().linked_at)
+    await storage.close()
+    await (await open_storage(path, [OTHER_KEY, KEY])).close()
+    # now nothing is sealed with it any more
+    storage = await open_storage(path, [OTHER_KEY])
+    assert await storage.links.tokens(ADA) is not None
+    assert await storage.links.tokens(BEN) is not None
+    await storage.close()
+
+
+async def test_a_damaged_proof_is_refused_at_the_start(tmp_path: Path) -> None:
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY])
+    await execute(storage, "UPDATE key_check SET proof_sealed = x'0102'")
+    await storage.close()
+    with pytest.raises(StorageError, match="TOKEN_KEYS do not open"):
+        await open_storage(tmp_path / "gatefold.db", [KEY])

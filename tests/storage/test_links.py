@@ -1,0 +1,151 @@
+"""Links: one account a member, one member an account, and tokens that open only where they belong."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.errors import AccountTaken
+from bot.storage import Storage
+from bot.storage.vault import Unopenable
+from tests.storage.rows import ADA, BEN, NOW, X, ask, at, execute, link, on_disk, put, rows
+
+
+async def test_a_link_and_its_tokens_come_back_as_they_were_stored(storage: Storage) -> None:
+    assert await put(storage) is None
+    assert await storage.links.get(ADA) == link()
+    tokens = await storage.links.tokens(ADA)
+    assert tokens is not None
+    assert (tokens.link, tokens.access_token, tokens.refresh_token) == (link(), "BQ-1", "AQ-1")
+    assert tokens.expires_at == at() + timedelta(hours=1)
+    assert await storage.links.get(BEN) is None
+    assert await storage.links.tokens(BEN) is None
+
+
+async def test_no_token_is_on_the_disk_nor_in_a_repr(storage: Storage, tmp_path: Path) -> None:
+    await put(storage, access="BQ-very-secret", refresh="AQ-very-secret")
+    tokens = await storage.links.tokens(ADA)
+    assert "very-secret" not in repr(tokens)
+    assert b"very-secret" not in on_disk(tmp_path)
+    assert b"acc-ada" in on_disk(tmp_path)  # it was looked for where things are
+
+
+async def test_one_spotify_account_belongs_to_one_member(storage: Storage) -> None:
+    await put(storage)
+    with pytest.raises(AccountTaken):
+        await put(storage, link(BEN), "BQ-2", "AQ-2")
+    assert await storage.links.get(BEN) is None
+    tokens = await storage.links.tokens(ADA)
+    assert tokens is not None
+    assert tokens.access_token == "BQ-1"
+
+
+async def test_of_two_members_who_take_an_account_at_once_one_gets_it(storage: Storage) -> None:
+    results = await asyncio.gather(put(storage), put(storage, link(BEN)), return_exceptions=True)
+    assert [type(result) for result in results] == [type(None), AccountTaken]
+
+
+async def test_an_account_that_was_given_up_can_be_taken(storage: Storage) -> None:
+    await put(storage)
+    await put(storage, link(account="acc-other"))
+    await put(storage, link(BEN, "acc-ada"))
+    assert (await storage.links.get(BEN)) == link(BEN, "acc-ada")
+
+
+async def test_renewing_keeps_the_day_of_linking_and_sets_a_new_day_of_consent(storage: Storage) -> None:
+    await put(storage)
+    later = at(NOW + 86_400)
+    before = await put(storage, link(linked_at=later, consented_at=later), "BQ-2", "AQ-2")
+    assert before == link()
+    assert await storage.links.get(ADA) == link(consented_at=later)
+
+
+async def test_another_account_begins_a_new_day_of_linking(storage: Storage) -> None:
+    await put(storage)
+    later = at(NOW + 86_400)
+    before = await put(storage, link(account="acc-other", linked_at=later, consented_at=later))
+    assert before == link()
+    assert await storage.links.get(ADA) == link(account="acc-other", linked_at=later, consented_at=later)
+
+
+async def test_another_account_keeps_what_waits_but_not_what_was_noted_of_the_old_one(storage: Storage) -> None:
+    await put(storage)
+    await ask(storage, 1, X)
+    await storage.wishes.begin([((1, 0), X, True)])
+    await put(storage, link(account="acc-other"))
+    [wish] = await storage.wishes.pending(ADA)
+    assert wish.was_saved is None
+
+
+async def test_a_refresh_replaces_both_tokens(storage: Storage) -> None:
+    await put(storage)
+    assert await storage.links.refreshed(link(), "BQ-2", "AQ-2", at(NOW + 7200))
+    tokens = await storage.links.tokens(ADA)
+    assert tokens is not None
+    assert (tokens.access_token, tokens.refresh_token, tokens.expires_at) == ("BQ-2", "AQ-2", at(NOW + 7200))
+
+
+@pytest.mark.parametrize(
+    "newer", [None, link(account="acc-other"), link(consented_at=at(NOW + 60))], ids=["none", "other", "renewed"]
+)
+async def test_a_refresh_of_a_link_that_is_gone_changes_nothing(newer: object, storage: Storage) -> None:
+    await put(storage)
+    if newer is None:
+        await storage.forget(ADA)
+    else:
+        await put(storage, newer, "BQ-new", "AQ-new")  # type: ignore[arg-type]
+    assert not await storage.links.refreshed(link(), "BQ-late", "AQ-late", at())
+    assert not await storage.links.refused(link(), "revoked")
+    tokens = await storage.links.tokens(ADA)
+    assert (None if tokens is None else tokens.access_token) == (None if newer is None else "BQ-new")
+    assert tokens is None or tokens.link.broken is None
+
+
+async def test_a_broken_link_keeps_its_row_but_gives_no_token(storage: Storage) -> None:
+    await put(storage)
+    assert await storage.links.refused(link(), "revoked")
+    assert await storage.links.get(ADA) == link(broken="revoked")
+    tokens = await storage.links.tokens(ADA)
+    assert tokens is not None
+    assert (tokens.link.broken, tokens.access_token, tokens.refresh_token) == ("revoked", "", "")
+    assert len((await rows(storage, "links"))[0]["refresh_sealed"]) > 20
+
+
+async def test_linking_again_mends_a_broken_link(storage: Storage) -> None:
+    await put(storage)
+    await storage.links.mark_broken(ADA, "revoked")
+    await put(storage, access="BQ-2")
+    assert await storage.links.get(ADA) == link()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "refresh_sealed = access_sealed",
+        "access_sealed = refresh_sealed",
+        "access_sealed = (SELECT access_sealed FROM links WHERE account_id = 'acc-ben')",
+        "refresh_sealed = substr(refresh_sealed, 1, 30)",
+        "access_sealed = x''",
+        "access_sealed = zeroblob(60)",
+    ],
+)
+async def test_a_damaged_row_does_not_open_and_the_others_do(damage: str, storage: Storage) -> None:
+    await put(storage)
+    await put(storage, link(BEN, "acc-ben"), "BQ-ben", "AQ-ben")
+    await execute(storage, f"UPDATE links SET {damage} WHERE discord_id = ?", ADA)
+    with pytest.raises(Unopenable):
+        await storage.links.tokens(ADA)
+    tokens = await storage.links.tokens(BEN)
+    assert tokens is not None
+    assert tokens.access_token == "BQ-ben"
+
+
+async def test_a_link_that_was_unreadable_opens_again_when_its_row_is_whole_again(storage: Storage) -> None:
+    await put(storage)
+    await storage.links.mark_broken(ADA, "unreadable")
+    tokens = await storage.links.tokens(ADA)
+    assert tokens is not None
+    assert (tokens.access_token, tokens.link.broken) == ("BQ-1", None)

@@ -1,0 +1,90 @@
+"""The vault: what it seals opens only in its own place, unchanged, with a key that is known."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.storage.vault import Unopenable, Vault, new_key
+
+KEY, OTHER = b"k" * 32, b"o" * 32
+VAULT = Vault([KEY])
+BLOB = VAULT.seal("AQ-secret", 1, "refresh")
+
+
+def opens(blob: bytes, owner: int = 1, kind: str = "refresh", vault: Vault = VAULT) -> bool:
+    try:
+        vault.open(blob, owner, kind)
+    except Unopenable:
+        return False
+    return True
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=200), st.integers(0, 2**63), st.text(max_size=10))
+def test_what_is_sealed_opens_again(secret: str, owner: int, kind: str) -> None:
+    assert VAULT.open(VAULT.seal(secret, owner, kind), owner, kind) == secret
+
+
+def test_a_blob_that_was_copied_elsewhere_does_not_open() -> None:
+    assert opens(BLOB)
+    assert not opens(BLOB, owner=2)
+    assert not opens(BLOB, kind="access")
+    assert not opens(BLOB, owner=11, kind="refresh")
+    # owner and kind are told apart: "1|1|x" is not "11|x"
+    assert not opens(VAULT.seal("s", 1, "1|refresh"), owner=11)
+
+
+@pytest.mark.parametrize("length", range(len(BLOB)))
+def test_a_blob_that_was_cut_does_not_open(length: int) -> None:
+    assert not opens(BLOB[:length])
+
+
+@pytest.mark.parametrize("place", range(len(BLOB)))
+def test_a_blob_with_a_flipped_bit_does_not_open(place: int) -> None:
+    for bit in range(8):
+        changed = bytearray(BLOB)
+        changed[place] ^= 1 << bit
+        assert not opens(bytes(changed))
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=100))
+def test_no_bytes_open_or_fail_otherwise(blob: bytes) -> None:
+    assert not opens(blob)
+
+
+def test_a_longer_blob_does_not_open() -> None:
+    assert not opens(BLOB + b"\x00")
+
+
+def test_another_key_does_not_open_it() -> None:
+    assert not opens(BLOB, vault=Vault([OTHER]))
+    assert not VAULT.knows(Vault([OTHER]).seal("s", 1, "refresh"))
+
+
+def test_the_first_key_seals_and_all_open() -> None:
+    rotated = Vault([OTHER, KEY])
+    assert opens(BLOB, vault=rotated)
+    assert rotated.knows(BLOB)
+    assert not rotated.is_current(BLOB)
+    fresh = rotated.seal("s", 1, "refresh")
+    assert rotated.is_current(fresh)
+    assert opens(fresh, vault=Vault([OTHER]))
+    assert not opens(fresh, vault=VAULT)
+
+
+def test_two_blobs_of_one_secret_differ_and_hide_it() -> None:
+    again = VAULT.seal("AQ-secret", 1, "refresh")
+    assert again != BLOB
+    assert b"AQ-secret" not in BLOB
+    assert KEY[:8] not in BLOB
+
+
+def test_a_new_key_is_32_random_bytes_without_padding() -> None:
+    keys = {new_key() for _ in range(100)}
+    assert len(keys) == 100
+    assert all(len(base64.urlsafe_b64decode(key + "=")) == 32 and "=" not in key for key in keys)
