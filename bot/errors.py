@@ -1,0 +1,149 @@
+"""What can go wrong, named for what happens next.
+
+Errors carry facts, never sentences: `chat/words.py` and the page templates say them to people.
+Whatever is raised and is no `UserError` is our own fault and reaches people as a number in the log.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+
+class UserError(Exception):
+    """Something that a member is told, with a way on."""
+
+
+# -- about the link between a member and their Spotify account
+
+
+class NotLinked(UserError):
+    """The member has no Spotify account linked: offer the link, keep the wish."""
+
+
+class NeedsRelink(UserError):
+    """The link stopped working: offer to link again, keep the wish."""
+
+    class Reason(StrEnum):
+        """Why the link stopped working."""
+
+        REVOKED = "revoked"  # the member or Spotify took the consent back, or six months are over
+        SCOPE = "scope"  # a permission is missing
+        UNREADABLE = "unreadable"  # the stored token does not open (another key, a damaged row)
+        OTHER_APP = "other_app"  # the host changed the Spotify app
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+class LinkExpired(UserError):
+    """The link, or the way back from a consent page, is unknown, used or too old."""
+
+
+class WrongBrowser(UserError):
+    """The way back arrived in a browser that did not open the link."""
+
+
+class WrongDiscordAccount(UserError):
+    """Somebody opened a link that belongs to another Discord account."""
+
+
+class LinkDeclined(UserError):
+    """The person said no on a consent page."""
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(provider)
+        self.provider = provider
+
+
+class AccountTaken(UserError):
+    """That Spotify account is linked to another Discord account."""
+
+
+class DiscordUnavailable(UserError):
+    """Discord did not say who is in front of the browser."""
+
+
+# -- about Spotify
+
+
+class NotAllowlisted(UserError):
+    """The host must add this member to the app's list in Spotify's dashboard."""
+
+
+class PremiumLapsed(UserError):
+    """The host's Spotify Premium lapsed: Spotify serves nobody until it is renewed."""
+
+
+class HostTrouble(UserError):
+    """Spotify refuses the app itself (its id or secret): only the host can mend it."""
+
+
+class TryLater(UserError):
+    """Not now: the wish is kept and tried again."""
+
+    class Cause(StrEnum):
+        """What stands in the way."""
+
+        TROUBLE = "trouble"  # 5xx, a time-out, no network, an answer that makes no sense
+        BUSY = "busy"  # 429 of the rolling window
+        QUOTA = "quota"  # 429 of the app's day
+
+    def __init__(self, cause: Cause, until: datetime | None = None, *, maybe_done: bool = False) -> None:
+        """`until`: when it goes on, if known. `maybe_done`: the call may have been carried out all the same."""
+        super().__init__(cause.value)
+        self.cause = cause
+        self.until = until
+        self.maybe_done = maybe_done
+
+
+class NoSuchAlbum(UserError):
+    """Spotify knows no album (or track) by this id."""
+
+
+class Refused(UserError):
+    """Spotify refused for a reason of its own; `message` is Spotify's text, still to be escaped."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status} {message[:200]}")
+        self.status = status
+        self.message = message
+
+
+class BadRequest(Refused):
+    """Spotify could not read the request (400, 414): trying again won't help."""
+
+
+# -- about ourselves
+
+
+class Broken(UserError):
+    """Something broke on our side; `reference` is the number under which the log tells of it."""
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(reference)
+        self.reference = reference
+
+
+class Restarting(UserError):
+    """The process is stopping: nothing new is taken, ask again in a minute."""
+
+
+class StorageTrouble(UserError):
+    """The database could not be written or read (disk full, read-only): nothing was accepted."""
+
+
+# -- for the client and the rooms just above it; people never see these
+
+
+class TokenRejected(Exception):
+    """401: the call did not happen. Refresh once, repeat once."""
+
+
+class GrantRefused(Exception):
+    """`invalid_grant`: the code or the refresh token is dead. Don't retry."""
+
+
+class EndpointClosed(Exception):
+    """The bare 403 `Forbidden`: this generation of the album endpoint is not for this app."""

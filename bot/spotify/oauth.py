@@ -1,0 +1,161 @@
+"""Spotify's OAuth: addresses, forms and answers. Pure.
+
+Authorization code flow with PKCE (S256), with or without a client secret:
+https://developer.spotify.com/documentation/web-api/tutorials/code-pkce-flow
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import TypeGuard
+from urllib.parse import urlencode
+
+from bot.errors import GrantRefused, HostTrouble, NeedsRelink, Refused, TryLater, UserError
+
+SCOPES = ("user-library-read", "user-library-modify")
+"""All that saving, removing, `contains` and listing need."""
+
+CONSENT_DAYS = 182
+"""A refresh token dies six months after the consent, and refreshing does not extend that."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Tokens:
+    """What the token endpoint gives. `refresh_token` None: keep the old one. No repr: these are secrets."""
+
+    access_token: str
+    refresh_token: str | None
+    expires_in_s: int
+    scope: str
+
+
+def challenge(verifier: str) -> str:
+    """PKCE's S256 challenge of a verifier (RFC 7636, 4.2)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+
+
+def authorize_url(accounts_url: str, *, client_id: str, redirect_uri: str, state: str, code_challenge: str) -> str:
+    """The consent page's address. `show_dialog`: the member sees which account is about to be linked."""
+    query = {
+        "client_id": client_id,
+        "response_type": "code",
+        "redirect_uri": redirect_uri,
+        "scope": " ".join(SCOPES),
+        "state": state,
+        "show_dialog": "true",
+        "code_challenge_method": "S256",
+        "code_challenge": code_challenge,
+    }
+    return f"{accounts_url}/authorize?{urlencode(query)}"
+
+
+def exchange_form(code: str, redirect_uri: str, verifier: str) -> dict[str, str]:
+    """The form that turns a code into tokens."""
+    return {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": redirect_uri,
+        "code_verifier": verifier,
+    }
+
+
+def refresh_form(refresh_token: str) -> dict[str, str]:
+    """The form that turns a refresh token into a new access token."""
+    return {"grant_type": "refresh_token", "refresh_token": refresh_token}
+
+
+def app_form() -> dict[str, str]:
+    """The form that gives the app a token of its own, without any member: it proves id and secret."""
+    return {"grant_type": "client_credentials"}
+
+
+def authenticate(form: dict[str, str], client_id: str, secret: str | None) -> tuple[dict[str, str], dict[str, str]]:
+    """The form and headers that say which app asks: Basic with a secret, `client_id` in the form without."""
+    if secret is None:
+        return {**form, "client_id": client_id}, {}
+    basic = base64.b64encode(f"{client_id}:{secret}".encode()).decode()
+    return form, {"Authorization": f"Basic {basic}"}
+
+
+def read_tokens(status: int, body: bytes) -> Tokens:
+    """Read the token endpoint's answer.
+
+    GrantRefused: the code or refresh token is dead. HostTrouble: the app itself is refused. NeedsRelink: a
+    permission is missing. TryLater: trouble, or an answer that makes no sense.
+    """
+    data = _data(body)
+    if 200 <= status < 300:
+        return _tokens(data)
+    raise _refusal(status, data)
+
+
+def read_app_token(status: int, body: bytes) -> str:
+    """Read the answer to `app_form`: the token. HostTrouble: the app itself is refused. TryLater, Refused."""
+    data = _data(body)
+    token = data.get("access_token")
+    if not 200 <= status < 300:
+        raise _refusal(status, data)
+    if not _is_token(token):
+        raise TryLater(TryLater.Cause.TROUBLE)
+    return token
+
+
+def read_consent_page(status: int, body: bytes) -> str | None:
+    """Why the consent page refuses the app's address before anybody logs in, or None when it does not say.
+
+    `INVALID_CLIENT: Insecure redirect URI` and the like, without the word before the colon.
+    """
+    if not 400 <= status < 500:
+        return None
+    said = re.search(r"INVALID_CLIENT: ([A-Za-z ]{1,60})", body.decode("utf-8", "replace"))
+    return said[1].strip() if said else None
+
+
+def _data(body: bytes) -> dict[str, object]:
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _refusal(status: int, data: dict[str, object]) -> UserError | GrantRefused:
+    error = str(data.get("error", ""))
+    if error in ("invalid_client", "unauthorized_client") or (status == 401 and error != "invalid_grant"):
+        return HostTrouble()
+    if error == "invalid_grant":
+        return GrantRefused()
+    if status == 429:
+        return TryLater(TryLater.Cause.BUSY)
+    if status >= 500 or 300 <= status < 400 or not error:
+        return TryLater(TryLater.Cause.TROUBLE)
+    said = data.get("error_description") or data.get("error")
+    if isinstance(said, dict):  # in the Web API's shape
+        said = said.get("message")
+    return Refused(status, said if isinstance(said, str) else "")
+
+
+def _tokens(data: dict[str, object]) -> Tokens:
+    access, expires, scope = data.get("access_token"), data.get("expires_in"), data.get("scope")
+    refresh = data.get("refresh_token") or None
+    if (
+        not _is_token(access)
+        or isinstance(expires, bool)
+        or not isinstance(expires, int)
+        or not 0 < expires <= 86_400 * 366
+        or not isinstance(scope, str)
+        or not (refresh is None or _is_token(refresh))
+    ):
+        raise TryLater(TryLater.Cause.TROUBLE)
+    if not set(SCOPES) <= set(scope.split()):
+        raise NeedsRelink(NeedsRelink.Reason.SCOPE)
+    return Tokens(access, refresh, expires, scope)
+
+
+def _is_token(value: object) -> TypeGuard[str]:
+    """Whether it is a token as RFC 6749 (appendix A) has them: printable ASCII, fit for a header."""
+    return isinstance(value, str) and 0 < len(value) <= 4096 and value.isascii() and value.isprintable()

@@ -1,0 +1,329 @@
+"""Spotify's Web API as requests to build and answers to read. Pure: no socket, no clock.
+
+Two generations of the album endpoints exist side by side. The rules stand at
+https://developer.spotify.com/documentation/web-api/reference/save-albums-user (albums) and
+https://developer.spotify.com/documentation/web-api/reference/save-library-items (library, since February 2026).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from bot.albums import MAX_QUERY, Album, AlbumId
+from bot.errors import (
+    BadRequest,
+    EndpointClosed,
+    NeedsRelink,
+    NoSuchAlbum,
+    NotAllowlisted,
+    PremiumLapsed,
+    Refused,
+    TokenRejected,
+    TryLater,
+)
+from bot.wishes import Action
+
+MAX_IDS_IN_QUERY = 20
+MAX_IDS_IN_BODY = 50
+MAX_URIS = 40
+MAX_SEARCH = 10
+MAX_PAGE = 50
+
+BUSY_DEFAULT_S = 5.0
+"""How long a 429 without a readable `Retry-After` holds the app up, in seconds."""
+QUOTA_DEFAULT_S = 3600.0
+"""The same when the day's quota is out."""
+RETRY_AFTER_MAX_S = 86_400.0
+"""Longer than any `Retry-After` that makes sense (seen: 24 hours)."""
+
+SMALL = 64 * 1024
+LARGE = 8 * 1024 * 1024
+
+
+NAMING = ("album", "track", "contains", "write")
+"""The calls that name albums or tracks, so that Spotify may say that there is no such thing."""
+
+METHODS = {Action.SAVE: "PUT", Action.REMOVE: "DELETE"}
+
+
+class Endpoint(StrEnum):
+    """The two generations of the album endpoints."""
+
+    ALBUMS = "albums"
+    LIBRARY = "library"
+
+    @property
+    def other(self) -> Endpoint:
+        """The other generation."""
+        return Endpoint.LIBRARY if self is Endpoint.ALBUMS else Endpoint.ALBUMS
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to the Web API. `path` is below the API's address, `query` not yet encoded.
+
+    `name` labels it in the log; `waits` tells whether a closed gate holds it up; `max_bytes` is how much of
+    an answer is read.
+    """
+
+    name: str
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    json: Any = None
+    waits: bool = True
+    max_bytes: int = SMALL
+
+
+# -- the album endpoints, in every form
+
+
+def albums_request(method: str, *, in_query: Sequence[AlbumId] = (), in_body: Sequence[AlbumId] = ()) -> Request:
+    """`PUT` or `DELETE /me/albums` with the ids in the query (at most 20), the body (at most 50) or both.
+
+    With both, Spotify ignores the body: see `named_albums`. ValueError when a limit is passed.
+    """
+    if len(in_query) > MAX_IDS_IN_QUERY or len(in_body) > MAX_IDS_IN_BODY:
+        raise ValueError("Too many ids requested")
+    return Request(
+        name="write",
+        method=method,
+        path="/me/albums",
+        query=(("ids", ",".join(in_query)),) if in_query else (),
+        json={"ids": list(in_body)} if in_body else None,
+    )
+
+
+def library_request(method: str, ids: Sequence[AlbumId]) -> Request:
+    """`PUT` or `DELETE /me/library`: URIs in the query (at most 40), never a body."""
+    if len(ids) > MAX_URIS:
+        raise ValueError("Too many uris requested")
+    return Request(name="write", method=method, path="/me/library", query=(("uris", _uris(ids)),))
+
+
+def named_albums(request: Request) -> list[AlbumId]:
+    """The albums that Spotify acts on: those in the query override those in the body."""
+    query = dict(request.query)
+    if "uris" in query:
+        return [AlbumId(uri.removeprefix("spotify:album:")) for uri in query["uris"].split(",")]
+    if "ids" in query:
+        return [AlbumId(id_) for id_ in query["ids"].split(",")]
+    return [AlbumId(id_) for id_ in (request.json or {}).get("ids", ())]
+
+
+def write_size(endpoint: Endpoint, action: Action) -> int:
+    """How many albums one write takes in the form that Gatefold sends."""
+    if endpoint is Endpoint.LIBRARY:
+        return MAX_URIS
+    return MAX_IDS_IN_BODY if action is Action.SAVE else MAX_IDS_IN_QUERY
+
+
+def write(endpoint: Endpoint, action: Action, ids: Sequence[AlbumId]) -> Request:
+    """One write of at most `write_size` albums, in the form that Gatefold sends.
+
+    `DELETE /me/albums` names them in the query: with a body it has been answered 400 since 2022.
+    """
+    if endpoint is Endpoint.LIBRARY:
+        return library_request(METHODS[action], ids)
+    if action is Action.SAVE:
+        return albums_request(METHODS[action], in_body=ids)
+    return albums_request(METHODS[action], in_query=ids)
+
+
+def contains_size(endpoint: Endpoint) -> int:
+    """How many albums one `contains` takes."""
+    return MAX_URIS if endpoint is Endpoint.LIBRARY else MAX_IDS_IN_QUERY
+
+
+def contains(endpoint: Endpoint, ids: Sequence[AlbumId]) -> Request:
+    """Which of these albums are saved? The answer is a list of booleans in the same order."""
+    if len(ids) > contains_size(endpoint):
+        raise ValueError("Too many ids requested")
+    if endpoint is Endpoint.LIBRARY:
+        return Request("contains", "GET", "/me/library/contains", (("uris", _uris(ids)),))
+    return Request("contains", "GET", "/me/albums/contains", (("ids", ",".join(ids)),))
+
+
+def _uris(ids: Sequence[AlbumId]) -> str:
+    return ",".join(f"spotify:album:{id_}" for id_ in ids)
+
+
+def chunks(ids: Sequence[AlbumId], size: int) -> Iterator[Sequence[AlbumId]]:
+    """`ids` in runs of at most `size`."""
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]
+
+
+# -- everything else
+
+
+def album(id_: AlbumId) -> Request:
+    """One album by its id."""
+    return Request("album", "GET", f"/albums/{id_}", max_bytes=LARGE)
+
+
+def track(id_: str) -> Request:
+    """One track by its id; it names its album."""
+    return Request("track", "GET", f"/tracks/{id_}", max_bytes=LARGE)
+
+
+def search(words: str, limit: int = MAX_SEARCH) -> Request:
+    """Albums by words; `words` is cut to the 250 characters that Spotify takes."""
+    query = (("q", words[:MAX_QUERY]), ("type", "album"), ("limit", str(limit)))
+    return Request("search", "GET", "/search", query, max_bytes=LARGE)
+
+
+def saved_albums(offset: int, limit: int = MAX_PAGE) -> Request:
+    """A page of the member's saved albums, newest first."""
+    return Request("saved", "GET", "/me/albums", (("limit", str(limit)), ("offset", str(offset))), max_bytes=LARGE)
+
+
+def me() -> Request:
+    """Whose token this is. No quota holds it up."""
+    return Request("profile", "GET", "/me", waits=False)
+
+
+# -- answers
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Whose account it is. `account_id` is what accounts are linked on; `name` is never empty."""
+
+    account_id: str
+    name: str
+
+
+def check(request: Request, status: int, body: bytes) -> None:
+    """Return when the answer is a success, else raise what the answer means (see `bot/errors.py`).
+
+    The rows stand in the order of Spotify's error table. Bodies may be JSON, plain text or nothing.
+    """
+    if 200 <= status < 300:
+        return
+    message, reason = _message(body)
+    said = message.casefold()
+    match status:
+        case 401:
+            raise TokenRejected
+        case 403 if "insufficient client scope" in said:
+            raise NeedsRelink(NeedsRelink.Reason.SCOPE)
+        case 403 if "not registered" in said or "not be registered" in said:
+            raise NotAllowlisted
+        case 403 if "premium" in said and "owner" in said:
+            raise PremiumLapsed
+        case 403 if message == "Forbidden" and request.name in ("write", "contains"):
+            raise EndpointClosed
+        case 404 if request.name in NAMING:
+            raise NoSuchAlbum
+        case 400 if "invalid" in said and (" id" in said or "uri" in said) and request.name in NAMING:
+            raise NoSuchAlbum  # "Invalid base62 id": 22 characters that are no number of Spotify's
+        case 400 | 414:
+            raise BadRequest(status, message)
+        case 429:
+            raise TryLater(TryLater.Cause.QUOTA if reason == "QUOTA_EXCEEDED" else TryLater.Cause.BUSY)
+        case _ if status >= 500 or 300 <= status < 400:
+            raise TryLater(TryLater.Cause.TROUBLE, maybe_done=status >= 500)
+    raise Refused(status, message)
+
+
+def retry_after_s(headers: Mapping[str, str], cause: TryLater.Cause) -> float:
+    """Seconds to wait after a 429. The header may be missing, negative, words or absurd."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return min(float(value[:12]), RETRY_AFTER_MAX_S)
+    return QUOTA_DEFAULT_S if cause is TryLater.Cause.QUOTA else BUSY_DEFAULT_S
+
+
+def _message(body: bytes) -> tuple[str, str]:
+    """The message and the reason of an error body; the text itself where it is no JSON."""
+    text = body.decode("utf-8", "replace").strip()
+    try:
+        error = json.loads(text)["error"]
+        if isinstance(error, str):  # the accounts service's shape
+            return error, ""
+        return str(error.get("message") or ""), str(error.get("reason") or "")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return text[:500], ""
+
+
+@contextmanager
+def _expecting() -> Iterator[None]:
+    """An answer of another shape than Spotify's is trouble of Spotify's, not of ours."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        raise TryLater(TryLater.Cause.TROUBLE) from None
+
+
+def read_write(body: bytes) -> None:
+    """A write is answered with nothing. A page, say, is a proxy's: then nobody knows what came of it."""
+    if body.strip():
+        raise TryLater(TryLater.Cause.TROUBLE, maybe_done=True)
+
+
+def read_contains(ids: Sequence[AlbumId], body: bytes) -> dict[AlbumId, bool]:
+    """Which of `ids` are saved."""
+    with _expecting():
+        answers = json.loads(body)
+        if not all(isinstance(answer, bool) for answer in answers):
+            raise ValueError
+        return dict(zip(ids, answers, strict=True))
+
+
+def read_album(body: bytes) -> Album:
+    """One album."""
+    with _expecting():
+        return _album(json.loads(body))
+
+
+def read_track(body: bytes) -> Album:
+    """The album that a track belongs to."""
+    with _expecting():
+        return _album(json.loads(body)["album"])
+
+
+def read_search(body: bytes) -> list[Album]:
+    """The albums of a search, best first; Spotify fills gaps with null."""
+    with _expecting():
+        return [_album(item) for item in json.loads(body)["albums"]["items"] if item]
+
+
+def read_saved(body: bytes) -> list[Album]:
+    """The albums of a page of the library, newest first."""
+    with _expecting():
+        return [_album(item["album"]) for item in json.loads(body)["items"]]
+
+
+def read_profile(body: bytes) -> Profile:
+    """Whose account a token is. `display_name` may be null: then the account's id is the name."""
+    with _expecting():
+        data = json.loads(body)
+        account_id = data.get("account_id") or data["id"]
+        if not account_id or not isinstance(account_id, str):
+            raise ValueError
+        return Profile(account_id, str(data.get("display_name") or data.get("id") or account_id))
+
+
+def _album(data: Mapping[str, Any]) -> Album:
+    covers = [
+        (int(image.get("width") or 0), str(image["url"]))
+        for image in data.get("images") or ()
+        if str(image["url"]).startswith("https://")
+    ]
+    # the smallest that still looks sharp as a thumbnail, else the largest
+    sharp = [cover for cover in covers if cover[0] >= 200]
+    cover = min(sharp) if sharp else max(covers, default=None)
+    return Album(
+        id=AlbumId(str(data["id"])),
+        # Spotify has albums without a title, and artists without a name
+        title=str(data["name"] or "").strip() or "(untitled)",
+        artists=tuple(str(artist["name"] or "").strip() or "(unknown)" for artist in data["artists"]) or ("(unknown)",),
+        year=str(data.get("release_date") or "")[:4],
+        cover_url=cover[1] if cover else None,
+    )

@@ -1,0 +1,541 @@
+"""The Web API as data: every form of a request, every row of the error table, every odd answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.albums import Album, AlbumId
+from bot.errors import (
+    BadRequest,
+    EndpointClosed,
+    NeedsRelink,
+    NoSuchAlbum,
+    NotAllowlisted,
+    PremiumLapsed,
+    Refused,
+    TokenRejected,
+    TryLater,
+)
+from bot.sandbox.faults import FAULTS, Answer, Fault
+from bot.spotify import wire
+from bot.spotify.wire import Endpoint, Profile, Request
+from bot.wishes import Action
+
+ALBUMS, LIBRARY = Endpoint.ALBUMS, Endpoint.LIBRARY
+BUSY, QUOTA, TROUBLE = TryLater.Cause.BUSY, TryLater.Cause.QUOTA, TryLater.Cause.TROUBLE
+DEEP = b"[" * 200_000
+
+
+def ids(count: int, start: int = 0) -> list[AlbumId]:
+    return [AlbumId(f"{number:022d}") for number in range(start, start + count)]
+
+
+def uris(wanted: list[AlbumId]) -> str:
+    return ",".join(f"spotify:album:{id_}" for id_ in wanted)
+
+
+# -- the album endpoints, in every form
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.parametrize("count", [1, 2, 20])
+def test_albums_are_named_in_the_query(method: str, count: int) -> None:
+    request = wire.albums_request(method, in_query=ids(count))
+    assert (request.method, request.path, request.json) == (method, "/me/albums", None)
+    assert request.query == (("ids", ",".join(ids(count))),)
+    assert wire.named_albums(request) == ids(count)
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.parametrize("count", [1, 2, 50])
+def test_albums_are_named_in_the_body(method: str, count: int) -> None:
+    request = wire.albums_request(method, in_body=ids(count))
+    assert (request.method, request.path, request.query) == (method, "/me/albums", ())
+    assert request.json == {"ids": ids(count)}  # a bare list is refused since October 2024
+    assert wire.named_albums(request) == ids(count)
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_ids_in_the_query_override_those_in_the_body(method: str) -> None:
+    request = wire.albums_request(method, in_query=ids(2), in_body=ids(3, 10))
+    assert request.query == (("ids", ",".join(ids(2))),)
+    assert request.json == {"ids": ids(3, 10)}
+    assert wire.named_albums(request) == ids(2)
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.parametrize("count", [1, 40])
+def test_the_library_takes_uris_in_the_query_and_never_a_body(method: str, count: int) -> None:
+    request = wire.library_request(method, ids(count))
+    assert (request.method, request.path, request.json) == (method, "/me/library", None)
+    assert request.query == (("uris", uris(ids(count))),)
+    assert wire.named_albums(request) == ids(count)
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_more_than_a_form_takes_is_never_built(method: str) -> None:
+    with pytest.raises(ValueError):
+        wire.albums_request(method, in_query=ids(21))
+    with pytest.raises(ValueError):
+        wire.albums_request(method, in_body=ids(51))
+    with pytest.raises(ValueError):
+        wire.library_request(method, ids(41))
+    for endpoint in Endpoint:
+        with pytest.raises(ValueError):
+            wire.contains(endpoint, ids(wire.contains_size(endpoint) + 1))
+        for action in Action:
+            with pytest.raises(ValueError):
+                wire.write(endpoint, action, ids(wire.write_size(endpoint, action) + 1))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "action", "size", "built"),
+    [
+        (ALBUMS, Action.SAVE, 50, wire.albums_request("PUT", in_body=ids(50))),
+        (ALBUMS, Action.REMOVE, 20, wire.albums_request("DELETE", in_query=ids(20))),
+        (LIBRARY, Action.SAVE, 40, wire.library_request("PUT", ids(40))),
+        (LIBRARY, Action.REMOVE, 40, wire.library_request("DELETE", ids(40))),
+    ],
+)
+def test_gatefold_writes_in_the_form_that_works(endpoint: Endpoint, action: Action, size: int, built: Request) -> None:
+    assert wire.write_size(endpoint, action) == size
+    assert wire.write(endpoint, action, ids(size)) == built
+
+
+def test_contains_asks_each_generation_in_its_own_way() -> None:
+    assert wire.contains_size(ALBUMS) == 20
+    assert wire.contains(ALBUMS, ids(20)) == Request(
+        "contains", "GET", "/me/albums/contains", (("ids", ",".join(ids(20))),)
+    )
+    assert wire.contains_size(LIBRARY) == 40
+    assert wire.contains(LIBRARY, ids(40)) == Request(
+        "contains", "GET", "/me/library/contains", (("uris", uris(ids(40))),)
+    )
+
+
+def test_each_generation_has_the_other_one() -> None:
+    assert (ALBUMS.other, LIBRARY.other) == (LIBRARY, ALBUMS)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 300), st.integers(1, 60))
+def test_chunks_keep_order_lose_nothing_and_are_as_few_as_can_be(count: int, size: int) -> None:
+    chunks = list(wire.chunks(ids(count), size))
+    assert [id_ for chunk in chunks for id_ in chunk] == ids(count)
+    assert all(0 < len(chunk) <= size for chunk in chunks)
+    assert len(chunks) == -(-count // size)
+
+
+def test_everything_else_is_asked_for_as_spotify_says() -> None:
+    assert wire.album(ids(1)[0]).path == f"/albums/{ids(1)[0]}"
+    assert wire.track("x" * 22).path == f"/tracks/{'x' * 22}"
+    assert wire.search("slow & harbour").query == (("q", "slow & harbour"), ("type", "album"), ("limit", "10"))
+    assert wire.saved_albums(100).query == (("limit", "50"), ("offset", "100"))
+    assert {wire.album(ids(1)[0]).method, wire.track("x").method, wire.search("x").method} == {"GET"}
+
+
+def test_a_search_is_cut_to_250_characters() -> None:
+    assert dict(wire.search("é" * 300).query)["q"] == "é" * 250
+
+
+def test_only_the_profile_passes_a_closed_gate() -> None:
+    assert not wire.me().waits
+    others = [wire.album(ids(1)[0]), wire.track("x"), wire.search("x"), wire.saved_albums(0)]
+    others += [wire.contains(endpoint, ids(1)) for endpoint in Endpoint]
+    others += [wire.write(endpoint, action, ids(1)) for endpoint in Endpoint for action in Action]
+    assert all(request.waits for request in others)
+
+
+# -- the error table
+
+CONTAINS, WRITE = wire.contains(ALBUMS, ids(1)), wire.write(ALBUMS, Action.SAVE, ids(1))
+ALBUM, TRACK, SEARCH, PROFILE = wire.album(ids(1)[0]), wire.track("x" * 22), wire.search("x"), wire.me()
+EVERY = (CONTAINS, WRITE, ALBUM, TRACK, SEARCH, PROFILE)
+NAMES = [request.name for request in EVERY]
+
+
+def refused(request: Request, answer: Answer) -> Exception:
+    """What an answer is read as."""
+    fault = Fault(path="*", status=answer["status"], body=answer["body"])
+    with pytest.raises(Exception) as caught:
+        wire.check(request, answer["status"], fault.content()[0])
+    assert caught.value.__cause__ is None
+    return caught.value
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+@pytest.mark.parametrize("body", [b"", b"{}", b"<html>"])
+def test_a_success_is_a_success_whatever_it_says(status: int, body: bytes) -> None:
+    for request in EVERY:
+        wire.check(request, status, body)
+
+
+@pytest.mark.parametrize("request_", EVERY, ids=NAMES)
+@pytest.mark.parametrize("fault", ["expired_token", "invalid_token", "token_missing"])
+def test_every_401_says_that_the_call_did_not_happen(fault: str, request_: Request) -> None:
+    assert type(refused(request_, FAULTS[fault])) is TokenRejected
+
+
+@pytest.mark.parametrize("request_", EVERY, ids=NAMES)
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("insufficient_scope", NeedsRelink),
+        ("not_registered_text", NotAllowlisted),
+        ("not_registered_json", NotAllowlisted),
+        ("check_settings_text", NotAllowlisted),
+        ("check_settings_json", NotAllowlisted),
+        ("premium", PremiumLapsed),
+        ("premium_text", PremiumLapsed),
+    ],
+)
+def test_each_403_means_its_own(fault: str, kind: type[Exception], request_: Request) -> None:
+    error = refused(request_, FAULTS[fault])
+    assert type(error) is kind
+    if isinstance(error, NeedsRelink):
+        assert error.reason is NeedsRelink.Reason.SCOPE
+
+
+@pytest.mark.parametrize(
+    ("request_", "kind"),
+    [
+        (CONTAINS, EndpointClosed),
+        (WRITE, EndpointClosed),
+        (ALBUM, Refused),
+        (TRACK, Refused),
+        (SEARCH, Refused),
+        (PROFILE, Refused),
+    ],
+    ids=NAMES,
+)
+def test_the_bare_403_closes_only_the_album_endpoints(request_: Request, kind: type[Exception]) -> None:
+    assert type(refused(request_, FAULTS["forbidden"])) is kind
+
+
+@pytest.mark.parametrize("message", ["forbidden", "Forbidden.", "Forbidden for you", "", "Forbidden\nx"])
+def test_a_403_that_says_more_than_forbidden_is_not_the_bare_one(message: str) -> None:
+    error = refused(WRITE, {"status": 403, "body": {"error": {"status": 403, "message": message}}})
+    assert type(error) is Refused
+    assert (error.status, error.message) == (403, message)
+
+
+@pytest.mark.parametrize("request_", [CONTAINS, WRITE, ALBUM, TRACK], ids=lambda request: request.name)
+@pytest.mark.parametrize("fault", ["not_found", "non_existing", "invalid_id", "invalid_id_older", "invalid_uri"])
+def test_what_names_nothing_that_spotify_knows_is_no_such_album(fault: str, request_: Request) -> None:
+    assert type(refused(request_, FAULTS[fault])) is NoSuchAlbum
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "message"),
+    [
+        ("too_many_ids", 400, "Too many ids requested"),
+        ("too_many_uris", 400, "Too many uris requested"),
+        ("missing_ids", 400, "Missing required field: ids"),
+        ("missing_uris", 400, "Missing required field: uris"),
+        ("query_too_long", 400, "Query exceeds maximum length of 250 characters"),
+        ("uri_too_long", 414, ""),
+    ],
+)
+def test_a_bad_request_keeps_spotifys_words(fault: str, status: int, message: str) -> None:
+    for request in EVERY:
+        error = refused(request, FAULTS[fault])
+        assert isinstance(error, BadRequest)
+        assert (error.status, error.message) == (status, message)
+
+
+@pytest.mark.parametrize("request_", EVERY, ids=NAMES)
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        *((name, BUSY) for name in FAULTS if name.startswith(("rate_limited", "too_many_requests"))),
+        *((name, QUOTA) for name in FAULTS if name.startswith("quota")),
+    ],
+)
+def test_every_429_is_busy_or_the_quota_and_did_nothing(fault: str, cause: TryLater.Cause, request_: Request) -> None:
+    error = refused(request_, FAULTS[fault])
+    assert isinstance(error, TryLater)
+    assert (error.cause, error.maybe_done) == (cause, False)
+
+
+@pytest.mark.parametrize("request_", EVERY, ids=NAMES)
+@pytest.mark.parametrize("fault", ["server_error", "bad_gateway", "unavailable", "html"])
+def test_every_5xx_is_trouble_that_may_have_been_carried_out(fault: str, request_: Request) -> None:
+    error = refused(request_, FAULTS[fault])
+    assert isinstance(error, TryLater)
+    assert (error.cause, error.maybe_done, error.until) == (TROUBLE, True, None)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_trouble_in_which_nothing_was_carried_out(status: int) -> None:
+    error = refused(WRITE, {"status": status, "body": ""})
+    assert isinstance(error, TryLater)
+    assert (error.cause, error.maybe_done) == (TROUBLE, False)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"error": {"status": 418, "message": "teapot"}}', "teapot"),
+        (b'{"error": {"status": 418, "message": "teapot", "reason": "SHORT"}}', "teapot"),
+        (b'{"error": "invalid_grant", "error_description": "x"}', "invalid_grant"),
+        (b'{"error": {"message": null}}', ""),
+        (b'{"error": {}}', ""),
+        (b'{"error": null}', '{"error": null}'),
+        (b'{"error": [1]}', '{"error": [1]}'),
+        (b'{"message": "teapot"}', '{"message": "teapot"}'),
+        (b'["error"]', '["error"]'),
+        (b"  teapot\n", "teapot"),
+        (b"", ""),
+        (b"\xff\xfe teapot", "\ufffd\ufffd teapot"),
+        (b"<html>" + b"x" * 10_000, "<html>" + "x" * 494),
+        (DEEP, "[" * 500),
+        (b'{"error": ' + b'{"error": ' * 100_000, ('{"error": ' * 60)[:500]),
+        (b'{"error": {"message": ' + b"9" * 10_000 + b"}}", '{"error": {"message": ' + "9" * 478),
+    ],
+)
+def test_bodies_of_every_kind_give_a_message_of_bounded_length(body: bytes, message: str) -> None:
+    with pytest.raises(Refused) as caught:
+        wire.check(WRITE, 418, body)
+    assert (caught.value.status, caught.value.message) == (418, message)
+
+
+@settings(deadline=None)
+@given(st.integers(300, 599), st.one_of(st.binary(), st.text().map(str.encode)), st.sampled_from(EVERY))
+def test_no_answer_makes_the_reading_of_errors_fail_otherwise(status: int, body: bytes, request: Request) -> None:
+    known = (TokenRejected, NeedsRelink, NotAllowlisted, PremiumLapsed, EndpointClosed, NoSuchAlbum, Refused, TryLater)
+    with pytest.raises(known):
+        wire.check(request, status, body)
+
+
+# -- Retry-After
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0.0),
+        ("1", 1.0),
+        (" 7 ", 7.0),
+        ("82661", 82661.0),
+        ("86400", 86400.0),
+        ("99999999999999", 86400.0),
+        ("9" * 5000, 86400.0),
+    ],
+)
+def test_a_readable_retry_after_counts_up_to_a_day(value: str, seconds: float) -> None:
+    for cause in (BUSY, QUOTA):
+        assert wire.retry_after_s({"Retry-After": value}, cause) == seconds
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        *({"Retry-After": value} for value in ("", "-5", "soon", "1.5", "1e3", "inf", "nan", "0x10", "1_0")),
+        *({"Retry-After": value} for value in ("\u0665", "\u00b2", "+3", "3, 5", "Wed, 21 Oct 2026 07:28:00 GMT")),
+    ],
+    ids=repr,
+)
+def test_an_unreadable_retry_after_waits_as_long_as_is_usual(headers: dict[str, str]) -> None:
+    assert wire.retry_after_s(headers, BUSY) == 5.0
+    assert wire.retry_after_s(headers, QUOTA) == 3600.0
+
+
+@settings(deadline=None)
+@given(st.text(max_size=30))
+def test_no_retry_after_makes_it_fail(value: str) -> None:
+    assert 0 <= wire.retry_after_s({"Retry-After": value}, BUSY) <= 86_400
+
+
+# -- answers
+
+FULL: dict[str, Any] = {
+    "id": "4aawyAB9vmqN3uQ7FjRGTy",
+    "name": "Slow Harbour",
+    "artists": [{"name": "The Lantern Ferry"}, {"name": "Ada"}],
+    "release_date": "2011-09-16",
+    "images": [
+        {"url": "https://i.scdn.co/image/large", "width": 640, "height": 640},
+        {"url": "https://i.scdn.co/image/middle", "width": 300, "height": 300},
+        {"url": "https://i.scdn.co/image/small", "width": 64, "height": 64},
+    ],
+    "label": "gone in development mode",
+}
+SLOW_HARBOUR = Album(
+    AlbumId("4aawyAB9vmqN3uQ7FjRGTy"),
+    "Slow Harbour",
+    ("The Lantern Ferry", "Ada"),
+    "2011",
+    "https://i.scdn.co/image/middle",
+)
+
+
+def dumped(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+def cover(*images: dict[str, Any]) -> str | None:
+    return wire.read_album(dumped({**FULL, "images": list(images)})).cover_url
+
+
+def test_an_album_is_read_wherever_it_stands() -> None:
+    assert wire.read_album(dumped(FULL)) == SLOW_HARBOUR
+    assert wire.read_track(dumped({"id": "x", "album": FULL})) == SLOW_HARBOUR
+    assert wire.read_search(dumped({"albums": {"items": [None, FULL, None]}})) == [SLOW_HARBOUR]
+    assert wire.read_saved(dumped({"items": [{"added_at": "x", "album": FULL}]})) == [SLOW_HARBOUR]
+    assert wire.read_search(dumped({"albums": {"items": []}})) == []
+    assert wire.read_saved(dumped({"items": []})) == []
+
+
+@pytest.mark.parametrize(
+    ("date", "year"), [("2011-09-16", "2011"), ("2011-09", "2011"), ("2011", "2011"), ("", ""), (None, "")]
+)
+def test_a_year_is_as_much_as_is_known(date: str | None, year: str) -> None:
+    assert wire.read_album(dumped({**FULL, "release_date": date})).year == year
+
+
+@pytest.mark.parametrize("name", [None, "", "  ", "\u3000"])
+def test_albums_and_artists_without_a_name_are_called_something(name: str | None) -> None:
+    album = wire.read_album(dumped({**FULL, "name": name, "artists": [{"name": name}]}))
+    assert (album.title, album.artists) == ("(untitled)", ("(unknown)",))
+    assert wire.read_album(dumped({**FULL, "artists": []})).artists == ("(unknown)",)
+
+
+def test_a_missing_date_and_missing_covers_are_no_trouble() -> None:
+    album = wire.read_album(dumped({key: FULL[key] for key in ("id", "name", "artists")}))
+    assert (album.year, album.cover_url) == ("", None)
+
+
+def test_the_smallest_cover_that_is_still_sharp_is_taken() -> None:
+    large, middle, small = FULL["images"]
+    assert cover(small, large, middle) == middle["url"]
+    assert cover(small, large) == large["url"]
+    assert cover({"url": "https://a", "width": 64}, {"url": "https://b", "width": 100}) == "https://b"
+    assert cover({"url": "https://a", "width": None}) == "https://a"
+    assert cover({"url": "https://a"}) == "https://a"
+    assert cover() is None
+
+
+@pytest.mark.parametrize("url", ["http://i.scdn.co/x", "javascript:alert(1)", "data:image/png,x", "//i.scdn.co/x", ""])
+def test_a_cover_that_is_not_https_is_no_cover(url: str) -> None:
+    assert cover({"url": url, "width": 300}) is None
+
+
+@pytest.mark.parametrize(
+    ("profile", "read"),
+    [
+        ({"account_id": "acc", "id": "ada", "display_name": "Ada"}, Profile("acc", "Ada")),
+        ({"account_id": "acc", "id": "ada", "display_name": None}, Profile("acc", "ada")),
+        ({"account_id": "acc", "id": "ada", "display_name": ""}, Profile("acc", "ada")),
+        ({"account_id": "acc", "id": "ada"}, Profile("acc", "ada")),
+        ({"account_id": "acc", "display_name": None}, Profile("acc", "acc")),
+        ({"id": "ada", "display_name": "Ada"}, Profile("ada", "Ada")),
+        ({"account_id": None, "id": "ada", "display_name": None}, Profile("ada", "ada")),
+    ],
+)
+def test_an_account_is_known_by_its_account_id_and_always_has_a_name(profile: dict[str, Any], read: Profile) -> None:
+    assert wire.read_profile(dumped(profile)) == read
+
+
+def test_contains_is_read_in_order() -> None:
+    assert wire.read_contains(ids(3), b"[true, false, true]") == dict(zip(ids(3), (True, False, True), strict=True))
+
+
+READERS: dict[str, Callable[[bytes], object]] = {
+    "contains": lambda body: wire.read_contains(ids(2), body),
+    "album": wire.read_album,
+    "track": wire.read_track,
+    "search": wire.read_search,
+    "saved": wire.read_saved,
+    "profile": wire.read_profile,
+}
+ODD = [
+    b"",
+    b"null",
+    b"true",
+    b"7",
+    b'"text"',
+    b"[]",
+    b"{}",
+    b"[null, null]",
+    b"[[[]]]",
+    b"<html>",
+    b"{",
+    b"\xff\xfe",
+    b"NaN",
+    b"9" * 10_000,
+    DEEP,
+    b'{"a":' * 100_000,
+    b'{"id": null, "account_id": null, "display_name": "x"}',
+    b'{"id": 7}',
+    b'{"album": null, "albums": null, "items": null}',
+    b'{"albums": {"items": {"a": 1}}, "items": [null]}',
+    b'{"albums": {"items": [7]}, "items": [{"album": null}], "album": []}',
+]
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("body", ODD, ids=lambda body: repr(body[:30]))
+def test_an_answer_of_another_shape_is_trouble(reader: str, body: bytes) -> None:
+    with pytest.raises(TryLater) as caught:
+        READERS[reader](body)
+    assert caught.value.cause is TROUBLE
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("body", [b"[true]", b"[true, true, true]", b"[1, 0]", b'["true", "false"]', b'{"a": true}'])
+def test_a_contains_of_another_length_or_type_is_trouble(body: bytes) -> None:
+    with pytest.raises(TryLater):
+        wire.read_contains(ids(2), body)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"artists": None},
+        {"artists": "x"},
+        {"artists": [None]},
+        {"artists": [{}]},
+        {"images": 7},
+        {"images": [None]},
+        {"images": [{}]},
+        {"images": [{"url": "https://a", "width": "wide"}]},
+        {"images": [{"url": "https://a", "width": [1]}]},
+    ],
+    ids=repr,
+)
+def test_an_album_with_a_broken_part_is_trouble(change: dict[str, Any]) -> None:
+    with pytest.raises(TryLater):
+        wire.read_album(dumped({**FULL, **change}))
+
+
+@pytest.mark.parametrize("width", ["Infinity", "-Infinity", "NaN", "1e400", "9" * 5000])
+def test_a_number_that_is_none_is_trouble(width: str) -> None:
+    body = dumped(FULL).replace(b"640", width.encode())
+    with pytest.raises(TryLater):
+        wire.read_album(body)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*FULL, "items", "albums", "album", "url", "width", "account_id"]), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(sorted(READERS)), json_values)
+def test_no_answer_makes_a_reader_fail_otherwise(reader: str, value: Any) -> None:
+    with suppress(TryLater):
+        READERS[reader](dumped(value))
