@@ -1,0 +1,378 @@
+"""Changing members' libraries: what commands and buttons call, a runner a member, and the worker that tries again.
+
+One runner a member at a time: it carries out whatever that member has pending, joined, in the order of the
+interactions. Commands put their wishes on disk, wake the runner, and wait for their own to end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import structlog
+
+from bot import albums, logs
+from bot.albums import AlbumId, Reference
+from bot.errors import Broken, NeedsRelink, NotLinked, Restarting, StorageTrouble, TryLater, UserError
+from bot.finding import Finder
+from bot.library.report import Report, Reports
+from bot.library.road import Ending, Road
+from bot.library.telling import Telling
+from bot.linking import Linking, MemberToken
+from bot.spotify.client import Spotify
+from bot.storage.wishes import BATCH, Accepted, NewWish, UndoVerdict, Wishes
+from bot.wishes import Action, Kind, MemberId, Outcome, Request, RequestId, Wish
+
+EARLIER = 25
+"""So many earlier requests are told with one answer at most."""
+WORKERS = 32
+"""So many members are served at a time by the worker: enough to fill the gate, so that a command waits a turn there."""
+FIRST_RETRY_S, QUICK_RETRY_S, SLOW_RETRY_S = 2.0, 20.0, 600.0
+QUICK_FOR_S = 300.0
+GIVE_UP_S, UNDO_S, SWEEP_S = 7 * 86_400, 30 * 86_400, 3600.0
+
+_log = structlog.get_logger("gatefold.library")
+
+
+@dataclass(slots=True)
+class _Retry:
+    """When a member's pending wishes are tried again, in monotonic time."""
+
+    at: float
+    first_at: float
+    delay: float
+
+
+_Waiter = asyncio.Future[tuple[Request | None, UserError | None]]
+"""What a command waits for: its ended request, or why it is held up."""
+
+
+class Library:
+    """Changes members' libraries, and keeps at it until it is done."""
+
+    def __init__(
+        self,
+        wishes: Wishes,
+        linking: Linking,
+        finder: Finder,
+        spotify: Spotify,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._wishes = wishes
+        self._linking = linking
+        self._finder = finder
+        self._road = Road(wishes, finder, spotify)
+        self._reports = Reports(linking, finder)
+        self.telling = Telling(wishes, self._reports, sleep)
+        self._now = now
+        self._monotonic = monotonic
+        self._running: dict[MemberId, asyncio.Task[None]] = {}
+        self._again: set[MemberId] = set()
+        # commands that wait for their request; requests whose command has not answered yet, as far as they are known
+        self._waiting: dict[MemberId, dict[RequestId, _Waiter]] = defaultdict(dict)
+        self._live: dict[RequestId, Request | None] = {}
+        self._retries: dict[MemberId, _Retry] = {}
+        self._wake = asyncio.Event()
+        self._is_stopping = False
+
+    # -- what commands and buttons call
+
+    async def change(self, member: MemberId, id_: RequestId, action: Action, text: str, answer_token: str) -> Report:
+        """Save or remove what somebody pasted."""
+        wishes = [_new_wish(reference) for reference in albums.read(text)]
+        return await self._ask(member, id_, action, wishes, answer_token)
+
+    async def change_album(
+        self, member: MemberId, id_: RequestId, action: Action, album: AlbumId, answer_token: str
+    ) -> Report:
+        """Save or remove the album of a button."""
+        return await self._ask(member, id_, action, [NewWish(Kind.ALBUM, album)], answer_token)
+
+    async def undo(self, member: MemberId, id_: RequestId, of: RequestId, answer_token: str) -> Report | UndoVerdict:
+        """Take back exactly what a request changed, once; a verdict when there is nothing to do."""
+        self._live[id_] = None
+        try:
+            verdict = await self._wishes.accept_undo(id_, member, of, answer_token, self._seconds())
+            if verdict is not UndoVerdict.ACCEPTED:
+                self._live.pop(id_, None)
+                return verdict
+            return await self._carried_out(member, id_)
+        except BaseException:
+            self._live.pop(id_, None)
+            raise
+
+    async def answered(self, report: Report, *, arrived: bool) -> None:
+        """The command has answered with this report; `arrived`: and Discord took it."""
+        id_ = report.request.id
+        try:
+            if arrived:
+                await self._wishes.answered(id_, told=report.request.ended)
+        finally:
+            self._live.pop(id_, None)
+        if arrived and report.request.ended:
+            return
+        # What ended while the command was answering, or could not be answered, is still to be told.
+        request = await self._wishes.get(id_)
+        if request is not None and request.ended:
+            self.telling.soon([request])
+
+    async def pending(self, member: MemberId) -> list[Wish]:
+        """What waits for this member, the oldest first."""
+        return await self._wishes.pending(member)
+
+    async def untold(self, report: Report) -> list[Report]:
+        """What the member could not be told when it was done. Tell it, then call `told`."""
+        reports = []
+        for id_ in report.earlier[:EARLIER]:
+            if (request := await self._wishes.get(id_)) is not None:
+                # many albums are told as counts, for which no name is needed
+                reports.append(await self._reports.report(request) if len(request.wishes) == 1 else Report(request, {}))
+        return reports
+
+    async def told(self, reports: Sequence[Report]) -> None:
+        """The member was told of these."""
+        await self._wishes.told([report.request.id for report in reports])
+
+    async def drop(self, member: MemberId) -> int:
+        """Drop everything that is pending for this member; how many wishes it was."""
+        # what is being written just now can no longer be dropped
+        count, ended = await self._wishes.drop(member, self._seconds(), is_busy=member in self._running)
+        await self._wishes.told([request.id for request in ended])
+        return count
+
+    async def forget(self, member: MemberId) -> None:
+        """Unlink: everything that names the member is deleted."""
+        self._retries.pop(member, None)
+        self._finder.forget_own(member)
+        await self._linking.unlink(member)
+
+    # -- the worker
+
+    def wake(self, member: MemberId, accepted: Accepted | None = None) -> None:
+        """Carry out what is pending for this member, now; `accepted`: if that was read just now."""
+        self._retries.pop(member, None)
+        if member in self._running:
+            self._again.add(member)
+        elif self._is_stopping:
+            for id_ in [*self._waiting[member]]:
+                self._release(member, id_, None, Restarting())
+        else:
+            task = asyncio.create_task(self._run(member, accepted), name=f"library {member}")
+            self._running[member] = task
+
+    async def work(self) -> None:
+        """The one worker: at the start whatever is unfinished, then what is due, until cancelled."""
+        members, untold = await self._wishes.unfinished()
+        started = self._monotonic()
+        for member in members:
+            self._retries.setdefault(member, _Retry(started, started, 0.0))
+        requests = [await self._wishes.get(id_) for id_ in untold if id_ not in self._live]
+        self.telling.soon([request for request in requests if request is not None])
+        swept = started - SWEEP_S
+        places = asyncio.Semaphore(WORKERS)
+        while True:
+            now = self._monotonic()
+            if now - swept >= SWEEP_S:
+                swept = now
+                await self._sweep()
+            for member in [m for m, retry in self._retries.items() if retry.at <= now]:
+                await places.acquire()
+                retry = self._retries.get(member)
+                if retry is None or member in self._running:
+                    places.release()
+                    continue
+                self._retries[member].at = float("inf")  # until the runner says when
+                task = asyncio.create_task(self._run(member), name=f"library {member}")
+                self._running[member] = task
+                task.add_done_callback(lambda _: places.release())
+            await self._sleep_until_due()
+
+    async def stop(self, seconds: float) -> None:
+        """Let what is in flight finish, `seconds` at most; what does not is on disk, and its member is told."""
+        self._is_stopping = True
+        until = self._monotonic() + seconds
+        if self._running:
+            _, late = await asyncio.wait([*self._running.values()], timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self.telling.stop(max(until - self._monotonic(), 0.0))
+
+    async def _sleep_until_due(self) -> None:
+        self._wake.clear()
+        due = min((retry.at for retry in self._retries.values()), default=float("inf"))
+        try:
+            async with asyncio.timeout(min(max(due - self._monotonic(), 0.0), 60.0)):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _sweep(self) -> None:
+        now = self._seconds()
+        try:
+            given_up = await self._wishes.give_up(now - GIVE_UP_S, now)
+            self.telling.soon(request for request in given_up if request.id not in self._live)
+            await self._wishes.purge(now - UNDO_S)
+            await self._linking.clear_attempts()
+        except StorageTrouble as error:
+            _log.warning("the database cannot be swept", error=str(error))
+
+    # -- one member's runner
+
+    async def _ask(
+        self, member: MemberId, id_: RequestId, action: Action, wishes: list[NewWish], answer_token: str
+    ) -> Report:
+        self._live[id_] = None
+        try:
+            accepted = await self._wishes.accept(id_, member, action, wishes, answer_token, self._seconds())
+            self._live[id_] = accepted.request
+            report = await self._carried_out(member, id_, accepted)
+            return replace(await self._promised(report), earlier=accepted.untold)
+        except BaseException:
+            self._live.pop(id_, None)
+            raise
+
+    async def _promised(self, report: Report) -> Report:
+        """The report, once what it keeps is safe on the disk. StorageTrouble: it is not, and was taken back."""
+        if report.request.ended:
+            return report  # safe before it was carried out; that another's wish is not is no reason to deny it
+        try:
+            await self._wishes.on_disk()
+        except StorageTrouble as error:
+            if await self._wishes.withdraw(report.request.id):
+                raise
+            return replace(report, held=error)
+        return report
+
+    async def _carried_out(self, member: MemberId, id_: RequestId, accepted: Accepted | None = None) -> Report:
+        # Discord may deliver an interaction twice: both of its commands wait for the same request.
+        future = self._waiting[member].get(id_) or asyncio.get_running_loop().create_future()
+        self._waiting[member][id_] = future
+        self.wake(member, accepted)
+        request, held = await asyncio.shield(future)
+        if request is None:
+            request = await self._wishes.get(id_)
+        if request is None:
+            raise NotLinked  # unlinked meanwhile: everything of theirs is gone
+        may_ask = request.id not in self._live
+        return await self._reports.report(request, None if request.ended else held, may_ask=may_ask)
+
+    async def _run(self, member: MemberId, accepted: Accepted | None = None) -> None:
+        retry = self._retries.pop(member, None)
+        held: UserError | None = None
+        try:
+            while True:
+                if accepted is None:
+                    self._again.discard(member)
+                batch = accepted.pending if accepted is not None else await self._wishes.pending(member)
+                token = self._linking.token_for(member, accepted.link if accepted is not None else None)
+                accepted = None
+                held = await self._carry_out(member, token, batch) if batch else None
+                if held is not None:
+                    for id_ in {wish.request_id for wish in batch}:
+                        self._release(member, id_, None, held)
+                elif len(batch) == BATCH:
+                    continue  # there may be more
+                if member not in self._again:
+                    break
+        except StorageTrouble as error:
+            held = error
+        except asyncio.CancelledError:
+            held = Restarting()
+            raise
+        except Exception:
+            held = Broken(logs.reference())
+            _log.exception("a wish could not be carried out", request=held.reference)
+        finally:
+            del self._running[member]
+            self._again.discard(member)
+            for id_ in [*self._waiting[member]]:
+                self._release(member, id_, None, held)
+            del self._waiting[member]
+            if held is not None:
+                self._retry_later(member, held, retry)
+
+    async def _carry_out(self, member: MemberId, token: MemberToken, batch: list[Wish]) -> UserError | None:
+        """Carry a batch out; why some of it stays pending, or None when all of it ended."""
+        outcomes, held = await self._road.carry_out(member, token, batch)
+        await self._end(member, outcomes)
+        return held
+
+    async def _end(self, member: MemberId, outcomes: list[Ending]) -> None:
+        if not outcomes:
+            return
+        ending = asyncio.ensure_future(self._wishes.end(outcomes, self._seconds()))
+        # Whose command answers just now tells of it by itself: see answered().
+        answering = {id_ for (id_, _), *_ in outcomes if id_ in self._live}
+        # The answer need not wait for it: carried out again after a crash, it changes nothing and says the same.
+        for request in self._completed(outcomes):
+            self._release(member, request.id, request, None)
+        ended = await ending
+        for request in ended:
+            self._release(member, request.id, request, None)
+        self.telling.soon(request for request in ended if request.id not in answering)
+
+    def _completed(self, outcomes: Iterable[Ending]) -> Iterator[Request]:
+        """The requests of commands that still answer, and that have all their outcomes now."""
+        by_request: dict[RequestId, list[Ending]] = defaultdict(list)
+        for ending in outcomes:
+            by_request[ending[0][0]].append(ending)
+        for id_, endings in by_request.items():
+            if (request := self._live.get(id_)) is None:
+                continue
+            wishes = list(request.wishes)
+            for (_, position), outcome, detail, album in endings:
+                wish = wishes[position]
+                wishes[position] = replace(wish, outcome=outcome, detail=detail, album_id=album or wish.album_id)
+            ended = all(wish.outcome is not None for wish in wishes)
+            self._live[id_] = request = replace(request, wishes=tuple(wishes), ended=ended)
+            if ended:
+                yield request
+
+    # -- waiting, telling, trying again
+
+    def _release(self, member: MemberId, id_: RequestId, request: Request | None, held: UserError | None) -> None:
+        future = self._waiting[member].pop(id_, None)
+        if future is not None and not future.done():
+            future.set_result((request, held))
+
+    def _retry_later(self, member: MemberId, held: UserError, before: _Retry | None) -> None:
+        if isinstance(held, NotLinked | NeedsRelink):
+            return  # the wish waits for the member to link; on_linked wakes us
+        now = self._monotonic()
+        first_at = before.first_at if before is not None else now
+        cap = QUICK_RETRY_S if now - first_at < QUICK_FOR_S else SLOW_RETRY_S
+        delay = min(before.delay * 2, cap) if before is not None and before.delay else FIRST_RETRY_S
+        at = now + delay
+        if isinstance(held, TryLater) and held.until is not None:
+            at = max(at, now + (held.until - self._now()).total_seconds())
+        self._retries[member] = _Retry(at, first_at, delay)
+        self._wake.set()
+
+    def _seconds(self) -> int:
+        return int(self._now().timestamp())
+
+
+def _new_wish(reference: Reference) -> NewWish:
+    match reference:
+        case albums.AlbumRef(id_):
+            return NewWish(Kind.ALBUM, id_)
+        case albums.TrackRef(id_):
+            return NewWish(Kind.TRACK, id_)
+        case albums.ShortLink(host, path):
+            return NewWish(Kind.SHORT, f"{host}{path}")
+        case albums.Words(text):
+            return NewWish(Kind.WORDS, text)
+        case albums.NotAnAlbum(kind, shown):
+            return NewWish(Kind.OTHER, shown, Outcome.NOT_ALBUM, kind)
+        case albums.Unreadable(shown):
+            return NewWish(Kind.OTHER, shown, Outcome.UNREADABLE)
+        case albums.LeftAlone(shown):
+            return NewWish(Kind.OTHER, shown, Outcome.LEFT_ALONE)

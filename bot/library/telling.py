@@ -1,0 +1,97 @@
+"""Telling members what came of requests whose command no longer answers: each once, in order, and for sure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import chain, repeat
+from weakref import WeakValueDictionary
+
+import structlog
+
+from bot.errors import UserError
+from bot.library.report import Report, Reports
+from bot.storage.wishes import Wishes
+from bot.wishes import MemberId, Request
+
+MOUTHS = 8
+"""So many members are told at a time."""
+
+_log = structlog.get_logger("gatefold.library")
+
+
+class Telling:
+    """Tells, and notes that it told."""
+
+    def __init__(self, wishes: Wishes, reports: Reports, sleep: Callable[[float], Awaitable[None]]) -> None:
+        self._wishes = wishes
+        self._reports = reports
+        self._sleep = sleep
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: set[asyncio.Task[None]] = set()
+        self._mouths = asyncio.Semaphore(MOUTHS)
+        self._is_stopped = False
+        self._turns: WeakValueDictionary[MemberId, asyncio.Lock] = WeakValueDictionary()
+        # Says to a member what came of a request; True: told, False: no way to them is open. From app.py.
+        self.tell: Callable[[Report], Awaitable[bool]]
+
+    def soon(self, requests: Iterable[Request]) -> None:
+        """Tell of these."""
+        if self._is_stopped:
+            return  # the way to Discord is being closed; the next start tells
+        for request in requests:
+            task = asyncio.create_task(self._in_turn(request), name=f"tell {request.id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    @property
+    def under_way(self) -> int:
+        """How many members are being told, or wait for it."""
+        return len(self._tasks)
+
+    async def stop(self, seconds: float) -> None:
+        """Let what is being told be told, `seconds` at most; the rest is told by the next start."""
+        for task in self._waiting:
+            task.cancel()
+        if self._tasks:
+            _, late = await asyncio.wait([*self._tasks], timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        self._is_stopped = True
+
+    async def _in_turn(self, request: Request) -> None:
+        # One after another to each member, as it happened: the last word on an album must be the true one.
+        turn = self._turns.setdefault(request.member, asyncio.Lock())
+        async with turn, self._mouths:
+            told = await self._say(request)
+        if told is not None:
+            await self._note(request, told=told)
+
+    async def _say(self, request: Request) -> bool | None:
+        """Whether the member was told; None: it could not be tried, the next start does."""
+        try:
+            return await self.tell(await self._reports.report(request))
+        except UserError as error:
+            _log.warning("a member could not be told", error=type(error).__name__)
+        except Exception:
+            _log.exception("a member could not be told")
+        return None
+
+    async def _note(self, request: Request, *, told: bool) -> None:
+        """Note it, however long the disk is full: else they would be told once more after a restart."""
+        for pause_s in chain((2.0, 20.0), repeat(600.0)):
+            try:
+                await self._wishes.told([request.id], refused=not told)
+                return
+            except UserError as error:
+                _log.warning("it could not be noted that a member was told", error=str(error))
+            except Exception:
+                _log.exception("it could not be noted that a member was told")
+            task = asyncio.current_task()
+            assert task is not None
+            self._waiting.add(task)
+            try:
+                await self._sleep(pause_s)
+            finally:
+                self._waiting.discard(task)
