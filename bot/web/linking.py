@@ -1,0 +1,99 @@
+"""The pages of linking: out to Discord, out to Spotify, and back. No form, no script, no state in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from bot.errors import LinkExpired
+from bot.linking import DISCORD, SPOTIFY, Linking
+from bot.settings import Settings
+from bot.storage.attempts import LIFE_S
+from bot.web import pages
+from bot.web.identity import Identity
+from bot.web.pages import Page
+
+Show = Callable[[web.Request, Page], web.Response]
+LONGEST = 2048
+"""A parameter longer than this is none of Discord's or Spotify's, in characters."""
+
+
+class LinkPages:
+    """Three addresses: the link itself, and one way back for each provider."""
+
+    def __init__(self, linking: Linking, identity: Identity, settings: Settings, show: Show) -> None:
+        self._linking = linking
+        self._identity = identity
+        self._show = show
+        self._is_https = settings.is_https
+        # The prefix binds the cookie to this very host; browsers take it over https only.
+        self.cookie_name = "__Host-gatefold" if settings.is_https else "gatefold"
+
+    def routes(self) -> list[web.RouteDef]:
+        """The routes; one redirect path a provider, so that answers cannot be mixed up."""
+        return [
+            web.get("/link/{id}", self.open),
+            web.get("/callback/discord", self.back_from_discord),
+            web.get("/callback/spotify", self.back_from_spotify),
+        ]
+
+    async def open(self, request: web.Request) -> web.StreamResponse:
+        """`GET /link/<id>`: on to Discord. Changes nothing about the link: scanners open links, too."""
+        redirect = await self._linking.open_link(request.match_info["id"], self._cookie(request))
+        response = _see_other(redirect.url)
+        response.set_cookie(
+            self.cookie_name,
+            redirect.cookie,
+            max_age=LIFE_S,
+            path="/",
+            secure=self._is_https,
+            httponly=True,
+            # Lax: the way back is a cross-site GET
+            samesite="Lax",
+        )
+        return response
+
+    async def back_from_discord(self, request: web.Request) -> web.StreamResponse:
+        """Discord says who is in this browser; on to Spotify if it is the member who asked."""
+        cookie = self._cookie(request)
+        state, code, error = (_one(request, name) for name in ("state", "code", "error"))
+        hop = await self._linking.take_hop(DISCORD, state, cookie)
+        assert cookie is not None
+        if error is not None:
+            return self._show(request, pages.of_error(await self._linking.decline(hop, error)))
+        if code is None:
+            raise LinkExpired
+        person = await self._identity.who(code)
+        return _see_other(await self._linking.prove(hop, person.id, person.name, cookie))
+
+    async def back_from_spotify(self, request: web.Request) -> web.StreamResponse:
+        """Spotify says yes or no; either way the link is used up."""
+        cookie = self._cookie(request)
+        state, code, error = (_one(request, name) for name in ("state", "code", "error"))
+        hop = await self._linking.take_hop(SPOTIFY, state, cookie)
+        assert cookie is not None
+        assert state is not None
+        if error is not None:
+            response = self._show(request, pages.of_error(await self._linking.decline(hop, error)))
+        elif code is None:
+            raise LinkExpired
+        else:
+            response = self._show(request, pages.linked(await self._linking.finish_link(hop, code, state, cookie)))
+        response.del_cookie(self.cookie_name, path="/", secure=self._is_https, httponly=True, samesite="Lax")
+        return response
+
+    def _cookie(self, request: web.Request) -> str | None:
+        return request.cookies.get(self.cookie_name)
+
+
+def _one(request: web.Request, name: str) -> str | None:
+    """A parameter that comes once; LinkExpired when it comes twice or is absurdly long."""
+    values = request.query.getall(name, [])
+    if len(values) > 1 or any(len(value) > LONGEST for value in values):
+        raise LinkExpired
+    return values[0] if values else None
+
+
+def _see_other(url: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": url})
