@@ -1,0 +1,1 @@
+"""Discord: commands, buttons, cards, and every sentence that members read there."""

@@ -1,0 +1,180 @@
+"""Cards: from a report to Discord's Components V2. Pure; every card is built anew, nothing is kept.
+
+Limits: 40 components, nested ones included, and 4,000 characters of text a message.
+https://discord.com/developers/docs/components/reference
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import discord
+from discord import ui
+
+from bot.albums import Album, AlbumId, album_url
+from bot.chat.words import Words, plain
+from bot.errors import NeedsRelink, NotLinked
+from bot.library import NAMES, Report
+from bot.wishes import Action, Outcome, Wish
+
+PRIVATE = 0x5B6EE1
+"""The accent of private answers. It tells the kind of card, never a state."""
+TEXT_MOST = 3200
+"""Characters a page, with some room below Discord's 4,000."""
+
+# What is told by name however many there are: the member wants to know which.
+_MISSES = {
+    Outcome.NO_ALBUM,
+    Outcome.NOT_ALBUM,
+    Outcome.UNREADABLE,
+    Outcome.NO_MATCH,
+    Outcome.GIVEN_UP,
+}
+# Told once with their reason, however many albums they met.
+_REFUSALS = {Outcome.REFUSED, Outcome.NO_SEAT, Outcome.NO_PREMIUM}
+
+
+def button(
+    label: str, custom_id: str, style: discord.ButtonStyle = discord.ButtonStyle.secondary
+) -> ui.Button[ui.LayoutView]:
+    """A button whose `custom_id` holds all that its press needs: see `chat/presses.py`."""
+    return ui.Button(label=label[:80], custom_id=custom_id, style=style)
+
+
+class Card(ui.LayoutView):
+    """One message: a container with the accent of private answers."""
+
+    def __init__(self, *items: ui.Item[ui.LayoutView]) -> None:
+        super().__init__(timeout=None)
+        self.add_item(ui.Container(*items, accent_colour=PRIVATE))
+
+    def is_finished(self) -> bool:
+        """Yes: presses come to `chat/presses.py`. Otherwise discord.py keeps every card for 15 minutes."""
+        return True
+
+
+def text_card(text: str, *buttons: ui.Button[ui.LayoutView]) -> Card:
+    """A sentence or a few, with buttons below."""
+    items: list[ui.Item[ui.LayoutView]] = [ui.TextDisplay(text)]
+    if buttons:
+        items.append(ui.ActionRow(*buttons))
+    return Card(*items)
+
+
+def link_button(url: str, label: str = "Link Spotify") -> ui.Button[ui.LayoutView]:
+    """A button that opens an address."""
+    return ui.Button(label=label, url=url)
+
+
+def report(words: Words, report: Report, *, link_url: str | None = None, notes: Sequence[str] = ()) -> list[Card]:
+    """What came of a request, the first message first; nearly always it is one.
+
+    `link_url`: where the member links, when that is what is missing. `notes`: stand before all else.
+    """
+    request = report.request
+    wishes = [wish for wish in request.wishes if wish.outcome not in (Outcome.DOUBLE, Outcome.LEFT_ALONE)]
+    items: list[ui.Item[ui.LayoutView]] = [ui.TextDisplay(note) for note in notes]
+    waiting = [wish for wish in wishes if wish.outcome is None]
+    pages: list[str] = []
+    if not request.wishes:
+        empty = words.nothing_to_undo() if request.undoes else words.no_albums(request.action)
+        items.append(ui.TextDisplay(empty))
+    elif len(wishes) == 1:
+        wish = wishes[0]
+        album = _album(report, wish)
+        if album is not None and (wish.outcome is not None or report.held is None):
+            items.append(_header(album))
+        if wish.outcome is not None:
+            items.append(ui.TextDisplay(words.single(wish, album)))
+    else:
+        pages = _pages(_list(words, report, wishes), sum(map(len, notes)))
+        items.append(ui.TextDisplay(pages.pop(0)))
+    if waiting and report.held is not None:
+        items.append(ui.TextDisplay(words.held(report.held, len(waiting))))
+    for wish in request.wishes:
+        if wish.outcome is Outcome.LEFT_ALONE:
+            items.append(ui.TextDisplay(words.left_alone(wish.reference)))
+    items += _offers(report, wishes)
+    if buttons := _buttons(report, wishes, link_url):
+        items.append(ui.ActionRow(*buttons))
+    if source := _source(report, wishes):
+        items.append(ui.TextDisplay(source))
+    return [Card(*items), *(Card(ui.TextDisplay(page)) for page in pages)]
+
+
+def _header(album: Album) -> ui.Item[ui.LayoutView]:
+    """Title, artists, year and cover; the cover only from Spotify's own address, untouched."""
+    year = f" · {plain(album.year)}" if album.year else ""
+    text = f"### [{plain(album.title)}]({album.url})\n{plain(album.by)}{year}"
+    if album.cover_url is None:
+        return ui.TextDisplay(text)
+    cover: ui.Thumbnail[ui.LayoutView] = ui.Thumbnail(
+        album.cover_url, description=f"Cover of {album.title} by {album.by}"[:256]
+    )
+    return ui.Section(text, accessory=cover)
+
+
+def _list(words: Words, report: Report, wishes: Sequence[Wish]) -> list[str]:
+    """A summary, up to ten albums by name, the rest as counts, and every miss."""
+    lines = [words.summary(wishes)]
+    reasons = {(wish.outcome, wish.detail): wish for wish in wishes if wish.outcome in _REFUSALS}
+    lines += [words.single(wish, None) for wish in [*reasons.values()][:3]]
+    counted = [wish for wish in wishes if wish.outcome not in _MISSES | _REFUSALS]
+    named = [wish for wish in counted if _album(report, wish)][:NAMES]
+    lines += [f"- {words.line(wish, _album(report, wish))}" for wish in named]
+    rest = Counter(wish.outcome for wish in counted if wish not in named)
+    lines += [f"- {words.more(count, outcome)}" for outcome, count in rest.items()]
+    lines += [f"- {words.line(wish, None)}" for wish in wishes if wish.outcome in _MISSES]
+    return lines
+
+
+def _pages(lines: Iterable[str], taken: int) -> list[str]:
+    """The lines in as few messages as they fit; of the first, `taken` characters are used already."""
+    pages = [""]
+    for line in lines:
+        if pages[-1] and len(pages[-1]) + len(line) + (taken if len(pages) == 1 else 0) > TEXT_MOST:
+            pages.append("")
+        pages[-1] += f"\n{line}" if pages[-1] else line
+    return pages
+
+
+def _offers(report: Report, wishes: Sequence[Wish]) -> list[ui.Item[ui.LayoutView]]:
+    """Albums to choose from, a row of buttons for each of the first searches."""
+    verb = "save" if report.request.action is Action.SAVE else "unsave"
+    rows: list[ui.Item[ui.LayoutView]] = []
+    for wish in [wish for wish in wishes if wish.outcome is Outcome.OFFERED]:
+        buttons = []
+        for id_ in (wish.detail or "").split(","):
+            album = report.albums.get(AlbumId(id_))
+            label = f"{album.title} · {album.by} · {album.year}" if album else id_
+            buttons.append(button(label if len(label) <= 80 else label[:79] + "…", f"{verb}:{id_}"))
+        rows.append(ui.ActionRow(*buttons[:5]))
+    return rows
+
+
+def _buttons(report: Report, wishes: Sequence[Wish], link_url: str | None) -> list[ui.Button[ui.LayoutView]]:
+    """The likely one first."""
+    buttons: list[ui.Button[ui.LayoutView]] = []
+    if link_url is not None and isinstance(report.held, NotLinked | NeedsRelink):
+        buttons.append(link_button(link_url))
+    changed = any(wish.outcome is not None and wish.outcome.is_change for wish in wishes)
+    if changed and report.request.ended and not report.request.undone and report.request.undoes is None:
+        buttons.append(button("Undo", f"undo:{report.request.id}"))
+    if len(wishes) == 1 and (album := _album(report, wishes[0])) is not None:
+        buttons.append(link_button(album.url, "Open in Spotify"))
+    elif len(wishes) == 1 and wishes[0].album_id and wishes[0].outcome in (Outcome.SAVED, Outcome.ALREADY):
+        buttons.append(link_button(album_url(wishes[0].album_id), "Open in Spotify"))
+    return buttons
+
+
+def _source(report: Report, wishes: Sequence[Wish]) -> str:
+    """Attribution with a link back, wherever Spotify's metadata stands."""
+    shown = [album for wish in wishes if (album := _album(report, wish)) is not None]
+    if len(shown) == 1:
+        return f"-# [on Spotify]({shown[0].url})"
+    return "-# [on Spotify](https://open.spotify.com/)" if shown or report.albums else ""
+
+
+def _album(report: Report, wish: Wish) -> Album | None:
+    return None if wish.album_id is None else report.albums.get(wish.album_id)

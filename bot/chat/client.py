@@ -1,0 +1,364 @@
+"""The Discord client: a plain client and a command tree, no intents, no cache.
+
+It also points discord.py at the configured addresses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import repeat
+from typing import Any
+
+import aiohttp
+import discord
+import structlog
+from discord import app_commands
+from discord.gateway import DiscordWebSocket
+from discord.http import Route, handle_message_parameters
+from discord.webhook.async_ import async_context
+from yarl import URL
+
+from bot.alerts import Alert
+from bot.chat import cards
+from bot.chat.cards import Card, button, text_card
+from bot.chat.commands import Desk, install
+from bot.chat.presses import press
+from bot.chat.reply import DELIVER_S, RECEIVED
+from bot.errors import LinkDeclined, WrongDiscordAccount
+from bot.library import Report
+from bot.linking import DISCORD, Linked, LinkNews
+from bot.settings import Settings
+from bot.storage.commands import EVERYWHERE, Registered, RegisteredCommands
+
+TOKEN_LIFE = timedelta(minutes=14, seconds=30)
+"""An interaction's token serves 15 minutes of edits; a later try counts towards a ban of the address."""
+TELL_S = 5.0
+"""So long the browser waits for the private message to change before it shows its page."""
+
+# No voice here: nothing is missing.
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+
+_log = structlog.get_logger("gatefold.chat")
+
+
+def point_at(settings: Settings) -> None:
+    """Let discord.py speak to the configured addresses (a proxy, or a stand-in)."""
+    Route.BASE = settings.discord_api_url
+    DiscordWebSocket.DEFAULT_GATEWAY = URL(settings.discord_gateway_url)
+
+
+class LoginRefused(Exception):
+    """Discord does not accept the bot's token."""
+
+
+class GuildRefused(Exception):
+    """Discord lets the bot register no commands in DEV_GUILD_ID."""
+
+
+class Client(discord.Client):
+    """Gatefold on Discord."""
+
+    def __init__(self, desk: Desk, registered: RegisteredCommands, dev_guild_id: int | None) -> None:
+        super().__init__(
+            intents=discord.Intents.none(),
+            max_messages=None,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            # without the guilds intent none will come: nothing to wait for before "ready"
+            guild_ready_timeout=0.0,
+            # A longer limit is an error to act on, not a sleep: the shortest that discord.py takes, in seconds.
+            max_ratelimit_timeout=30.0,
+            # Names of albums and people are shown as text: nobody is ever pinged.
+            allowed_mentions=discord.AllowedMentions.none(),
+        )
+        self.desk = desk
+        self._registered = registered
+        self._dev_guild_id = dev_guild_id
+        self.has_commands = False
+        self.is_connected = False
+        # Is told when the gateway's connection comes and goes. From app.py.
+        self.on_connection: Callable[[bool], None] = lambda is_connected: None
+        self.tree = app_commands.CommandTree(
+            self,
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
+            allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True),
+        )
+        install(self.tree, desk)
+        self.tree.error(self._command_failed)
+        parsers: dict[str, Callable[[Any], None]] = self._connection.parsers
+        parsers["INTERACTION_CREATE"] = _sparing(parsers["INTERACTION_CREATE"])
+
+    # -- starting
+
+    async def log_in(self, token: str) -> None:
+        """Log in, and register the commands; an outage of Discord's is waited out. LoginRefused, GuildRefused."""
+        for delay in _delays():
+            try:
+                await self.login(token)
+                return
+            except discord.LoginFailure:
+                raise LoginRefused from None
+            except _OUTAGE as error:
+                if isinstance(error, discord.HTTPException) and error.status < 500 and error.status != 429:
+                    raise
+                if isinstance(error, discord.RateLimited):
+                    delay = max(delay, error.retry_after)
+                _log.warning("Discord cannot be reached", error=_code(error), next_try_s=delay)
+            # login() makes a new session each time
+            await self.http.close()
+            self.http.connector = discord.utils.MISSING
+            await asyncio.sleep(delay)
+
+    async def stay_connected(self) -> None:
+        """Hold the gateway's connection. LoginRefused when the token is refused meanwhile."""
+        for delay in _delays():
+            try:
+                await self.connect()
+                return
+            except discord.ConnectionClosed as error:
+                if error.code == 4004:
+                    raise LoginRefused from None
+                raise
+            except AttributeError:
+                # discord.py 2.7 cannot try again while there has been no connection that it could resume
+                if getattr(self, "ws", None) is not None:
+                    raise
+                _log.warning("Discord's gateway cannot be reached", next_try_s=delay)
+            await asyncio.sleep(delay)
+
+    async def setup_hook(self) -> None:
+        """Between login and the gateway: the commands."""
+        await self._register()
+        self.has_commands = True
+
+    async def _register(self) -> None:
+        """Register the commands where they belong, and only when they changed."""
+        assert self.application_id is not None
+        known = await self._registered.get(self.application_id)
+        if self._dev_guild_id is not None:
+            self.tree.copy_global_to(guild=discord.Object(self._dev_guild_id))
+            self.tree.clear_commands(guild=None)
+        place = self._dev_guild_id or EVERYWHERE
+        for other in known:
+            if other != place:
+                await self._clear(other)
+        guild = discord.Object(place) if place != EVERYWHERE else None
+        payload = [command.to_dict(self.tree) for command in self.tree.get_commands(guild=guild)]
+        fingerprint = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
+        current = known.get(place)
+        if current is None or current.fingerprint != fingerprint:
+            try:
+                commands = await self.tree.sync(guild=guild)
+            except (discord.Forbidden, discord.NotFound):
+                if guild is None:
+                    raise
+                raise GuildRefused from None
+            current = Registered(fingerprint, {command.name: command.id for command in commands})
+            await self._registered.put(self.application_id, place, current)
+            _log.info("commands registered", place=place or "everywhere", commands=len(commands))
+        self.desk.words.command_ids = dict(current.ids)
+
+    async def _clear(self, place: int) -> None:
+        assert self.application_id is not None
+        try:
+            if place == EVERYWHERE:
+                await self.http.bulk_upsert_global_commands(self.application_id, payload=[])
+            else:
+                await self.http.bulk_upsert_guild_commands(self.application_id, place, payload=[])
+        except (discord.Forbidden, discord.NotFound):
+            _log.warning("the bot is no longer where commands were registered", guild=place)
+        await self._registered.delete(self.application_id, place)
+
+    # -- events
+
+    def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
+        """Hand an event on; of an interaction, note when it came."""
+        if event == "interaction":
+            # Not in on_interaction: that is a task, whose wait for its turn is part of what is measured.
+            args[0].extras[RECEIVED] = time.monotonic()
+        super().dispatch(event, *args, **kwargs)
+
+    async def on_ready(self) -> None:
+        """A new gateway session."""
+        self._connected(True)
+        _log.info("ready", user=str(self.user))
+
+    async def on_resumed(self) -> None:
+        """The same session goes on."""
+        self._connected(True)
+
+    async def on_disconnect(self) -> None:
+        """The gateway is gone; discord.py connects again."""
+        self._connected(False)
+
+    def _connected(self, is_connected: bool) -> None:
+        self.is_connected = is_connected
+        self.on_connection(is_connected)
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        """Buttons, and forms, of which we have none; the tree takes the commands."""
+        if interaction.type in (discord.InteractionType.component, discord.InteractionType.modal_submit):
+            await press(self.desk, interaction)
+
+    async def _command_failed(self, interaction: discord.Interaction[Any], error: Exception) -> None:
+        """A command that the tree does not know or cannot read: an old one, or none of ours."""
+        if interaction.type is discord.InteractionType.autocomplete:
+            _log.warning("an autocomplete for no command of ours", error=type(error).__name__)
+            return
+
+        async def fail() -> Sequence[Card]:
+            raise error
+
+        await self.desk.reply(interaction, fail(), name="command unknown")
+
+    async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
+        """What broke outside a command. The arguments are not logged: they hold tokens."""
+        _log.exception("an event broke", event_name=event_method)
+
+    # -- telling the host
+
+    async def tell_host(self, alert: Alert) -> bool:
+        """Say what only the host can mend, to the owner of the application; False if no way to them is open."""
+        for host in self._hosts():
+            try:
+                async with asyncio.timeout(DELIVER_S):
+                    if await self._send_directly(host, [text_card(self.desk.words.alert(alert))]):
+                        return True
+            except TimeoutError:
+                _log.warning("the host was not told in time")
+        return False
+
+    def _hosts(self) -> list[int]:
+        """Whom the application belongs to: its owner, or the team's, and behind that one the team's members."""
+        if self.application is None or self.is_closed():
+            return []
+        team = self.application.team
+        if team is None:
+            return [self.application.owner.id]
+        # the application's owner is then a user that stands for the team, and reads no messages
+        members = [m.id for m in team.members if m.membership_state is discord.TeamMembershipState.accepted]
+        return sorted(members, key=lambda id_: id_ != team.owner_id)
+
+    # -- telling members
+
+    async def tell(self, report: Report) -> bool:
+        """Say what came of a request: in its private message, else directly; False if neither is open."""
+        request = report.request
+        messages = cards.report(self.desk.words, report)
+        fresh = datetime.now(UTC) - request.created_at < TOKEN_LIFE
+        if (
+            request.answered
+            and request.answer_token is not None
+            and fresh
+            and await self._edit(request.answer_token, messages)
+        ):
+            return True
+        return await self._send_directly(request.member, messages)
+
+    async def tell_link(self, news: LinkNews) -> None:
+        """Say what came of linking, in the private message of the command that offered it."""
+        if news.answer_token is None or self.is_closed():
+            return
+        words = self.desk.words
+        try:
+            async with asyncio.timeout(TELL_S):
+                if isinstance(news.news, Linked):
+                    text = words.linked(news.news.link, news.news.before)
+                    card = text_card(text, button("Unlink", f"unlink-ask:{news.member}"))
+                    await self._edit(news.answer_token, [card])
+                elif isinstance(news.news, WrongDiscordAccount) or (
+                    isinstance(news.news, LinkDeclined) and news.news.provider == DISCORD
+                ):
+                    # the link goes on living, so its button stays
+                    await self._follow_up(news.answer_token, text_card(words.error(news.news)))
+                else:
+                    await self._edit(news.answer_token, [text_card(words.error(news.news))])
+        except TimeoutError:
+            _log.warning("a private message was not edited in time")
+
+    def _webhook(self, answer_token: str) -> discord.Webhook:
+        assert self.application_id is not None
+        # as Interaction.followup makes it: a partial webhook may not send what only one person sees
+        data: Any = {"id": self.application_id, "type": 3, "token": answer_token}
+        return discord.Webhook.from_state(data=data, state=self._connection)
+
+    async def _edit(self, answer_token: str, messages: list[Card]) -> bool:
+        if self.application_id is None:
+            return False  # the site answers before the login
+        try:
+            webhook = self._webhook(answer_token)
+            # discord.py edits an original answer only through the Interaction, which a restart has forgotten:
+            # so this is what Interaction.edit_original_response does.
+            async with asyncio.timeout(DELIVER_S):
+                with handle_message_parameters(view=messages[0], allowed_mentions=self.allowed_mentions) as parts:
+                    await async_context.get().edit_original_interaction_response(
+                        self.application_id, answer_token, session=webhook.session, payload=parts.payload
+                    )
+                for message in messages[1:]:
+                    await webhook.send(view=message, ephemeral=True)
+        except _OUTAGE as error:
+            _log.warning("a private message was not edited", error=_code(error))
+            return False
+        return True
+
+    async def _follow_up(self, answer_token: str, message: Card) -> None:
+        if self.application_id is None:
+            return
+        try:
+            await self._webhook(answer_token).send(view=message, ephemeral=True)
+        except _OUTAGE as error:
+            _log.warning("a follow-up was not sent", error=_code(error))
+
+    async def _send_directly(self, member: int, messages: list[Card]) -> bool:
+        try:
+            # create_dm() sends the id as a number, which Discord's description does not allow
+            channel = await self.http.start_private_message(str(member))
+            for message in messages:
+                await self.get_partial_messageable(int(channel["id"])).send(view=message)
+        except _OUTAGE as error:
+            _log.info("a direct message was not sent", error=_code(error))
+            return False
+        return True
+
+
+_OUTAGE = (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError, TimeoutError)
+
+
+def _sparing(parse: Callable[[Any], None]) -> Callable[[Any], None]:
+    """The same, but one interaction that discord.py cannot read does not end the connection for all others."""
+
+    def parse_or_log(data: Any) -> None:
+        try:
+            parse(data)
+        except Exception:
+            _log.exception("an interaction could not be read")
+
+    return parse_or_log
+
+
+def _delays() -> Iterator[float]:
+    """Seconds between tries: the first soon, then ever fewer."""
+    yield from (1.0, 2.0, 4.0, 8.0, 15.0)
+    yield from repeat(30.0)
+
+
+def _code(error: Exception) -> int | str:
+    """What is logged of an error of discord.py's: never its text, which may hold an address with a token."""
+    return error.code if isinstance(error, discord.HTTPException) else type(error).__name__
+
+
+class _LateAutocomplete(logging.Filter):
+    """An answer to an autocomplete that came too late is usual: the person typed on."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, discord.NotFound)
+
+
+logging.getLogger("discord.app_commands.tree").addFilter(_LateAutocomplete())

@@ -1,0 +1,138 @@
+"""The one way to answer: once where the work is quick, deferred in time where it is not.
+
+Discord waits 3 s for a first answer. Work that takes longer than `FAST_S` is announced first and its result
+replaces the announcement. Whatever happens to the answer, the work goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+import aiohttp
+import discord
+import structlog
+
+from bot import logs
+from bot.chat.cards import Card, text_card
+from bot.chat.words import Words
+from bot.errors import Broken, UserError
+
+FAST_S = 1.5
+"""What is done by then is answered with one call."""
+DELIVER_S = 10.0
+"""One call to Discord is given up after this: what it was to say is told by another way."""
+
+_log = structlog.get_logger("gatefold.chat")
+Interaction = discord.Interaction[Any]
+Work = Coroutine[Any, Any, Sequence[Card]]
+RECEIVED = "received"
+"""Where an interaction keeps the moment at which it came, in monotonic time."""
+
+
+class Observe(Protocol):
+    """Is told how each interaction went."""
+
+    def __call__(self, command: str, outcome: str, first_s: float | None) -> None:
+        """`outcome`: `answered` or an error's name. `first_s`: to the first answer; None: it did not arrive."""
+        ...
+
+
+class Reply:
+    """Answers interactions. `open`: how many are being answered now."""
+
+    def __init__(self, words: Words, observe: Observe = lambda command, outcome, first_s: None) -> None:
+        self._words = words
+        self._observe = observe
+        self.open = 0
+        self._quiet = asyncio.Event()
+
+    async def __call__(
+        self,
+        interaction: Interaction,
+        work: Work,
+        *,
+        name: str,
+        held: Callable[[], UserError | None] = lambda: None,
+    ) -> bool:
+        """Answer with the cards that `work` makes, privately; whether Discord took the answer.
+
+        `held`: asked when `work` is done, why some of it is not, though it made cards.
+        """
+        logs.serve(interaction.id)
+        begun = time.monotonic()
+        received: float = interaction.extras.get(RECEIVED, begun)
+        first_s: float | None = None
+        self.open += 1
+        arrived, deferred, outcome = True, False, "cancelled"
+        try:
+            task = asyncio.ensure_future(self._safely(work, held))
+            await asyncio.wait({task}, timeout=FAST_S)
+            deferred = not task.done()
+            if deferred:
+                announced = interaction.response.defer(ephemeral=True, thinking=True)
+                arrived = await _deliver(announced, name)
+                first_s = time.monotonic() - received if arrived else None
+            cards, outcome = await task
+            if arrived:
+                first: Coroutine[Any, Any, object]
+                if deferred:
+                    first = interaction.edit_original_response(view=cards[0])
+                else:
+                    first = interaction.response.send_message(view=cards[0], ephemeral=True)
+                arrived = await _deliver(first, name)
+                if not deferred:
+                    first_s = time.monotonic() - received if arrived else None
+            for card in cards[1:] if arrived else ():
+                await _deliver(interaction.followup.send(view=card, ephemeral=True), name)
+        finally:
+            self.open -= 1
+            if not self.open:
+                self._quiet.set()
+            self._observe(name, outcome, first_s)
+            _log.info(
+                "interaction",
+                id=interaction.id,
+                name=name,
+                outcome=outcome,
+                arrived=arrived,
+                deferred=deferred,
+                ms=round((time.monotonic() - begun) * 1000, 1),
+            )
+        return arrived
+
+    async def finish(self, seconds: float) -> None:
+        """Let the answers that are under way go out, `seconds` at most."""
+        self._quiet.clear()
+        if self.open:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._quiet.wait(), seconds)
+
+    async def _safely(self, work: Work, held: Callable[[], UserError | None]) -> tuple[Sequence[Card], str]:
+        """The cards and a word for the log, of a small closed set; what went wrong becomes a card, too."""
+        try:
+            cards, why = await work, held()
+            return cards, "answered" if why is None else type(why).__name__
+        except UserError as error:
+            return [text_card(self._words.error(error))], type(error).__name__
+        except Exception:
+            broken = Broken(logs.reference())
+            _log.exception("a command broke")
+            return [text_card(self._words.error(broken))], type(broken).__name__
+
+
+async def _deliver(call: Coroutine[Any, Any, Any], name: str) -> bool:
+    """Send something; False when Discord does not take it (too late, gone, unreachable)."""
+    try:
+        # discord.py would sleep through a limit of an hour, and waits 5 minutes for an answer
+        async with asyncio.timeout(DELIVER_S):
+            await call
+    except (discord.HTTPException, discord.InteractionResponded, aiohttp.ClientError, OSError) as error:
+        # No traceback: discord.py's errors may carry the address, and with it the interaction's token.
+        code = error.code if isinstance(error, discord.HTTPException) else type(error).__name__
+        _log.warning("an answer did not arrive", name=name, code=code)
+        return False
+    return True
