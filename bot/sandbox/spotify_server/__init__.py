@@ -1,0 +1,12 @@
+"""A stand-in for Spotify on this machine: Web API, accounts service, short links, and pages to look at.
+
+It is meant to be as strict as the real one. What is known of that stands in the project's notes on
+Spotify; where those are silent, it does what seems likeliest, and the code says so with "likely".
+"""
+
+from bot.sandbox.faults import FAULTS
+from bot.sandbox.spotify_server.server import SpotifyServer
+from bot.sandbox.spotify_server.state import Account, Generation
+from bot.sandbox.standin import Call
+
+__all__ = ["FAULTS", "Account", "Call", "Generation", "SpotifyServer"]

@@ -1,0 +1,178 @@
+"""The stage: the real bot between SimCord's Discord, its chat page, and our stand-in for Spotify.
+
+Nothing in the bot knows that it is here: the stand-ins are only other addresses in the settings, and Discord
+is replaced inside discord.py by SimCord.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import simcord
+from simcord.backend.errors import SetupError
+
+from bot import app, logs
+from bot.sandbox.catalogue import Catalogue
+from bot.sandbox.discord_login import DiscordLogin
+from bot.sandbox.spotify_server import SpotifyServer
+from bot.settings import Settings, from_values
+from bot.storage.vault import new_key
+
+MEMBERS = ("Ada", "Ben", "Chloe")
+REFRESH_S = 0.3
+_CLIENT_ID, _CLIENT_SECRET = "sandbox-spotify-app", "sandbox-spotify-secret"
+_APPLICATION, _DISCORD_SECRET = "100000000000000001", "sandbox-discord-secret"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything on the stage, running."""
+
+    env: simcord.Env
+    channel: simcord.ChannelHandle
+    members: dict[str, simcord.MemberActor]
+    spotify: SpotifyServer
+    services: app.Services
+
+
+@asynccontextmanager
+async def set_up() -> AsyncIterator[Stage]:
+    """Build the stage: three members of one server, three Spotify accounts, nobody linked yet."""
+    catalogue = Catalogue()
+    spotify = SpotifyServer(client_id=_CLIENT_ID, client_secret=_CLIENT_SECRET, redirect_uris=[], catalogue=catalogue)
+    login = DiscordLogin(client_id=_APPLICATION, client_secret=_DISCORD_SECRET, redirect_uris=[])
+    for name in MEMBERS:
+        spotify.add_account(name.lower(), account_id=f"account-{name.lower()}", display_name=f"{name}’s music")
+    with tempfile.TemporaryDirectory(prefix="gatefold-sandbox-") as folder:
+        async with spotify.running() as spotify_url, login.running() as login_url:
+            settings = _settings(Path(folder), spotify_url, login_url)
+            spotify.redirect_uris.add(settings.redirect_to_spotify)
+            login.redirect_uris.add(settings.redirect_to_discord)
+            async with (
+                # SimCord waits for every timer that could fire soon: connections must not have one.
+                app.built(settings, keepalive_s=86_400.0) as services,
+                simcord.run(services.client, settle_timeout=30.0, check_errors=False) as env,
+            ):
+                _catch_up(env)
+                env.backend.edit_bot_profile("Gatefold")
+                guild = env.create_guild("The Record Shop")
+                channel = guild.create_text_channel("albums")
+                members = {name: guild.add_member(env.create_user(name.lower(), global_name=name)) for name in MEMBERS}
+                login.users.update({member.id: name for name, member in members.items()})
+                async with app.website(services), app.working(services):
+                    yield Stage(env, channel, members, spotify, services)
+
+
+def _catch_up(env: simcord.Env) -> None:
+    """Let SimCord's clock, which begins in a year of its own, show what the bot's shows.
+
+    Not through `advance_time`: an action on the page that meets it is refused, and the page then stays dead.
+    """
+    env.backend.advance_clock(max(0.0, (datetime.now(UTC) - env.now()).total_seconds()))
+
+
+def _settings(folder: Path, spotify_url: str, login_url: str) -> Settings:
+    port = _free_port()
+    return from_values(
+        discord_token="sandbox",
+        discord_client_id=_APPLICATION,
+        discord_client_secret=_DISCORD_SECRET,
+        spotify_client_id=_CLIENT_ID,
+        spotify_client_secret=_CLIENT_SECRET,
+        public_url=f"http://127.0.0.1:{port}",
+        web_port=port,
+        database_path=folder / "gatefold.db",
+        token_keys=new_key(),
+        discord_api_url=f"{login_url}/api/v10",
+        discord_authorize_url=f"{login_url}/oauth2/authorize",
+        spotify_api_url=f"{spotify_url}/v1",
+        spotify_accounts_url=spotify_url,
+        spotify_short_link_url=spotify_url,
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def show(port: int) -> int:
+    """Show the chat page until Ctrl-C."""
+    logs.configure("WARNING", "console", ())
+    async with set_up() as stage:
+        await stage.members["Chloe"].send(
+            stage.channel, "New here? Type / below: /link comes first, then /save. Who you are is chosen at the top."
+        )
+        covers = {url: (f"{url.rsplit('/', 1)[-1]}.png", png) for url, png in stage.spotify.catalogue.covers().items()}
+        preview = stage.env.preview(
+            stage.channel,
+            viewers=list(stage.members.values()),
+            layout="channel",
+            assets=covers,
+            port=port,
+        )
+        async with preview:
+            click.echo(_welcome(preview.url, f"{stage.spotify.base_url}/library"))
+            stop = asyncio.Event()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            refreshing = asyncio.create_task(_keep_fresh(stage.env, preview))
+            ended = asyncio.create_task(preview.wait_closed())
+            stopped = asyncio.create_task(stop.wait())
+            await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (refreshing, ended, stopped):
+                task.cancel()
+    click.echo("Closed. Nothing was kept.")
+    return 0
+
+
+async def _keep_fresh(env: simcord.Env, preview: simcord.Preview) -> None:
+    """Show what the bot did by itself: SimCord publishes only what somebody's action caused.
+
+    Answers to actions are left out: a page that is published anew refuses what was typed before.
+    """
+    seen, is_stale = 0, False
+    while True:
+        await asyncio.sleep(REFRESH_S)
+        _catch_up(env)
+        sent = env.http_requests[seen:]
+        seen += len(sent)
+        is_stale = is_stale or any(not request.path.endswith("/callback") for request in sent)
+        if is_stale:
+            # while somebody acts it cannot be: the next round shows it
+            with suppress(SetupError, TimeoutError):
+                await preview.refresh()
+                is_stale = False
+
+
+def _welcome(chat: str, library: str) -> str:
+    bold = click.style
+    return "\n".join(
+        (
+            "",
+            bold("Gatefold, on this machine. No account is needed, nothing leaves it.", bold=True),
+            "",
+            f"  Open the chat     {bold(chat, fg='cyan')}",
+            f"  Spotify’s side    {bold(library, fg='cyan')}   each member's library, as it changes",
+            "",
+            "Three things to try:",
+            "  1. Type /link and press its button: say who you are, then agree on the next page.",
+            "  2. Type /save and a few letters of a title, pick an album, and press Undo under its card.",
+            "  3. Choose another member at the top (“Viewing as”), and paste two ids into /save:",
+            "     4aawyAB9vmqN3uQ7FjRGTy 1uyf3l2d4XYwiEqAb7t7fX",
+            "",
+            "Ctrl-C ends it, and everything is forgotten.",
+            "",
+        )
+    )
