@@ -1,0 +1,303 @@
+"""The composition root: builds everything once, and starts and stops it in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import aiohttp
+import structlog
+
+from bot import causes, control
+from bot.alerts import Alerts, Cause, Facts
+from bot.backups import Backups
+from bot.chat.client import Client, GuildRefused, LoginRefused, point_at
+from bot.chat.commands import Desk
+from bot.chat.reply import Reply
+from bot.chat.words import Words
+from bot.disk import DiskWatch
+from bot.errors import TryLater
+from bot.finding import Finder
+from bot.library import Library
+from bot.linking import Linking
+from bot.metrics import Metrics
+from bot.sd_notify import Supervisor
+from bot.settings import Settings
+from bot.spotify.client import Spotify
+from bot.spotify.gate import Gate
+from bot.spotify.wire import Endpoint
+from bot.storage import Storage, open_storage
+from bot.upkeep import Upkeep
+from bot.web import ops, site
+from bot.web.identity import Identity
+
+FINISH_S = 4.0
+"""How long what is in flight may take to finish when the process is asked to stop."""
+
+_log = structlog.get_logger("gatefold.app")
+
+
+class StartError(Exception):
+    """The bot could not start; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything, built once and handed to whoever needs it."""
+
+    settings: Settings
+    storage: Storage
+    spotify: Spotify
+    linking: Linking
+    library: Library
+    desk: Desk
+    client: Client
+    identity: Identity
+    upkeep: Upkeep
+    backups: Backups | None
+    metrics: Metrics
+    alerts: Alerts
+
+    async def health(self) -> dict[str, bool]:
+        """Which parts work."""
+        return {
+            "commands": self.client.has_commands,
+            "gateway": self.client.is_connected,
+            "database": await self.storage.database.is_answering(),
+        }
+
+    async def readiness(self) -> dict[str, bool]:
+        """Whether it can serve now. An outage of Spotify's is no part of it: wishes are taken and kept."""
+        return {
+            **await self.health(),
+            "spotify_app": not self.spotify.is_app_refused,
+            "accepting": not self.desk.is_stopping,
+        }
+
+
+@asynccontextmanager
+async def built(settings: Settings, *, keepalive_s: float = 60.0) -> AsyncIterator[Services]:
+    """Build everything; nothing is started yet but the database. `keepalive_s`: of unused connections."""
+    point_at(settings)
+    storage = await open_storage(settings.database_path, settings.sealing_keys())
+    # The gate counts calls; the connector must not count on top of it.
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=keepalive_s),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
+    try:
+        yield await _build(settings, storage, session)
+    finally:
+        await session.close()
+        await storage.close()
+
+
+async def _build(settings: Settings, storage: Storage, session: aiohttp.ClientSession) -> Services:
+    client_id = settings.spotify_client_id
+    known = await storage.apps.get(client_id)
+    gate = Gate(
+        closed_until=known.closed_until,
+        closed_by=TryLater.Cause(known.closed_by) if known.closed_by else None,
+        on_close=lambda until, cause: storage.apps.set_closed(client_id, until, cause),
+    )
+    metrics = Metrics(gate, storage.database, storage.wishes)
+    alerts = Alerts(storage.alerts)
+    await alerts.load()
+    spotify = Spotify(
+        session,
+        api_url=settings.spotify_api_url,
+        accounts_url=settings.spotify_accounts_url,
+        client_id=client_id,
+        client_secret=settings.spotify_secret,
+        gate=gate,
+        endpoint=settings.spotify_album_endpoint,
+        works=Endpoint(known.album_endpoint) if known.album_endpoint else None,
+        on_endpoint=lambda endpoint: storage.apps.set_endpoint(client_id, endpoint),
+        short_link_url=settings.spotify_short_link_url,
+        observe=metrics.called,
+    )
+    linking = Linking(storage, spotify, settings)
+    finder = Finder(spotify)
+    library = Library(storage.wishes, linking, finder, spotify)
+    words = Words()
+    words.privacy_url = f"{settings.public_url}/privacy"
+    desk = Desk(linking, library, finder, words, Reply(words, metrics.answered))
+    client = Client(desk, storage.commands, settings.dev_guild_id)
+    # Nobody imports upward: where a lower room causes something above it, it is handed a callable here.
+    linking.on_linked = library.wake
+    linking.tell = client.tell_link
+    linking.on_refresh = metrics.refreshed
+    library.telling.tell = client.tell
+    upkeep = Upkeep(storage.database, settings.sealing_keys())
+    backups = None
+    if settings.backup_folder is not None:
+        every_s = settings.backup_every_hours * 3600.0
+        backups = Backups(settings.backup_folder, every_s, settings.backup_keep, upkeep.back_up)
+    identity = Identity(session, settings)
+    alerts.tell = client.tell_host
+    causes.listen(alerts, spotify, linking, identity, storage.database, backups)
+    services = Services(
+        settings, storage, spotify, linking, library, desk, client, identity, upkeep, backups, metrics, alerts
+    )
+    metrics.parts = services.readiness
+    return services
+
+
+@asynccontextmanager
+async def website(services: Services) -> AsyncIterator[int]:
+    """The web site, listening; yields its port."""
+    app = site.build(services.linking, services.identity, services.settings, services.health, services.readiness)
+    async with site.serving(app, services.settings.web_host, services.settings.web_port) as port:
+        yield port
+
+
+@asynccontextmanager
+async def measuring(services: Services) -> AsyncIterator[None]:
+    """The metrics at a port of their own, if the host wants them."""
+    settings = services.settings
+    if not settings.metrics_port:
+        yield
+        return
+    async with ops.serving_metrics(services.metrics.scrape, settings.metrics_host, settings.metrics_port):
+        loop_watch = asyncio.create_task(services.metrics.watch_loop(), name="loop watch")
+        try:
+            yield
+        finally:
+            loop_watch.cancel()
+            await asyncio.gather(loop_watch, return_exceptions=True)
+
+
+@asynccontextmanager
+async def keeping_up(services: Services) -> AsyncIterator[None]:
+    """Backups by themselves, a look at the disk, and the socket for `gatefold backup` and `gatefold rotate-key`."""
+    disk = DiskWatch(
+        services.settings.database_path,
+        lambda free: services.alerts.raise_(Cause.DISK, Facts(free=free)),
+        lambda: services.alerts.end(Cause.DISK),
+    )
+    tasks = [asyncio.create_task(disk.work(), name="disk")]
+    if services.backups is not None:
+        tasks.append(asyncio.create_task(services.backups.work(), name="backups"))
+    try:
+        async with control.listening(services.settings.database_path, services.upkeep.jobs()):
+            yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def supervised(services: Services, supervisor: Supervisor) -> AsyncIterator[None]:
+    """The supervisor is told whether it serves, and that the loop and the database's thread are alive."""
+
+    def connection(is_connected: bool) -> None:
+        # There is no connection before the commands are registered.
+        if is_connected:
+            supervisor.ready("Serving")
+        else:
+            supervisor.status("Discord is gone; connecting again")
+
+    services.client.on_connection = connection
+    supervisor.status("Connecting to Discord")
+    watch = asyncio.create_task(supervisor.watch(services.storage.database.is_answering), name="watchdog")
+    try:
+        yield
+    finally:
+        services.client.on_connection = lambda is_connected: None
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+
+
+@asynccontextmanager
+async def working(services: Services) -> AsyncIterator[asyncio.Task[None]]:
+    """The worker that tries pending wishes again; on the way out, what is in flight finishes or is kept."""
+    worker = asyncio.create_task(services.library.work(), name="worker")
+    try:
+        yield worker
+    finally:
+        services.desk.is_stopping = services.linking.is_stopping = True
+        worker.cancel()
+        await asyncio.gather(worker, return_exceptions=True)
+        await asyncio.gather(
+            services.library.stop(FINISH_S), services.linking.finish_links(FINISH_S), services.alerts.stop(FINISH_S)
+        )
+        await asyncio.gather(services.linking.stop(1.0), services.desk.reply.finish(1.0))
+
+
+async def run(settings: Settings) -> None:
+    """Run the bot until SIGTERM or SIGINT. StartError when it cannot start."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    supervisor = Supervisor.from_environment(os.environ)
+    supervisor.status("Opening the database")
+    async with built(settings) as services, AsyncExitStack() as stack:
+        await stack.enter_async_context(supervised(services, supervisor))
+        try:
+            port = await stack.enter_async_context(website(services))
+        except OSError as error:
+            raise StartError(
+                f"WEB_HOST and WEB_PORT: cannot listen at {settings.web_host}:{settings.web_port} "
+                f"({error.strerror}). Another program may use that port."
+            ) from None
+        try:
+            await stack.enter_async_context(measuring(services))
+        except OSError as error:
+            raise StartError(
+                f"METRICS_HOST and METRICS_PORT: cannot listen at {settings.metrics_host}:{settings.metrics_port} "
+                f"({error.strerror}). Another program may use that port."
+            ) from None
+        await stack.enter_async_context(keeping_up(services))
+        _log.info("listening", host=settings.web_host, port=port, public_url=settings.public_url)
+        try:
+            await _until(stop, _chat(services), supervisor)
+        except LoginRefused:
+            await services.alerts.note(Cause.DISCORD_TOKEN)
+            raise StartError(
+                "DISCORD_TOKEN: Discord refuses it. Copy the bot's token anew from the Bot page of your app."
+            ) from None
+        except GuildRefused:
+            raise StartError(
+                f"DEV_GUILD_ID: the bot cannot register commands in the server {settings.dev_guild_id}. "
+                "Invite it there, or take the setting away."
+            ) from None
+    _log.info("stopped")
+
+
+async def _until(stop: asyncio.Event, work: asyncio.Task[None], supervisor: Supervisor) -> None:
+    """Wait until `stop` is set or the work ends by itself, whose error is raised."""
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    supervisor.stopping("Finishing what is in flight")
+    if not work.done():
+        _log.info("stopping")
+        work.cancel()
+    with suppress(asyncio.CancelledError):
+        await work
+
+
+def _chat(services: Services) -> asyncio.Task[None]:
+    async def chat() -> None:
+        async with services.client as client:
+            await client.log_in(services.settings.discord_token.get_secret_value())
+            services.alerts.tell_late()
+            gateway = asyncio.create_task(client.stay_connected(), name="gateway")
+            try:
+                # The gateway is left last: who asks while what is in flight finishes is answered, too.
+                async with working(services) as worker:
+                    await asyncio.wait({gateway, worker}, return_when=asyncio.FIRST_COMPLETED)
+                    for task in (gateway, worker):
+                        if task.done():
+                            task.result()
+            finally:
+                gateway.cancel()
+                await asyncio.gather(gateway, return_exceptions=True)
+
+    return asyncio.create_task(chat(), name="chat")
