@@ -1,0 +1,27 @@
+# syntax=docker/dockerfile:1
+# The image of Gatefold. All that is built is built by deploy/build.sh, which the tests run without a container engine.
+# The tag names Python's minor version and Debian's release, so that a rebuild with --pull brings their security fixes.
+# Who needs the very same bytes each time adds the digest: --build-arg BASE=python:3.11-slim-bookworm@sha256:...
+ARG BASE=python:3.11-slim-bookworm
+
+FROM ${BASE} AS build
+WORKDIR /src
+COPY . .
+RUN sh deploy/build.sh /opt/gatefold
+
+FROM ${BASE}
+# A number, so that an orchestrator sees that it is not root. The volume takes its owner from the folder.
+RUN install -d -m 0700 -o 10001 -g 10001 /var/lib/gatefold
+COPY --from=build /opt/gatefold /opt/gatefold
+ENV PATH=/opt/gatefold/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    DATABASE_PATH=/var/lib/gatefold/gatefold.db \
+    WEB_HOST=0.0.0.0
+USER 10001:10001
+WORKDIR /var/lib/gatefold
+VOLUME /var/lib/gatefold
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["python", "-m", "bot.health"]
+ENTRYPOINT ["gatefold"]
+CMD ["run"]
