@@ -1,0 +1,108 @@
+"""The benchmark: every row runs, its floor does the same as the bot and no more, and a missed bound is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import table
+from bench.figures import Line, compared
+from bench.outside import KINDS, Kind, outside
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+async def test_every_row_runs_with_tiny_numbers_and_writes_nothing() -> None:
+    before = table.DOCUMENT.read_bytes()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench", "--quick", cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    async with asyncio.timeout(120):
+        output, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+    told = output.decode()
+    for row in (
+        "one `/save` at 0 ms a call, p50",
+        "one `/save` at 50 ms a call, p99",
+        "members in one second at 0 ms a call, total",
+        "the writes, `/me/library`",
+        "the writes, `/me/albums`",
+        "the whole road",
+        "token look-up with 200 members",
+        "memory at rest",
+        "memory after 40 interactions",
+        "start to ready",
+        "pending changes, gate open: ready",
+        "pending changes, gate closed: ready",
+        "their drain",
+    ):
+        assert row in told
+    assert table.DOCUMENT.read_bytes() == before
+
+
+async def test_the_floor_makes_the_same_calls_and_sends_the_same_card() -> None:
+    calls: dict[Kind, list[object]] = {}
+    cards: dict[Kind, Any] = {}
+    for kind in KINDS:
+        async with outside() as out, out.running(kind):  # the first /save: the album is not known yet
+            calls[kind] = sorted((call.method, call.path, call.query, str(call.body)) for call in out.spotify.calls)
+            out.forget()
+            out.clear_libraries()
+            interaction = await out.save(0, out.albums[0])
+            answer = await interaction.answered(10)
+            calls[kind] += [(call.method, call.path, call.query, str(call.body)) for call in out.spotify.calls]
+            cards[kind] = json.loads(json.dumps(answer).replace(str(interaction.id), "ID"))
+    assert calls["bare"] == calls["gatefold"]
+    assert len(calls["bare"]) == 5
+    assert _told(cards["bare"]) == _told(cards["gatefold"])
+
+
+def _told(thing: Any) -> Any:
+    """What a person gets, without fields that say nothing."""
+    if isinstance(thing, dict):
+        return {key: _told(value) for key, value in thing.items() if value not in (None, False, [], 0, "")}
+    return [_told(value) for value in thing] if isinstance(thing, list) else thing
+
+
+def test_the_floor_imports_nothing_of_ours() -> None:
+    look = "import sys, bench.bare; print([name for name in sys.modules if name.split('.')[0] == 'bot'])"
+    told = subprocess.run(
+        [sys.executable, "-c", look], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True
+    )
+    assert told.stdout.decode().strip() == "[]", told.stderr.decode()
+
+
+def test_a_bound_is_held_against_the_median_of_the_rounds_ratios() -> None:
+    floor, ours = [10.0, 20.0, 30.0], [13.0, 24.0, 30.0]
+    line = compared("a figure", floor, ours, "ms", 1.2)
+    assert line == Line(
+        "a figure", "20.00 (10.00 to 30.00) ms", "24.00 (13.00 to 30.00) ms", "1.20 (1.00 to 1.30)", "≤ 1.2", True
+    )
+    assert compared("a figure", floor, [10.0, 25.0, 90.0], "ms", 1.2).reached is False
+    assert compared("a figure", floor, ours, "ms", None).reached is None
+
+
+def test_the_table_takes_the_place_of_the_old_one_and_of_nothing_else() -> None:
+    document = f"# Title\n\nbefore\n\n{table.BEGIN}\n\nthe old table\n\n{table.END}\n\nafter\n"
+    new = table.written(document, [Line("what", "1", "2", "2.0", "≤ 1", False)], "conditions")
+    assert new.startswith("# Title\n\nbefore\n")
+    assert new.endswith(f"| what | 1 | 2 | 2.0 | ≤ 1 | **no** |\n\n{table.END}\n\nafter\n")
+    assert "the old table" not in new
+    assert "conditions" in new
+    assert table.written(new, [Line("what", "1", "2", "2.0", "≤ 1", False)], "conditions") == new
+
+
+def test_a_document_that_lost_its_marks_is_not_overwritten() -> None:
+    with pytest.raises(ValueError, match="marks"):
+        table.written(f"# Title\n\n{table.END}\n{table.BEGIN}\n", [], "conditions")
+
+
+def test_the_document_holds_the_marks() -> None:
+    assert "| what |" in table.written(table.DOCUMENT.read_text(encoding="utf-8"), [], "conditions")

@@ -1,0 +1,284 @@
+"""A flush that fails, and a wall clock that jumps a day: the library in this process, with both handed in."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bot.errors import StorageTrouble, TryLater
+from bot.finding import Finder
+from bot.library import Library, Report
+from bot.linking import Linking
+from bot.sandbox.catalogue import Catalogue
+from bot.sandbox.faults import FAULTS
+from bot.sandbox.spotify_server import SpotifyServer
+from bot.settings import from_values
+from bot.spotify.client import Spotify
+from bot.spotify.gate import Gate
+from bot.storage import Storage, open_storage
+from bot.storage.links import Link
+from bot.wishes import Action, MemberId, Outcome, RequestId
+from tests.world import ADA, FIRST, SECOND, SPOTIFY_ID, SPOTIFY_SECRET
+
+MEMBER = MemberId(ADA)
+DAY = timedelta(days=1)
+
+
+class Disk:
+    """What happens when a commit is to be flushed."""
+
+    def __init__(self) -> None:
+        self.fails = False
+        self.failures = 0
+
+    def connect(self, path: Path, **options: object) -> sqlite3.Connection:
+        """A connection whose flushes fail while `fails`: as SQLite says it of an fsync that failed."""
+        disk = self
+
+        class Failing(sqlite3.Connection):
+            is_flushed = True
+
+            def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
+                if sql.startswith("PRAGMA synchronous"):
+                    self.is_flushed = sql.endswith("FULL")
+                if sql == "COMMIT" and disk.fails and self.is_flushed:
+                    disk.failures += 1
+                    raise sqlite3.OperationalError("disk I/O error")
+                return super().execute(sql, *values)
+
+        return sqlite3.connect(path, factory=Failing, **options)  # type: ignore[call-overload,no-any-return]
+
+
+@dataclass
+class House:
+    """The library with everything below it, and what it told."""
+
+    storage: Storage
+    server: SpotifyServer
+    library: Library
+    linking: Linking
+    disk: Disk
+    ahead: timedelta = timedelta()
+    told: list[Report] = field(default_factory=list)
+    last: int = 0
+
+    async def save(self, album: str, action: Action = Action.SAVE) -> Report:
+        """A command, and its answer."""
+        self.last += 1
+        id_ = RequestId(self.last)
+        report = await self.library.change(MEMBER, id_, action, album, f"token {id_}")
+        await self.library.answered(report, arrived=True)
+        return report
+
+    async def outcomes(self, id_: int) -> list[Outcome | None]:
+        """How the wishes of a request stand on disk; empty if there is none."""
+        request = await self.storage.wishes.get(RequestId(id_))
+        return [wish.outcome for wish in request.wishes] if request is not None else []
+
+    async def until_told(self, count: int = 1) -> None:
+        """Until so many requests were told after their command."""
+        await _until(lambda: len(self.told) >= count)
+
+    @property
+    def saved(self) -> list[str]:
+        """The library at Spotify."""
+        return list(self.server.accounts["ada"].saved)
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not is_so():
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def _open(folder: Path, secret: str | None = SPOTIFY_SECRET) -> AsyncIterator[House]:
+    server = SpotifyServer(client_id=SPOTIFY_ID, client_secret=secret, redirect_uris=[], catalogue=Catalogue())
+    disk = Disk()
+    storage = await open_storage(folder / "gatefold.db", [b"k" * 32], disk.connect)
+    async with server.running() as url, aiohttp.ClientSession() as session:
+
+        def now() -> datetime:
+            return datetime.now(UTC) + house.ahead
+
+        spotify = Spotify(
+            session,
+            api_url=f"{url}/v1",
+            accounts_url=url,
+            client_id=SPOTIFY_ID,
+            client_secret=secret,
+            gate=Gate(now=now, on_close=lambda until, cause: storage.apps.set_closed(SPOTIFY_ID, until, cause)),
+        )
+        settings = from_values(
+            discord_token="token",
+            discord_client_id="1100000000000000001",
+            discord_client_secret="secret",
+            spotify_client_id=SPOTIFY_ID,
+            public_url="http://127.0.0.1:8080",
+            token_keys="k" * 43,
+        )
+        linking = Linking(storage, spotify, settings, now=now)
+        library = Library(storage.wishes, linking, Finder(spotify), spotify, now=now)
+        house = House(storage, server, library, linking, disk)
+
+        async def tell(report: Report) -> bool:
+            house.told.append(report)
+            return True
+
+        library.telling.tell = tell
+        server.add_account("ada", account_id="acc-ada", display_name="Ada")
+        access, refresh = server.issue_tokens("ada")
+        link = Link(MEMBER, SPOTIFY_ID, "acc-ada", "Ada", now(), now(), None)
+        scope = "user-library-read user-library-modify"
+        await storage.links.put(link, access, refresh, now() + timedelta(hours=1), scope)
+        worker = asyncio.create_task(library.work())
+        try:
+            yield house
+        finally:
+            disk.fails = False
+            worker.cancel()
+            await asyncio.gather(worker, return_exceptions=True)
+            await library.stop(2.0)
+            await storage.close()
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """With a client secret."""
+    async with _open(tmp_path) as house:
+        yield house
+
+
+# -- a flush that fails
+
+
+async def test_what_could_not_be_flushed_is_refused_and_is_not_done_behind_the_members_back(house: House) -> None:
+    house.disk.fails = True
+    with pytest.raises(StorageTrouble):
+        await house.save(FIRST)
+    assert house.disk.failures
+    assert not any(call.method == "PUT" for call in house.server.calls)  # nothing was written before it was safe
+    # "Nothing was changed. Try again": and so it stays
+    assert await house.outcomes(1) == []
+    house.disk.fails = False
+    assert Outcome.SAVED in await house.outcomes((await house.save(SECOND)).request.id)
+    assert house.saved == [SECOND]
+    assert await house.library.pending(MEMBER) == []
+    assert house.told == []
+    assert Outcome.SAVED in await house.outcomes((await house.save(FIRST)).request.id)
+
+
+async def test_a_flush_that_fails_for_another_members_wish_does_not_deny_what_was_done(house: House) -> None:
+    other = MemberId(ADA + 1)
+    house.server.fault(path="/v1/me/albums", method="PUT", delay_s=0.5)
+    saving = asyncio.create_task(house.save(FIRST))
+    await _until(lambda: any(call.method == "PUT" for call in house.server.calls))
+    house.disk.fails = True
+    with pytest.raises(StorageTrouble):
+        await house.library.change(other, RequestId(1000), Action.SAVE, SECOND, "token")
+    report = await saving
+    assert [wish.outcome for wish in report.request.wishes] == [Outcome.SAVED]
+    assert house.saved == [FIRST]
+
+
+async def test_a_kept_wish_outlives_flushes_that_fail_meanwhile(house: House) -> None:
+    house.server.fault(path="/v1/*", times=None, **FAULTS["unavailable"])
+    assert isinstance((await house.save(FIRST)).held, TryLater)
+    house.disk.fails = True
+    house.server.clear_faults()
+    house.server.expire_access_tokens()  # so that a token has to be stored, too
+    await _until(lambda: house.disk.failures >= 1)
+    house.disk.fails = False
+    await house.until_told()
+    assert house.saved == [FIRST]
+    assert await house.outcomes(1) == [Outcome.SAVED]
+
+
+async def test_a_rotated_refresh_token_outlives_a_flush_that_fails(tmp_path: Path) -> None:
+    async with _open(tmp_path, secret=None) as house:
+        house.server.expire_access_tokens()
+        house.disk.fails = True
+        with pytest.raises(StorageTrouble):
+            await house.linking.access_token(MEMBER, rejected=(await _access(house)))
+        house.disk.fails = False
+        assert Outcome.SAVED in await house.outcomes((await house.save(FIRST)).request.id)
+        house.server.expire_access_tokens()
+        assert Outcome.SAVED in await house.outcomes((await house.save(SECOND)).request.id)
+        account = await house.linking.account(MEMBER)
+        assert account is not None
+        assert account.broken is None
+
+
+async def _access(house: House) -> str:
+    tokens = await house.storage.links.tokens(MEMBER)
+    assert tokens is not None
+    return tokens.access_token
+
+
+# -- a wall clock that jumps
+
+
+async def _both_ways(folder: Path, story: Callable[[House, timedelta], Awaitable[None]]) -> None:
+    """The same with a clock that jumps ahead and with one that jumps back, side by side."""
+
+    async def one(jump: timedelta) -> None:
+        async with _open(folder / str(jump.days)) as house:
+            await story(house, jump)
+
+    await asyncio.gather(one(DAY), one(-DAY))
+
+
+async def test_what_waits_is_carried_out_when_the_wall_clock_jumps_a_day(tmp_path: Path) -> None:
+    await _both_ways(tmp_path, _carried_out)
+
+
+async def _carried_out(house: House, jump: timedelta) -> None:
+    house.server.fault(path="/v1/*", times=None, **FAULTS["unavailable"])
+    assert isinstance((await house.save(FIRST)).held, TryLater)
+    house.ahead = jump
+    house.server.clear_faults()
+    await house.until_told()
+    assert house.saved == [FIRST]
+    assert await house.outcomes(1) == [Outcome.SAVED]
+    # a token of before the jump, and one of after it
+    for album in (SECOND, FIRST):
+        house.ahead = timedelta()
+        house.server.expire_access_tokens()
+        report = await house.save(album, Action.REMOVE if album == FIRST else Action.SAVE)
+        assert report.request.ended
+        house.ahead = jump
+    assert house.saved == [SECOND]
+
+
+async def test_a_limit_ends_when_its_seconds_are_over_whatever_the_wall_clock_says(tmp_path: Path) -> None:
+    await _both_ways(tmp_path, _limited)
+
+
+async def _limited(house: House, jump: timedelta) -> None:
+    house.server.fault(path="/v1/me/albums", method="PUT", **FAULTS["rate_limited_no_header"])  # 5 seconds
+    held = (await house.save(FIRST)).held
+    assert isinstance(held, TryLater)
+    assert held.cause is TryLater.Cause.BUSY
+    house.ahead = jump
+    await house.until_told()
+    assert house.saved == [FIRST]
+
+
+async def test_undo_works_across_a_jump_of_the_wall_clock(tmp_path: Path) -> None:
+    await _both_ways(tmp_path, _undone)
+
+
+async def _undone(house: House, jump: timedelta) -> None:
+    saved = await house.save(FIRST)
+    house.ahead = jump
+    undone = await house.library.undo(MEMBER, RequestId(500), saved.request.id, "token")
+    assert isinstance(undone, Report)
+    assert house.saved == []

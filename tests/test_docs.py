@@ -1,0 +1,107 @@
+"""What the documents claim: the settings, the commands, the links, the two commands that begin everything."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, cast
+
+import discord
+import pytest
+from discord import app_commands
+
+from bot.chat.commands import Desk, install
+from bot.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAPERS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "SECURITY.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+FIELDS = {name.upper(): field for name, field in Settings.model_fields.items()}
+
+
+def default(name: str) -> str | None:
+    """A setting's default as one writes it; None when there is none."""
+    field = FIELDS[name]
+    return None if field.is_required() or field.default is None else str(field.default)
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the first table below a heading of the README, without its head."""
+    section = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    table = [line for line in section.splitlines() if line.startswith("|")][2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+
+
+def test_env_example_names_exactly_the_settings_with_their_defaults() -> None:
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    found = [match.groups() for line in lines if (match := re.fullmatch(r"(#?)([A-Z_]+)=(.*)", line))]
+    assert sorted(name for _, name, _ in found) == sorted(FIELDS)
+    for commented, name, value in found:
+        assert value == (default(name) or ""), name
+        assert commented or not value, f"{name}: a default is shown behind a #"
+
+
+def test_env_example_has_what_is_required_first() -> None:
+    text = (ROOT / ".env.example").read_text(encoding="utf-8")
+    required, rest = text.split("- usual\n", 1)
+    for name, field in FIELDS.items():
+        must = field.is_required() or name in ("TOKEN_KEYS", "TOKEN_KEYS_FILE")
+        assert f"{name}=" in (required if must else rest)
+
+
+def test_readme_lists_exactly_the_settings_with_their_defaults() -> None:
+    shown = {cells[0].strip("`"): cells[1] for cells in rows("Settings")}
+    expected = {
+        name: "required" if field.is_required() else f"`{default(name)}`" if default(name) else "empty"
+        for name, field in FIELDS.items()
+    }
+    assert shown == expected
+
+
+async def test_readme_lists_exactly_the_commands() -> None:
+    tree: app_commands.CommandTree[Any] = app_commands.CommandTree(discord.Client(intents=discord.Intents.none()))
+    install(tree, cast(Desk, None))
+    commands = [command for command in tree.get_commands() if isinstance(command, app_commands.Command)]
+    expected = {
+        " ".join([f"/{command.name}", *(f"{parameter.display_name}:" for parameter in command.parameters)])
+        for command in commands
+    }
+    assert len(expected) == len(tree.get_commands())
+    assert {cells[0].strip("`") for cells in rows("What it can do")} == expected
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_relative_link_leads_to_a_file(paper: Path) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", paper.read_text(encoding="utf-8"))
+    relative = [link.split("#", 1)[0] for link in links if not re.match(r"[a-z]+:|#", link)]
+    missing = [link for link in relative if not (paper.parent / link).exists()]
+    assert missing == []
+
+
+def test_the_two_commands_are_targets_of_make() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = set(re.findall(r"^make ([a-z-]+)", README, re.MULTILINE)) | set(re.findall(r"`make ([a-z-]+)", README))
+    assert {"demo", "test"} <= named
+    for target in named:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_pictures_are_small() -> None:
+    pictures = sorted((ROOT / "docs/pictures").glob("*.png"))
+    assert pictures
+    assert all(picture.stat().st_size < 400_000 for picture in pictures)
+
+
+def test_decisions_are_numbered_without_a_gap_and_what_names_one_is_right() -> None:
+    numbers = [path.name[:4] for path in sorted((ROOT / "docs/decisions").glob("*.md"))]
+    assert numbers == [f"{number:04d}" for number in range(1, len(numbers) + 1)]
+    sources = [*ROOT.joinpath("bot").rglob("*.py"), *ROOT.joinpath("tests").rglob("*.py"), ROOT / "pyproject.toml"]
+    for source in sources:
+        for number in re.findall(r"docs/decisions/([0-9]{4})", source.read_text(encoding="utf-8")):
+            assert number in numbers, f"{source.name} names decision {number}"

@@ -1,0 +1,432 @@
+"""Settings: read from the environment and `.env`, all problems at once, and no secret in any of them."""
+
+from __future__ import annotations
+
+import base64
+import os
+import pickle
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.settings import Settings, SettingsError, from_values, load, read_key
+from bot.storage.vault import new_key
+
+SECRET = "a-very-secret-value"
+KEY, OTHER_KEY = new_key(), new_key()
+GOOD = {
+    "DISCORD_TOKEN": f"{SECRET}-token",
+    "DISCORD_CLIENT_ID": "1100000000000000001",
+    "DISCORD_CLIENT_SECRET": f"{SECRET}-discord",
+    "SPOTIFY_CLIENT_ID": "5f0a1c2d3e4f5a6b7c8d9e0f1a2b3c4d",
+    "SPOTIFY_CLIENT_SECRET": f"{SECRET}-spotify",
+    "PUBLIC_URL": "https://gatefold.example.org",
+    "TOKEN_KEYS": KEY,
+}
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An environment without any of our names, and an empty folder to stand in."""
+    names = {name.upper() for name in Settings.model_fields} | {"CREDENTIALS_DIRECTORY"}
+    for name in [name for name in os.environ if name.upper() in names]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def given(monkeypatch: pytest.MonkeyPatch, **values: str | None) -> Settings:
+    """The settings of an environment with these values beside the good ones; None: not there."""
+    for name, value in {**GOOD, **values}.items():
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    return load()
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, **values: str | None) -> list[str]:
+    """What is wrong with such an environment; no secret is in it."""
+    with pytest.raises(SettingsError) as caught:
+        given(monkeypatch, **values)
+    told = "\n".join((repr(caught.value), str(caught.value), *traceback.format_exception(caught.value)))
+    assert SECRET not in told
+    assert KEY not in told
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    return caught.value.problems
+
+
+# -- what is read
+
+
+def test_the_least_that_is_needed_is_enough_and_all_else_has_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = given(monkeypatch, SPOTIFY_CLIENT_SECRET=None)
+    plain = {name: value for name, value in settings.model_dump().items() if name.upper() not in GOOD}
+    assert plain == {
+        "web_host": "127.0.0.1",
+        "web_port": 8080,
+        "metrics_host": "127.0.0.1",
+        "metrics_port": 0,
+        "database_path": Path("gatefold.db"),
+        "backup_folder": None,
+        "backup_every_hours": 24,
+        "backup_keep": 4,
+        "token_keys_file": None,
+        "spotify_album_endpoint": "auto",
+        "dev_guild_id": None,
+        "log_level": "INFO",
+        "log_format": "console",
+        "discord_api_url": "https://discord.com/api/v10",
+        "discord_gateway_url": "wss://gateway.discord.gg/",
+        "discord_authorize_url": "https://discord.com/oauth2/authorize",
+        "spotify_api_url": "https://api.spotify.com/v1",
+        "spotify_accounts_url": "https://accounts.spotify.com",
+        "spotify_short_link_url": None,
+    }
+    assert settings.spotify_secret is None
+
+
+def test_every_setting_is_read_from_the_environment_in_capitals(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {
+        "WEB_HOST": "0.0.0.0",
+        "WEB_PORT": "9090",
+        "DATABASE_PATH": "/var/lib/gatefold/g.db",
+        "SPOTIFY_ALBUM_ENDPOINT": "library",
+        "DEV_GUILD_ID": "613425648685547541",
+        "LOG_LEVEL": "debug",
+        "LOG_FORMAT": "json",
+        "DISCORD_API_URL": "http://127.0.0.1:1/api/v10/",
+        "DISCORD_GATEWAY_URL": "ws://127.0.0.1:1/gateway/",
+        "DISCORD_AUTHORIZE_URL": "http://127.0.0.1:1/oauth2/authorize",
+        "SPOTIFY_API_URL": "http://127.0.0.1:2/v1/",
+        "SPOTIFY_ACCOUNTS_URL": "http://127.0.0.1:2/",
+        "SPOTIFY_SHORT_LINK_URL": "http://127.0.0.1:3",
+    }
+    settings = given(monkeypatch, **values)
+    assert (settings.web_host, settings.web_port, settings.dev_guild_id) == ("0.0.0.0", 9090, 613425648685547541)
+    assert settings.database_path == Path("/var/lib/gatefold/g.db")
+    assert (settings.spotify_album_endpoint, settings.log_level, settings.log_format) == ("library", "DEBUG", "json")
+    # paths are put behind these: no slash at their end
+    assert settings.discord_api_url == "http://127.0.0.1:1/api/v10"
+    assert settings.spotify_api_url == "http://127.0.0.1:2/v1"
+    assert settings.spotify_accounts_url == "http://127.0.0.1:2"
+    assert settings.discord_gateway_url == "ws://127.0.0.1:1/gateway/"
+    assert settings.spotify_short_link_url == "http://127.0.0.1:3"
+    assert settings.discord_token.get_secret_value() == f"{SECRET}-token"
+    assert settings.spotify_secret == f"{SECRET}-spotify"
+
+
+def test_a_file_is_read_and_the_environment_comes_before_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lines = [*(f"{name}={value}" for name, value in GOOD.items()), "WEB_PORT=1111", "# a comment", "SOMETHING_ELSE=1"]
+    (tmp_path / ".env").write_text("\n".join([*lines, "LOG_LEVEL=warning"]))
+    monkeypatch.setenv("WEB_PORT", "2222")
+    settings = load()
+    assert (settings.web_port, settings.log_level) == (2222, "WARNING")
+    assert settings.discord_client_id == GOOD["DISCORD_CLIENT_ID"]
+
+
+def test_empty_values_count_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("SPOTIFY_CLIENT_SECRET", "DEV_GUILD_ID", "SPOTIFY_SHORT_LINK_URL", "TOKEN_KEYS_FILE", "WEB_PORT")
+    settings = given(monkeypatch, **dict.fromkeys(names, ""), LOG_LEVEL="", SPOTIFY_API_URL="")
+    assert settings.spotify_secret is None
+    assert (settings.dev_guild_id, settings.spotify_short_link_url, settings.web_port) == (None, None, 8080)
+    assert (settings.log_level, settings.spotify_api_url) == ("INFO", "https://api.spotify.com/v1")
+
+
+def test_values_that_are_handed_in_ignore_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_PORT", "2222")
+    monkeypatch.setenv("TOKEN_KEYS_FILE", "/nowhere")
+    settings = from_values(**{name.lower(): value for name, value in GOOD.items()})
+    assert (settings.web_port, settings.token_keys_file) == (8080, None)
+
+
+@pytest.mark.parametrize("level", ["critical", "ERROR", "Warning", "iNFO", "debug"])
+def test_a_log_level_is_read_in_any_case(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert given(monkeypatch, LOG_LEVEL=level).log_level == level.upper()
+
+
+# -- problems
+
+
+def test_all_problems_are_told_at_once_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    problems = refused(
+        monkeypatch,
+        DISCORD_TOKEN=None,
+        DISCORD_CLIENT_ID=f"{SECRET}",
+        DISCORD_CLIENT_SECRET="",
+        SPOTIFY_CLIENT_ID=None,
+        PUBLIC_URL="http://localhost:8080",
+        TOKEN_KEYS=None,
+        WEB_PORT="99999",
+        DEV_GUILD_ID=f"{SECRET}",
+        LOG_LEVEL=f"{SECRET}",
+        LOG_FORMAT="xml",
+        SPOTIFY_ALBUM_ENDPOINT="both",
+        SPOTIFY_API_URL=f"{SECRET}",
+        DISCORD_GATEWAY_URL="https://gateway.example",
+    )
+    named = sorted(problem.partition(":")[0] for problem in problems)
+    assert named == [
+        "DEV_GUILD_ID",
+        "DISCORD_CLIENT_ID",
+        "DISCORD_CLIENT_SECRET",
+        "DISCORD_GATEWAY_URL",
+        "DISCORD_TOKEN",
+        "LOG_FORMAT",
+        "LOG_LEVEL",
+        "PUBLIC_URL",
+        "SPOTIFY_ALBUM_ENDPOINT",
+        "SPOTIFY_API_URL",
+        "SPOTIFY_CLIENT_ID",
+        "TOKEN_KEYS or TOKEN_KEYS_FILE",
+        "WEB_PORT",
+    ]
+    told = dict(problem.split(": ", 1) for problem in problems)
+    assert "developer portal" in told["DISCORD_TOKEN"]
+    assert "developer portal" in told["DISCORD_CLIENT_SECRET"]
+    assert "dashboard" in told["SPOTIFY_CLIENT_ID"]
+    assert "127.0.0.1" in told["PUBLIC_URL"]
+    assert "gatefold new-key" in told["TOKEN_KEYS or TOKEN_KEYS_FILE"]
+    assert "wss://" in told["DISCORD_GATEWAY_URL"]
+
+
+def test_nothing_set_at_all_names_all_that_is_needed() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load()
+    named = {problem.partition(":")[0] for problem in caught.value.problems}
+    needed = {name for name in GOOD if name not in ("SPOTIFY_CLIENT_SECRET", "TOKEN_KEYS")}
+    assert named == needed | {"TOKEN_KEYS or TOKEN_KEYS_FILE"}
+
+
+@pytest.mark.parametrize("name", [*GOOD, "WEB_PORT", "DEV_GUILD_ID", "LOG_LEVEL", "SPOTIFY_ACCOUNTS_URL"])
+def test_no_value_is_repeated_in_a_problem(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {name: f"{SECRET} \u202e !"}
+    if name in ("DISCORD_TOKEN", "DISCORD_CLIENT_SECRET", "SPOTIFY_CLIENT_SECRET"):
+        values["WEB_PORT"] = "many"  # these take anything: let another one fail beside them
+    assert len(refused(monkeypatch, **values)) == 1
+
+
+# -- PUBLIC_URL
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://gatefold.example.org", "https://gatefold.example.org"),
+        ("https://gatefold.example.org/", "https://gatefold.example.org"),
+        ("https://example.org:8443/music/", "https://example.org:8443/music"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://127.0.0.1", "http://127.0.0.1"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("https://192.0.2.7", "https://192.0.2.7"),
+        ("https://localhost.example.org", "https://localhost.example.org"),
+    ],
+)
+def test_a_public_url_that_spotify_takes_is_taken(url: str, kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = given(monkeypatch, PUBLIC_URL=url)
+    assert settings.public_url == kept
+    assert settings.redirect_to_discord == f"{kept}/callback/discord"
+    assert settings.redirect_to_spotify == f"{kept}/callback/spotify"
+    assert settings.is_https == url.startswith("https://")
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://localhost:8080", "`localhost`"),
+        ("https://localhost", "`localhost`"),
+        ("http://LOCALHOST:8080", "`localhost`"),
+        ("https://gatefold.localhost", "`localhost`"),
+        ("http://gatefold.example.org", "plain http"),
+        ("http://192.168.0.7:8080", "plain http"),
+        ("http://0.0.0.0:8080", "plain http"),
+        ("http://[::]:8080", "plain http"),
+        ("http://[2001:db8::1]", "plain http"),
+        ("http://127.0.0.1.example.org", "plain http"),
+        ("gatefold.example.org", "https://"),
+        ("//gatefold.example.org", "https://"),
+        ("ftp://gatefold.example.org", "https://"),
+        ("https://", "https://"),
+        ("https://example.org/?a=b", "https://"),
+        ("https://example.org/#a", "https://"),
+        ("https://user:password@example.org", "https://"),
+        ("http://[::1", ""),
+        ("https://example.org:port", ""),
+        ("https://example.org:99999", ""),
+    ],
+)
+def test_a_public_url_that_spotify_refuses_stops_the_start(
+    url: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [problem] = refused(monkeypatch, PUBLIC_URL=url)
+    assert problem.startswith("PUBLIC_URL: ")
+    assert reason in problem
+    assert "password" not in problem
+
+
+# -- keys
+
+
+@pytest.mark.parametrize("pad", [True, False])
+@pytest.mark.parametrize("raw", [b"\xff" * 32, b"\x00" * 32, bytes(range(32))])
+def test_a_key_is_read_with_and_without_padding(pad: bool, raw: bytes) -> None:
+    text = base64.urlsafe_b64encode(raw).decode()
+    assert read_key(text if pad else text.rstrip("=")) == raw
+    assert read_key(f"  {text}\n") == raw
+    assert read_key(base64.standard_b64encode(raw).decode()) == raw  # as `openssl rand -base64 32` prints it
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", KEY[:-1], KEY + "A", KEY[:-1] + "!", KEY[:20] + " " + KEY[21:], "é" * 43, "=" * 44, "A" * 44, "A" * 64],
+)
+def test_what_is_no_key_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no key") as caught:
+        read_key(text)
+    assert caught.value.__cause__ is None
+    assert len(text) < 20 or text not in str(caught.value)
+
+
+@pytest.mark.parametrize("separator", [",", ", ", "\n", ",\n", "\n\n", " ,, "])
+def test_several_keys_are_read_in_order_and_doubles_once(separator: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = given(monkeypatch, TOKEN_KEYS=separator.join((KEY, OTHER_KEY + "=", KEY))).sealing_keys()
+    assert keys == (read_key(KEY), read_key(OTHER_KEY))
+
+
+def test_a_bad_key_is_named_by_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    [problem] = refused(monkeypatch, TOKEN_KEYS=f"{KEY},{SECRET}")
+    assert problem.startswith("TOKEN_KEYS: entry 2 is no key")
+
+
+def test_neither_and_both_ways_to_give_keys_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    [neither] = refused(monkeypatch, TOKEN_KEYS=None)
+    [both] = refused(monkeypatch, TOKEN_KEYS=KEY, TOKEN_KEYS_FILE=str(key_file(tmp_path)))
+    assert neither == both
+    assert "set one of them" in neither
+
+
+def key_file(folder: Path, text: str = f"{KEY}\n", mode: int = 0o600) -> Path:
+    """A file with a key, in a folder of its own."""
+    file = folder / "keys" / "gatefold.key"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
+    file.chmod(mode)
+    return file
+
+
+def test_keys_are_read_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = key_file(tmp_path, f"{KEY}\n{OTHER_KEY}=\n")
+    settings = given(monkeypatch, TOKEN_KEYS=None, TOKEN_KEYS_FILE=str(file))
+    assert settings.sealing_keys() == (read_key(KEY), read_key(OTHER_KEY))
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644, 0o610, 0o601, 0o620, 0o777])
+def test_a_key_file_that_is_open_to_others_is_refused(
+    mode: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = key_file(tmp_path, mode=mode)
+    [problem] = refused(monkeypatch, TOKEN_KEYS=None, TOKEN_KEYS_FILE=str(file))
+    assert f"chmod 600 {file}" in problem
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400])
+def test_a_key_file_for_its_owner_alone_is_taken(mode: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = key_file(tmp_path, mode=mode)
+    assert given(monkeypatch, TOKEN_KEYS=None, TOKEN_KEYS_FILE=str(file)).sealing_keys() == (read_key(KEY),)
+
+
+def test_a_key_beside_the_database_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = key_file(tmp_path)
+    (tmp_path / "elsewhere").symlink_to(file.parent)
+    for folder in (file.parent, tmp_path / "elsewhere", file.parent / ".." / "keys"):
+        path = str(folder / "gatefold.db")
+        [problem] = refused(monkeypatch, TOKEN_KEYS=None, TOKEN_KEYS_FILE=str(file), DATABASE_PATH=path)
+        assert "beside the database" in problem
+
+
+def test_a_key_among_the_backups_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = key_file(tmp_path)
+    values = {"TOKEN_KEYS": None, "TOKEN_KEYS_FILE": str(file)}
+    for folder in (file.parent, file.parent.parent):
+        [problem] = refused(monkeypatch, **values, BACKUP_FOLDER=str(folder))
+        assert "lies in BACKUP_FOLDER" in problem
+    assert given(monkeypatch, **values, BACKUP_FOLDER=str(tmp_path / "kept")).backup_folder == tmp_path / "kept"
+
+
+@pytest.mark.parametrize("name", ["BACKUP_EVERY_HOURS", "BACKUP_KEEP"])
+@pytest.mark.parametrize("value", ["0", "-1", "often"])
+def test_backups_come_a_whole_number_of_hours_apart_and_at_least_one_stays(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [problem] = refused(monkeypatch, **{name: value})
+    assert problem.startswith(f"{name}: ")
+
+
+def test_where_the_system_hands_secrets_in_they_may_be_readable_for_a_group(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = key_file(tmp_path, mode=0o440)
+    values = {"TOKEN_KEYS": None, "TOKEN_KEYS_FILE": str(file), "DATABASE_PATH": str(tmp_path / "data" / "g.db")}
+    refused(monkeypatch, **values)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "other"))
+    refused(monkeypatch, **values)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(file.parent))
+    assert given(monkeypatch, **values).sealing_keys() == (read_key(KEY),)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (None, "cannot be read"),
+        ("", "holds no key"),
+        ("\n , \n", "holds no key"),
+        (SECRET, "entry 1 is no key"),
+        (f"{KEY}\nclé", "cannot be read"),
+    ],
+)
+def test_a_key_file_that_cannot_be_used_says_why(
+    text: str | None, reason: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "nowhere" if text is None else key_file(tmp_path, text)
+    [problem] = refused(monkeypatch, TOKEN_KEYS=None, TOKEN_KEYS_FILE=str(file))
+    assert problem.startswith("TOKEN_KEYS_FILE: ")
+    assert reason in problem
+
+
+def test_a_folder_in_place_of_a_key_file_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    [problem] = refused(monkeypatch, TOKEN_KEYS=None, TOKEN_KEYS_FILE=str(tmp_path))
+    assert "cannot be read" in problem
+
+
+# -- secrets
+
+
+def shown(settings: Settings) -> list[Any]:
+    return [repr(settings), str(settings), settings.model_dump(), settings.model_dump_json()]
+
+
+def test_no_secret_is_in_a_repr_or_a_dump(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for settings in (
+        given(monkeypatch),
+        given(monkeypatch, TOKEN_KEYS=None, TOKEN_KEYS_FILE=str(key_file(tmp_path))),
+    ):
+        for form in shown(settings):
+            assert SECRET not in str(form)
+            assert KEY not in str(form)
+    assert SECRET.encode() in pickle.dumps(settings)  # they are there, only not shown
+
+
+def test_every_secret_is_named_for_the_log_to_hide(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    secrets = given(monkeypatch, TOKEN_KEYS=f"{KEY}=,{OTHER_KEY}").secrets()
+    assert {*(f"{SECRET}-{name}" for name in ("token", "discord", "spotify")), KEY, OTHER_KEY} <= set(secrets)
+    from_file = given(monkeypatch, TOKEN_KEYS=None, TOKEN_KEYS_FILE=str(key_file(tmp_path))).secrets()
+    assert KEY in from_file
+    assert "" not in given(monkeypatch, SPOTIFY_CLIENT_SECRET="", TOKEN_KEYS_FILE=None).secrets()
+
+
+def test_settings_do_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = given(monkeypatch)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.web_port = 1

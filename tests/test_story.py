@@ -1,0 +1,664 @@
+"""What members do, on the wire: the real discord.py, the real SQLite, a strict Spotify."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from bot.errors import TryLater, WrongDiscordAccount
+from bot.linking import LinkNews
+from bot.sandbox.catalogue import synthetic
+from bot.sandbox.discord_wire import WireInteraction, buttons, texts, walk
+from bot.sandbox.faults import FAULTS
+from bot.wishes import Action, MemberId, RequestId
+from tests.world import ADA, BEN, FIRST, SECOND, World
+
+WRITE = "/v1/me/albums"
+CONTAINS = "/v1/me/albums/contains"
+
+
+async def said(interaction: WireInteraction, *, version: int = 1) -> str:
+    """The text of a message, once it is there."""
+    return "\n".join(texts(await interaction.message(5.0, version=version)))
+
+
+async def until_said(interaction: WireInteraction, words: str) -> str:
+    """The text of a message, once it holds these words."""
+    async with asyncio.timeout(8):
+        while not interaction.history or words not in "\n".join(texts(interaction.history[-1])):
+            await asyncio.sleep(0.01)
+    return "\n".join(texts(interaction.history[-1]))
+
+
+async def press(world: World, interaction: WireInteraction, label: str, member: int = ADA) -> WireInteraction:
+    """Press a button of a message."""
+    message = interaction.history[-1]
+    button = next(button for button in buttons(message) if button.get("label", "").startswith(label))
+    return await world.discord.press(member, button["custom_id"], message)
+
+
+# -- one album
+
+
+async def test_one_save_is_one_call_to_discord_and_three_to_spotify(world: World) -> None:
+    await world.link(ADA)
+    before = len(world.discord.requests)
+    interaction = await world.save(f"https://open.spotify.com/album/{FIRST}?si=x")
+    message = await interaction.message()
+    await world.idle()
+    assert "Saved" in texts(message)[1]
+    assert [button["label"] for button in buttons(message)] == ["Undo", "Open in Spotify"]
+    assert len(world.discord.requests) - before == 1
+    assert sorted(world.calls()) == [
+        ("GET", f"/v1/albums/{FIRST}"),
+        ("GET", CONTAINS),
+        ("PUT", WRITE),
+    ]
+    assert world.saved() == [FIRST]
+
+
+async def test_a_card_shows_cover_alt_text_link_and_attribution(world: World) -> None:
+    await world.link(ADA)
+    message = await (await world.save(FIRST)).message()
+    album = world.spotify.catalogue.album(FIRST)
+    assert album is not None
+    thumbnail = next(part for part in walk(message["components"]) if part["type"] == 11)
+    assert thumbnail["media"]["url"].startswith("https://i.scdn.co/image/")
+    assert thumbnail["description"].startswith("Cover of ")
+    assert f"https://open.spotify.com/album/{FIRST}" in texts(message)[0]
+    assert "on Spotify" in texts(message)[-1]
+    assert message["flags"] & 64  # only the member sees it
+
+
+async def test_a_known_album_costs_no_look_up(world: World) -> None:
+    await world.link(ADA)
+    album = world.spotify.catalogue.album(FIRST)
+    assert album is not None
+    typed = await world.discord.autocomplete(ADA, "save", "albums", album.title)
+    await typed.answered()
+    choice = next(choice for choice in typed.choices if choice["value"].endswith(FIRST))
+    before = len(world.calls())
+    await said(await world.save(choice["value"]))
+    assert world.calls()[before:] == [("GET", CONTAINS), ("PUT", WRITE)]
+
+
+async def test_what_was_there_is_not_written_and_not_undone(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.save(world.spotify.accounts["ada"], FIRST)
+    interaction = await world.save(FIRST)
+    assert "was in your library already. Nothing changed." in await said(interaction)
+    assert "Undo" not in [button["label"] for button in buttons(interaction.history[-1])]
+    assert ("PUT", WRITE) not in world.calls()
+
+
+async def test_undo_takes_back_what_the_command_changed_and_serves_once(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.save(world.spotify.accounts["ada"], SECOND)
+    saving = await world.save(f"{FIRST} {SECOND}")
+    await said(saving)
+    first, again = await asyncio.gather(press(world, saving, "Undo"), press(world, saving, "Undo"))
+    answers = [await said(first), await said(again)]
+    assert sum("Removed" in answer for answer in answers) == 1
+    assert sum("taken back already" in answer for answer in answers) == 1
+    assert world.saved() == [SECOND]
+
+
+async def test_undo_leaves_what_a_later_command_changed(world: World) -> None:
+    await world.link(ADA)
+    first = await world.save(FIRST)
+    await said(first)
+    await said(await world.unsave(FIRST))
+    await said(await world.save(FIRST))
+    assert "later command" in await said(await press(world, first, "Undo"))
+    assert world.saved() == [FIRST]
+
+
+async def test_undo_of_an_unsave_saves_again(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.save(world.spotify.accounts["ada"], FIRST)
+    removing = await world.unsave(FIRST)
+    assert "Removed" in await said(removing)
+    assert world.saved() == []
+    assert "Saved" in await said(await press(world, removing, "Undo"))
+    assert world.saved() == [FIRST]
+
+
+async def test_somebody_elses_undo_changes_nothing(world: World) -> None:
+    await world.link(ADA)
+    await world.link(BEN, "ben")
+    saving = await world.save(FIRST)
+    await said(saving)
+    assert "belongs to somebody else" in await said(await press(world, saving, "Undo", BEN))
+    assert world.saved() == [FIRST]
+
+
+@pytest.mark.parametrize(
+    "custom_id",
+    [
+        "undo:99999999999999999999999",
+        "undo:1",
+        "undo:",
+        "save:../../x",
+        "old-button",
+        "a:b:c",
+        "save:" + "é" * 22,
+    ],
+)
+async def test_a_forged_or_ancient_button_is_too_old(world: World, custom_id: str) -> None:
+    await world.link(ADA)
+    saving = await world.save(FIRST)
+    await said(saving)
+    pressed = await world.discord.press(ADA, custom_id, saving.history[-1])
+    assert "too old" in await said(pressed)
+    assert world.saved() == [FIRST]
+
+
+async def test_another_members_unlink_button_is_refused(world: World) -> None:
+    await world.link(ADA)
+    saving = await world.save(FIRST)
+    await said(saving)
+    pressed = await world.discord.press(BEN, f"unlink:{ADA}", saving.history[-1])
+    assert "belongs to somebody else" in await said(pressed)
+    assert await world.bot.linking.account(MemberId(ADA)) is not None
+
+
+# -- what is pasted
+
+
+async def test_a_track_link_saves_its_album(world: World) -> None:
+    await world.link(ADA)
+    album = world.spotify.catalogue.album(FIRST)
+    assert album is not None
+    assert "Saved" in await said(await world.save(f"https://open.spotify.com/track/{album.tracks[0].id}"))
+    assert world.saved() == [FIRST]
+
+
+async def test_short_links_are_followed(world: World) -> None:
+    await world.link(ADA)
+    code = world.spotify.short_link(f"https://open.spotify.com/album/{FIRST}?si=1").rsplit("/", 1)[-1]
+    other = world.spotify.short_link(f"https://open.spotify.com/album/{SECOND}").rsplit("/", 1)[-1]
+    await said(await world.save(f"https://spotify.link/{code} https://open.spotify.com/s/{other}"))
+    assert sorted(world.saved()) == sorted([FIRST, SECOND])
+
+
+async def test_a_short_link_to_elsewhere_is_no_album(world: World) -> None:
+    await world.link(ADA)
+    code = world.spotify.short_link("https://evil.example/album/x").rsplit("/", 1)[-1]
+    assert "knows no album" in await said(await world.save(f"https://spotify.link/{code}"))
+
+
+async def test_a_playlist_is_told_apart_and_no_call_is_made(world: World) -> None:
+    await world.link(ADA)
+    assert "That is a playlist." in await said(await world.save(f"https://open.spotify.com/playlist/{FIRST}"))
+    assert world.calls() == []
+
+
+async def test_words_with_one_exact_title_are_taken_at_once(world: World) -> None:
+    await world.link(ADA)
+    titles = [album.title for album in world.spotify.catalogue.albums.values()]
+    alone = next(a for a in world.spotify.catalogue.albums.values() if titles.count(a.title) == 1)
+    assert "Saved" in await said(await world.save(alone.title.upper()))
+    assert world.saved() == [alone.id]
+
+
+async def test_words_that_several_albums_fit_are_offered_as_buttons(world: World) -> None:
+    await world.link(ADA)
+    titles = [album.title for album in world.spotify.catalogue.albums.values()]
+    twin = next(a for a in world.spotify.catalogue.albums.values() if titles.count(a.title) > 1)
+    interaction = await world.save(twin.title)
+    assert "Which one do you mean?" in await said(interaction)
+    offered = [button for button in buttons(interaction.history[-1]) if button.get("custom_id")]
+    assert 2 <= len(offered) <= 5
+    chosen = await world.discord.press(ADA, offered[0]["custom_id"], interaction.history[-1])
+    assert "Saved" in await said(chosen)
+    assert world.saved() == [offered[0]["custom_id"].removeprefix("save:")]
+
+
+async def test_unsave_by_words_means_the_edition_that_the_member_has(world: World) -> None:
+    await world.link(ADA)
+    titles = [album.title for album in world.spotify.catalogue.albums.values()]
+    twin = next(a for a in world.spotify.catalogue.albums.values() if titles.count(a.title) > 1)
+    world.spotify.save(world.spotify.accounts["ada"], twin.id)
+    assert "Removed" in await said(await world.unsave(twin.title))
+    assert world.saved() == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://open.spotify.com.evil.com/album/" + FIRST,
+        "https://open.spotify.com@evil/" + FIRST,
+        "spotify:album:../../x",
+        "https://x.example/%2e%2e",
+        "Kid\x00A",
+        "\u202e" + FIRST,
+    ],
+)
+async def test_hostile_text_is_no_album_and_never_searched(world: World, text: str) -> None:
+    await world.link(ADA)
+    assert "can't read" in await said(await world.save(text))
+    assert world.calls() == []
+
+
+async def test_a_double_counts_once(world: World) -> None:
+    await world.link(ADA)
+    album = world.spotify.catalogue.album(FIRST)
+    assert album is not None
+    text = f"{FIRST} spotify:album:{FIRST} https://open.spotify.com/track/{album.tracks[0].id}"
+    assert f"Saved **{album.title}**" in (await said(await world.save(text))).replace("\\", "")
+    assert world.saved() == [FIRST]
+
+
+async def test_words_beside_a_link_are_left_alone_and_it_says_so(world: World) -> None:
+    await world.link(ADA)
+    answer = await said(await world.save(f"listen to this https://open.spotify.com/album/{FIRST}"))
+    assert "left “listen to this” alone" in answer
+    assert world.saved() == [FIRST]
+
+
+async def test_an_id_of_no_album_is_told_although_spotify_takes_it(world: World) -> None:
+    await world.link(ADA)
+    missing = "0" * 22
+    answer = await said(await world.save(f"{missing} {FIRST}"))
+    assert "1 saved, 1 could not be found." in answer
+    assert missing in answer
+    assert world.saved() == [FIRST]
+
+
+# -- many albums
+
+
+async def test_120_albums_take_as_few_calls_as_the_limits_allow(world: World) -> None:
+    await world.link(ADA)
+    albums = synthetic(118)
+    world.spotify.catalogue.add(albums)
+    missing = ["0" * 21 + "1", "0" * 21 + "2"]
+    interaction = await world.save(" ".join([*(album.id for album in albums), *missing]))
+    answer = await until_said(interaction, "saved")
+    assert "118 saved, 2 could not be found." in answer
+    assert all(id_ in answer for id_ in missing)
+    assert "and 108 more" in answer
+    kinds = [(method, path.split("/")[2]) for method, path in world.calls()]
+    assert len([call for call in world.calls() if call == ("PUT", WRITE)]) == 3
+    assert len([call for call in world.calls() if call == ("GET", CONTAINS)]) == 6 + 6
+    assert kinds.count(("GET", "albums")) == 10
+    assert len(world.saved()) == 118
+
+
+async def test_6000_characters_of_ids_are_answered_in_time(world: World) -> None:
+    await world.link(ADA)
+    albums = synthetic(260)
+    world.spotify.catalogue.add(albums)
+    interaction = await world.save(" ".join(album.id for album in albums)[:6000])
+    await interaction.answered()
+    assert interaction.answered_at is not None
+    assert interaction.answered_at - interaction.sent_at < 2.5
+    await until_said(interaction, "260 saved")
+    assert len(world.saved()) == 260
+
+
+async def test_many_misses_go_on_in_further_messages(world: World) -> None:
+    await world.link(ADA)
+    missing = [f"{number:022d}" for number in range(260)]
+    interaction = await world.save(" ".join(missing))
+    await until_said(interaction, "260 could not be found")
+    await world.idle()
+    shown = "\n".join(
+        [
+            *texts(interaction.history[-1]),
+            *(text for message in interaction.followups for text in texts(message)),
+        ]
+    )
+    assert all(id_ in shown for id_ in missing)
+
+
+async def test_one_unreadable_id_does_not_spoil_the_others(world: World) -> None:
+    await world.link(ADA)
+    albums = [*world.spotify.catalogue.albums][:15]
+    world.spotify.fault(path=CONTAINS, **FAULTS["invalid_id"])
+    assert "15 saved." in await said(await world.save(" ".join(albums)))
+
+
+# -- two generations of the endpoint
+
+
+async def test_the_bare_403_changes_to_the_library_endpoint_for_good(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.generations = {"library"}
+    assert "Saved" in await said(await world.save(FIRST))
+    before = len(world.calls())
+    assert "Saved" in await said(await world.save(SECOND))
+    assert [path for _, path in world.calls()[before:]].count("/v1/me/albums/contains") == 0
+    known = await world.bot.storage.apps.get(world.settings.spotify_client_id)
+    assert known.album_endpoint == "library"
+
+
+async def test_the_endpoint_that_works_is_known_after_a_restart(tmp_path: object, world: World) -> None:
+    await world.link(ADA)
+    world.spotify.generations = {"library"}
+    await said(await world.save(FIRST))
+
+
+# -- not linked
+
+
+async def test_a_wish_without_a_link_waits_for_it_and_nothing_is_looked_up(world: World) -> None:
+    interaction = await world.save("some words")
+    assert "I need your Spotify account once" in await said(interaction)
+    link = next(button for button in buttons(interaction.history[-1]) if button["label"] == "Link Spotify")
+    assert link["url"].startswith(world.settings.public_url + "/link/")
+    assert len(link["url"]) <= 512
+    assert world.spotify.calls == []
+    assert len(await world.bot.library.pending(MemberId(ADA))) == 1
+
+
+async def test_what_waits_is_carried_out_after_linking(world: World) -> None:
+    interaction = await world.save(FIRST)
+    await said(interaction)
+    await world.link(ADA)
+    world.bot.library.wake(MemberId(ADA))
+    assert "Saved" in await until_said(interaction, "Saved")
+    assert world.saved() == [FIRST]
+
+
+# -- Spotify on a bad day
+
+
+async def test_twenty_commands_with_an_expired_token_refresh_once(world: World) -> None:
+    await world.link(ADA, age=timedelta(hours=2))
+    world.spotify.expire_access_tokens()
+    ids = [*world.spotify.catalogue.albums][:20]
+    interactions = [await world.save(id_) for id_ in ids]
+    for interaction in interactions:
+        assert "Saved" in await until_said(interaction, "Saved")
+    assert len(world.calls(to="/api/token")) == 1
+    assert world.spotify.max_in_flight <= 32
+    assert sorted(world.saved()) == sorted(ids)
+
+
+async def test_a_401_refreshes_once_and_repeats_once(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.expire_access_tokens()
+    assert "Saved" in await said(await world.save(FIRST))
+    assert len(world.calls(to="/api/token")) == 1
+
+
+async def test_a_revoked_consent_asks_to_link_again_and_keeps_the_wish(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.expire_access_tokens()
+    world.spotify.revoke_consent("ada")
+    interaction = await world.save(FIRST)
+    answer = await said(interaction)
+    assert "not connected any more" in answer
+    assert "kept" in answer
+    assert "Link Spotify" in [button["label"] for button in buttons(interaction.history[-1])]
+    assert len(await world.bot.library.pending(MemberId(ADA))) == 1
+    await world.link(ADA)
+    world.bot.library.wake(MemberId(ADA))
+    await until_said(interaction, "Saved")
+
+
+async def test_an_outage_keeps_the_wish_and_tells_when_it_is_done(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path=WRITE, times=None, **FAULTS["unavailable"])
+    interaction = await world.save(FIRST)
+    assert "Your album is kept" in await until_said(interaction, "kept")
+    world.spotify.clear_faults()
+    assert "Saved" in await until_said(interaction, "Saved")
+    assert world.saved() == [FIRST]
+
+
+async def test_a_write_that_was_answered_badly_but_carried_out_counts_as_saved(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path=WRITE, method="PUT", times=None, carried_out=True, cut=True)
+    interaction = await world.save(FIRST)
+    await until_said(interaction, "kept")
+    world.spotify.clear_faults()
+    assert "Saved" in await until_said(interaction, "Saved")
+    assert "Undo" in [button["label"] for button in buttons(interaction.history[-1])]
+
+
+async def test_a_short_429_is_waited_for(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path=WRITE, **FAULTS["rate_limited"])
+    interaction = await world.save(FIRST)
+    assert "Saved" in await until_said(interaction, "Saved")
+    assert len([call for call in world.calls() if call == ("PUT", WRITE)]) == 2
+
+
+async def test_the_quota_is_told_with_its_end_and_holds_up_everybody(world: World) -> None:
+    await world.link(ADA)
+    await world.link(BEN, "ben")
+    world.spotify.fault(path=CONTAINS, **FAULTS["quota"])
+    answer = await until_said(await world.save(FIRST), "kept")
+    assert "used up its day" in answer
+    assert "<t:" in answer
+    before = len(world.calls())
+    assert "used up its day" in await said(await world.save(FIRST, BEN))
+    assert world.calls()[before:] == []
+    known = await world.bot.storage.apps.get(world.settings.spotify_client_id)
+    assert known.closed_by == TryLater.Cause.QUOTA
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("not_registered_text", "you are not on its list"),
+        ("not_registered_json", "you are not on its list"),
+        ("check_settings_text", "you are not on its list"),
+        ("premium", "only while its host has Premium"),
+        ("premium_text", "only while its host has Premium"),
+    ],
+)
+async def test_a_refusal_that_waiting_does_not_mend_ends_the_wish(world: World, fault: str, words: str) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path=CONTAINS, times=None, **FAULTS[fault])
+    assert words in await said(await world.save(FIRST))
+    assert await world.bot.library.pending(MemberId(ADA)) == []
+
+
+async def test_an_unknown_refusal_is_told_with_spotifys_message_escaped(world: World) -> None:
+    await world.link(ADA)
+    body = {"error": {"status": 403, "message": "**Nope** @everyone [x](https://evil.example) " + "y" * 500}}
+    world.spotify.fault(path=CONTAINS, status=403, body=body, times=None)
+    interaction = await world.save(FIRST)
+    answer = await said(interaction)
+    assert "Spotify refused" in answer
+    assert r"\*\*Nope\*\*" in answer
+    assert "@everyone" not in answer
+    assert len(answer) < 400
+
+
+async def test_an_interaction_that_is_delivered_twice_is_carried_out_once_and_leaves_nobody_waiting(
+    world: World,
+) -> None:
+    await world.link(ADA)
+    library = world.bot.library
+
+    async def command() -> None:
+        report = await library.change(MemberId(ADA), RequestId(7), Action.SAVE, FIRST, "answer-token")
+        assert report.request.ended
+        await library.answered(report, arrived=True)
+
+    async with asyncio.timeout(5):
+        await asyncio.gather(command(), command())
+    assert world.calls().count(("PUT", WRITE)) == 1
+    assert world.saved() == [FIRST]
+
+
+async def test_a_slow_spotify_is_announced_in_time(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path=WRITE, delay_s=2.2)
+    interaction = await world.save(FIRST)
+    callback = await interaction.answered()
+    assert callback["type"] == 5
+    assert interaction.answered_at is not None
+    assert interaction.answered_at - interaction.sent_at < 2.5
+    assert "Saved" in await until_said(interaction, "Saved")
+
+
+async def test_autocomplete_answers_inside_a_second_with_nothing_where_spotify_is_slower(
+    world: World,
+) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path="/v1/search", delay_s=3.0)
+    typed = await world.discord.autocomplete(ADA, "save", "albums", "the")
+    await typed.answered()
+    assert typed.answered_at is not None
+    assert typed.answered_at - typed.sent_at < 1.1
+    assert typed.choices == []
+
+
+async def test_autocomplete_for_unsave_offers_the_members_own_albums_and_forgets_after_a_change(
+    world: World,
+) -> None:
+    await world.link(ADA)
+    world.spotify.save(world.spotify.accounts["ada"], FIRST)
+    for _ in range(2):
+        typed = await world.discord.autocomplete(ADA, "unsave", "albums", "")
+        await typed.answered()
+        assert [choice["value"] for choice in typed.choices] == [f"spotify:album:{FIRST}"]
+    assert world.calls().count(("GET", "/v1/me/albums")) == 1
+    await said(await world.unsave(FIRST))
+    typed = await world.discord.autocomplete(ADA, "unsave", "albums", "")
+    await typed.answered()
+    assert typed.choices == []
+
+
+async def test_nobody_linked_gets_an_empty_autocomplete_without_a_call(world: World) -> None:
+    typed = await world.discord.autocomplete(ADA, "save", "albums", "the")
+    await typed.answered()
+    assert typed.choices == []
+    assert world.spotify.calls == []
+
+
+# -- Discord on a bad day
+
+
+async def test_a_lost_first_answer_does_not_lose_the_wish_and_is_told_directly(world: World) -> None:
+    await world.link(ADA)
+    world.discord.fault("POST", "/interactions/*", status=404, json={"code": 10062, "message": "Unknown interaction"})
+    await world.save(FIRST)
+    message = await world.discord.direct_message(ADA, 5.0)
+    assert "Saved" in "\n".join(texts(message))
+    assert world.saved() == [FIRST]
+
+
+async def test_closed_direct_messages_are_told_with_the_next_command(world: World) -> None:
+    await world.link(ADA)
+    world.discord.refuses_direct_messages.add(ADA)
+    world.discord.fault("POST", "/interactions/*", status=404, json={"code": 10062, "message": "Unknown interaction"})
+    await world.save(FIRST)
+    async with asyncio.timeout(5):
+        while not any(request.path == "/users/@me/channels" for request in world.discord.requests):
+            await asyncio.sleep(0.01)
+    await world.idle()
+    answer = await said(await world.save(SECOND))
+    assert "Done since we last spoke" in answer
+    await world.idle()
+    assert "Done since" not in await said(await world.unsave(SECOND))
+
+
+# -- order
+
+
+async def test_the_last_command_for_an_album_wins(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path=CONTAINS, times=3, **FAULTS["unavailable"])
+    first, second = await world.save(FIRST), await world.unsave(FIRST)
+    third = await world.save(FIRST)
+    await until_said(third, "library")
+    await world.idle()
+    assert world.saved() == [FIRST]
+    for interaction in (first, second, third):
+        assert "kept" not in "\n".join(texts(interaction.history[-1]))
+
+
+async def test_a_save_that_was_carried_out_unseen_is_told_as_one_although_a_later_unsave_takes_it_out(
+    world: World,
+) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path=WRITE, method="PUT", times=None, **FAULTS["cut_after_work"])
+    first = await world.save(FIRST)
+    await until_said(first, "kept")
+    world.spotify.clear_faults()
+    assert "Removed" in await until_said(await world.unsave(FIRST), "library")
+    assert "Saved" in await until_said(first, "to your library")
+    assert world.saved() == []
+
+
+# -- accounts
+
+
+async def test_account_shows_who_since_when_and_what_waits(world: World) -> None:
+    await world.link(ADA, name="Ada’s music")
+    world.spotify.fault(path=WRITE, times=None, **FAULTS["unavailable"])
+    await until_said(await world.save(FIRST), "kept")
+    account = await world.discord.slash(ADA, "account", {})
+    answer = await said(account)
+    assert "You are linked as **Ada’s music** since <t:" in answer
+    assert "Yours ends <t:" in answer
+    assert "1 album waits" in answer
+    assert "Dropped: 1 album" in await said(await press(world, account, "Drop"))
+    world.spotify.clear_faults()
+    assert await world.bot.library.pending(MemberId(ADA)) == []
+
+
+async def test_unlink_asks_once_and_deletes_everything(world: World) -> None:
+    await world.link(ADA)
+    await said(await world.save(FIRST))
+    await world.idle()
+    asked = await world.discord.slash(ADA, "unlink", {})
+    assert "Unlink **Ada**?" in await said(asked)
+    assert "spotify.com/account/apps" in await said(await press(world, asked, "Unlink"))
+    rows = await world.bot.storage.database.read(
+        lambda c: [
+            c.execute(f"SELECT count(*) FROM {table} WHERE discord_id = ?", (ADA,)).fetchone()[0]
+            for table in ("links", "link_attempts", "requests", "wishes")
+        ]
+    )
+    assert rows == [0, 0, 0, 0]
+    assert world.saved() == [FIRST]
+
+
+async def test_link_when_linked_says_as_whom(world: World) -> None:
+    await world.link(ADA, name="Ada’s music")
+    link = await world.discord.slash(ADA, "link", {})
+    assert "You are linked as **Ada’s music**" in await said(link)
+    assert [button["label"] for button in buttons(link.history[-1])] == ["Renew or change"]
+
+
+async def test_help_fits_one_screen_and_mentions_the_commands(world: World) -> None:
+    answer = await said(await world.discord.slash(ADA, "help", {}))
+    ids = {command["name"]: command["id"] for command in world.discord.commands[None]}
+    assert f"</link:{ids['link']}>" in answer
+    assert len(answer) < 1500
+
+
+async def test_commands_are_for_servers_direct_messages_and_user_installs(world: World) -> None:
+    for command in world.discord.commands[None]:
+        assert sorted(command["contexts"]) == [0, 1, 2]
+        assert sorted(command["integration_types"]) == [0, 1]
+
+
+async def test_a_stranger_at_a_link_is_told_to_its_owner_and_the_link_keeps_its_button(world: World) -> None:
+    link = await world.discord.slash(ADA, "link", {})
+    await said(link)
+    await world.bot.client.tell_link(LinkNews(MemberId(ADA), link.token, WrongDiscordAccount()))
+    assert "opened by somebody" in "\n".join(texts(await link.followup()))
+    assert [button["label"] for button in buttons(link.history[-1])] == ["Link Spotify"]
+
+
+async def test_a_pending_answer_of_many_misses_goes_on_in_further_private_messages(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path=CONTAINS, times=None, **FAULTS["unavailable"])
+    missing = [f"{number:022d}" for number in range(200)]
+    interaction = await world.save(" ".join(missing))
+    await until_said(interaction, "kept")
+    world.spotify.clear_faults()
+    await until_said(interaction, "200 could not be found")
+    await world.idle()
+    assert all(message["flags"] & 64 for message in interaction.followups)
+    assert interaction.followups
