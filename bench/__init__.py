@@ -1,0 +1,1 @@
+"""Honest figures: everything is measured beside its floor, in the same run."""

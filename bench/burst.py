@@ -1,0 +1,70 @@
+"""500 members in one second: each sends one `/save`, 2 ms apart, whether or not the others were answered."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+
+from bench.figures import Line, compared, spread
+from bench.outside import Kind, Outside, in_turn, outside
+from bench.scale import Scale
+
+KNOWN = 20
+LATEST_S = 3.0
+APART_S = 1 / 500
+
+
+async def measure(scale: Scale) -> list[Line]:
+    """Seconds from the first event to the last answer, and the latest answer."""
+    total: dict[tuple[int, Kind], list[float]] = defaultdict(list)
+    latest: dict[tuple[int, Kind], list[float]] = defaultdict(list)
+    busy: list[float] = []
+    for round_ in range(scale.rounds):
+        for kind in in_turn(round_):
+            async with outside(members=scale.burst) as out, out.running(kind):
+                for number in range(KNOWN):
+                    await (await out.save(0, out.albums[number])).message(10)
+                await _burst(out, scale.burst)  # the connections
+                for delay_ms in scale.bursts_at_ms:
+                    await asyncio.sleep(0.2)
+                    out.spotify.delay_s = delay_ms / 1000
+                    took, last, share = await _burst(out, scale.burst)
+                    total[delay_ms, kind].append(took)
+                    latest[delay_ms, kind].append(last)
+                    busy.append(share)
+    lines = []
+    for delay_ms in scale.bursts_at_ms:
+        what = f"{scale.burst} members in one second at {delay_ms} ms a call"
+        lines.append(compared(f"{what}, total", total[delay_ms, "bare"], total[delay_ms, "gatefold"], "s", 1.3))
+        worst = max(latest[delay_ms, "gatefold"])
+        lines.append(
+            Line(
+                f"{what}, the latest answer",
+                spread(latest[delay_ms, "bare"], 2, "s"),
+                spread(latest[delay_ms, "gatefold"], 2, "s"),
+                "",
+                f"< {LATEST_S:g} s",
+                worst < LATEST_S,
+            )
+        )
+    lines.append(Line("the same: the stand-ins' share of their processor", "", f"{max(busy):.0%} at most"))
+    return lines
+
+
+async def _burst(out: Outside, count: int) -> tuple[float, float, float]:
+    """Seconds in all, seconds of the latest answer, and how busy this process was."""
+    out.forget()
+    out.clear_libraries()
+    begun, worked = time.monotonic(), time.process_time()
+    sent = []
+    for number in range(count):
+        if (left := begun + number * APART_S - time.monotonic()) > 0:
+            await asyncio.sleep(left)
+        sent.append(await out.save(number, out.albums[number % KNOWN]))
+    for interaction in sent:
+        await interaction.message(30)
+    share = (time.process_time() - worked) / (time.monotonic() - begun)
+    waits = [(i.shown_at or 0.0) - i.sent_at for i in sent]
+    ended = max(i.shown_at or 0.0 for i in sent)
+    return ended - sent[0].sent_at, max(waits), share

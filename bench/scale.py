@@ -1,0 +1,68 @@
+"""How much is measured: a taste for the tests, the usual run, and the full one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """`name` goes into the document. All else are counts; `interactions` are those of the memory row."""
+
+    name: str
+    rounds: int
+    saves: int
+    slow_saves: int
+    warm_saves: int
+    burst: int
+    bursts_at_ms: tuple[int, ...]
+    albums: int
+    lookups: int
+    few_members: int
+    many_members: int
+    interactions: int
+    starts: int
+    restarts: int
+    pending_members: int
+    pending_each: int
+
+
+QUICK = Scale(
+    name="quick",
+    rounds=1,
+    saves=8,
+    slow_saves=2,
+    warm_saves=4,
+    burst=12,
+    bursts_at_ms=(0,),
+    albums=60,
+    lookups=20,
+    few_members=10,
+    many_members=200,
+    interactions=40,
+    starts=1,
+    restarts=1,
+    pending_members=4,
+    pending_each=5,
+)
+
+USUAL = Scale(
+    name="usual",
+    rounds=5,
+    saves=200,
+    slow_saves=60,
+    warm_saves=40,
+    burst=500,
+    bursts_at_ms=(0, 20, 50),
+    albums=1000,
+    lookups=2000,
+    few_members=1000,
+    many_members=1_000_000,
+    interactions=20_000,
+    starts=7,
+    restarts=3,
+    pending_members=2000,
+    pending_each=50,
+)
+
+FULL = replace(USUAL, name="full", interactions=100_000)
