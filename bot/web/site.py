@@ -131,6 +131,14 @@ class _Connection(web.RequestHandler):
         if len(connections) > MOST_OPEN:
             next((one for one in connections if one._current_request is None), self).force_close()
 
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """What aiohttp refuses before our middleware (an unknown `Expect`, which it shows) gets a page of ours, too."""
+        if isinstance(resp, web.HTTPException) and isinstance(request, web.Request):
+            resp = show(request, pages.bad_request(resp.status))
+        return await super().finish_response(request, resp, start_time)
+
     def handle_error(
         self,
         request: web.BaseRequest,
