@@ -58,6 +58,10 @@ async def test_a_full_disk_takes_nothing_new_and_says_so_and_keeps_what_it_has(o
         out.spotify.fault(path="/v1/*", account="ada", times=None, **FAULTS["unavailable"])
         kept = await out.save(FIRST)
         await until_said(kept, "kept")
+        # before that is noted, the message is not known to be there to edit, and a direct one tells instead
+        async with asyncio.timeout(START_S):
+            while [row["answered"] for row in out.rows("SELECT answered FROM requests")] != [1]:
+                await asyncio.sleep(0.01)
         with _full(process):
             for action in (out.save, out.unsave):
                 await until_said(await action(SECOND, BEN), NOT_WRITTEN)
