@@ -135,9 +135,9 @@ class Linking:
             "redirect_uri": self._settings.redirect_to_discord,
             "scope": "identify",
             "state": state,
-            # no second question for those who agreed before
-            "prompt": "none",
         }
+        if await self._storage.links.get(attempt.discord_id) is not None:
+            query["prompt"] = "none"  # no second question for those who agreed before
         return Redirect(f"{self._settings.discord_authorize_url}?{urlencode(query)}", cookie)
 
     async def take_hop(self, provider: str, state: str | None, cookie: str | None) -> Hop:

@@ -35,8 +35,13 @@ async def test_the_link_leads_to_discord_at_once_with_no_page_between(stage: Sta
     consent = await browser.open(await stage.ask())
     assert consent.startswith(f"{stage.settings.discord_authorize_url}?")
     assert parameter(consent, "scope") == "identify"
-    assert parameter(consent, "prompt") == "none"
+    assert "prompt=" not in consent  # Discord asks
     assert parameter(consent, "redirect_uri") == f"{stage.settings.public_url}/callback/discord"
+
+
+async def test_discord_does_not_ask_a_second_time_who_has_linked_before(stage: Stage, browser: Browser) -> None:
+    await browser.link()
+    assert parameter(await browser.open(await stage.ask()), "prompt") == "none"
 
 
 async def test_discord_leads_to_spotify_at_once_with_pkce_and_two_permissions(stage: Stage, browser: Browser) -> None:
