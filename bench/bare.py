@@ -7,6 +7,10 @@ make it: what a card says of an album is put together once.
 
 from __future__ import annotations
 
+import gc
+
+gc.disable()  # as Gatefold does while it loads: see bot/__main__.py
+
 import asyncio
 import json
 import sys
@@ -130,4 +134,6 @@ async def run(given: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    gc.freeze()
+    gc.enable()
     asyncio.run(run(json.load(sys.stdin)))
