@@ -110,8 +110,11 @@ class Wishes:
 
     async def on_disk(self) -> None:
         """What was accepted so far outlives a power cut."""
-        if self._flush is not None:
-            await asyncio.shield(self._flush)
+        if self._flush is None:
+            return
+        if self._flush.done() and (self._flush.cancelled() or self._flush.exception()):
+            self._flush = self._database.flush()  # one that failed says nothing of the disk as it is now
+        await asyncio.shield(self._flush)
 
     async def withdraw(self, id_: RequestId) -> bool:
         """Forget a request that could not be made safe; False, and nothing, when some of it may be carried out."""

@@ -202,6 +202,18 @@ async def test_a_kept_wish_outlives_flushes_that_fail_meanwhile(house: House) ->
     assert await house.outcomes(1) == [Outcome.SAVED]
 
 
+async def test_a_kept_wish_outlives_the_flush_that_failed_for_another_members(house: House) -> None:
+    house.server.fault(path="/v1/*", times=None, **FAULTS["unavailable"])
+    assert isinstance((await house.save(FIRST)).held, TryLater)
+    house.disk.fails = True
+    with pytest.raises(StorageTrouble):
+        await house.library.change(MemberId(ADA + 1), RequestId(1000), Action.SAVE, SECOND, "token")
+    house.disk.fails = False
+    house.server.clear_faults()
+    await house.until_told()  # with no further command of anybody's
+    assert house.saved == [FIRST]
+
+
 async def test_a_rotated_refresh_token_outlives_a_flush_that_fails(tmp_path: Path) -> None:
     async with _open(tmp_path, secret=None) as house:
         house.server.expire_access_tokens()
