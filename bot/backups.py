@@ -21,10 +21,6 @@ _NAME = re.compile(r"gatefold-scheduled-([0-9]{8}T[0-9]{6}Z)\.backup")
 _log = structlog.get_logger("gatefold.backups")
 
 
-async def _nobody(_: str) -> None:
-    """Nobody is told."""
-
-
 class Backups:
     """Makes a backup every so often, also across restarts, and keeps the newest.
 
@@ -48,7 +44,7 @@ class Backups:
         self._make = make
         self._now = now
         self._sleep = sleep
-        self.on_trouble: Callable[[str], Awaitable[None]] = _nobody
+        self.on_trouble: Callable[[str], None] = lambda reason: None
         self.on_made: Callable[[], None] = lambda: None
 
     async def work(self) -> None:
@@ -57,7 +53,11 @@ class Backups:
         The wall clock is asked only at the start, how old the newest file is. From then on it is waited for as
         long as the setting says, so a clock that jumps neither makes many at once nor none for long.
         """
-        await self._sleep(await asyncio.to_thread(self._due_in_s))
+        try:
+            due_in_s = await asyncio.to_thread(self._due_in_s)
+        except OSError:
+            due_in_s = 0.0  # trying to make one tells why
+        await self._sleep(due_in_s)
         while True:
             await self._sleep(self._every_s if await self._one() else min(self._every_s, RETRY_S))
 
@@ -83,10 +83,7 @@ class Backups:
             self.on_made()
             return True
         _log.error("no backup was made", folder=str(self._folder), reason=reason)
-        try:
-            await self.on_trouble(reason)
-        except Exception:
-            _log.exception("nobody was told")
+        self.on_trouble(reason)
         return False
 
     def _prepare(self) -> None:

@@ -39,9 +39,6 @@ def listen(
         if "locked" not in reason:  # somebody looks at it with a tool
             alerts.raise_(Cause.DISK, Facts(reason=reason))
 
-    async def no_backup(reason: str) -> None:
-        alerts.raise_(Cause.BACKUP, Facts(reason=reason))
-
     spotify.on_trouble = at_spotify
     spotify.on_success = spotify_answers
     spotify.on_token = lambda: alerts.end(Cause.SPOTIFY_APP)
@@ -49,5 +46,5 @@ def listen(
     identity.on_secret = discord_secret
     database.on_trouble = at_database
     if backups is not None:
-        backups.on_trouble = no_backup
+        backups.on_trouble = lambda reason: alerts.raise_(Cause.BACKUP, Facts(reason=reason))
         backups.on_made = lambda: alerts.end(Cause.BACKUP)

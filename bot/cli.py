@@ -15,6 +15,7 @@ from bot import __version__, logs
 from bot.app import StartError
 from bot.app import run as run_bot
 from bot.doctor import Finding, Verdict, as_json, as_lines, examine, is_well, summary
+from bot.errors import StorageTrouble
 from bot.health import health
 from bot.housekeeping import backup, migrate, restore, rotate_key
 from bot.secret_files import split_settings
@@ -54,6 +55,10 @@ def run(debug: bool) -> None:
         if debug:
             raise
         _fail(str(error))
+    except StorageTrouble as error:
+        if debug:
+            raise
+        _fail(f"The database could not be read or written ({error}). Is the disk full?")
 
 
 @main.command()

@@ -9,7 +9,8 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -30,7 +31,6 @@ from bot.storage.steps import Steps, steps_of
 from bot.storage.vault import Vault, key_id
 from bot.upkeep import described, rotated, sealing_key_id
 
-_T = TypeVar("_T")
 _Settings = TypeVar("_Settings", bound=FileSettings)
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for scripts.")
 
@@ -54,7 +54,6 @@ def backup(file: Path | None, without_key_check: bool, as_json: bool) -> None:
     if file is None:
         folder = settings.backup_folder or path.parent
         file = folder / f"gatefold-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.backup"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     target = file.absolute()
 
     async def make() -> dict[str, Any]:
@@ -65,9 +64,12 @@ def backup(file: Path | None, without_key_check: bool, as_json: bool) -> None:
         async def copy_to(part: Path) -> None:
             await asyncio.to_thread(copy_unused, path, part)
 
+        if settings.backup_folder is not None:
+            settings.backup_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return described(await back_up(copy_to, target, key_check=not without_key_check))
 
-    made = _done(make())
+    with _in_sentences():
+        made = asyncio.run(make())
     if as_json:
         click.echo(json.dumps(made))
         return
@@ -88,10 +90,8 @@ def restore(file: Path, replace: bool, as_json: bool) -> None:
     """
     settings = _settings(KeySettings)
     path = settings.database_path
-    try:
+    with _in_sentences():
         done = put_back(file, path, settings.sealing_keys(), replace=replace, now=datetime.now(UTC))
-    except StorageError as error:
-        _fail(str(error))
     if as_json:
         click.echo(json.dumps(_restored(path, done)))
         return
@@ -145,7 +145,8 @@ def rotate_key(as_json: bool) -> None:
         finally:
             await storage.close()
 
-    result = _done(run())
+    with _in_sentences():
+        result = asyncio.run(run())
     progress.end()
     report = _rotation(result, keys)
     if as_json:
@@ -189,12 +190,10 @@ def migrate(check: bool, as_json: bool) -> None:
     Example: gatefold migrate --check
     """
     path = _settings(FileSettings).database_path
-    try:
+    with _in_sentences():
         steps = steps_of(path)
         if not check and steps.pending and not steps.unknown:
             asyncio.run(_migrated(path))
-    except StorageError as error:
-        _fail(str(error))
     if as_json:
         click.echo(json.dumps({"pending": steps.pending, "unknown": steps.unknown}))
     else:
@@ -278,13 +277,18 @@ def _settings(kind: type[_Settings]) -> _Settings:
         _fail("These settings do not work:", *(f"- {problem}" for problem in error.problems))
 
 
-def _done(work: Coroutine[Any, Any, _T]) -> _T:
+@contextmanager
+def _in_sentences() -> Iterator[None]:
+    """What stands in the way ends the command with a sentence."""
     try:
-        return asyncio.run(work)
+        yield
     except (ControlError, StorageError) as error:
         _fail(str(error))
     except StorageTrouble as error:
         _fail(f"The database could not be read or written ({error}). Is the disk full?")
+    except OSError as error:
+        file = error.filename or "A file"
+        _fail(f"{file} cannot be read or written ({error.strerror}). Run this as the user of the bot.")
 
 
 def _fail(*lines: str) -> NoReturn:

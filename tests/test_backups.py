@@ -56,7 +56,7 @@ async def work(
     every: timedelta = DAY,
     making: Callable[[Path], Awaitable[Copy]] = make,
     sleeps: int = 2,
-    told: Callable[[str], Awaitable[None]] | None = None,
+    told: Callable[[str], None] | None = None,
 ) -> list[str]:
     """Let it work for so many sleeps (the first comes before the first backup); the files that are there then."""
     clock.until = sleeps
@@ -177,18 +177,13 @@ async def test_what_a_killed_process_left_half_made_is_removed(tmp_path: Path) -
 async def test_a_backup_that_fails_is_told_and_tried_again_within_the_hour(tmp_path: Path) -> None:
     told: list[str] = []
 
-    async def tell(reason: str) -> None:
-        told.append(reason)
-        if len(told) == 1:
-            raise ConnectionError("the one who tells has trouble, too")
-
     async def failing(file: Path) -> Copy:
         if len(told) == 2:
             return await make(file)
         raise StorageError("The disk is full.") if not told else OSError(5, "Input/output error")
 
     clock = Clock()
-    files = await work(tmp_path, clock, making=failing, told=tell, sleeps=4)
+    files = await work(tmp_path, clock, making=failing, told=told.append, sleeps=4)
     assert told == ["The disk is full.", "[Errno 5] Input/output error"]
     assert clock.slept == [0, RETRY_S, RETRY_S, 86400]
     assert len(files) == 2
@@ -205,14 +200,18 @@ async def test_even_our_own_mistake_does_not_end_it(tmp_path: Path) -> None:
 
 async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
+    await told_twice(tmp_path / "file" / "kept")
+
+
+async def test_a_folder_that_cannot_even_be_looked_at_is_told(tmp_path: Path) -> None:
+    await told_twice(tmp_path / ("long" * 100))  # as a folder into which its user may not look: OSError at once
+
+
+async def told_twice(folder: Path) -> None:
     told: list[str] = []
-
-    async def tell(reason: str) -> None:
-        told.append(reason)
-
     clock = Clock(until=2)
-    backups = Backups(tmp_path / "file" / "kept", 86400, 3, make, now=clock.time, sleep=clock.sleep)
-    backups.on_trouble = tell
+    backups = Backups(folder, 86400, 3, make, now=clock.time, sleep=clock.sleep)
+    backups.on_trouble = told.append
     with pytest.raises(Enough):
         await asyncio.wait_for(backups.work(), 5)
     assert len(told) == 2

@@ -66,6 +66,25 @@ def check_disk(settings: Settings, free: Free = free_bytes) -> Finding:
     return ok("disk", sentence)
 
 
+def check_backups(settings: Settings) -> Finding:
+    """Whether the bot can make its backups where it shall."""
+    folder = settings.backup_folder
+    if folder is None:
+        return skipped("backups", "The bot makes no backups by itself.", "Set BACKUP_FOLDER, best on another disk.")
+    try:
+        place = _existing(folder.resolve())
+        if place.is_dir() and _can_write(place):
+            return ok("backups", f"The bot can make its backups in {folder}.")
+        reason = f"{place} is no folder, or cannot be written"
+    except OSError as error:
+        reason = error.strerror or "it cannot be looked at"
+    return failed(
+        "backups",
+        f"The bot can make no backups in {folder} ({reason}).",
+        "Set BACKUP_FOLDER to a folder that the bot's user can write; docs/hosting.md says more for the systemd unit.",
+    )
+
+
 def check_database(settings: Settings, look: Glance | None, trouble: str | None) -> list[Finding]:
     """Whether it can be read, whether the keys open it, and whether its schema is this version's.
 

@@ -63,6 +63,7 @@ async def examine(
 async def _examine(settings: Settings, env_file: Path | None, instruments: Instruments) -> AsyncIterator[Finding]:
     for finding in (*disk.check_files(settings, env_file), disk.check_disk(settings, instruments.free)):
         yield finding
+    yield disk.check_backups(settings)
     is_running, look, trouble = await asyncio.to_thread(_look, settings, instruments.now())
     for finding in disk.check_database(settings, look, trouble):
         yield finding

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.errors import StorageTrouble
 from bot.storage.alerts import ToldAlerts
 from bot.storage.apps import SpotifyApps
 from bot.storage.attempts import LinkAttempts
@@ -54,8 +55,10 @@ async def open_storage(path: Path, keys: Sequence[bytes], connect: Connect = sql
     links = Links(database, vault)
     try:
         await _prove_keys(database, vault, links)
-    except BaseException:
+    except BaseException as error:
         await database.close()
+        if isinstance(error, StorageTrouble):
+            raise StorageError(f"{path} cannot be written ({error}). Is the disk full?") from None
         raise
     return Storage(
         database,

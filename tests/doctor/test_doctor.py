@@ -22,7 +22,7 @@ async def test_a_machine_in_order_before_the_first_start(practice: Practice) -> 
     # PUBLIC_URL is http://127.0.0.1, which is for trying alone
     assert {name for name, finding in found.items() if finding.verdict is WARNING} == {"address"}
     assert {name for name, finding in found.items() if finding.verdict is SKIPPED} == {
-        *("migrations", "certificate", "spotify-endpoint", "spotify-places"),
+        *("backups", "migrations", "certificate", "spotify-endpoint", "spotify-places"),
     }
     assert is_well(found.values())
     assert not practice.database.exists()
@@ -36,7 +36,7 @@ async def test_beside_a_running_bot_it_sees_the_bot_and_a_members_access(practic
     assert found["site"].sentence == "The bot runs, and says that every part works."
     assert "leads to the bot" in found["address"].sentence
     assert {name for name, finding in found.items() if finding.verdict in (WARNING, SKIPPED)} == {
-        *("address", "certificate"),
+        *("backups", "address", "certificate"),
     }
     assert found["spotify-endpoint"].sentence == "The albums endpoint serves this app."
     assert "1 member is linked" in found["spotify-places"].sentence

@@ -52,6 +52,15 @@ async def test_little_room_on_the_disk_is_told(practice: Practice, free: int, ve
     assert (await practice.one("disk")).verdict is verdict
 
 
+async def test_a_backup_folder_that_the_bot_cannot_write_fails(practice: Practice, tmp_path: Path) -> None:
+    assert (await practice.one("backups", backup_folder=tmp_path / "not" / "yet")).verdict is OK
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file" / "kept", tmp_path / "file", tmp_path / ("x" * 300)):
+        found = await practice.one("backups", backup_folder=folder)
+        assert found.verdict is FAILED, folder
+        assert str(folder) in found.sentence
+
+
 # -- the database
 
 

@@ -49,6 +49,28 @@ def held(file: Path, query: str) -> list[tuple[Any, ...]]:
         return c.execute(query).fetchall()
 
 
+async def test_a_file_that_may_not_be_looked_at_is_told_in_one_sentence(out: Outside) -> None:
+    await out.link(ADA, "ada")
+    too_long = str(out.folder / ("long" * 100))  # for root, too, the system refuses even to look
+    whole = str(out.folder / "whole.backup")
+    assert (await gatefold(out, "backup", whole))[0] == 0
+    commands: list[tuple[tuple[str, ...], dict[str, str]]] = [
+        (("backup", whole + "2"), {"DATABASE_PATH": too_long}),
+        (("backup",), {"BACKUP_FOLDER": too_long}),
+        (("rotate-key",), {"DATABASE_PATH": too_long}),
+        (("migrate", "--check"), {"DATABASE_PATH": too_long}),
+        (("migrate",), {"DATABASE_PATH": too_long}),
+        (("restore", too_long), {}),
+        (("restore", whole), {"DATABASE_PATH": too_long}),
+    ]
+    for (status, printed, said), (command, _) in zip(
+        await asyncio.gather(*(gatefold(out, *command, **env) for command, env in commands)), commands, strict=True
+    ):
+        assert (status, printed, said.count("\n")) == (1, "", 1), (command, said)
+        assert "Traceback" not in said
+        assert "File name too long" in said
+
+
 # -- backups
 
 

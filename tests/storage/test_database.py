@@ -446,6 +446,21 @@ async def test_a_key_that_is_added_opens_what_the_old_one_sealed_and_seals_what_
     await storage.close()
 
 
+async def test_a_disk_that_is_full_at_the_first_start_is_told_in_one_sentence(tmp_path: Path) -> None:
+    class Full(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            if "INTO key_check" in sql:
+                raise sqlite3.OperationalError("database or disk is full")
+            return super().execute(sql, *values)
+
+    def connect(path: Path, **options: Any) -> sqlite3.Connection:
+        return sqlite3.connect(path, factory=Full, **options)
+
+    with pytest.raises(StorageError, match=r"gatefold\.db cannot be written \(database or disk is full\)"):
+        await open_storage(tmp_path / "gatefold.db", [KEY], connect)
+    await (await open_storage(tmp_path / "gatefold.db", [KEY])).close()  # the lock was given back
+
+
 async def test_a_damaged_proof_is_refused_at_the_start(tmp_path: Path) -> None:
     storage = await open_storage(tmp_path / "gatefold.db", [KEY])
     await execute(storage, "UPDATE key_check SET proof_sealed = x'0102'")
