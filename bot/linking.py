@@ -13,7 +13,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
@@ -282,12 +282,22 @@ class Linking:
     # -- what a member can see and undo
 
     async def account(self, member: MemberId) -> Link | None:
-        """The member's link, whether it works or not."""
-        return await self._storage.links.get(member)
+        """The member's link; `broken` says why it would not work now."""
+        try:
+            stored = await self._storage.links.tokens(member)
+        except Unopenable:
+            link = await self._storage.links.get(member)
+            return None if link is None else replace(link, broken=NeedsRelink.Reason.UNREADABLE)
+        return None if stored is None else self._judged(stored.link)
+
+    def _judged(self, link: Link) -> Link:
+        is_others = link.client_id != self._spotify.client_id and not link.broken
+        return replace(link, broken=NeedsRelink.Reason.OTHER_APP) if is_others else link
 
     async def unlink(self, member: MemberId) -> None:
         """Delete everything that names this member, at once."""
         await self._storage.forget(member)
+        self._unstored.pop(member, None)
         _log.info("unlinked", member=member)
 
     # -- tokens
@@ -329,10 +339,8 @@ class Linking:
             raise NeedsRelink(NeedsRelink.Reason.UNREADABLE) from None
         if stored is None:
             raise NotLinked
-        if stored.link.broken:
-            raise NeedsRelink(NeedsRelink.Reason(stored.link.broken))
-        if stored.link.client_id != self._spotify.client_id:
-            raise NeedsRelink(NeedsRelink.Reason.OTHER_APP)
+        if (why := self._judged(stored.link).broken) is not None:
+            raise NeedsRelink(NeedsRelink.Reason(why))
         return stored
 
     async def _refresh(self, member: MemberId, rejected: str | None) -> str:

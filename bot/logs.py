@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -105,7 +106,7 @@ def configure(level: str, style: str, secrets: Iterable[str], stream: TextIO | N
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if style == "json"
-        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty() and not os.environ.get("NO_COLOR"))
     )
     structlog.configure(
         processors=[

@@ -102,3 +102,8 @@ class Request:
     answered: bool
     ended: bool
     wishes: tuple[Wish, ...]
+
+    @property
+    def distinct(self) -> list[Wish]:
+        """What there is to tell one by one: a double goes with its first, and words beside links are no album."""
+        return [wish for wish in self.wishes if wish.outcome not in (Outcome.DOUBLE, Outcome.LEFT_ALONE)]

@@ -424,6 +424,13 @@ async def sealed(house: House, member: MemberId = ADA) -> tuple[bytes, bytes]:
     return tuple(await house.storage.database.read(lambda c: c.execute(query, (member,)).fetchone()))
 
 
+async def shown_as(linking: Linking) -> NeedsRelink.Reason | None:
+    """Why Ada's link does not work, as /account and /link see it."""
+    link = await linking.account(ADA)
+    assert link is not None
+    return None if link.broken is None else REASON(link.broken)
+
+
 async def test_linking_again_mends_it(house: House) -> None:
     await house.expired()
     house.server.revoke_consent("ada")
@@ -455,6 +462,7 @@ async def test_a_row_that_does_not_open_asks_to_link_again_and_the_others_go_on(
     link = await house.storage.links.get(ADA)
     assert link is not None
     assert link.broken == REASON.UNREADABLE
+    assert await shown_as(house.linking) is REASON.UNREADABLE
     assert await house.works(await house.linking.access_token(BEN))
 
 
@@ -470,6 +478,7 @@ async def test_a_key_that_was_put_back_makes_it_open_again(tmp_path: Path) -> No
         await put(b"", b"")
         assert await refused(house) is REASON.UNREADABLE
         await put(*whole)
+        assert await shown_as(house.linking) is None  # also before it was used again
         assert await house.works(await house.linking.access_token(ADA))
 
 
@@ -479,6 +488,8 @@ async def test_tokens_of_another_app_are_not_used(house: House) -> None:
     with pytest.raises(NeedsRelink) as caught:
         await other.access_token(ADA)
     assert caught.value.reason is REASON.OTHER_APP
+    assert await shown_as(other) is REASON.OTHER_APP
+    assert await shown_as(house.started()) is None
     assert house.server.calls == []
     # the row stays: with the old app it goes on
     assert await house.started().access_token(ADA)

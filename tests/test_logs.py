@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import structlog
 
-from bot.logs import HIDDEN, redact
+from bot.logs import HIDDEN, configure, redact
 from bot.settings import from_values
 from tests.leaks import found
 from tests.log import Start, restored
@@ -26,6 +26,21 @@ def start() -> Iterator[Start]:
     """`configure`, into a stream, with one secret; what was before is put back."""
     with restored() as start:
         yield partial(start, secrets=(SECRET,))
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("wish", "is_coloured"), [("", True), ("1", False)])
+def test_no_color_is_honoured(wish: str, is_coloured: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", wish)
+    stream = Terminal()
+    with restored():
+        configure("INFO", "console", (), stream)
+        structlog.get_logger("gatefold").info("ready")
+    assert ("\x1b[" in stream.getvalue()) is is_coloured
 
 
 # -- what is hidden

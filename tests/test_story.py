@@ -561,6 +561,20 @@ async def test_closed_direct_messages_are_told_with_the_next_command(world: Worl
     assert "Done since" not in await said(await world.unsave(SECOND))
 
 
+async def test_what_is_told_with_the_next_command_counts_albums_alone(world: World) -> None:
+    await world.link(ADA)
+    world.discord.refuses_direct_messages.add(ADA)
+    third = next(album for album in world.spotify.catalogue.albums if album not in (FIRST, SECOND))
+    for text in (f"https://open.spotify.com/album/{FIRST} so good", f"{SECOND} {SECOND} {third}"):
+        world.discord.fault("POST", "/interactions/*", status=404, json={"code": 10062, "message": "Unknown"})
+        await world.save(text)
+        await world.idle()
+    answer = await said(await world.save(FIRST))
+    assert "Done since we last spoke**\nSaved **" in answer  # by name, though words stood beside it
+    assert "2 saved." in answer
+    assert "could not be found" not in answer
+
+
 # -- order
 
 

@@ -73,7 +73,7 @@ def report(words: Words, report: Report, *, link_url: str | None = None, notes: 
     `link_url`: where the member links, when that is what is missing. `notes`: stand before all else.
     """
     request = report.request
-    wishes = [wish for wish in request.wishes if wish.outcome not in (Outcome.DOUBLE, Outcome.LEFT_ALONE)]
+    wishes = request.distinct
     items: list[ui.Item[ui.LayoutView]] = [ui.TextDisplay(note) for note in notes]
     waiting = [wish for wish in wishes if wish.outcome is None]
     pages: list[str] = []

@@ -104,7 +104,7 @@ class Desk:
         told: list[Report] = []
         lines = [self.words.earlier()]
         for report in earlier:
-            wishes = report.request.wishes
+            wishes = report.request.distinct
             one = wishes[0] if len(wishes) == 1 else None
             album = report.albums.get(one.album_id) if one is not None and one.album_id else None
             line = self.words.single(one, album) if one is not None else self.words.summary(wishes)

@@ -248,6 +248,8 @@ class Words:
                 return "Spotify did not give all the permissions that saving needs. Link again and agree to both."
             case NeedsRelink(reason=NeedsRelink.Reason.OTHER_APP):
                 return "The host changed this bot's Spotify app, so your account has to be linked again."
+            case NeedsRelink(reason=NeedsRelink.Reason.UNREADABLE):
+                return "What I kept of your Spotify account cannot be opened any more. Link it again to go on."
             case NeedsRelink():
                 return (
                     "Your Spotify account is not connected any more: the consent ended, or was taken back. "

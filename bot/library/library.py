@@ -133,7 +133,8 @@ class Library:
         for id_ in report.earlier[:EARLIER]:
             if (request := await self._wishes.get(id_)) is not None:
                 # many albums are told as counts, for which no name is needed
-                reports.append(await self._reports.report(request) if len(request.wishes) == 1 else Report(request, {}))
+                is_one = len(request.distinct) == 1
+                reports.append(await self._reports.report(request) if is_one else Report(request, {}))
         return reports
 
     async def told(self, reports: Sequence[Report]) -> None:

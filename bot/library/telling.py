@@ -51,6 +51,7 @@ class Telling:
 
     async def stop(self, seconds: float) -> None:
         """Let what is being told be told, `seconds` at most; the rest is told by the next start."""
+        self._is_stopped = True
         for task in self._waiting:
             task.cancel()
         if self._tasks:
@@ -58,7 +59,6 @@ class Telling:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        self._is_stopped = True
 
     async def _in_turn(self, request: Request) -> None:
         # One after another to each member, as it happened: the last word on an album must be the true one.

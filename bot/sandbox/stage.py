@@ -7,6 +7,7 @@ is replaced inside discord.py by SimCord.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import tempfile
@@ -123,7 +124,8 @@ async def show(port: int) -> int:
             port=port,
         )
         async with preview:
-            click.echo(_welcome(preview.url, f"{stage.spotify.base_url}/library"))
+            welcome = _welcome(preview.url, f"{stage.spotify.base_url}/library")
+            click.echo(welcome, color=False if os.environ.get("NO_COLOR") else None)
             stop = asyncio.Event()
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)
