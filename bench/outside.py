@@ -23,15 +23,13 @@ from bot.sandbox.spotify_server import SpotifyServer
 from bot.settings import read_key
 from bot.storage import Storage, open_storage
 from bot.storage.database import Connection
-from bot.storage.links import ACCESS, REFRESH
-from bot.storage.vault import Vault, new_key
+from bot.storage.vault import ACCESS, REFRESH, Vault, new_key
 
 ROOT = Path(__file__).resolve().parents[1]
 APP = 1_100_000_000_000_000_001
 MEMBER = 200_000_000_000_000_001
 BOT_TOKEN, DISCORD_SECRET = "bench-token", "bench-secret"
 SPOTIFY_ID, SPOTIFY_SECRET = "bench-app", "bench-app-secret"
-SCOPE = "user-library-read user-library-modify"
 TOKEN_LIFE_S = 6 * 3600
 START_S, STOP_S = 60.0, 20.0
 """So long a start or a stop may take before the measurement is given up."""
@@ -259,14 +257,14 @@ def link_row(vault: Vault, member: int, account: str, access: str, refresh: str)
 def sealed_row(member: int, account: str, access: bytes, refresh: bytes) -> tuple[object, ...]:
     """A row of `links` with these blobs."""
     now = int(datetime.now(UTC).timestamp())
-    return member, SPOTIFY_ID, account, account, SCOPE, access, refresh, now + TOKEN_LIFE_S, now, now
+    return member, SPOTIFY_ID, account, account, access, refresh, now + TOKEN_LIFE_S, now, now
 
 
 def insert_links(c: Connection, rows: Iterable[tuple[object, ...]]) -> None:
     """Insert links by the thousand."""
     c.executemany(
-        "INSERT INTO links (discord_id, client_id, account_id, account_name, scope, access_sealed, refresh_sealed,"
-        " access_expires_at, linked_at, consented_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO links (discord_id, client_id, account_id, account_name, access_sealed, refresh_sealed,"
+        " access_expires_at, linked_at, consented_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         rows,
     )
 

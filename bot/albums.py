@@ -98,8 +98,6 @@ class LeftAlone:
 
 Reference = AlbumRef | TrackRef | ShortLink | NotAnAlbum | Unreadable | Words | LeftAlone
 
-SHORT_HOSTS = ("spotify.link", "spotify.app.link")
-
 _ID = re.compile(r"[0-9A-Za-z]{22}", re.ASCII)
 _MARKDOWN = re.compile(r"\[[^\[\]]*\]\(\s*<?([^\s()<>]{1,2000})>?\s*\)")
 _OUTER = "<>()[]{}\"'`*_~|.,;:!?\u201c\u201d\u2018\u2019\u00ab\u00bb"

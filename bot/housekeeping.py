@@ -23,11 +23,10 @@ from bot.settings import FileSettings, KeySettings, SettingsError, load_only
 from bot.storage import StorageError, open_storage
 from bot.storage.copies import back_up, copy_unused
 from bot.storage.database import Database
-from bot.storage.glance import is_in_use
 from bot.storage.restoring import Restored
 from bot.storage.restoring import restore as put_back
 from bot.storage.rotation import rotate
-from bot.storage.steps import Steps, steps_of
+from bot.storage.steps import Steps, is_in_use, steps_of
 from bot.storage.vault import Vault, key_id
 from bot.upkeep import described, rotated, sealing_key_id
 

@@ -111,10 +111,10 @@ class Linking:
 
     # -- the flow
 
-    async def start_link(self, member: MemberId, interaction_id: int, answer_token: str) -> str:
+    async def start_link(self, member: MemberId, answer_token: str) -> str:
         """A short address of ours that begins the flow; good for 10 minutes, for this member alone."""
         link_id = secrets.token_urlsafe(24)
-        await self._storage.attempts.begin(_hash(link_id), member, interaction_id, answer_token, self._seconds())
+        await self._storage.attempts.begin(_hash(link_id), member, answer_token, self._seconds())
         return f"{self._settings.public_url}/link/{link_id}"
 
     async def open_link(self, link_id: str, cookie: str | None) -> Redirect:
@@ -258,7 +258,6 @@ class Linking:
             tokens.access_token,
             tokens.refresh_token,
             now + timedelta(seconds=tokens.expires_in_s),
-            tokens.scope,
         )
         return link, before
 

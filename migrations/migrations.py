@@ -30,7 +30,6 @@ def m001_first(db: Database) -> None:
             client_id TEXT NOT NULL,
             account_id TEXT NOT NULL UNIQUE,
             account_name TEXT NOT NULL,
-            scope TEXT NOT NULL,
             access_sealed BLOB NOT NULL,
             refresh_sealed BLOB NOT NULL,
             access_expires_at INTEGER NOT NULL,
@@ -43,7 +42,6 @@ def m001_first(db: Database) -> None:
         CREATE TABLE link_attempts (
             id_hash BLOB PRIMARY KEY,
             discord_id INTEGER NOT NULL,
-            interaction_id INTEGER NOT NULL,
             answer_sealed BLOB NOT NULL,
             created_at INTEGER NOT NULL,
             warned INTEGER NOT NULL DEFAULT 0

@@ -87,7 +87,7 @@ class House:
         access, refresh = self.server.issue_tokens(account)
         new = Link(member, CLIENT_ID, f"acc-{account}", account.title(), self.now, self.now, None)
         expires_at = self.now + (timedelta(hours=1) if expires_in is None else expires_in)
-        await self.storage.links.put(new, access, refresh, expires_at, "user-library-read user-library-modify")
+        await self.storage.links.put(new, access, refresh, expires_at)
 
     async def expired(self, member: MemberId = ADA, account: str = "ada") -> None:
         """Link a member whose access token is over."""

@@ -565,9 +565,13 @@ async def test_what_is_told_with_the_next_command_counts_albums_alone(world: Wor
     await world.link(ADA)
     world.discord.refuses_direct_messages.add(ADA)
     third = next(album for album in world.spotify.catalogue.albums if album not in (FIRST, SECOND))
-    for text in (f"https://open.spotify.com/album/{FIRST} so good", f"{SECOND} {SECOND} {third}"):
+    texts = (f"https://open.spotify.com/album/{FIRST} so good", f"{SECOND} {SECOND} {third}")
+    for number, text in enumerate(texts, 1):
         world.discord.fault("POST", "/interactions/*", status=404, json={"code": 10062, "message": "Unknown"})
         await world.save(text)
+        async with asyncio.timeout(5):
+            while [request.path for request in world.discord.requests].count("/users/@me/channels") < number:
+                await asyncio.sleep(0.01)
         await world.idle()
     answer = await said(await world.save(FIRST))
     assert "Done since we last spoke**\nSaved **" in answer  # by name, though words stood beside it

@@ -85,8 +85,7 @@ class World:
         now = datetime.now(UTC) - age
         assert known.account_id is not None
         link = Link(member, SPOTIFY_ID, known.account_id, known.display_name or account, now, now, None)
-        scope = "user-library-read user-library-modify"
-        await self.bot.storage.links.put(link, access, refresh, now + timedelta(hours=1), scope)
+        await self.bot.storage.links.put(link, access, refresh, now + timedelta(hours=1))
 
     def saved(self, account: str = "ada") -> list[str]:
         """The albums in an account's library."""

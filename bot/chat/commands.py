@@ -74,7 +74,7 @@ class Desk:
             earlier = await self.library.untold(report)
             link_url = None
             if isinstance(report.held, NotLinked | NeedsRelink):
-                link_url = await self.linking.start_link(member, interaction.id, interaction.token)
+                link_url = await self.linking.start_link(member, interaction.token)
             earlier, notes = self._notes(earlier)
             drawn = cards.report(self.words, report, link_url=link_url, notes=notes)
             is_drawn = True
@@ -145,7 +145,7 @@ class Desk:
         """`/link`."""
         member = who(interaction)
         self.check_open()
-        url = await self.linking.start_link(member, interaction.id, interaction.token)
+        url = await self.linking.start_link(member, interaction.token)
         account = await self.linking.account(member)
         if account is None:
             return [text_card(self.words.link_offer(), link_button(url))]
@@ -158,7 +158,7 @@ class Desk:
         """`/account`."""
         member = who(interaction)
         account, pending = await self.linking.account(member), await self.library.pending(member)
-        url = await self.linking.start_link(member, interaction.id, interaction.token)
+        url = await self.linking.start_link(member, interaction.token)
         buttons: list[discord.ui.Button[discord.ui.LayoutView]] = []
         if account is None:
             text = self.words.not_linked()

@@ -95,7 +95,7 @@ def check_database(settings: Settings, look: Glance | None, trouble: str | None)
         return [
             failed(
                 "database",
-                f"{trouble}.",
+                trouble,
                 "Run the doctor as the user as whom the bot runs. If the file is damaged, restore a backup.",
             ),
             *(skipped(name, "The database cannot be read.") for name in ("keys", "migrations")),
@@ -142,16 +142,16 @@ def _keys(look: Glance) -> Finding:
 
 
 def _migrations(look: Glance) -> Finding:
-    if look.unknown:
+    if look.steps.unknown:
         return failed(
             "migrations",
-            f"The database was written by a newer Gatefold (step {look.unknown[-1]}).",
+            f"The database was written by a newer Gatefold (step {look.steps.unknown[-1]}).",
             "Install that version again, or restore the backup that it made before the update.",
         )
-    if look.pending:
+    if look.steps.pending:
         return warning(
             "migrations",
-            f"The database waits for {len(look.pending)} steps of this version.",
+            f"The database waits for {len(look.steps.pending)} steps of this version.",
             "The next start of the bot takes them, after making a copy.",
         )
     return ok("migrations", "The database has the schema of this version.")

@@ -26,7 +26,8 @@ from bot.spotify.gate import Gate
 from bot.spotify.wire import Endpoint
 from bot.storage import StorageError
 from bot.storage.apps import KnownApp
-from bot.storage.glance import Glance, glance, is_in_use
+from bot.storage.glance import Glance, glance
+from bot.storage.steps import is_in_use
 
 FRESH_S = 60
 """A member's access is tried only if it is good for so much longer."""
@@ -99,7 +100,7 @@ def _look(settings: Settings, now: float) -> tuple[bool, Glance | None, str | No
     except StorageError as error:
         return False, None, str(error)
     except OSError as error:
-        return False, None, f"{path} cannot be read ({error.strerror})"
+        return False, None, f"{path} cannot be read ({error.strerror})."
 
 
 def _spotify(session: aiohttp.ClientSession, settings: Settings, known: KnownApp) -> Spotify:

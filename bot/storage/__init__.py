@@ -14,7 +14,7 @@ from bot.storage.attempts import LinkAttempts
 from bot.storage.commands import RegisteredCommands
 from bot.storage.database import Connect, Connection, Database, StorageError
 from bot.storage.links import Links
-from bot.storage.vault import Unopenable, Vault
+from bot.storage.vault import CHECK_OWNER, PROOF, Vault
 from bot.storage.wishes import Wishes
 
 
@@ -77,17 +77,15 @@ async def _prove_keys(database: Database, vault: Vault, links: Links) -> None:
     def prove(c: Connection) -> None:
         row = c.execute("SELECT proof_sealed FROM key_check").fetchone()
         if row is not None:
-            try:
-                vault.open(row["proof_sealed"], 0, "proof")
-            except Unopenable:
+            if vault.opened(row["proof_sealed"], CHECK_OWNER, PROOF) is None:
                 raise StorageError(
                     f"The keys in TOKEN_KEYS do not open {database.path}. Put the key back with which it was "
                     "written (as a further key, if you changed it)."
-                ) from None
+                )
             # The proof stays with the oldest key that is still needed, so that nobody takes that one away.
             if vault.is_current(row["proof_sealed"]) or not links.all_current_in(c):
                 return
-        proof = vault.seal("gatefold", 0, "proof")
+        proof = vault.seal("gatefold", CHECK_OWNER, PROOF)
         c.execute("INSERT OR REPLACE INTO key_check (id, proof_sealed) VALUES (1, ?)", (proof,))
 
     await database.write(prove)

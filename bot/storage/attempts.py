@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from sqlite3 import Row
 
 from bot.storage.database import Connection, Database
-from bot.storage.vault import Unopenable, Vault
+from bot.storage.vault import ANSWER, Vault
 
-ANSWER = "answer"
 LIFE_S = 600
 """A link, and each hop of it, lives 10 minutes."""
 
@@ -19,7 +18,6 @@ class Attempt:
 
     id_hash: bytes
     discord_id: int
-    interaction_id: int
     answer_token: str | None
 
 
@@ -40,16 +38,15 @@ class LinkAttempts:
         self._database = database
         self._vault = vault
 
-    async def begin(self, id_hash: bytes, discord_id: int, interaction_id: int, answer_token: str, now: int) -> None:
+    async def begin(self, id_hash: bytes, discord_id: int, answer_token: str, now: int) -> None:
         """Store a new attempt, and clear away what is too old."""
         sealed = self._vault.seal(answer_token, discord_id, ANSWER)
 
         def write(c: Connection) -> None:
             _clear(c, now)
             c.execute(
-                "INSERT INTO link_attempts (id_hash, discord_id, interaction_id, answer_sealed, created_at)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (id_hash, discord_id, interaction_id, sealed, now),
+                "INSERT INTO link_attempts (id_hash, discord_id, answer_sealed, created_at) VALUES (?, ?, ?, ?)",
+                (id_hash, discord_id, sealed, now),
             )
 
         await self._database.write(write)
@@ -128,11 +125,8 @@ class LinkAttempts:
         c.execute("DELETE FROM link_attempts WHERE discord_id = ?", (discord_id,))
 
     def _attempt(self, row: Row) -> Attempt:
-        try:
-            token = self._vault.open(row["answer_sealed"], row["discord_id"], ANSWER)
-        except Unopenable:
-            token = None
-        return Attempt(row["id_hash"], row["discord_id"], row["interaction_id"], token)
+        token = self._vault.opened(row["answer_sealed"], row["discord_id"], ANSWER)
+        return Attempt(row["id_hash"], row["discord_id"], token)
 
 
 def _clear(c: Connection, now: int) -> None:

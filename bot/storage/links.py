@@ -6,14 +6,13 @@ import sqlite3
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from bot.errors import AccountTaken
+from bot.errors import AccountTaken, NeedsRelink
 from bot.storage.database import Connection, Database
-from bot.storage.vault import Unopenable, Vault
+from bot.storage.vault import ACCESS, REFRESH, Vault
 
-ACCESS, REFRESH = "access", "refresh"
+CLOSED = 0
+"""In place of the id of a request's Undo: it cannot be undone any more."""
 _SAME = "discord_id = ? AND account_id = ? AND consented_at = ?"
-UNREADABLE = "unreadable"
-"""Why a link is broken whose tokens did not open: that is looked at anew each time."""
 Sealed = sqlite3.Row
 """A member's row as it is stored. Only `Links.opened` looks into it."""
 
@@ -69,7 +68,8 @@ class Links:
         """A stored row with its tokens. Unopenable when they do not open."""
         if row is None:
             return None
-        if row["broken"] not in (None, UNREADABLE):
+        # whether its tokens open is looked at anew each time
+        if row["broken"] not in (None, NeedsRelink.Reason.UNREADABLE):
             return StoredTokens(_link(row), "", "", datetime.fromtimestamp(0, UTC))
         owner = row["discord_id"]
         return StoredTokens(
@@ -84,9 +84,7 @@ class Links:
         rows = c.execute("SELECT access_sealed, refresh_sealed FROM links")
         return all(self._vault.is_current(blob) for row in rows for blob in row)
 
-    async def put(
-        self, link: Link, access_token: str, refresh_token: str, expires_at: datetime, scope: str
-    ) -> Link | None:
+    async def put(self, link: Link, access_token: str, refresh_token: str, expires_at: datetime) -> Link | None:
         """Store a new or renewed link; the link that it replaced is returned.
 
         The day of linking stays when the same account is linked again. AccountTaken when another member has
@@ -103,12 +101,12 @@ class Links:
                 linked_at = before.linked_at
             try:
                 c.execute(
-                    "INSERT INTO links (discord_id, client_id, account_id, account_name, scope, access_sealed,"
+                    "INSERT INTO links (discord_id, client_id, account_id, account_name, access_sealed,"
                     " refresh_sealed, access_expires_at, linked_at, consented_at, broken)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
                     " ON CONFLICT (discord_id) DO UPDATE SET client_id = excluded.client_id,"
                     " account_id = excluded.account_id, account_name = excluded.account_name,"
-                    " scope = excluded.scope, access_sealed = excluded.access_sealed,"
+                    " access_sealed = excluded.access_sealed,"
                     " refresh_sealed = excluded.refresh_sealed, broken = NULL,"
                     " access_expires_at = excluded.access_expires_at,"
                     " linked_at = excluded.linked_at, consented_at = excluded.consented_at",
@@ -117,7 +115,6 @@ class Links:
                         link.client_id,
                         link.account_id,
                         link.account_name,
-                        scope,
                         access,
                         refresh,
                         int(expires_at.timestamp()),
@@ -133,9 +130,9 @@ class Links:
                     "UPDATE wishes SET was_saved = NULL WHERE discord_id = ? AND outcome IS NULL", (link.discord_id,)
                 )
                 c.execute(
-                    "UPDATE requests SET undone_by = 0 WHERE discord_id = ? AND undone_by IS NULL"
+                    "UPDATE requests SET undone_by = ? WHERE discord_id = ? AND undone_by IS NULL"
                     " AND ended_at IS NOT NULL",
-                    (link.discord_id,),
+                    (CLOSED, link.discord_id),
                 )
             return before
 
@@ -197,6 +194,3 @@ def _link(row: sqlite3.Row) -> Link:
         datetime.fromtimestamp(row["consented_at"], UTC),
         row["broken"],
     )
-
-
-__all__ = ["Link", "Links", "StoredTokens", "Unopenable"]

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from bot.storage.copies import PART, Contents, Unfit, give_name, opened_alone, prove, remove_part, sync
 from bot.storage.database import Connection, StorageError, hold_lock
-from bot.storage.links import ACCESS, REFRESH
-from bot.storage.vault import Unopenable, Vault
+from bot.storage.vault import ACCESS, CHECK_OWNER, PROOF, REFRESH, Vault
 
 LOGS = ("-wal", "-shm")
 """What SQLite lays beside a database: with another database they would damage it."""
@@ -77,24 +76,16 @@ def _fetch(backup: Path, part: Path, vault: Vault) -> tuple[Contents, int]:
 def _prove_keys(c: Connection, vault: Vault) -> int:
     """How many links no key opens. Unfit when these are not the keys of this database."""
     proof = c.execute("SELECT proof_sealed FROM key_check").fetchone()
-    if proof is not None and not _opens(vault, proof[0], 0, "proof"):
+    if proof is not None and vault.opened(proof[0], CHECK_OWNER, PROOF) is None:
         raise Unfit("the keys in TOKEN_KEYS do not open it; put the key back with which it was written")
     total = unreadable = 0
     for owner, access, refresh in c.execute("SELECT discord_id, access_sealed, refresh_sealed FROM links"):
         total += 1
-        unreadable += not (_opens(vault, access, owner, ACCESS) and _opens(vault, refresh, owner, REFRESH))
+        unreadable += None in (vault.opened(access, owner, ACCESS), vault.opened(refresh, owner, REFRESH))
     # Without a check value, a wrong key would be taken for the right one at the next start.
     if proof is None and total and unreadable == total:
         raise Unfit("the keys in TOKEN_KEYS open nothing in it; put the key back with which it was written")
     return unreadable
-
-
-def _opens(vault: Vault, blob: bytes, owner: int, kind: str) -> bool:
-    try:
-        vault.open(blob, owner, kind)
-    except Unopenable:
-        return False
-    return True
 
 
 def _set_aside(path: Path, now: datetime) -> Path:

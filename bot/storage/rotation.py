@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bot.storage.attempts import ANSWER
 from bot.storage.database import Connection, Database
-from bot.storage.links import ACCESS, REFRESH
-from bot.storage.vault import Unopenable, Vault
+from bot.storage.vault import ACCESS, ANSWER, CHECK_OWNER, PROOF, REFRESH, Unopenable, Vault
 
 BATCH = 200
 """So many rows are sealed anew in one transaction: a command waits for one of these at most."""
@@ -33,7 +31,7 @@ SEALED = (
     Column("link_attempts", "id_hash", "answer_sealed", ANSWER),
     Column("requests", "id", "answer_sealed", ANSWER),
     # the last: until all else is done, it keeps the host from taking away a key that is still needed
-    Column("key_check", "id", "proof_sealed", "proof", owner="0"),
+    Column("key_check", "id", "proof_sealed", PROOF, owner=str(CHECK_OWNER)),
 )
 
 

@@ -15,6 +15,11 @@ from collections.abc import Sequence
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+ACCESS, REFRESH, ANSWER, PROOF = "access", "refresh", "answer", "proof"
+"""The kinds of what is sealed: a member's tokens, the token of an answer in Discord, the keys' check value."""
+CHECK_OWNER = 0
+"""Whom the check value is bound to: nobody."""
+
 _VERSION = b"\x01"
 _NONCE = 12
 _HEAD = 1 + 4 + _NONCE
@@ -51,6 +56,13 @@ class Vault:
             return cipher.decrypt(blob[5:_HEAD], blob[_HEAD:], _binding(owner, kind)).decode()
         except InvalidTag:
             raise Unopenable from None
+
+    def opened(self, blob: bytes, owner: int, kind: str) -> str | None:
+        """The same, or None when it does not open."""
+        try:
+            return self.open(blob, owner, kind)
+        except Unopenable:
+            return None
 
     def reseal(self, blob: bytes, owner: int, kind: str) -> bytes:
         """The same secret, sealed with the first key. Unopenable when it does not open."""

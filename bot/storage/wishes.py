@@ -10,16 +10,13 @@ from enum import StrEnum
 from sqlite3 import Row
 
 from bot.albums import AlbumId
-from bot.storage.attempts import ANSWER
 from bot.storage.database import Connection, Database
-from bot.storage.links import Links, Sealed
-from bot.storage.vault import Unopenable, Vault
+from bot.storage.links import CLOSED, Links, Sealed
+from bot.storage.vault import ANSWER, Vault
 from bot.wishes import Action, Kind, MemberId, Outcome, Request, RequestId, Wish
 
 Key = tuple[RequestId, int]
 _SETTLED = {"saved", "already", "removed", "absent", "changed since", "outdated"}
-CLOSED = 0
-"""In place of the Undo's id: this request cannot be undone any more."""
 BATCH = 1000
 """So many pending wishes of a member are read at a time."""
 
@@ -341,12 +338,8 @@ class Wishes:
             "SELECT w.*, ? AS action FROM wishes AS w WHERE request_id = ? ORDER BY position",
             (row["action"], id_),
         )
-        token = None
-        if row["answer_sealed"] is not None:
-            try:
-                token = self._vault.open(row["answer_sealed"], row["discord_id"], ANSWER)
-            except Unopenable:
-                token = None
+        sealed = row["answer_sealed"]
+        token = None if sealed is None else self._vault.opened(sealed, row["discord_id"], ANSWER)
         return Request(
             id=id_,
             member=row["discord_id"],

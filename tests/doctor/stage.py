@@ -65,7 +65,7 @@ class Practice:
                 now = datetime.now(UTC)
                 link = Link(member, client_id, str(known.account_id), account, now, now, None)
                 until = now + timedelta(hours=1 if fresh else -1)
-                await storage.links.put(link, access, refresh, until, "user-library-read user-library-modify")
+                await storage.links.put(link, access, refresh, until)
         finally:
             await storage.close()
 

@@ -137,8 +137,7 @@ async def _open(folder: Path, secret: str | None = SPOTIFY_SECRET) -> AsyncItera
         server.add_account("ada", account_id="acc-ada", display_name="Ada")
         access, refresh = server.issue_tokens("ada")
         link = Link(MEMBER, SPOTIFY_ID, "acc-ada", "Ada", now(), now(), None)
-        scope = "user-library-read user-library-modify"
-        await storage.links.put(link, access, refresh, now() + timedelta(hours=1), scope)
+        await storage.links.put(link, access, refresh, now() + timedelta(hours=1))
         worker = asyncio.create_task(library.work())
         try:
             yield house

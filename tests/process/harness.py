@@ -206,8 +206,7 @@ class Outside:
                 access, refresh = self.spotify.issue_tokens(account)
                 now = datetime.now(UTC)
                 link = Link(MemberId(member), SPOTIFY_ID, known.account_id, known.name, now, now, None)
-                scope = "user-library-read user-library-modify"
-                await storage.links.put(link, access, refresh, now + timedelta(hours=1), scope)
+                await storage.links.put(link, access, refresh, now + timedelta(hours=1))
         finally:
             await storage.close()
 

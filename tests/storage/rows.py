@@ -31,8 +31,7 @@ def link(member: int = ADA, account: str = "acc-ada", **change: Any) -> Link:
 
 async def put(storage: Storage, new: Link | None = None, access: str = "BQ-1", refresh: str = "AQ-1") -> Link | None:
     """Store a link."""
-    scope = "user-library-read user-library-modify"
-    return await storage.links.put(new or link(), access, refresh, at() + timedelta(hours=1), scope)
+    return await storage.links.put(new or link(), access, refresh, at() + timedelta(hours=1))
 
 
 async def ask(

@@ -402,7 +402,7 @@ async def test_forgetting_one_member_deletes_every_row_that_names_them_and_no_ot
     for member, account in ((ADA, "acc-ada"), (BEN, "acc-ben")):
         await put(storage, link(member, account))
         await ask(storage, member + 1, X, member=member)
-        await storage.attempts.begin(str(member).encode(), member, 1, "token", NOW)
+        await storage.attempts.begin(str(member).encode(), member, "token", NOW)
         await storage.attempts.add_hop(b"s%d" % member, str(member).encode(), b"c", "discord", NOW)
     await storage.forget(ADA)
     for table in ("links", "requests", "wishes", "link_attempts"):

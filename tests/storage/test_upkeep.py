@@ -42,7 +42,7 @@ async def filled(storage: Storage) -> None:
     await put(storage)
     await ask(storage, 1, X, token="answer-token-of-a-request")
     await ask(storage, 2, Y)
-    await storage.attempts.begin(b"attempt", BEN, 1, "answer-token-of-an-attempt", NOW)
+    await storage.attempts.begin(b"attempt", BEN, "answer-token-of-an-attempt", NOW)
     await storage.attempts.add_hop(b"state", b"attempt", b"cookie", "spotify", NOW, "A Discord name")
 
 

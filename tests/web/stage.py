@@ -136,7 +136,7 @@ class Stage:
     async def ask(self, member: int = MIA) -> str:
         """`/link`: the address that the member's private message shows."""
         self.asked += 1
-        return await self.linking.start_link(MemberId(member), self.asked, f"answer-token-{self.asked}")
+        return await self.linking.start_link(MemberId(member), f"answer-token-{self.asked}")
 
     @asynccontextmanager
     async def browser(self) -> AsyncIterator[Browser]:
