@@ -128,7 +128,7 @@ async def _build(settings: Settings, storage: Storage, session: aiohttp.ClientSe
     desk = Desk(linking, library, finder, words, Reply(words, metrics.answered))
     client = Client(desk, storage.commands, settings.dev_guild_id)
     # Nobody imports upward: where a lower room causes something above it, it is handed a callable here.
-    linking.on_linked = library.wake
+    linking.on_linked = library.linked
     linking.tell = client.tell_link
     linking.on_refresh = metrics.refreshed
     library.telling.tell = client.tell

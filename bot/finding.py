@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.albums import Album, AlbumId, AlbumRef, NotAnAlbum, ShortLink, TrackRef, fold
 from bot.errors import NoSuchAlbum
@@ -18,6 +18,9 @@ KNOWN_S, KNOWN_MOST = 3600.0, 5000
 SEARCHED_S, SEARCHED_MOST = 60.0, 500
 OWN_S, OWN_ALBUMS = 60.0, 200
 OFFERS = 5
+
+_Key = TypeVar("_Key")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,9 @@ class Finder:
         self._searched: dict[str, tuple[float, list[Album]]] = {}
         self._own: dict[MemberId, tuple[float, list[Album]]] = {}
         self._changes = 0
+        # Calls that go on when nobody waits for them any more: given up, they would still be under way at Spotify.
+        self._asking: dict[AlbumId, asyncio.Task[Album]] = {}
+        self._suggesting: dict[MemberId, asyncio.Task[list[Album]]] = {}
 
     def known(self, id_: AlbumId) -> Album | None:
         """The album, if it was seen lately: then it exists, and its name is known without a call."""
@@ -47,11 +53,21 @@ class Finder:
 
     async def album(self, token: TokenSource, id_: AlbumId) -> Album:
         """The album, looked up unless it is known. NoSuchAlbum if there is none."""
-        known = self.known(id_)
-        if known is None:
-            known = await self._spotify.album(token, id_)
-            self._see([known])
-        return known
+        if (known := self.known(id_)) is not None:
+            return known
+        if (asking := self._asking.get(id_)) is None:
+            asking = _kept(self._asking, id_, self._look_up(token, id_))
+        return await asyncio.shield(asking)
+
+    async def _look_up(self, token: TokenSource, id_: AlbumId) -> Album:
+        album = await self._spotify.album(token, id_)
+        self._see([album])
+        return album
+
+    async def wait_for_names(self, ids: Iterable[AlbumId], seconds: float) -> None:
+        """Let look-ups of these albums that are under way end, `seconds` at most."""
+        if asking := [self._asking[id_] for id_ in ids if id_ in self._asking]:
+            await asyncio.wait(asking, timeout=seconds)
 
     async def search(self, token: TokenSource, words: str) -> list[Album]:
         """Up to ten albums by words, best first."""
@@ -102,10 +118,12 @@ class Finder:
         return Meant(AlbumId(wish.reference))
 
     async def suggestions(self, member: MemberId, token: TokenSource, action: Action, text: str) -> list[Album]:
-        """What to offer while somebody types: a search to save, their own albums to remove."""
-        if action is Action.SAVE:
-            return await self.search(token, text)
-        return _matching(await self.own(member, token), text)
+        """What to offer while somebody types: a search to save, their own albums to remove. One at a time a member."""
+        while (before := self._suggesting.get(member)) is not None:
+            await asyncio.wait({before})
+        looking = self.search(token, text) if action is Action.SAVE else self.own(member, token)
+        albums = await asyncio.shield(_kept(self._suggesting, member, looking))
+        return albums if action is Action.SAVE else _matching(albums, text)
 
     async def _track(self, token: TokenSource, id_: str) -> Meant:
         album = await self._spotify.album_of_track(token, id_)
@@ -137,6 +155,19 @@ class Finder:
             self._known.pop(album.id, None)  # the newest stand last
             self._known[album.id] = (until, album)
         _make_room(self._known, KNOWN_MOST)
+
+
+def _kept(tasks: dict[_Key, asyncio.Task[_T]], key: _Key, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+    """A task that is found under `key` until it ends."""
+
+    def forget(ended: asyncio.Task[_T]) -> None:
+        del tasks[key]
+        if not ended.cancelled():
+            ended.exception()  # whoever still waits is told; if nobody does, nobody misses it
+
+    tasks[key] = task = asyncio.create_task(work)
+    task.add_done_callback(forget)
+    return task
 
 
 def _choose(albums: list[Album], words: str) -> Meant:

@@ -92,6 +92,8 @@ def report(words: Words, report: Report, *, link_url: str | None = None, notes: 
         items.append(ui.TextDisplay(pages.pop(0)))
     if waiting and report.held is not None:
         items.append(ui.TextDisplay(words.held(report.held, len(waiting))))
+    if link_url is not None:
+        items.append(ui.TextDisplay(words.consent()))
     for wish in request.wishes:
         if wish.outcome is Outcome.LEFT_ALONE:
             items.append(ui.TextDisplay(words.left_alone(wish.reference)))

@@ -35,6 +35,7 @@ from bot.library import Report
 from bot.linking import DISCORD, Linked, LinkNews
 from bot.settings import Settings
 from bot.storage.commands import EVERYWHERE, Registered, RegisteredCommands
+from bot.wishes import Outcome
 
 TOKEN_LIFE = timedelta(minutes=14, seconds=30)
 """An interaction's token serves 15 minutes of edits; a later try counts towards a ban of the address."""
@@ -212,10 +213,12 @@ class Client(discord.Client):
             _log.warning("an autocomplete for no command of ours", error=type(error).__name__)
             return
 
-        async def fail() -> Sequence[Card]:
+        async def answer() -> Sequence[Card]:
+            if isinstance(error, _OLD_COMMAND):
+                return [text_card(self.desk.words.old_command())]
             raise error
 
-        await self.desk.reply(interaction, fail(), name="command unknown")
+        await self.desk.reply(interaction, answer(), name="command unknown")
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """What broke outside a command. The arguments are not logged: they hold tokens."""
@@ -259,6 +262,8 @@ class Client(discord.Client):
             and await self._edit(request.answer_token, messages)
         ):
             return True
+        if all(wish.outcome is Outcome.DROPPED for wish in request.wishes):
+            return True  # whoever dropped it knows, and only the promise in its message had to go
         return await self._send_directly(request.member, messages)
 
     async def tell_link(self, news: LinkNews) -> None:
@@ -327,6 +332,11 @@ class Client(discord.Client):
         return True
 
 
+_OLD_COMMAND = (
+    app_commands.CommandNotFound,
+    app_commands.CommandSignatureMismatch,
+    app_commands.TransformerError,
+)
 _OUTAGE = (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError, TimeoutError)
 
 

@@ -147,12 +147,14 @@ class Desk:
         self.check_open()
         url = await self.linking.start_link(member, interaction.token)
         account = await self.linking.account(member)
+        label = "Link Spotify"
         if account is None:
-            return [text_card(self.words.link_offer(), link_button(url))]
-        if account.broken:
-            why = self.words.error(NeedsRelink(NeedsRelink.Reason(account.broken)))
-            return [text_card(f"{why}\n{self.words.link_offer()}", link_button(url))]
-        return [text_card(self.words.relink_offer(account.account_name), link_button(url, "Renew or change"))]
+            text = self.words.link_offer()
+        elif account.broken:
+            text = self.words.error(NeedsRelink(NeedsRelink.Reason(account.broken)))
+        else:
+            text, label = self.words.relink_offer(account.account_name), "Renew or change"
+        return [text_card(f"{text}\n{self.words.consent()}", link_button(url, label))]
 
     async def account(self, interaction: Interaction) -> Sequence[Card]:
         """`/account`."""
@@ -177,7 +179,8 @@ class Desk:
             buttons.append(button("Drop what waits", f"drop:{member}"))
         if account is not None:
             buttons.append(button("Unlink", f"unlink-ask:{member}"))
-        return [text_card(f"{text}\n\n{self.words.pending(len(pending), names)}", *buttons)]
+        waiting = self.words.pending(len(pending), names)
+        return [text_card(f"{text}\n\n{waiting}\n\n{self.words.consent()}", *buttons)]
 
     async def ask_unlink(self, interaction: Interaction) -> Sequence[Card]:
         """`/unlink` asks once."""

@@ -346,12 +346,15 @@ class Words:
         """A button that no longer stands for anything."""
         return f"This button is too old. Use {self.command('save')} or {self.command('unsave')} instead."
 
+    def old_command(self) -> str:
+        """A command that is not ours any more, or not in this form."""
+        return f"That command has changed. Reload Discord, and use it again: {self.command('help')} shows them all."
+
     # -- linking
 
-    def link_offer(self) -> str:
-        """What is asked for and stored; stands before every consent."""
+    def consent(self) -> str:
+        """What is asked for and stored; stands beside every button that leads to a consent."""
         return (
-            "**Link your Spotify account**\n"
             "Discord first shows me that it is you, then Spotify asks for two permissions:\n"
             "- see what is in your library, so that I know what is new\n"
             "- change your library, when you use a command or press a button\n\n"
@@ -360,13 +363,15 @@ class Words:
             "-# The button works for 10 minutes, for you alone."
         )
 
+    def link_offer(self) -> str:
+        """`/link` by a member who is not linked."""
+        return "**Link your Spotify account**"
+
     def relink_offer(self, name: str) -> str:
         """`/link` by a member who is linked."""
         return (
             f"You are linked as **{plain(name)}**. With this button you can renew Spotify's consent, or change "
-            "to another Spotify account, which then replaces this one. What waits for you stays.\n"
-            "It asks again for two permissions: to see what is in your library, and to change it when you say so. "
-            f"{self._privacy()}\n-# The button works for 10 minutes, for you alone."
+            "to another Spotify account, which then replaces this one. What waits for you stays."
         )
 
     def linked(self, link: Link, before: Link | None) -> str:

@@ -145,7 +145,7 @@ class Library:
         """Drop everything that is pending for this member; how many wishes it was."""
         # what is being written just now can no longer be dropped
         count, ended = await self._wishes.drop(member, self._seconds(), is_busy=member in self._running)
-        await self._wishes.told([request.id for request in ended])
+        self.telling.soon(request for request in ended if request.id not in self._live)
         return count
 
     async def forget(self, member: MemberId) -> None:
@@ -153,6 +153,11 @@ class Library:
         self._retries.pop(member, None)
         self._finder.forget_own(member)
         await self._linking.unlink(member)
+
+    def linked(self, member: MemberId) -> None:
+        """The member has linked: what waits is carried out, maybe in another account's library than before."""
+        self._finder.forget_own(member)
+        self.wake(member)
 
     # -- the worker
 

@@ -14,6 +14,8 @@ from bot.wishes import MemberId, Outcome, Request, RequestId
 
 NAMES = 10
 """So many albums of a request are told by name; the rest are counted."""
+NAMES_S = 2.0
+"""So long an answer waits for look-ups that are under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class Reports:
         """A report with the names of the first albums: from memory, else from Spotify where that `may_ask`."""
         ids = [wish.album_id for wish in request.wishes if wish.album_id is not None]
         ids = ids[:NAMES] + _offered(request)
+        if held is None:
+            await self._finder.wait_for_names(ids, NAMES_S)
         found = {album.id: album for id_ in ids if (album := self._finder.known(id_)) is not None}
         missing = [
             id_

@@ -92,19 +92,19 @@ class Road:
 
         # 3. noted before the write, so that a retry knows what was there before
         if named:
-            outdated = await self._wishes.begin((wish.key, id_, saved[id_]) for wish, id_ in named)
+            unwanted = await self._wishes.begin((wish.key, id_, saved[id_]) for wish, id_ in named)
             done: set[tuple[Action, AlbumId]] = set()
             for wish, id_ in named:
-                if wish.key not in outdated:
+                if (why := unwanted.get(wish.key)) is None:
                     continue
-                outcome = Outcome.OUTDATED
-                if wish.was_saved is not None and saved[id_] == (wish.action is Action.SAVE):
+                outcome, is_as_wished = why, saved[id_] == (wish.action is Action.SAVE)
+                if why is Outcome.OUTDATED and wish.was_saved is not None and is_as_wished:
                     # An earlier attempt was carried out, and a killed process may have told so.
                     changed = wish.was_saved != saved[id_] and (wish.action, id_) not in done
                     done.add((wish.action, id_))
                     outcome = _outcome(wish.action, changed=changed)
                 outcomes.append((wish.key, outcome, None, id_))
-            named = [(wish, id_) for wish, id_ in named if wish.key not in outdated]
+            named = [(wish, id_) for wish, id_ in named if wish.key not in unwanted]
 
         # 4. the writes, once what was accepted is safe on the disk; then a second look where nothing proves an album
         try:
@@ -137,7 +137,8 @@ class Road:
                 outcomes.append((wish.key, _outcome(wish.action, changed=changed), None, id_))
         if untouched:
             await self._wishes.not_carried_out(untouched)
-        return outcomes, held[0] if held else None
+        # of several reasons the one that says until when
+        return outcomes, max(held, key=lambda error: isinstance(error, TryLater) and bool(error.until), default=None)
 
     async def _meant(self, member: MemberId, token: MemberToken, batch: list[Wish]) -> list[Meant | UserError]:
         places = asyncio.Semaphore(8)
@@ -201,9 +202,8 @@ class Road:
                 there = await self._spotify.contains(token, unproven)
             except UserError as error:
                 # written, but not proven: what was noted before the write must stay
-                until = error.until if isinstance(error, TryLater) else None
-                late = TryLater(TryLater.Cause.TROUBLE, until, maybe_done=True)
-                answers |= dict.fromkeys(unproven, late)
+                known = error if isinstance(error, TryLater) else TryLater(TryLater.Cause.TROUBLE)
+                answers |= dict.fromkeys(unproven, TryLater(known.cause, known.until, maybe_done=True))
             else:
                 answers |= {id_: NoSuchAlbum() for id_ in unproven if not there.get(id_, False)}
         return answers

@@ -216,15 +216,19 @@ class Spotify:
 
     async def call(self, request: Request, token: TokenSource) -> bytes:
         """Make one call, with its few tries; the body of a success, else one of `bot/errors.py`."""
-        begun = self._monotonic()
-        maybe_done = False
-        for tries in range(1, TRIES + 1):
+        begun, tries, maybe_done = self._monotonic(), 0, False
+        sent = rejected = None
+        while True:
             try:
-                return await self._with_token(request, token)
+                sent = await _token(token, rejected)
+                return await self._once(request, sent)
             except TokenRejected:
-                # A fresh token was rejected: a fault at Spotify (seen in July 2026), not the member's.
-                raise TryLater(TryLater.Cause.TROUBLE, maybe_done=maybe_done) from None
+                if rejected is not None:
+                    # A fresh token was rejected: a fault at Spotify (seen in July 2026), not the member's.
+                    raise TryLater(TryLater.Cause.TROUBLE, maybe_done=maybe_done) from None
+                rejected = sent
             except TryLater as error:
+                tries += 1
                 error.maybe_done = maybe_done = maybe_done or error.maybe_done
                 hopeless = error.cause is TryLater.Cause.QUOTA or not (request.waits or _is_trouble(error))
                 if hopeless or tries == TRIES or self._monotonic() - begun > TRYING_S:
@@ -232,15 +236,6 @@ class Spotify:
                 if _is_trouble(error) or not self.gate.closed_for_s:
                     # after a 429 the gate does the waiting, unless it was the token endpoint's
                     await self._sleep(0.2 * 3 ** (tries - 1) * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
-        raise AssertionError("unreachable")
-
-    async def _with_token(self, request: Request, token: TokenSource) -> bytes:
-        sent = await token.current()
-        try:
-            return await self._once(request, sent)
-        except TokenRejected:
-            sent = await token.renewed(sent)
-        return await self._once(request, sent)
 
     async def _once(self, request: Request, token: str) -> bytes:
         url = URL(self._api_url + request.path)
@@ -413,6 +408,15 @@ class Spotify:
         if found is None:
             raise NoSuchAlbum
         return found
+
+
+async def _token(token: TokenSource, rejected: str | None) -> str:
+    """The token to send, another one once `rejected` was."""
+    try:
+        return await (token.current() if rejected is None else token.renewed(rejected))
+    except TryLater as error:
+        error.maybe_done = False  # whatever came of a refresh, it touched no album
+        raise
 
 
 def _is_trouble(error: TryLater) -> bool:

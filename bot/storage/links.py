@@ -129,11 +129,9 @@ class Links:
                 c.execute(
                     "UPDATE wishes SET was_saved = NULL WHERE discord_id = ? AND outcome IS NULL", (link.discord_id,)
                 )
-                c.execute(
-                    "UPDATE requests SET undone_by = ? WHERE discord_id = ? AND undone_by IS NULL"
-                    " AND ended_at IS NOT NULL",
-                    (CLOSED, link.discord_id),
-                )
+                # All of them, since one that is under way may have changed that library, too; an Undo that waits is
+                # no longer wanted then.
+                c.execute("UPDATE requests SET undone_by = ? WHERE discord_id = ?", (CLOSED, link.discord_id))
             return before
 
         return await self._database.write(write)

@@ -194,21 +194,21 @@ class Wishes:
 
         return await self._database.read(read)
 
-    async def begin(self, seen: Iterable[tuple[Key, AlbumId, bool]]) -> set[Key]:
+    async def begin(self, seen: Iterable[tuple[Key, AlbumId, bool]]) -> dict[Key, Outcome]:
         """Note, before the write, which album a wish means and whether it was saved.
 
         What an earlier attempt noted stays, since that attempt may have been carried out. Returned: the wishes
-        that must not be carried out, because they ended meanwhile, or are outdated: a later wish for the
-        opposite exists. Those are still to be ended, with their request.
+        that must not be carried out, and why: DROPPED, they ended meanwhile or are gone; OUTDATED, a later wish for
+        the opposite exists, or what they undo can't be undone any more. They are still to be ended.
         """
         rows = list(seen)
         albums = [(album, *key) for key, album, _ in rows]
 
-        def write(c: Connection) -> set[Key]:
+        def write(c: Connection) -> dict[Key, Outcome]:
             c.executemany(
                 "UPDATE wishes SET album_id = ? WHERE request_id = ? AND position = ? AND outcome IS NULL", albums
             )
-            unwanted = {key for key, *_ in rows if not _is_wanted(c, *key)}
+            unwanted = {key: why for key, *_ in rows if (why := _why_unwanted(c, *key)) is not None}
             c.executemany(
                 "UPDATE wishes SET was_saved = COALESCE(was_saved, ?) WHERE request_id = ? AND position = ?",
                 [(was_saved, *key) for key, _, was_saved in rows if key not in unwanted],
@@ -403,17 +403,20 @@ def _insert(c: Connection, id_: RequestId, member: MemberId, wishes: Sequence[Ne
     )
 
 
-def _is_wanted(c: Connection, id_: RequestId, position: int) -> bool:
-    found = c.execute(
-        "SELECT 1 FROM wishes JOIN requests AS mine ON mine.id = wishes.request_id"
-        " WHERE request_id = ? AND position = ? AND outcome IS NULL AND NOT EXISTS (SELECT 1 FROM wishes AS later"
-        "  JOIN requests AS theirs ON theirs.id = later.request_id"
+def _why_unwanted(c: Connection, id_: RequestId, position: int) -> Outcome | None:
+    row = c.execute(
+        "SELECT EXISTS (SELECT 1 FROM wishes AS later JOIN requests AS theirs ON theirs.id = later.request_id"
         "  WHERE later.discord_id = wishes.discord_id AND later.album_id = wishes.album_id"
         "  AND later.request_id > wishes.request_id AND theirs.action <> mine.action"
-        "  AND (later.outcome IS NULL OR later.outcome IN ('saved', 'already', 'removed', 'absent')))",
+        "  AND (later.outcome IS NULL OR later.outcome IN ('saved', 'already', 'removed', 'absent')))"
+        " OR EXISTS (SELECT 1 FROM requests AS undone WHERE undone.id = mine.undoes AND undone.undone_by <> mine.id)"
+        " FROM wishes JOIN requests AS mine ON mine.id = wishes.request_id"
+        " WHERE request_id = ? AND position = ? AND outcome IS NULL",
         (id_, position),
-    )
-    return found.fetchone() is not None
+    ).fetchone()
+    if row is None:
+        return Outcome.DROPPED
+    return Outcome.OUTDATED if row[0] else None
 
 
 def _pending(c: Connection, member: MemberId) -> list[Wish]:
