@@ -144,7 +144,7 @@ def read(text: str) -> list[Reference]:
     words = text.strip()
     if not words:
         return []
-    if _LINKISH.search(words) or any(map(_is_control, words)):
+    if _LINKISH.search(words) or any(map(is_control, words)):
         return [Unreadable(shown(words))]
     return [Words(" ".join(words.split())[:MAX_QUERY])]
 
@@ -194,14 +194,15 @@ def _holds_more(token: str) -> bool:
     return any(_one(part) is not None for part in token.split(",")[1:])
 
 
-def _is_control(character: str) -> bool:
+def is_control(character: str) -> bool:
+    """Whether a character is none that people read, or turns the direction of those that they do."""
     # Cs: half a character, which no file and no address can hold
     return unicodedata.category(character) in ("Cc", "Cs") or character in _DIRECTION
 
 
 def shown(text: str) -> str:
     """What was read, fit to be shown back: no control characters, one line, at most 60 characters."""
-    clean = "".join(" " if _is_control(c) or c.isspace() else c for c in text)
+    clean = "".join(" " if is_control(c) or c.isspace() else c for c in text)
     clean = " ".join(clean.split())
     return clean if len(clean) <= 60 else clean[:59] + "…"
 

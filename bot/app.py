@@ -37,6 +37,8 @@ from bot.web.identity import Identity
 
 FINISH_S = 4.0
 """How long what is in flight may take to finish when the process is asked to stop."""
+REFRESHED_S = 7.5
+"""The same for a refresh, whose token may be the only one; all in all the process has 10 seconds."""
 
 _log = structlog.get_logger("gatefold.app")
 
@@ -224,9 +226,12 @@ async def working(services: Services) -> AsyncIterator[asyncio.Task[None]]:
         worker.cancel()
         await asyncio.gather(worker, return_exceptions=True)
         await asyncio.gather(
-            services.library.stop(FINISH_S), services.linking.finish_links(FINISH_S), services.alerts.stop(FINISH_S)
+            services.library.stop(FINISH_S),
+            services.linking.finish_links(FINISH_S),
+            services.linking.finish_refreshes(REFRESHED_S),
+            services.alerts.stop(FINISH_S),
         )
-        await asyncio.gather(services.linking.stop(1.0), services.desk.reply.finish(1.0))
+        await services.desk.reply.finish(1.0)
 
 
 async def run(settings: Settings) -> None:

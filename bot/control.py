@@ -39,7 +39,8 @@ class ControlError(Exception):
 
 def socket_of(database: Path) -> Path:
     """Where the bot that has this database listens."""
-    return database.with_name(f"{database.name}.control")
+    file = database.resolve()
+    return file.with_name(f"{file.name}.control")
 
 
 @asynccontextmanager

@@ -32,9 +32,11 @@ class NeedsRelink(UserError):
         UNREADABLE = "unreadable"  # the stored token does not open (another key, a damaged row)
         OTHER_APP = "other_app"  # the host changed the Spotify app
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: Reason, *, is_new: bool = False) -> None:
+        """`is_new`: it stopped just now."""
         super().__init__(reason.value)
         self.reason = reason
+        self.is_new = is_new
 
 
 class LinkExpired(UserError):

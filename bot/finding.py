@@ -182,10 +182,12 @@ def _choose(albums: list[Album], words: str) -> Meant:
 def _matching(albums: list[Album], text: str) -> list[Album]:
     """Albums whose title and artists hold all the words; titles that begin with them first."""
     wanted = fold(text)
+    words = set(wanted.split())
+    folded = ((fold(album.title), fold(album.by), place, album) for place, album in enumerate(albums))
     hits = [
-        (not fold(album.title).startswith(wanted), place, album)
-        for place, album in enumerate(albums)
-        if all(word in fold(f"{album.title} {album.by}") for word in wanted.split())
+        (not title.startswith(wanted), place, album)
+        for title, by, place, album in folded
+        if all(word in title or word in by for word in words)
     ]
     return [album for _, _, album in sorted(hits, key=lambda hit: hit[:2])]
 

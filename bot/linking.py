@@ -101,7 +101,7 @@ class Linking:
         self._now = now
         self._refreshing: dict[MemberId, asyncio.Task[str]] = {}
         self._unstored: dict[MemberId, StoredTokens] = {}
-        self._finishing: set[asyncio.Task[Linked]] = set()
+        self._finishing: dict[asyncio.Task[Linked], MemberId] = {}
         self.is_stopping = False
         # Rooms above are handed in by app.py: nobody imports upward.
         self.on_linked: Callable[[MemberId], None] = lambda member: None
@@ -212,13 +212,13 @@ class Linking:
         # A code can be exchanged once: a task of its own, so that a stop waits for it, and tells the member if it
         # can't wait longer.
         task = asyncio.create_task(self._finish(attempt, hop, code, _verifier(cookie, state)))
-        self._finishing.add(task)
-        task.add_done_callback(self._finishing.discard)
+        self._finishing[task] = MemberId(attempt.discord_id)
+        task.add_done_callback(self._finishing.pop)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             if task.cancelled():
-                raise Restarting from None
+                raise self._cut_short() from None
             raise
 
     async def _finish(self, attempt: Attempt, hop: Hop, code: str, verifier: str) -> Linked:
@@ -229,7 +229,7 @@ class Linking:
             await self._tell(attempt, error)
             raise
         except asyncio.CancelledError:
-            await self._tell(attempt, Restarting())
+            await self._tell(attempt, self._cut_short())
             raise
         except Exception:
             broken = Broken(logs.reference())
@@ -241,6 +241,10 @@ class Linking:
         await self._tell(attempt, linked)
         self.on_linked(member)
         return linked
+
+    def _cut_short(self) -> UserError:
+        """Why a link that was being made is not: the process stops, or its member unlinked meanwhile."""
+        return Restarting() if self.is_stopping else LinkExpired()
 
     async def _exchange(self, member: MemberId, code: str, verifier: str) -> tuple[Link, Link | None]:
         try:
@@ -294,7 +298,10 @@ class Linking:
         return replace(link, broken=NeedsRelink.Reason.OTHER_APP) if is_others else link
 
     async def unlink(self, member: MemberId) -> None:
-        """Delete everything that names this member, at once."""
+        """Delete everything that names this member, at once; a link that is being made is not made."""
+        for task, whose in self._finishing.items():
+            if whose == member:
+                task.cancel()
         await self._storage.forget(member)
         self._unstored.pop(member, None)
         _log.info("unlinked", member=member)
@@ -353,7 +360,7 @@ class Linking:
             tokens = await self._ask_anew(stored.refresh_token)
         except GrantRefused:
             if await self._storage.links.refused(stored.link, NeedsRelink.Reason.REVOKED):
-                raise NeedsRelink(NeedsRelink.Reason.REVOKED) from None
+                raise NeedsRelink(NeedsRelink.Reason.REVOKED, is_new=True) from None
             return (await self._opened(member)).access_token
         self._unstored[member] = StoredTokens(
             stored.link,
@@ -405,7 +412,7 @@ class Linking:
             if late:
                 await asyncio.wait(late, timeout=1.0)
 
-    async def stop(self, seconds: float) -> None:
+    async def finish_refreshes(self, seconds: float) -> None:
         """Let refreshes that are under way end, `seconds` at most: their tokens may be the only ones."""
         if self._refreshing:
             await asyncio.wait([*self._refreshing.values()], timeout=seconds)

@@ -263,7 +263,7 @@ async def test_a_cancelled_waiter_does_not_lose_a_rotated_token(public: House) -
     for task in waiting:
         task.cancel()
     assert all(isinstance(e, asyncio.CancelledError) for e in await asyncio.gather(*waiting, return_exceptions=True))
-    await public.linking.stop(1.0)
+    await public.linking.finish_refreshes(1.0)
     after = await public.stored()
     assert after.refresh_token != before.refresh_token
     assert await public.works(after.access_token)

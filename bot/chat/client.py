@@ -229,12 +229,8 @@ class Client(discord.Client):
     async def tell_host(self, alert: Alert) -> bool:
         """Say what only the host can mend, to the owner of the application; False if no way to them is open."""
         for host in self._hosts():
-            try:
-                async with asyncio.timeout(DELIVER_S):
-                    if await self._send_directly(host, [text_card(self.desk.words.alert(alert))]):
-                        return True
-            except TimeoutError:
-                _log.warning("the host was not told in time")
+            if await self._send_directly(host, [text_card(self.desk.words.alert(alert))]):
+                return True
         return False
 
     def _hosts(self) -> list[int]:
@@ -322,10 +318,11 @@ class Client(discord.Client):
 
     async def _send_directly(self, member: int, messages: list[Card]) -> bool:
         try:
-            # create_dm() sends the id as a number, which Discord's description does not allow
-            channel = await self.http.start_private_message(str(member))
-            for message in messages:
-                await self.get_partial_messageable(int(channel["id"])).send(view=message)
+            async with asyncio.timeout(DELIVER_S):
+                # create_dm() sends the id as a number, which Discord's description does not allow
+                channel = await self.http.start_private_message(str(member))
+                for message in messages:
+                    await self.get_partial_messageable(int(channel["id"])).send(view=message)
         except _OUTAGE as error:
             _log.info("a direct message was not sent", error=_code(error))
             return False

@@ -12,7 +12,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
-import aiohttp
 import discord
 import structlog
 
@@ -130,8 +129,9 @@ async def _deliver(call: Coroutine[Any, Any, Any], name: str) -> bool:
         # discord.py would sleep through a limit of an hour, and waits 5 minutes for an answer
         async with asyncio.timeout(DELIVER_S):
             await call
-    except (discord.HTTPException, discord.InteractionResponded, aiohttp.ClientError, OSError) as error:
-        # No traceback: discord.py's errors may carry the address, and with it the interaction's token.
+    except Exception as error:
+        # Whatever it is (discord.py takes an answer of another shape for granted), the rest goes on. No traceback:
+        # discord.py's errors may carry the address, and with it the interaction's token.
         code = error.code if isinstance(error, discord.HTTPException) else type(error).__name__
         _log.warning("an answer did not arrive", name=name, code=code)
         return False

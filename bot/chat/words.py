@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.albums import Album
+from bot.albums import Album, is_control
 from bot.alerts import Alert, Cause
 from bot.errors import (
     AccountTaken,
@@ -52,7 +52,7 @@ THINGS = {
 
 def plain(text: str, most: int = 100) -> str:
     """Text from outside, shown as it is: no markup, no mention, no link, one line, at most `most` characters."""
-    text = " ".join(text.split())
+    text = " ".join("".join(" " if is_control(c) else c for c in text).split())
     if len(text) > most:
         text = text[: most - 1] + "…"
     text = _MARKUP.sub(r"\\\1", text).replace("://", "\\://")
@@ -249,11 +249,14 @@ class Words:
             case NeedsRelink(reason=NeedsRelink.Reason.OTHER_APP):
                 return "The host changed this bot's Spotify app, so your account has to be linked again."
             case NeedsRelink(reason=NeedsRelink.Reason.UNREADABLE):
-                return "What I kept of your Spotify account cannot be opened any more. Link it again to go on."
+                return (
+                    "What I kept of your Spotify account cannot be opened any more. "
+                    f"Link it again with {self.command('link')} to go on."
+                )
             case NeedsRelink():
                 return (
                     "Your Spotify account is not connected any more: the consent ended, or was taken back. "
-                    "Link it again to go on."
+                    f"Link it again with {self.command('link')} to go on."
                 )
             case NotAllowlisted():
                 return (

@@ -226,6 +226,7 @@ class Library:
             given_up = await self._wishes.give_up(now - GIVE_UP_S, now)
             self.telling.soon(request for request in given_up if request.id not in self._live)
             await self._wishes.purge(now - UNDO_S)
+            await self._wishes.make_deletions_real()
             await self._linking.clear_attempts()
         except StorageTrouble as error:
             _log.warning("the database cannot be swept", error=str(error))
@@ -252,10 +253,16 @@ class Library:
         try:
             await self._wishes.on_disk()
         except StorageTrouble as error:
-            if await self._wishes.withdraw(report.request.id):
+            if await self._is_withdrawn(report.request.id):
                 raise
             return replace(report, held=error)
         return report
+
+    async def _is_withdrawn(self, id_: RequestId) -> bool:
+        try:
+            return await self._wishes.withdraw(id_)
+        except StorageTrouble:
+            return False  # no room even for that: so it stays, and will be done
 
     async def _carried_out(self, member: MemberId, id_: RequestId, accepted: Accepted | None = None) -> Report:
         # Discord may deliver an interaction twice: both of its commands wait for the same request.
@@ -273,6 +280,7 @@ class Library:
     async def _run(self, member: MemberId, accepted: Accepted | None = None) -> None:
         retry = self._retries.pop(member, None)
         held: UserError | None = None
+        batch: list[Wish] = []
         try:
             while True:
                 if accepted is None:
@@ -304,6 +312,9 @@ class Library:
             del self._waiting[member]
             if held is not None:
                 self._retry_later(member, held, retry)
+            if isinstance(held, NeedsRelink) and retry is not None and (retry.delay or held.is_new):
+                # nobody waits for it, and it goes on only when the member knows
+                self.telling.held(max(wish.request_id for wish in batch), held)
 
     async def _carry_out(self, member: MemberId, token: MemberToken, batch: list[Wish]) -> UserError | None:
         """Carry a batch out; why some of it stays pending, or None when all of it ended."""

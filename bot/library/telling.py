@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from itertools import chain, repeat
+from typing import Any
 from weakref import WeakValueDictionary
 
 import structlog
@@ -12,7 +13,7 @@ import structlog
 from bot.errors import UserError
 from bot.library.report import Report, Reports
 from bot.storage.wishes import Wishes
-from bot.wishes import MemberId, Request
+from bot.wishes import MemberId, Request, RequestId
 
 MOUTHS = 8
 """So many members are told at a time."""
@@ -40,9 +41,23 @@ class Telling:
         if self._is_stopped:
             return  # the way to Discord is being closed; the next start tells
         for request in requests:
-            task = asyncio.create_task(self._in_turn(request), name=f"tell {request.id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._in_turn(request), request.id)
+
+    def _begin(self, work: Coroutine[Any, Any, None], id_: RequestId) -> None:
+        task = asyncio.create_task(work, name=f"tell {id_}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def held(self, id_: RequestId, error: UserError) -> None:
+        """Say why a request that waits does not go on by itself."""
+        if not self._is_stopped:
+            self._begin(self._say_held(id_, error), id_)
+
+    async def _say_held(self, id_: RequestId, error: UserError) -> None:
+        request = await self._wishes.get(id_)
+        if request is not None and not request.ended:
+            async with self._turn(request.member), self._mouths:
+                await self._say(request, error)
 
     @property
     def under_way(self) -> int:
@@ -61,17 +76,19 @@ class Telling:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def _in_turn(self, request: Request) -> None:
-        # One after another to each member, as it happened: the last word on an album must be the true one.
-        turn = self._turns.setdefault(request.member, asyncio.Lock())
-        async with turn, self._mouths:
+        async with self._turn(request.member), self._mouths:
             told = await self._say(request)
         if told is not None:
             await self._note(request, told=told)
 
-    async def _say(self, request: Request) -> bool | None:
+    def _turn(self, member: MemberId) -> asyncio.Lock:
+        """One after another to each member, as it happened: the last word on an album must be the true one."""
+        return self._turns.setdefault(member, asyncio.Lock())
+
+    async def _say(self, request: Request, held: UserError | None = None) -> bool | None:
         """Whether the member was told; None: it could not be tried, the next start does."""
         try:
-            return await self.tell(await self._reports.report(request))
+            return await self.tell(await self._reports.report(request, held))
         except UserError as error:
             _log.warning("a member could not be told", error=type(error).__name__)
         except Exception:

@@ -98,6 +98,8 @@ class Database:
         ):
             connection.execute(f"PRAGMA {pragma}")
         self._migrate()
+        # what a killed process deleted is gone now, too
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         connection.execute("PRAGMA foreign_keys = ON")
         connection.row_factory = sqlite3.Row
 
@@ -116,8 +118,11 @@ class Database:
             return
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         backup = self.path.with_name(f"{self.path.name}.before-{pending[0]}-{stamp}.backup")
+        part = self.path.with_name(f".{self.path.name}.before.part")
         if applied:
-            self._copy_to(backup)
+            part.unlink(missing_ok=True)  # left by a process that was killed
+            self._copy_to(part)
+            part.rename(backup)
         self._connection.execute("PRAGMA foreign_keys = OFF")
         self._connection.execute("BEGIN IMMEDIATE")
         try:
@@ -170,7 +175,7 @@ class Database:
         await self._safely(self._copy_to, target)
 
     async def truncate_log(self) -> None:
-        """Fold the WAL into the file and empty it, so that what was deleted is gone."""
+        """Fold the WAL into the file and empty it, so that what was deleted is gone; nothing while others read."""
         await self._safely(self._reading, lambda c: c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
 
     @property
@@ -304,6 +309,7 @@ def _without_cursor(result: _T) -> _T:
 
 def hold_lock(path: Path) -> int:
     """Hold the lock file, until the returned handle is closed: it keeps a second process off the same database."""
+    path = path.resolve()  # by whatever name it is reached, it is one file
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -63,7 +63,7 @@ def opened_to_look(path: Path) -> Iterator[Connection]:
 def is_in_use(path: Path) -> bool:
     """Whether a bot runs with this database: it holds the lock file. StorageError when that cannot be seen."""
     try:
-        handle = os.open(f"{path}.lock", os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(f"{path.resolve()}.lock", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     except OSError as error:

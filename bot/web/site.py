@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -186,7 +187,10 @@ async def _pages_for_errors(
 ) -> web.StreamResponse:
     """A page for every refusal. The log names the route, never the query: that holds codes and states."""
     with logs.serving():
-        return await _page_for_error(request, handler)
+        response = await _page_for_error(request, handler)
+    # One request a connection: who sends many and reads nothing back would keep it, and us busy.
+    response.force_close()
+    return response
 
 
 async def _page_for_error(
@@ -218,11 +222,16 @@ async def _front(request: web.Request) -> web.Response:
 
 
 async def _privacy(request: web.Request) -> web.Response:
+    return aiohttp_jinja2.render_template("privacy.html", request, {"text": _privacy_html()})
+
+
+@cache
+def _privacy_html() -> str:
     from markdown_it import MarkdownIt  # here, because few ever ask for this page and every start would wait for it
 
     # raw HTML in the text would be shown, not run
-    text = MarkdownIt("commonmark", {"html": False}).render(_privacy_text())
-    return aiohttp_jinja2.render_template("privacy.html", request, {"text": text})
+    text: str = MarkdownIt("commonmark", {"html": False}).render(_privacy_text())
+    return text
 
 
 def _privacy_text() -> str:

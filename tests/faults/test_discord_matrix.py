@@ -60,11 +60,13 @@ CELLS = [
     Cell("502 again and again", "answer", {"status": 502, "times": 9}, "direct"),
     Cell("never answered", "answer", {"delay_s": 300.0}, "direct"),
     Cell("taken, and the answer lost", "answer", {**CUT, "applied": True}, "message and direct"),
+    Cell("200 in another shape", "answer", {"status": 200, "json": []}, "direct"),
     # the announcement, while Spotify is slow
     Cell("unknown interaction", "announcement", UNKNOWN_INTERACTION, "direct"),
     Cell("banned", "announcement", BAN, "direct"),
     Cell("cut", "announcement", CUT, "direct"),
     Cell("limited for a moment", "announcement", {"status": 429}, "message"),
+    Cell("200 in another shape", "announcement", {"status": 200, "json": {}}, "direct"),
     # the edit that replaces the announcement
     Cell("limited for a moment", "edit", {"status": 429}, "message"),
     Cell("500 once", "edit", {"status": 500}, "message"),
@@ -87,6 +89,7 @@ CELLS = [
     Cell("cut", "direct", CUT, "next"),
     Cell("limited for a moment", "direct", {"status": 429}, "direct"),
     Cell("limited for an hour", "direct", LONG_LIMIT, "next"),
+    Cell("never answered", "direct", {"delay_s": 300.0}, "next"),
 ]
 ALBUMS = synthetic(2 * len(CELLS) + 10, seed="discord")
 

@@ -77,8 +77,9 @@ async def told(out: Outside, process: Running, trail: Trail) -> None:
     out.spotify.fault(path="/api/token", **FAULTS["ok_html"])
     out.spotify.expire_access_tokens()
     await (await out.save(FIRST, BEN)).message(8.0)
-    # what breaks on our side, with a traceback: a command that nobody knows, a press that nobody can read
-    odd = await out.discord.interact(COMMAND, {"id": "1", "name": "forgotten", "type": 1}, ADA, "odd")
+    # what breaks on our side, with a traceback: an option that is no text, a press that nobody can read
+    number = {"name": "albums", "type": 4, "value": 7}
+    odd = await out.discord.interact(COMMAND, {"id": "1", "name": "save", "type": 1, "options": [number]}, ADA, "odd")
     await until_said(odd, "Something broke on our side")
     await out.discord.interact(COMPONENT, {"component_type": 2}, ADA, "odd", saving.history[-1])
     # an answer that Discord does not take any more, and a webhook that is gone
