@@ -6,7 +6,6 @@ import asyncio
 import gc
 import json
 import os
-import socket
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ from typing import Literal
 from bot.sandbox.catalogue import Catalogue, synthetic
 from bot.sandbox.discord_wire import DiscordWire, WireInteraction
 from bot.sandbox.spotify_server import SpotifyServer
+from bot.sandbox.standin import free_port
 from bot.settings import read_key
 from bot.storage import Storage, open_storage
 from bot.storage.database import Connection
@@ -161,7 +161,7 @@ class Outside:
         self.folder.mkdir(parents=True, exist_ok=True)
         environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         environment["PYTHONPATH"] = str(ROOT)
-        log, port, given = self.folder / "log", _free_port(), b""
+        log, port, given = self.folder / "log", free_port(), b""
         if kind == "bare":
             given = json.dumps(self._bare()).encode()
             command = ["-m", "bench.bare"]
@@ -279,10 +279,3 @@ async def stop(process: asyncio.subprocess.Process) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

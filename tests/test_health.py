@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 
 from bot.health import asked
+from bot.sandbox.standin import free_port
 from tests.process.harness import ROOT, bare_environment
-from tests.world import free_port
 
 
 @asynccontextmanager

@@ -22,10 +22,11 @@ from bot.chat.reply import RECEIVED
 from bot.metrics import LAG_EVERY_S, Metrics
 from bot.sandbox.discord_wire import WireInteraction, texts
 from bot.sandbox.faults import FAULTS
+from bot.sandbox.standin import free_port
 from bot.spotify.gate import Gate
 from bot.web import ops
 from tests.scrape import PARTS, Scrape
-from tests.world import ADA, BEN, FIRST, SECOND, World, free_port, made
+from tests.world import ADA, BEN, FIRST, SECOND, World, made
 
 ROOT = Path(__file__).resolve().parents[1]
 WRITE, CONTAINS = "/v1/me/albums", "/v1/me/albums/contains"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -577,6 +577,162 @@ async def test_what_is_told_with_the_next_command_counts_albums_alone(world: Wor
     assert "Done since we last spoke**\nSaved **" in answer  # by name, though words stood beside it
     assert "2 saved." in answer
     assert "could not be found" not in answer
+
+
+async def test_a_consent_that_died_while_an_album_waited_is_told(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path="/v1/*", times=None, **FAULTS["unavailable"])
+    interaction = await world.save(FIRST)
+    await until_said(interaction, "I'll tell you when it is done")
+    world.spotify.expire_access_tokens()
+    world.spotify.revoke_consent("ada")
+    world.spotify.clear_faults()
+    assert "Your album is kept" in await until_said(interaction, "not connected any more")
+    await world.link(ADA)
+    world.bot.library.linked(MemberId(ADA))
+    await until_said(interaction, "Saved")
+
+
+# -- another Spotify account
+
+
+async def change(world: World, *owned: str) -> None:
+    """Ada changes to the account `new`, which has had these albums for long."""
+    world.spotify.add_account("new", account_id="acc-new", display_name="New")
+    world.spotify.accounts["new"].saved |= dict.fromkeys(owned, datetime.now(UTC))
+    await world.link(ADA, "new")
+    world.bot.library.linked(MemberId(ADA))
+
+
+async def test_an_undo_that_waits_is_not_done_to_another_account(world: World) -> None:
+    await world.link(ADA)
+    saved = await world.save(FIRST)
+    await until_said(saved, "Saved")
+    world.spotify.fault(path="/v1/*", times=None, **FAULTS["unavailable"])
+    undo = await press(world, saved, "Undo")
+    await until_said(undo, "kept")
+    await change(world, FIRST)
+    world.spotify.clear_faults()
+    await until_said(undo, "This one changed nothing")
+    await world.idle()
+    assert world.saved("new") == world.saved() == [FIRST]
+    assert "too old" in await said(await press(world, saved, "Undo"))
+
+
+async def test_what_was_half_done_in_one_account_is_not_undone_in_another(world: World) -> None:
+    await world.link(ADA)
+    albums = [album.id for album in synthetic(3)]
+    world.spotify.catalogue.add(synthetic(3))
+    world.spotify.fault(path="/v1/tracks/*", times=None, **FAULTS["unavailable"])
+    track = next(iter(world.spotify.catalogue.albums[FIRST].tracks)).id
+    saving = await world.save(f"{' '.join(albums)} spotify:track:{track}")
+    await until_said(saving, "3 saved, 1 kept")
+    await change(world, *albums)
+    world.spotify.clear_faults()
+    await until_said(saving, "4 saved")
+    assert "Undo" not in [button.get("label") for button in buttons(saving.history[-1])]
+    forged = await world.discord.press(ADA, f"undo:{saving.id}", saving.history[-1])
+    assert "too old" in await said(forged)
+    await world.idle()
+    assert sorted(world.saved("new")) == sorted([*albums, FIRST])
+
+
+async def offered(world: World, command: str, typed: str) -> list[str]:
+    """The values that are offered while somebody types."""
+    interaction = await world.discord.autocomplete(ADA, command, "albums", typed)
+    await interaction.answered()
+    return [choice["value"] for choice in interaction.choices]
+
+
+async def test_the_own_albums_of_the_account_before_are_forgotten(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.accounts["ada"].saved[FIRST] = datetime.now(UTC)
+    assert await offered(world, "unsave", "") == [f"spotify:album:{FIRST}"]
+    await change(world, SECOND)
+    assert await offered(world, "unsave", "") == [f"spotify:album:{SECOND}"]
+
+
+# -- Spotify is slow, or has had enough in the middle
+
+
+async def test_a_card_has_its_title_and_cover_however_slow_spotify_is(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.delay_s = 2.3
+    interaction = await world.save(FIRST)
+    await until_said(interaction, "Saved **Slow Harbour** by The Lantern Ferry (2011)")
+    assert any("media" in part for part in walk(interaction.history[-1]["components"]))
+    assert world.calls().count(("GET", f"/v1/albums/{FIRST}")) == 1
+
+
+async def test_look_ups_that_nobody_waits_for_any_more_are_still_counted(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.delay_s = 1.2
+    for typed in ("s", "sl", "slo"):
+        await world.discord.autocomplete(ADA, "save", "albums", typed)
+        await asyncio.sleep(0.05)
+    assert await offered(world, "save", "slow") == []
+    assert world.bot.spotify.gate.in_flight == world.spotify.in_flight == 1  # the first still; no other was begun
+    async with asyncio.timeout(5):
+        while world.spotify.in_flight:
+            await asyncio.sleep(0.05)
+    assert world.bot.spotify.gate.in_flight == 0
+
+
+async def test_a_day_that_ends_between_the_write_and_the_proof_is_told_with_its_time(world: World) -> None:
+    await world.link(ADA)
+    albums = synthetic(12)
+    world.spotify.catalogue.add(albums)
+    world.spotify.fault(path=WRITE, method="PUT", delay_s=0.3)
+    interaction = await world.save(" ".join(album.id for album in albums))
+    async with asyncio.timeout(5):
+        while ("PUT", WRITE) not in world.calls():
+            await asyncio.sleep(0.01)
+    world.spotify.fault(path=CONTAINS, **FAULTS["quota"])
+    assert "has used up its day. It goes on <t:" in await until_said(interaction, "kept")
+
+
+# -- what stands beside a button that leads to a consent
+
+
+@pytest.mark.parametrize("command", ["save", "unsave", "link", "account"])
+async def test_what_is_asked_for_and_stored_is_told_before_every_consent(world: World, command: str) -> None:
+    options = {"albums": FIRST} if command in ("save", "unsave") else {}
+    for _ in ("not linked", "linked"):
+        interaction = await world.discord.slash(ADA, command, options)
+        text = await said(interaction)
+        urls = [button.get("url", "") for button in buttons(interaction.history[-1])]
+        if any(url.startswith(world.settings.public_url) for url in urls):
+            for told in ("two permissions", "see what is in your library", "/privacy", "unlink", "10 minutes"):
+                assert told in text, told
+        else:
+            assert command in ("save", "unsave")
+        await world.link(ADA)
+
+
+# -- dropped, or unlinked, while a command is under way
+
+
+@pytest.mark.parametrize("how", ["drop", "unlink"])
+async def test_what_was_dropped_in_the_middle_is_told_as_that(world: World, how: str) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path=CONTAINS, delay_s=0.7)
+    offer = await world.discord.slash(ADA, "unlink")
+    await said(offer)
+    saving = await world.save(FIRST)
+    await asyncio.sleep(0.2)
+    await said(await world.discord.press(ADA, f"{how}:{ADA}", offer.history[-1]))
+    assert "Dropped" in await said(saving)
+    assert world.saved() == []
+
+
+async def test_a_message_that_promised_something_says_when_it_was_dropped(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path="/v1/*", times=None, **FAULTS["unavailable"])
+    saving = await world.save(FIRST)
+    await until_said(saving, "I'll tell you when it is done")
+    await said(await world.discord.press(ADA, f"drop:{ADA}", saving.history[-1]))
+    await until_said(saving, "Dropped")
+    assert ADA not in world.discord.direct_messages
 
 
 # -- order

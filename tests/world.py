@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from bot import app
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.discord_wire import DiscordWire, WireInteraction
 from bot.sandbox.spotify_server import SpotifyServer
+from bot.sandbox.standin import free_port
 from bot.settings import Settings, from_values
 from bot.storage.links import Link
 from bot.wishes import MemberId
@@ -27,14 +27,6 @@ BOT_TOKEN = "MTEwMDAwMDAwMDAwMDAwMDAwMQ.GxFake.discord-bot-token-of-the-tests"
 DISCORD_SECRET = "discord-client-secret-of-the-tests"
 SPOTIFY_ID = "5f0a1c2d3e4f5a6b7c8d9e0f1a2b3c4d"
 SPOTIFY_SECRET = "spotify-client-secret-of-the-tests"
-
-
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass

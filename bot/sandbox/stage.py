@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -25,6 +24,7 @@ from bot import app, logs
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.discord_login import DiscordLogin
 from bot.sandbox.spotify_server import SpotifyServer
+from bot.sandbox.standin import free_port
 from bot.settings import Settings, from_values
 from bot.storage.vault import new_key
 
@@ -82,7 +82,7 @@ def _catch_up(env: simcord.Env) -> None:
 
 
 def _settings(folder: Path, spotify_url: str, login_url: str) -> Settings:
-    port = _free_port()
+    port = free_port()
     return from_values(
         discord_token="sandbox",
         discord_client_id=_APPLICATION,
@@ -99,13 +99,6 @@ def _settings(folder: Path, spotify_url: str, login_url: str) -> Settings:
         spotify_accounts_url=spotify_url,
         spotify_short_link_url=spotify_url,
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def show(port: int) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import random
+import socket
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -238,3 +240,12 @@ def _parsed(content_type: str, raw: bytes) -> object:
         except ValueError:
             return text
     return text
+
+
+def free_port() -> int:
+    """A port of loopback that is free now, and that the system gives to nobody by itself in the next moment."""
+    while True:
+        port = random.randrange(15_000, 32_000)  # below those that connections get
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

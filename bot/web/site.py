@@ -95,6 +95,13 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[i
     await runner.setup()
     server = runner.server
     assert server is not None
+    serve = server.request_handler
+
+    async def expecting_nothing(request: web.BaseRequest) -> web.StreamResponse:
+        # No page takes a body. aiohttp would show an `Expect` that it does not know, and stumbles over some.
+        return _Refusal(app, pages.bad_request(417)) if "Expect" in request.headers else await serve(request)
+
+    server.request_handler = expecting_nothing
     loop = asyncio.get_running_loop()
     try:
         # Not through web.TCPSite: that makes connections of aiohttp's own kind, see _Connection.
@@ -132,14 +139,6 @@ class _Connection(web.RequestHandler):
         if len(connections) > MOST_OPEN:
             next((one for one in connections if one._current_request is None), self).force_close()
 
-    async def finish_response(
-        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
-    ) -> tuple[web.StreamResponse, bool]:
-        """What aiohttp refuses before our middleware (an unknown `Expect`, which it shows) gets a page of ours, too."""
-        if isinstance(resp, web.HTTPException) and isinstance(request, web.Request):
-            resp = show(request, pages.bad_request(resp.status))
-        return await super().finish_response(request, resp, start_time)
-
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -152,22 +151,17 @@ class _Connection(web.RequestHandler):
             raise ConnectionError("the answer has begun already")
         if status < 500:
             _log.info("unreadable", why=type(exc).__name__)
-            page = pages.bad_request(status)
-        else:
-            page = _broken("unknown", exc)
-        template = self._app[aiohttp_jinja2.APP_KEY].get_template("page.html")
-        response = _Refusal(
-            text=template.render(page=page),
-            status=page.status,
-            content_type="text/html",
-            headers=self._app[_HEADERS_KEY],
-        )
-        response.force_close()
-        return response
+            return _Refusal(self._app, pages.bad_request(status))
+        return _Refusal(self._app, _broken("unknown", exc))
 
 
 class _Refusal(web.Response):
-    """An answer outside the application, whose hook for headers it never sees."""
+    """A page outside the application, whose hook for headers it never sees."""
+
+    def __init__(self, app: web.Application, page: Page) -> None:
+        text = app[aiohttp_jinja2.APP_KEY].get_template("page.html").render(page=page)
+        super().__init__(text=text, status=page.status, content_type="text/html", headers=app[_HEADERS_KEY])
+        self.force_close()
 
     async def _prepare_headers(self) -> None:
         await super()._prepare_headers()

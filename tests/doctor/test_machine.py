@@ -13,12 +13,13 @@ from aiohttp import web
 
 from bot.doctor import Instruments
 from bot.doctor.disk import LEAST_FREE, LITTLE_FREE
+from bot.sandbox.standin import free_port
 from bot.settings import read_key
 from bot.storage import open_storage
 from bot.storage.steps import is_in_use
 from bot.storage.vault import new_key
 from tests.doctor.stage import FAILED, OK, SKIPPED, WARNING, Authority, Practice, proxied
-from tests.world import ADA, KEY, free_port
+from tests.world import ADA, KEY
 
 # -- files and disk
 

@@ -8,9 +8,10 @@ import json
 import aiohttp
 
 from bot.sandbox.faults import FAULTS
+from bot.sandbox.standin import free_port
 from tests.process.harness import START_S, Outside, Running, sentences, until_said
 from tests.scrape import PARTS, Scrape
-from tests.world import ADA, BEN, FIRST, SECOND, free_port
+from tests.world import ADA, BEN, FIRST, SECOND
 
 WRITE = "/v1/me/albums"
 

@@ -15,9 +15,10 @@ import pytest
 
 from bot.sandbox.discord_wire import DiscordWire, WireInteraction, texts
 from bot.sandbox.faults import FAULTS
+from bot.sandbox.standin import free_port
 from bot.storage.vault import new_key
 from tests.process.harness import STOP_S, Outside, forwarded, sentences, until_said
-from tests.world import ADA, APP, BEN, FIRST, SECOND, free_port
+from tests.world import ADA, APP, BEN, FIRST, SECOND
 
 PARTS = {"commands", "gateway", "database"}
 COMMANDS = {"save", "unsave", "link", "account", "unlink", "help"}

@@ -39,6 +39,7 @@ MALFORMED = (
     b"CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
     b"GET /privacy HTTP/1.1\r\nHost: x\r\nExpect: evil\r\nConnection: close\r\n\r\n",
     b"GET /nothing HTTP/1.1\r\nHost: x\r\nExpect: evil\r\nConnection: close\r\n\r\n",
+    b"GET /privacy HTTP/1.1\r\nHost: x\r\nExpect: \x88\r\nConnection: close\r\n\r\n",
     b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\nConnection: close\r\n\r\n" + b"x" * 5_000,
 )

@@ -13,12 +13,13 @@ import pytest
 
 from bot.sandbox.discord_wire import COMMAND, COMPONENT, buttons
 from bot.sandbox.faults import FAULTS
+from bot.sandbox.standin import free_port
 from bot.settings import read_key
 from tests.leaks import Trail, found
 from tests.process.harness import ROOT, Outside, Running, bare_environment, until_said
 from tests.process.test_upkeep import gatefold
 from tests.storage.rows import on_disk
-from tests.world import ADA, BEN, CHLOE, DISCORD_SECRET, FIRST, KEY, SECOND, SPOTIFY_SECRET, free_port
+from tests.world import ADA, BEN, CHLOE, DISCORD_SECRET, FIRST, KEY, SECOND, SPOTIFY_SECRET
 
 KEYS = [read_key(KEY)]
 # What a story holds that is a secret of the settings, besides the key: given in the environment, or in files.

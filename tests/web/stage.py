@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from bot.linking import Linked, Linking, LinkNews
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.discord_login import DiscordLogin
 from bot.sandbox.spotify_server import SpotifyServer
+from bot.sandbox.standin import free_port
 from bot.settings import Settings, load
 from bot.spotify.client import Spotify
 from bot.spotify.gate import Gate
@@ -193,14 +193,6 @@ def changed(url: str, **parameters: str | None) -> str:
 def parameter(url: str, name: str) -> str:
     """One parameter of an address."""
     return parse_qs(urlsplit(url).query)[name][0]
-
-
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def _healthy() -> dict[str, bool]:
