@@ -61,6 +61,7 @@ class Database:
         self._connection: Connection
         self._flush: asyncio.Future[None] | None = None
         self._flushes = 0
+        self._is_truncation_owed = False
         # Is told why the file could not be read or written. From app.py.
         self.on_trouble: Callable[[str], None] = lambda reason: None
 
@@ -175,8 +176,18 @@ class Database:
         await self._safely(self._copy_to, target)
 
     async def truncate_log(self) -> None:
-        """Fold the WAL into the file and empty it, so that what was deleted is gone; nothing while others read."""
-        await self._safely(self._reading, lambda c: c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+        """Fold the WAL into the file and empty it, so that what was deleted is gone; while others read, it is owed."""
+
+        def truncate(c: Connection) -> bool:
+            is_busy: int = c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            return bool(is_busy)
+
+        self._is_truncation_owed = await self._safely(self._reading, truncate)
+
+    async def truncate_owed_log(self) -> None:
+        """The same, if it could not be done when it was asked for."""
+        if self._is_truncation_owed:
+            await self.truncate_log()
 
     @property
     def waiting(self) -> int:

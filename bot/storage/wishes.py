@@ -281,7 +281,7 @@ class Wishes:
 
     async def make_deletions_real(self) -> None:
         """Let nothing of what was deleted stay on the disk, if somebody was reading when it was deleted."""
-        await self._database.truncate_log()
+        await self._database.truncate_owed_log()
 
     async def get(self, id_: RequestId) -> Request | None:
         """A request with its wishes."""
