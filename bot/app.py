@@ -249,14 +249,14 @@ async def run(settings: Settings) -> None:
         except OSError as error:
             raise StartError(
                 f"WEB_HOST and WEB_PORT: cannot listen at {settings.web_host}:{settings.web_port} "
-                f"({error.strerror}). Another program may use that port."
+                f"({os.strerror(error.errno or 0)}). Another program may use that port."
             ) from None
         try:
             await stack.enter_async_context(measuring(services))
         except OSError as error:
             raise StartError(
                 f"METRICS_HOST and METRICS_PORT: cannot listen at {settings.metrics_host}:{settings.metrics_port} "
-                f"({error.strerror}). Another program may use that port."
+                f"({os.strerror(error.errno or 0)}). Another program may use that port."
             ) from None
         await stack.enter_async_context(keeping_up(services))
         _log.info("listening", host=settings.web_host, port=port, public_url=settings.public_url)

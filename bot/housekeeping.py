@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +23,7 @@ from bot.control import ControlError, ask
 from bot.errors import StorageTrouble
 from bot.settings import FileSettings, KeySettings, SettingsError, load_only
 from bot.storage import StorageError, open_storage
-from bot.storage.copies import back_up, copy_unused
+from bot.storage.copies import PART, back_up, copy_unused, remove_part
 from bot.storage.database import Database
 from bot.storage.restoring import Restored
 from bot.storage.restoring import restore as put_back
@@ -77,20 +79,20 @@ def backup(file: Path | None, without_key_check: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(allow_dash=True, path_type=Path))
 @click.option("--replace", is_flag=True, help="Also when there is a database already, which is kept aside.")
 @_as_json
 def restore(file: Path, replace: bool, as_json: bool) -> None:
     """Put a backup at DATABASE_PATH, while no bot runs.
 
-    The file, its schema and the keys are proved before anything is changed.
+    The file, its schema and the keys are proved before anything is changed. With - it comes from standard input.
 
     Example: gatefold restore /mnt/usb/gatefold.backup
     """
     settings = _settings(KeySettings)
     path = settings.database_path
-    with _in_sentences():
-        done = put_back(file, path, settings.sealing_keys(), replace=replace, now=datetime.now(UTC))
+    with _in_sentences(), _arrived(file, path) as backup:
+        done = put_back(backup, path, settings.sealing_keys(), replace=replace, now=datetime.now(UTC))
     if as_json:
         click.echo(json.dumps(_restored(path, done)))
         return
@@ -101,6 +103,23 @@ def restore(file: Path, replace: bool, as_json: bool) -> None:
     if done.unreadable:
         click.echo(f"{done.unreadable:,} of the links do not open with these keys; those members link again.")
     click.echo("Start the bot now. It goes on with what was waiting when the backup was made.")
+
+
+@contextmanager
+def _arrived(file: Path, database: Path) -> Iterator[Path]:
+    """The file; what comes from standard input lies beside the database (0600) meanwhile."""
+    if str(file) != "-":
+        yield file
+        return
+    database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = database.with_name(f".{database.name}.arrived{PART}")
+    remove_part(part)
+    try:
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+            shutil.copyfileobj(sys.stdin.buffer, target, 1 << 20)
+        yield part
+    finally:
+        remove_part(part)
 
 
 def _restored(path: Path, done: Restored) -> dict[str, Any]:

@@ -219,6 +219,12 @@ class Settings(KeySettings, SiteSettings):
     spotify_accounts_url: HttpAddress = "https://accounts.spotify.com"
     spotify_short_link_url: HttpAddress | None = None
 
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        if self.metrics_port and self.metrics_port == self.web_port:
+            raise ValueError("METRICS_PORT: is WEB_PORT, too; give the metrics a port of their own")
+        return self
+
     @property
     def spotify_secret(self) -> str | None:
         """The Spotify app's secret, or None for a public client (PKCE alone)."""
@@ -322,6 +328,9 @@ def _read(kind: type[_Some], env_file: Path | None, overrides: dict[str, Any]) -
         return _sentences(error)
     except SourceError as error:
         return [str(error.__cause__)]
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        return [f"{env_file} cannot be read ({reason}). Run this as its owner."]
 
 
 def from_values(**values: Any) -> Settings:

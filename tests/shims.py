@@ -119,7 +119,8 @@ def systemctl(*words: str) -> None:
 
 def systemd_run(*words: str) -> None:
     properties = [word.removeprefix("--property=") for word in words if word.startswith("--property=")]
-    command = [on_machine(word) for word in words if not word.startswith("--")]
+    at = next(place for place, word in enumerate(words) if not word.startswith("--"))
+    command = [on_machine(word) for word in words[at:]]
     assert {"DynamicUser=yes", "User=gatefold", "UMask=0077"} <= set(properties)
     os.chdir(MACHINE / "var/lib/gatefold")
     os.execve(command[0], command, bare() | handed_in(properties))  # noqa: S606 (what the document says)
@@ -152,16 +153,25 @@ def in_volume(path: str) -> str:
     return path.replace("/var/lib/gatefold", f"{STAGE}/volume")
 
 
+def of_volume(path: str) -> str:
+    """A path in the container, which the test took for one of the machine."""
+    return path.replace(f"{MACHINE}/var/lib/gatefold", f"{STAGE}/volume")
+
+
 def docker(*words: str) -> None:
     match words:
         case ("build", "--pull", "-t", "gatefold", "."):
             assert Path("Dockerfile").is_file()
         case ("compose", "up", "-d"):
             start(of_compose(), STAGE / "volume", gatefold())
-        case ("compose", "exec", "gatefold", "gatefold", *rest):
+        case ("compose", "stop", "gatefold"):
+            stop()
+        case ("compose", "cp", source, "."):
+            shutil.copy(of_volume(source.removeprefix("gatefold:")), ".")
+        case ("compose", "exec", "gatefold", "gatefold", *rest) | ("compose", "run", "--rm", "-T", "gatefold", *rest):
             env = bare() | of_compose()
             os.chdir(STAGE / "volume")
-            os.execve(gatefold(), ["gatefold", *rest], env)  # noqa: S606 (what the document says)
+            os.execve(gatefold(), ["gatefold", *map(of_volume, rest)], env)  # noqa: S606 (what the document says)
         case ("compose", "logs", *_):
             print((STAGE / "log").read_text())
         case ("run", *rest):

@@ -61,6 +61,17 @@ async def test_interactions_are_counted_by_command_and_outcome(world: World) -> 
     assert scrape("interactions_total", command="button of another", outcome="answered") == 1
 
 
+async def test_what_spotify_refuses_for_good_is_counted_as_that(world: World) -> None:
+    await world.link(ADA)
+    for fault in ("premium", "not_registered_json", "too_many_ids"):
+        world.spotify.fault(path="/v1/me/albums/contains", **FAULTS[fault])
+        await (await world.save(FIRST)).message()
+    await world.idle()
+    scrape = await scraped(world)
+    for outcome in ("PremiumLapsed", "NotAllowlisted", "Refused"):
+        assert scrape("interactions_total", command="save", outcome=outcome) == 1
+
+
 async def test_the_first_answer_is_timed_when_discord_took_it_and_else_counted_as_lost(world: World) -> None:
     await until_said(await world.discord.slash(ADA, "help", {}), "library")
     world.discord.fault("POST", "/interactions/*", status=404, json={"code": 10062, "message": "Unknown interaction"})

@@ -430,3 +430,16 @@ def test_settings_do_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = given(monkeypatch)
     with pytest.raises(ValueError, match="frozen"):
         settings.web_port = 1
+
+
+def test_an_env_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"DISCORD_TOKEN=\xff")
+    with pytest.raises(SettingsError) as caught:
+        load()
+    assert caught.value.problems == [".env cannot be read (it is no text). Run this as its owner."]
+
+
+def test_the_metrics_have_a_port_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match="METRICS_PORT: is WEB_PORT, too"):
+        given(monkeypatch, METRICS_PORT="8080")
+    assert given(monkeypatch, METRICS_PORT="0", WEB_PORT="0").metrics_port == 0

@@ -134,7 +134,18 @@ def test_an_answer_is_judged_at_once_and_asked_again(name: str, wrong: str, word
 
 def test_without_a_spotify_secret_it_is_a_public_client() -> None:
     assert person(SPOTIFY_CLIENT_SECRET="").hold().spotify_secret is None
-    assert "SPOTIFY_CLIENT_SECRET" not in text()
+    assert "\nSPOTIFY_CLIENT_SECRET=\n" in text()
+    again = person()
+    assert again.hold().spotify_secret is None
+    assert again.asked == []
+
+
+def test_a_spotify_secret_that_was_never_asked_for_is_asked_for_later() -> None:
+    person().hold()
+    Path(".env").write_text(re.sub("SPOTIFY_CLIENT_SECRET=.*\n", "", text()))
+    later = person()
+    assert later.hold().spotify_secret == SPOTIFY_SECRET
+    assert later.asked == ["SPOTIFY_CLIENT_SECRET"]
 
 
 @pytest.mark.parametrize("secret", ["a b#c", "it's", '"quoted"', "back\\slash", "$HOME", "#x", "a=b", "ü"])
@@ -407,7 +418,7 @@ async def test_a_whole_setup_at_a_terminal_ends_with_the_doctor_and_the_bot_star
     assert f"{out.env['PUBLIC_URL']}/callback/spotify" in shown
     assert re.search(r"ok\S* +discord-secret", shown)
     assert "\x1b[" in shown  # a terminal gets colours
-    assert re.search(r"\n17 ok, 1 warning, 4 skipped\s*$", shown)
+    assert re.search(r"\n17 ok, 1 warning, 5 skipped\s*$", shown)
     key = (out.folder / "keys/gatefold.keys").read_text().strip()
     assert [secret for secret in (BOT_TOKEN, DISCORD_SECRET, SPOTIFY_SECRET, key) if secret in shown] == []
     assert env.read_text().startswith("# for the tests\n")

@@ -17,11 +17,20 @@ from bot.chat import cards
 from bot.chat.cards import Card, button, link_button, text_card
 from bot.chat.reply import Interaction, Reply
 from bot.chat.words import Words
-from bot.errors import NeedsRelink, NotLinked, Restarting, StorageTrouble, UserError
+from bot.errors import (
+    NeedsRelink,
+    NotAllowlisted,
+    NotLinked,
+    PremiumLapsed,
+    Refused,
+    Restarting,
+    StorageTrouble,
+    UserError,
+)
 from bot.finding import Finder
 from bot.library import Library, Report
 from bot.linking import Linking, consent_ends_at
-from bot.wishes import Action, MemberId, RequestId
+from bot.wishes import Action, MemberId, Outcome, RequestId, Wish
 
 AUTOCOMPLETE_S = 0.9
 """An autocomplete that takes longer is answered with an empty list."""
@@ -81,7 +90,7 @@ class Desk:
             return drawn
 
         def held() -> UserError | None:
-            return None if report is None else report.held
+            return None if report is None else report.held or _refusal(report.request.wishes)
 
         arrived = False
         try:
@@ -205,6 +214,19 @@ class Desk:
     async def help(self, interaction: Interaction) -> Sequence[Card]:
         """`/help`."""
         return [text_card(self.words.help())]
+
+
+def _refusal(wishes: Sequence[Wish]) -> UserError | None:
+    """Why Spotify refused some of them for good, for the log and the metrics."""
+    for wish in wishes:
+        match wish.outcome:
+            case Outcome.NO_SEAT:
+                return NotAllowlisted()
+            case Outcome.NO_PREMIUM:
+                return PremiumLapsed()
+            case Outcome.REFUSED:
+                return Refused(0, wish.detail or "")
+    return None
 
 
 def who(interaction: Interaction) -> MemberId:

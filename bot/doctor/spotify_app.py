@@ -133,7 +133,7 @@ def _premium(outcomes: list[Outcome]) -> Finding:
         return failed(
             _PREMIUM,
             "The Premium of the app's owner has ended: Spotify serves nobody.",
-            "Renew Spotify Premium for the account that owns the app; wishes are kept meanwhile.",
+            "Renew Spotify Premium for the account that owns the app. Who asked meanwhile has to ask again.",
         )
     if None in outcomes:
         return ok(_PREMIUM, "Spotify serves the app, so its owner's Premium is in order.")

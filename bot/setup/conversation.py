@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.settings import Settings, SettingsError, load
 from bot.setup import questions
-from bot.setup.envfile import Draft, names, with_values
+from bot.setup.envfile import Draft, names, stated, with_values
 from bot.setup.questions import Question
 from bot.storage.vault import new_key
 
@@ -42,14 +42,18 @@ class Setup:
 
     def hold(self) -> Settings:
         """Ask, write, and say what is left to do in a browser; the settings as they are now. SetupError, CannotAsk."""
-        before = self._file.read_text(encoding="utf-8") if self._file.exists() else ""
+        try:
+            before = self._file.read_text(encoding="utf-8") if self._file.exists() else ""
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise SetupError(f"{self._file} cannot be read ({reason}). Run this as its owner.") from None
         missing = self.problems()
         self._refuse_what_no_answer_mends(missing, before)
         for question in (*questions.IN_ORDER, *(questions.unforeseen(name) for name in missing)):
             if question.name in self.problems() and question.name != questions.KEYS:
                 self._answer(question)
-                if question is questions.SPOTIFY_CLIENT_ID:
-                    self._answer_once(questions.SPOTIFY_CLIENT_SECRET, before)
+            if question is questions.SPOTIFY_CLIENT_ID:
+                self._answer_once(questions.SPOTIFY_CLIENT_SECRET, before)
         if questions.KEYS in self.problems():
             self._answer_keys(before)
         settings = self._written(before)
@@ -68,7 +72,7 @@ class Setup:
     # -- asking
 
     def _answer_once(self, question: Question, before: str) -> None:
-        if question.name not in names(before) | self._environment:
+        if question.name not in stated(before) | self._environment:
             self._answer(question)
 
     def _answer(self, question: Question) -> None:
@@ -145,8 +149,8 @@ class Setup:
                 os.chmod(self._file, 0o600)
             self._say("Nothing is missing.")
             return load(self._file)
-        values = {name: answer for name, answer in self._answers.items() if answer or name in names(before)}
-        draft = Draft(self._file, with_values(before, values, questions.COMMENTS))
+        # an empty answer is written, too: it is one, and not asked for again
+        draft = Draft(self._file, with_values(before, self._answers, questions.COMMENTS))
         try:
             # read back as the bot will read it: quoting is no matter of taste
             settings = load(draft.path)

@@ -14,7 +14,17 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.,:/@%+=-]*")
 
 def names(text: str) -> set[str]:
     """The settings that stand there with a value."""
-    return {name.upper() for name in re.findall(r"^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*=[ \t]*\S", text, re.MULTILINE)}
+    return {name for name, value in _lines(text) if value}
+
+
+def stated(text: str) -> set[str]:
+    """The settings that stand there, with a value or without."""
+    return {name for name, _ in _lines(text)}
+
+
+def _lines(text: str) -> list[tuple[str, str]]:
+    found = re.findall(r"^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*=[ \t]*(\S?)", text, re.MULTILINE)
+    return [(name.upper(), value) for name, value in found]
 
 
 def with_values(text: str, values: Mapping[str, str], comments: Mapping[str, str]) -> str:
