@@ -298,6 +298,12 @@ _MISSING = {
 }
 
 
+_FORMS = {
+    "discord_client_id": "must be a number of 17 to 20 digits, as the OAuth2 page of your app shows it",
+    "spotify_client_id": "must be letters and digits alone, as your app's settings in Spotify's dashboard show it",
+}
+
+
 def load(env_file: Path | None = Path(".env"), **overrides: Any) -> Settings:
     """Read the settings. SettingsError tells all problems at once, and never a value."""
     found = _read(Settings, env_file, overrides)
@@ -345,6 +351,9 @@ def _sentences(error: ValidationError) -> list[str]:
         if issue["type"] == "missing":
             text = f"missing. {_MISSING.get(name, 'Set it')}"
         else:
-            text = issue["msg"].removeprefix("Value error, ")
+            form = _FORMS.get(name) if issue["type"] == "string_pattern_mismatch" else None
+            text = form or issue["msg"].removeprefix("Value error, ")
+            text = text.replace("a valid integer, unable to parse string as an integer", "a whole number")
+            text = text.replace("Input should be", "must be")
         problems.append(f"{name.upper()}: {text}." if name else f"{text}.")
     return problems

@@ -443,3 +443,10 @@ def test_the_metrics_have_a_port_of_their_own(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(SettingsError, match="METRICS_PORT: is WEB_PORT, too"):
         given(monkeypatch, METRICS_PORT="8080")
     assert given(monkeypatch, METRICS_PORT="0", WEB_PORT="0").metrics_port == 0
+
+
+def test_a_wrong_form_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    problems = refused(monkeypatch, DISCORD_CLIENT_ID="gatefold", SPOTIFY_CLIENT_ID="two words", WEB_PORT="http")
+    assert [problem.partition(": must be ")[2].partition(",")[0] for problem in problems] == [
+        *("a whole number.", "a number of 17 to 20 digits", "letters and digits alone"),
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from bot.doctor.finding import Finding, failed, ok, skipped, warning
@@ -27,26 +27,36 @@ def free_bytes(folder: Path) -> int:
 
 def check_files(settings: Settings, env_file: Path | None) -> list[Finding]:
     """Nobody else on this machine may read what holds secrets, or what members asked for."""
+    folders = [settings.database_path.parent, *([settings.backup_folder] if settings.backup_folder else [])]
     try:
-        files = [*_files(settings.database_path), *([env_file] if env_file is not None else [])]
+        files = [*_files(settings.database_path, folders), *([env_file] if env_file is not None else [])]
         open_ = [file for file in files if file.is_file() and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
+        # whoever can write to the folder can put another file in the place of one
+        shared = [each for each in folders if each.is_dir() and _is_anybodys(each.stat().st_mode)]
     except OSError as error:
         return [_unseen("files", error)]
-    if open_:
+    if open_ or shared:
+        mend = [f"chmod 600 {' '.join(map(str, open_))}"] if open_ else []
+        mend += [f"chmod o-w {' '.join(map(str, shared))}"] if shared else []
         return [
             failed(
                 "files",
-                f"Other people of this machine can read or write {', '.join(map(str, open_))}.",
-                f"chmod 600 {' '.join(map(str, open_))}",
+                f"Other people of this machine can read or write {', '.join(map(str, [*open_, *shared]))}.",
+                "; ".join(mend),
             )
         ]
     return [ok("files", "The settings, the database and its copies are for their owner alone.")]
 
 
-def _files(database: Path) -> Iterator[Path]:
-    """The database, what SQLite keeps beside it, the lock, and the copies made before updates."""
+def _is_anybodys(mode: int) -> bool:
+    return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
+
+
+def _files(database: Path, folders: Iterable[Path]) -> Iterator[Path]:
+    """The database, what SQLite keeps beside it, the lock, and the copies that the bot or its commands made."""
     yield from (Path(f"{database}{end}") for end in ("", "-wal", "-shm", ".lock"))
-    yield from sorted(database.parent.glob(f"{database.name}.*.backup"))
+    for folder in folders:
+        yield from sorted({*folder.glob(f"{database.name}.*.backup"), *folder.glob("gatefold-*.backup")})
 
 
 def check_disk(settings: Settings, free: Free = free_bytes) -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.albums import AlbumId
-from bot.doctor.finding import Finding, failed, ok, skipped, warning
+from bot.doctor.finding import Finding, Verdict, failed, ok, skipped, warning
 from bot.errors import (
     GrantRefused,
     HostTrouble,
@@ -54,13 +54,17 @@ async def check_spotify(spotify: Spotify, settings: Settings, look: Glance | Non
     of_app = await _try_album(spotify, app_token) if app_token is not None else None
     tried = [] if isinstance(of_app, PremiumLapsed) else await _try_members(spotify, look)
     outcomes: list[Outcome] = [*tried] if app_token is None else [of_app, *tried]
-    return [
-        secret,
-        redirect,
-        _premium(outcomes),
-        _endpoint(spotify, settings, look, tried, outcomes),
-        _places(look),
-    ]
+    premium, endpoint = _premium(outcomes), _endpoint(spotify, settings, look, tried, outcomes)
+    if secret.verdict is not Verdict.OK:
+        premium, endpoint = _behind(secret, premium), _behind(secret, endpoint)
+    return [secret, redirect, premium, endpoint, _places(look)]
+
+
+def _behind(secret: Finding, finding: Finding) -> Finding:
+    """A check that could not be made, because Spotify took or said nothing before."""
+    if finding.verdict is Verdict.SKIPPED:
+        return skipped(finding.name, f"It could not be tried: see {secret.name}.")
+    return finding
 
 
 async def _secret(spotify: Spotify, settings: Settings) -> tuple[Finding, str | None]:

@@ -37,6 +37,21 @@ async def test_a_file_that_others_can_read_or_write_fails(practice: Practice, na
     assert files.to_do == f"chmod 600 {file}"
 
 
+async def test_a_folder_that_anybody_can_write_to_and_a_backup_that_they_can_read_fail(
+    practice: Practice, tmp_path: Path
+) -> None:
+    await practice.used()
+    kept = tmp_path / "kept"
+    kept.mkdir(mode=0o700)
+    backup = kept / "gatefold-scheduled-20261101T000000Z.backup"
+    backup.touch(0o600)
+    assert (await practice.one("files", backup_folder=kept)).verdict is OK
+    kept.chmod(0o777)
+    backup.chmod(0o644)
+    files = await practice.one("files", backup_folder=kept)
+    assert (files.verdict, files.to_do) == (FAILED, f"chmod 600 {backup}; chmod o-w {kept}")
+
+
 async def test_an_env_file_that_others_can_read_fails(practice: Practice, tmp_path: Path) -> None:
     practice.env_file = tmp_path / ".env"
     assert (await practice.one("files")).verdict is OK
