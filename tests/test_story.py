@@ -772,7 +772,7 @@ async def test_account_shows_who_since_when_and_what_waits(world: World) -> None
     await until_said(await world.save(FIRST), "kept")
     account = await world.discord.slash(ADA, "account", {})
     answer = await said(account)
-    assert "You are linked as **Ada’s music** since <t:" in answer
+    assert "You are linked as **Ada’s music**. You linked it <t:" in answer
     assert "Yours ends <t:" in answer
     assert "1 album waits" in answer
     assert "Dropped: 1 album" in await said(await press(world, account, "Drop"))
@@ -801,7 +801,7 @@ async def test_link_when_linked_says_as_whom(world: World) -> None:
     await world.link(ADA, name="Ada’s music")
     link = await world.discord.slash(ADA, "link", {})
     assert "You are linked as **Ada’s music**" in await said(link)
-    assert [button["label"] for button in buttons(link.history[-1])] == ["Renew or change"]
+    assert [button["label"] for button in buttons(link.history[-1])] == ["Link again"]
 
 
 async def test_help_fits_one_screen_and_mentions_the_commands(world: World) -> None:

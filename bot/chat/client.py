@@ -25,7 +25,7 @@ from discord.webhook.async_ import async_context
 from yarl import URL
 
 from bot.alerts import Alert
-from bot.chat import cards
+from bot.chat import cards, host_words
 from bot.chat.cards import Card, button, text_card
 from bot.chat.commands import Desk, install
 from bot.chat.presses import press
@@ -229,7 +229,7 @@ class Client(discord.Client):
     async def tell_host(self, alert: Alert) -> bool:
         """Say what only the host can mend, to the owner of the application; False if no way to them is open."""
         for host in self._hosts():
-            if await self._send_directly(host, [text_card(self.desk.words.alert(alert))]):
+            if await self._send_directly(host, [text_card(host_words.sentences(alert))]):
                 return True
         return False
 

@@ -162,7 +162,7 @@ class Desk:
         elif account.broken:
             text = self.words.error(NeedsRelink(NeedsRelink.Reason(account.broken)))
         else:
-            text, label = self.words.relink_offer(account.account_name), "Renew or change"
+            text, label = self.words.relink_offer(account.account_name), "Link again"
         return [text_card(f"{text}\n{self.words.consent()}", link_button(url, label))]
 
     async def account(self, interaction: Interaction) -> Sequence[Card]:
@@ -185,7 +185,7 @@ class Desk:
             self.words.pending_name(wish, known.get(wish.album_id) if wish.album_id else None) for wish in pending[:10]
         ]
         if pending:
-            buttons.append(button("Drop what waits", f"drop:{member}"))
+            buttons.append(button("Drop all", f"drop:{member}"))
         if account is not None:
             buttons.append(button("Unlink", f"unlink-ask:{member}"))
         waiting = self.words.pending(len(pending), names)
@@ -198,8 +198,8 @@ class Desk:
         if account is None and not await self.library.pending(member):
             await self.library.forget(member)  # what was asked for lately, kept for Undo
             return [text_card(self.words.not_linked())]
-        name = account.account_name if account is not None else "everything that waits"
-        yes = button("Unlink", f"unlink:{member}", discord.ButtonStyle.danger)
+        name = account.account_name if account is not None else None
+        yes = button("Unlink" if name else "Delete", f"unlink:{member}", discord.ButtonStyle.danger)
         return [text_card(self.words.unlink_question(name), yes)]
 
     async def unlink(self, interaction: Interaction) -> Sequence[Card]:

@@ -1,4 +1,4 @@
-"""Every sentence that members read in Discord, in one place, so that they can be translated.
+"""Every sentence that members read in Discord, in one place, so that they can be translated. The host's: host_words.py.
 
 Say what happened, then what happens next or what to do. No exclamation marks, no blame, no jargon.
 Whatever comes from outside passes `plain`: it is shown as text, whatever it holds.
@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.albums import Album, is_control
-from bot.alerts import Alert, Cause
 from bot.errors import (
     AccountTaken,
     Broken,
@@ -73,11 +72,6 @@ def soon(moment: datetime) -> str:
 def date(moment: datetime) -> str:
     """When, in the reader's own time zone."""
     return f"<t:{int(moment.timestamp())}:f>"
-
-
-def size(count: int) -> str:
-    """Bytes, in words."""
-    return f"{count / 1024**3:.1f} GB" if count >= 1024**3 else f"{count // 1024**2} MB"
 
 
 def albums(count: int) -> str:
@@ -269,10 +263,7 @@ class Words:
                     "The host can renew it; then ask again."
                 )
             case HostTrouble():
-                return (
-                    "Spotify refuses this bot's own app, which only the host can mend "
-                    "(its id or secret in the settings)."
-                )
+                return "Spotify refuses this bot's own app. Only the host can mend that, so tell them."
             case AccountTaken():
                 return (
                     "That Spotify account is linked to another Discord account here. "
@@ -391,7 +382,7 @@ class Words:
     def account(self, name: str, linked_at: datetime, ends_at: datetime) -> str:
         """Which account, since when, until when."""
         return (
-            f"You are linked as **{plain(name)}** since {date(linked_at)}.\n"
+            f"You are linked as **{plain(name)}**. You linked it {date(linked_at)}.\n"
             f"Spotify asks for your consent again every six months. Yours ends {soon(ends_at)}."
         )
 
@@ -413,8 +404,10 @@ class Words:
             return "Nothing was waiting. Nothing changed."
         return f"Dropped: {albums(count)} that waited. Your library stays as it is."
 
-    def unlink_question(self, name: str) -> str:
-        """Asked once before unlinking."""
+    def unlink_question(self, name: str | None) -> str:
+        """Asked once before unlinking; `name` None: nobody is linked, but something waits."""
+        if name is None:
+            return "No Spotify account is linked, but something waits. Delete everything that I keep about you?"
         return (
             f"Unlink **{plain(name)}**? I delete everything that I keep about you, at once, what waits included. "
             "Your Spotify library stays as it is."
@@ -447,83 +440,6 @@ class Words:
     def earlier(self) -> str:
         """Heads what could not be told when it happened."""
         return "**Done since we last spoke**"
-
-    # -- to the host, who may be no member
-
-    def alert_name(self, cause: Cause) -> str:
-        """What an alert is called, in the message and in docs/operations.md."""
-        return {
-            Cause.PREMIUM: "Premium has ended",
-            Cause.SPOTIFY_APP: "Spotify refuses the app",
-            Cause.QUOTA: "Spotify's day is used up",
-            Cause.DISCORD_SECRET: "Discord refuses the client secret",
-            Cause.DISCORD_TOKEN: "Discord refused the bot's token",
-            Cause.DISK: "The disk is full or nearly full",
-            Cause.KEY: "A stored access does not open",
-            Cause.BACKUP: "No backup was made",
-        }[cause]
-
-    def alert(self, alert: Alert) -> str:
-        """What only the host can mend: what happened, since when, what to do."""
-        return (
-            f"**{self.alert_name(alert.cause)}**\n{self._alert(alert)}\n"
-            "-# You get this because this bot's app at Discord is yours, at most once a day for each cause. "
-            f"More: docs/operations.md, Alerts, “{self.alert_name(alert.cause)}”."
-        )
-
-    def _alert(self, alert: Alert) -> str:
-        facts, since = alert.facts, date(alert.since)
-        reason = plain(facts.reason.rstrip("."), 300) if facts.reason else ""
-        match alert.cause:
-            case Cause.PREMIUM:
-                return (
-                    f"Since {since} Spotify serves nobody here: it says that the Premium of the account that owns the "
-                    "bot's app has ended. Members who ask are told so. Renew it; I need no restart."
-                )
-            case Cause.SPOTIFY_APP:
-                return (
-                    f"Since {since} Spotify refuses this bot's own app, so the access of members cannot be renewed. "
-                    "What they ask for is kept. Compare `SPOTIFY_CLIENT_ID` and `SPOTIFY_CLIENT_SECRET` with the "
-                    "settings of the app in Spotify's dashboard, mend them, and restart me."
-                )
-            case Cause.QUOTA:
-                when = f" It goes on {soon(facts.until)}." if facts.until else ""
-                return (
-                    f"Since {since} Spotify takes no more requests of this bot's app today.{when} What members ask "
-                    "for is kept until then, and they are told. You need not do anything."
-                )
-            case Cause.DISCORD_SECRET:
-                return (
-                    f"Since {since} Discord refuses `DISCORD_CLIENT_SECRET`, so nobody can link an account. Whoever is "
-                    "linked can go on saving. Copy the secret anew from the OAuth2 page of the app in Discord's "
-                    "developer portal, and restart me."
-                )
-            case Cause.DISCORD_TOKEN:
-                return (
-                    f"Discord refused `DISCORD_TOKEN` since {since}, so I could not run. It takes the one that I "
-                    "have now, and what waited is done. If it was not you who reset the token, look who else knows it."
-                )
-            case Cause.DISK:
-                if facts.free is not None:
-                    return (
-                        f"Since {since} little room is left where the database lies: {size(facts.free)}. When there is "
-                        "none, nothing new can be accepted. Make room on that disk; I need no restart."
-                    )
-                return (
-                    f"Since {since} the database cannot be read or written: {reason}. Nothing new is accepted. If its "
-                    "disk is full, make room; else `gatefold doctor` shows more. I need no restart."
-                )
-            case Cause.KEY:
-                return (
-                    "What is stored of a member does not open with the keys that I have. That member is asked to link "
-                    f"again, and so is everybody else whom it concerns. The first was met {since}. If you took a key "
-                    "away, put it back behind the others and restart me."
-                )
-            case Cause.BACKUP:
-                return (
-                    f"The scheduled backup could not be made, since {since}. {reason}. It is tried again by itself. "
-                    "Everything else goes on, but the newest copy grows old."
-                )
 
     def _privacy(self) -> str:
         return f"[What is stored, and for how long]({self.privacy_url})." if self.privacy_url else ""

@@ -113,7 +113,7 @@ def of_error(error: UserError) -> Page:
             return Page(
                 502,
                 "Spotify refuses this bot's own app.",
-                "Only the host can mend that (the app's id or secret in the settings). Nothing was linked.",
+                "Only the host can mend that. Nothing was linked.",
                 "Tell the host; then use /link again.",
             )
         case NeedsRelink():
@@ -156,8 +156,8 @@ def broken(reference: str) -> Page:
     return Page(
         500,
         "Something broke on our side.",
-        f"Nothing was linked. The host can look this number up: {reference}",
-        AGAIN,
+        f"The host can look this number up: {reference}",
+        "If you were linking, go back to Discord and use /link once more.",
     )
 
 
