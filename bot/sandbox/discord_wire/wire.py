@@ -1,8 +1,4 @@
-"""Discord's gateway and REST on loopback, as strict as the real one where a bot can trip.
-
-SimCord replaces discord.py's HTTP client and so never meets JSON, sockets or a 429; this does. It knows
-nothing of discord.py: point a client at `api_url` and `gateway_url`. https://docs.discord.com/developers
-"""
+"""Discord's REST, and what people do there, before its gateway."""
 
 from __future__ import annotations
 
@@ -10,45 +6,39 @@ import asyncio
 import json
 import time
 from base64 import urlsafe_b64encode
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from itertools import count
 from secrets import token_hex
-from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack
+from typing import Any, Unpack
 from urllib.parse import parse_qsl
 
-from aiohttp import BasicAuth, WSMsgType, web
+from aiohttp import BasicAuth, web
 
-Json = dict[str, Any]
+from bot.sandbox.discord_wire.gateway import Gateway
+from bot.sandbox.discord_wire.messages import (
+    BUTTON,
+    COMPONENTS_V2,
+    MESSAGE,
+    Json,
+    choice_flaws,
+    message_flaws,
+    numbered,
+    walk,
+)
+from bot.sandbox.discord_wire.records import Bell, Fault, Place, Refused, Where, WireInteraction, WireRequest
+
 Answer = tuple[int, Any] | None
-T = TypeVar("T")
 _dump = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 
 ANSWER_WITHIN_S, TOKEN_LIVES_S = 3.0, 900.0
-SUPPRESS_EMBEDS, EPHEMERAL, LOADING = 1 << 2, 1 << 6, 1 << 7
-SUPPRESS_NOTIFICATIONS, COMPONENTS_V2 = 1 << 12, 1 << 15
-PRIVILEGED_INTENTS = 1 << 1 | 1 << 8 | 1 << 15
+SUPPRESS_EMBEDS, EPHEMERAL, LOADING, SUPPRESS_NOTIFICATIONS = 1 << 2, 1 << 6, 1 << 7, 1 << 12
 
 COMMAND, COMPONENT, AUTOCOMPLETE, MODAL = 2, 3, 4, 5
 # Which callbacks each kind of interaction takes.
 CALLBACKS = {COMMAND: {4, 5, 9, 12}, COMPONENT: {4, 5, 6, 7, 9, 12}, AUTOCOMPLETE: {8}, MODAL: {4, 5, 6, 7}}
-
-ROW, BUTTON, SELECT, SECTION, TEXT, THUMBNAIL, GALLERY, CONTAINER = 1, 2, 3, 9, 10, 11, 12, 17
-BLOCKS = {ROW, SECTION, TEXT, GALLERY, 13, 14}
-INSIDE = {ROW: {BUTTON, SELECT, 5, 6, 7, 8}, SECTION: {TEXT}, CONTAINER: BLOCKS}
-# (field, least, most): lengths of texts in any component, and of the lists in some.
-LENGTHS = (("label", 0, 80), ("custom_id", 1, 100), ("url", 1, 512), ("content", 1, 4000))
-LISTS = {
-    ROW: ("components", 1, 5),
-    SELECT: ("options", 1, 25),
-    SECTION: ("components", 1, 3),
-    GALLERY: ("items", 1, 10),
-    CONTAINER: ("components", 1, 40),
-}
 
 # fmt: off
 MEMBER: Json = {
@@ -56,226 +46,10 @@ MEMBER: Json = {
     "pending": False, "joined_at": "2024-01-01T00:00:00+00:00", "premium_since": None, "deaf": False,
     "mute": False,
 }
-MESSAGE: Json = {
-    "type": 0, "content": "", "flags": 0, "edited_timestamp": None, "pinned": False, "tts": False,
-    "components": [], "embeds": [], "attachments": [], "mentions": [], "mention_roles": [],
-    "mention_everyone": False,
-}
 # fmt: on
 
 
-def walk(components: Sequence[Json]) -> Iterator[Json]:
-    """Every component in reading order, nested ones and accessories included."""
-    for part in components:
-        yield part
-        yield from walk(part.get("components") or ())
-        if part.get("accessory"):
-            yield part["accessory"]
-
-
-def texts(message: Json) -> list[str]:
-    """What a person reads: the content, if any, then every text display."""
-    displays = [part["content"] for part in walk(message["components"]) if part["type"] == TEXT]
-    return [message["content"], *displays] if message.get("content") else displays
-
-
-def buttons(message: Json) -> list[Json]:
-    """Every button, in rows and beside sections."""
-    return [part for part in walk(message["components"]) if part["type"] == BUTTON]
-
-
-def _outside(thing: Json, limits: Sequence[tuple[str, int, int]]) -> Iterator[str]:
-    for key, least, most in limits:
-        if thing.get(key) is not None and not least <= len(thing[key]) <= most:
-            yield f"{key} of length {len(thing[key])}, allowed {least} to {most}"
-
-
-def message_flaws(message: Json) -> Iterator[str]:
-    """What Discord would refuse in a message."""
-    v2, parts = message["flags"] & COMPONENTS_V2, list(walk(message["components"]))
-    if v2 and (message["content"] or message["embeds"] or message.get("poll")):
-        yield "content, embeds or a poll beside Components V2"
-    if len(message["content"]) > 2000 or len(message["embeds"]) > 10:
-        yield "content over 2000 characters, or more than 10 embeds"
-    for part in message["components"]:
-        if part["type"] not in (BLOCKS | {CONTAINER} if v2 else {ROW}):
-            yield f"component of type {part['type']} at the top (Components V2: {bool(v2)})"
-    for part in parts:
-        kind, inside = part["type"], part.get("components") or ()
-        yield from _outside(part, LENGTHS)
-        if kind in LISTS:
-            yield from _outside({LISTS[kind][0]: ()} | part, (LISTS[kind],))
-        for child in inside:
-            if child["type"] not in INSIDE.get(kind, ()):
-                yield f"component of type {child['type']} in one of type {kind}"
-        if kind == ROW and len(inside) > 1 and any(child["type"] != BUTTON for child in inside):
-            yield "a select shares its row"
-        if kind == SECTION and (part.get("accessory") or {}).get("type") not in (BUTTON, THUMBNAIL):
-            yield "section without an accessory"
-        if kind == BUTTON:
-            needed = {5: "url", 6: "sku_id"}.get(part["style"], "custom_id")
-            if [key for key in ("custom_id", "url", "sku_id") if part.get(key) is not None] != [needed]:
-                yield f"button of style {part['style']} needs {needed}, and nothing else like it"
-            if part["style"] != 6 and not part.get("label") and not part.get("emoji"):
-                yield "button without label and emoji"
-            if part.get("url") and not part["url"].startswith(("https://", "http://", "discord://")):
-                yield "button url is no link"
-    if len(parts) > 40 or (not v2 and len(message["components"]) > 5):
-        yield f"{len(parts)} components, allowed 40 (without Components V2: 5 rows)"
-    if (characters := sum(len(part["content"]) for part in parts if part["type"] == TEXT)) > 4000:
-        yield f"{characters} characters over all texts, allowed 4000"
-    names = [part[key] for part in parts for key in ("custom_id", "id") if part.get(key)]
-    if len(set(names)) < len(names):
-        yield "two components share a custom_id or an id"
-
-
-def choice_flaws(choices: Sequence[Json]) -> Iterator[str]:
-    """What Discord would refuse in an autocomplete answer."""
-    if len(choices) > 25:
-        yield f"{len(choices)} choices, allowed 25"
-    for choice in choices:
-        yield from _outside(choice | {"value": str(choice["value"])}, (("name", 1, 100), ("value", 0, 100)))
-
-
-def _numbered(parts: Sequence[Json], free: Iterator[int]) -> list[Json]:
-    """A copy in which every component has an id: Discord fills in those that the bot left out."""
-    copies = [part | {"id": part.get("id") or next(free)} for part in parts]
-    for copy in copies:
-        if copy.get("components"):
-            copy["components"] = _numbered(copy["components"], free)
-        if copy.get("accessory"):
-            copy["accessory"] = _numbered([copy["accessory"]], free)[0]
-    return copies
-
-
-class _Refused(Exception):
-    def __init__(self, status: int, code: int, message: str, *problems: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.problems = status, code, problems
-
-
-class _Bell:
-    """Lets any number of tasks wait until something is there."""
-
-    def __init__(self) -> None:
-        self._waiting: list[asyncio.Future[None]] = []
-
-    def ring(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
-
-    async def until(self, look: Callable[[], T | None], timeout_s: float, lack: Callable[[], str]) -> T:
-        """The first thing that `look` finds; TimeoutError says what was lacking."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                while not (found := look()):
-                    self._waiting.append(future := asyncio.get_running_loop().create_future())
-                    await future
-                return found
-        except TimeoutError:
-            raise TimeoutError(f"{lack()} within {timeout_s} s") from None
-
-
-@dataclass(slots=True)
-class WireRequest:
-    """One request; `path` begins after `/api/v10`, `body` is JSON or a form, `status` 0: not answered."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: Mapping[str, str] = field(repr=False)
-    at: float
-    body: Any = None
-    files: dict[str, bytes] = field(default_factory=dict)
-    status: int = 0
-
-
-class _Fault(NamedTuple):
-    method: str
-    path: str
-    status: int | None
-    body: Any
-    headers: dict[str, str]
-    left: list[None]
-    delay_s: float
-    applied: bool
-    user_id: int | None
-
-
-class Where(TypedDict, total=False):
-    """Who and where. `context`: 0 in a server, 1 in the bot's direct messages, 2 between other people."""
-
-    user_name: str
-    guild_id: int | None
-    channel_id: int
-    locale: str
-    guild_locale: str
-    context: int
-    user_install: bool
-
-
-class _Place(NamedTuple):
-    guild_id: int | None
-    channel_id: int
-    context: int
-
-
-@dataclass(slots=True, eq=False)
-class WireInteraction:
-    """One interaction and all that the bot made of it. Times are those of the wire's clock (monotonic)."""
-
-    id: int
-    token: str = field(repr=False)
-    kind: int
-    what: str
-    payload: Json = field(repr=False)
-    sent_at: float
-    answered_at: float | None = None
-    shown_at: float | None = None
-    callback: Json | None = None
-    refusals: list[str] = field(default_factory=list)
-    edits: list[Json] = field(default_factory=list)
-    history: list[Json] = field(default_factory=list)
-    followups: list[Json] = field(default_factory=list)
-    original_id: str = ""
-    deleted: bool = False
-    _bell: _Bell = field(default_factory=_Bell, repr=False)
-
-    async def answered(self, timeout: float = 3.0) -> Json:
-        """The body of the accepted callback, `{"type", "data"}`."""
-        return await self._bell.until(lambda: self.callback, timeout, lambda: self._lack("answer"))
-
-    async def message(self, timeout: float = 3.0, *, version: int = 1) -> Json:
-        """The newest original message, once people saw at least `version` versions of it."""
-        await self._bell.until(lambda: len(self.history) >= version, timeout, lambda: self._lack("message"))
-        return self.history[-1]
-
-    async def followup(self, timeout: float = 3.0, *, number: int = 1) -> Json:
-        """The `number`th message sent after the answer (the first one after a defer becomes the original)."""
-        await self._bell.until(lambda: len(self.followups) >= number, timeout, lambda: self._lack("follow-up"))
-        return self.followups[number - 1]
-
-    @property
-    def choices(self) -> list[Json]:
-        """What an autocomplete was answered with."""
-        return ((self.callback or {}).get("data") or {}).get("choices") or []
-
-    def _lack(self, what: str) -> str:
-        return f"no {what} to {self.what}" + (f" (refused: {'; '.join(self.refusals)})" if self.refusals else "")
-
-
-@dataclass(slots=True, eq=False)
-class _Session:
-    id: str
-    shard: tuple[int, int]
-    socket: web.WebSocketResponse | None
-    seq: int = 0
-    sent: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=1000))
-
-
-class DiscordWire:
+class DiscordWire(Gateway):
     """One Discord with one bot. What it saw is in its public attributes; `problems` should stay empty."""
 
     GUILD, CHANNEL, GROUP = 613425648685547541, 613425648685547545, 613425648685547549
@@ -290,14 +64,16 @@ class DiscordWire:
         shards: int = 1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.application_id, self.shards, self._clock = application_id, shards, clock
-        self._bot_token, self._client_secret = bot_token, client_secret
-        self.api_url = self.gateway_url = ""
+        self._users: dict[int, Json] = {}
+        bot = self._user(application_id, "gatefold") | {"bot": True, "global_name": None}
+        super().__init__(application_id, bot_token, bot)
+        self.shards, self._clock, self._client_secret = shards, clock, client_secret
+        self.api_url = ""
         self.secrets: set[str] = {bot_token, client_secret}
         self.requests: list[WireRequest] = []
         self.unknown: list[WireRequest] = []
         self.problems: list[str] = []
-        self.invalid_requests = self.heartbeats = 0
+        self.invalid_requests = 0
         # what the developer portal has about the app
         self.redirect_uris: list[str] = []
         self.interactions_endpoint_url: str | None = None
@@ -314,27 +90,21 @@ class DiscordWire:
         self.refuses_direct_messages: set[int] = set()
         # Members of the team that owns the application, the team's owner first; empty: it is OWNER's alone.
         self.team: list[int] = []
-        self.identified, self.resumed = asyncio.Event(), asyncio.Event()
-        self.identifies: list[Json] = []
-        self._sessions: dict[str, _Session] = {}
-        self._sockets: dict[web.WebSocketResponse, asyncio.Transport | None] = {}
-        self._faults: list[_Fault] = []
-        self._users: dict[int, Json] = {}
-        self._places: dict[str, _Place] = {}
+        self._faults: list[Fault] = []
+        self._places: dict[str, Place] = {}
         self._direct_channels: dict[int, int] = {}
         self._direct_users: dict[int, int] = {}
         self._handed_out: dict[int, int] = {}
         self._codes: dict[str, tuple[int, str]] = {}
         self._bearers: dict[str, int] = {}
-        self._mail = _Bell()
+        self._mail = Bell()
         self._last_id = 0
-        self._bot = self._user(application_id, "gatefold") | {"bot": True, "global_name": None}
 
     @asynccontextmanager
     async def running(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[DiscordWire]:
         """Serve until the block ends; entered again (same port: an outage is over) it knows all it knew."""
         application = web.Application(client_max_size=32 * 1024 * 1024)
-        application.router.add_get("/gateway/", self._gateway)
+        application.router.add_get("/gateway/", self.serve_gateway)
         application.router.add_route("*", "/{path:.*}", self._rest)
         runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=0.2)
         await runner.setup()
@@ -344,7 +114,7 @@ class DiscordWire:
             self.api_url, self.gateway_url = f"http://{host}:{port}/api/v10", f"ws://{host}:{port}/gateway/"
             yield self
         finally:
-            await self._close_sockets(1001)
+            await self.close_sockets(1001)
             await runner.cleanup()
 
     def fault(
@@ -372,7 +142,7 @@ class DiscordWire:
             body = {"message": "You are being rate limited.", "retry_after": 0.01, "global": False}
             lines = {"Via": "1.1 google", "Retry-After": "1", "X-RateLimit-Scope": "user"}
         body, lines = body if json is None else json, lines | dict(headers or {})
-        self._faults.append(_Fault(method, path, status, body, lines, [None] * times, delay_s, applied, user_id))
+        self._faults.append(Fault(method, path, status, body, lines, [None] * times, delay_s, applied, user_id))
 
     def oauth_code(self, user_id: int, redirect_uri: str, *, user_name: str = "") -> str:
         """The single-use code (`identify`) that Discord hands to `redirect_uri` once the member agreed."""
@@ -480,7 +250,7 @@ class DiscordWire:
         self.secrets.add(token)
         interaction = WireInteraction(number, token, kind, what, payload, self._clock())
         self.interactions[token] = interaction
-        await self._dispatch(self._session_for(place.guild_id), "INTERACTION_CREATE", payload)
+        await self.dispatch(self.session_for(place.guild_id), "INTERACTION_CREATE", payload)
         return interaction
 
     def snowflake(self) -> int:
@@ -497,7 +267,7 @@ class DiscordWire:
             self._users[user_id] = known
         return known
 
-    def _place(self, user_id: int, message: Json | None, where: Where) -> _Place:
+    def _place(self, user_id: int, message: Json | None, where: Where) -> Place:
         known = self._places.get(message["channel_id"]) if message else None
         guild_id, channel_id, before = known or (self.GUILD, self.CHANNEL, 0)
         guild_id = where.get("guild_id", guild_id)
@@ -505,11 +275,11 @@ class DiscordWire:
         if context != before:
             channel_id = (self.CHANNEL, self._direct_channel(user_id), self.GROUP)[context]
         channel_id = where.get("channel_id", channel_id)
-        place = _Place(None if context else guild_id or self.GUILD, channel_id, context)
+        place = Place(None if context else guild_id or self.GUILD, channel_id, context)
         self._places[str(channel_id)] = place
         return place
 
-    def _channel(self, place: _Place, user: Json) -> Json:
+    def _channel(self, place: Place, user: Json) -> Json:
         channel: Json = {"id": str(place.channel_id), "type": (0, 1, 3)[place.context], "flags": 0}
         if place.context:
             return channel | {"name": None, "recipients": [user], "last_message_id": None}
@@ -520,7 +290,7 @@ class DiscordWire:
         if user_id not in self._direct_channels:
             channel_id = self._direct_channels[user_id] = self.snowflake()
             self._direct_users[channel_id] = user_id
-            self._places[str(channel_id)] = _Place(None, channel_id, 1)
+            self._places[str(channel_id)] = Place(None, channel_id, 1)
         return self._direct_channels[user_id]
 
     def _command(self, name: str, options: Mapping[str, Any], where: Where, focused: str = "") -> Json:
@@ -541,7 +311,7 @@ class DiscordWire:
             leaf = leaf["options"][0]
         kinds = {option["name"]: option["type"] for option in spec.get("options") or ()}
         leaf["options"] = [{"name": key, "type": kinds.get(key, 3), "value": value} for key, value in options.items()]
-        place, resolved = _Place(guild_id, 0, 0), dict[str, Json]()
+        place, resolved = Place(guild_id, 0, 0), dict[str, Json]()
         for option in leaf["options"]:
             key, value = str(option["value"]), option["value"]
             if option["name"] == focused:
@@ -574,7 +344,7 @@ class DiscordWire:
                 if answer is None:
                     self.unknown.append(record)
                 status, body = answer or (404, {"message": "404: Not Found", "code": 0})
-        except _Refused as refused:
+        except Refused as refused:
             self.problems += refused.problems
             status, body = refused.status, {"message": str(refused), "code": refused.code}
             if refused.code == 50035:
@@ -593,7 +363,7 @@ class DiscordWire:
             return web.Response(status=status or 500)
         return web.Response(status=status, body=_dump(body).encode(), headers=headers)
 
-    def _take_fault(self, record: WireRequest) -> _Fault | None:
+    def _take_fault(self, record: WireRequest) -> Fault | None:
         for fault in self._faults:
             is_meant = fault.method == record.method and fnmatchcase(record.path, fault.path)
             if fault.left and is_meant and fault.user_id in (None, self._user_of(record.path)):
@@ -638,7 +408,7 @@ class DiscordWire:
                 user = self._user(self._bearers[authorization.removeprefix("Bearer ")])
                 return 200, user | {"mfa_enabled": False, "locale": "en-US"}
         if authorization != f"Bot {self._bot_token}":
-            raise _Refused(401, 0, "401: Unauthorized")
+            raise Refused(401, 0, "401: Unauthorized")
         match (record.method, *parts):
             case ("GET", "users", "@me"):
                 return 200, self._bot | {"mfa_enabled": True, "locale": "en-US"}
@@ -668,14 +438,14 @@ class DiscordWire:
                 return self._sync(record, int(guild_id))
             case ("POST", "users", "@me", "channels"):
                 user_id = int(record.body["recipient_id"])
-                place = _Place(None, self._direct_channel(user_id), 1)
+                place = Place(None, self._direct_channel(user_id), 1)
                 return 200, self._channel(place, self._user(user_id))
             case ("POST", "channels", channel_id, "messages"):
                 return self._post(record, int(channel_id))
             case (_, "channels", channel_id, "messages", message_id):
                 message = self.messages.get(message_id)
                 if message is None or message["channel_id"] != channel_id or message["flags"] & EPHEMERAL:
-                    raise _Refused(404, 10008, "Unknown Message")
+                    raise Refused(404, 10008, "Unknown Message")
                 return self._message(record, message, None)
         return None
 
@@ -696,13 +466,13 @@ class DiscordWire:
     def _callback(self, record: WireRequest, number: str, token: str) -> Answer:
         interaction, body = self.interactions.get(token), record.body
         if interaction is None or str(interaction.id) != number:
-            raise _Refused(404, 10062, "Unknown interaction", f"10062 no interaction {number}")
+            raise Refused(404, 10062, "Unknown interaction", f"10062 no interaction {number}")
         what, source = interaction.what, interaction.payload.get("message")
         if interaction.callback is not None:
             problem = f"40060 {what} answered twice"
-            raise _Refused(400, 40060, "Interaction has already been acknowledged.", problem)
+            raise Refused(400, 40060, "Interaction has already been acknowledged.", problem)
         if (age := self._clock() - interaction.sent_at) > ANSWER_WITHIN_S:
-            raise _Refused(404, 10062, "Unknown interaction", f"10062 {what} answered after {age:.1f} s")
+            raise Refused(404, 10062, "Unknown interaction", f"10062 {what} answered after {age:.1f} s")
         kind, data = body["type"], body.get("data") or {}
         if kind not in CALLBACKS[interaction.kind] or (kind in (6, 7) and source is None):
             self._refuse(interaction, [f"answer of type {kind}"])
@@ -733,13 +503,13 @@ class DiscordWire:
     def _webhook(self, record: WireRequest, application_id: str, token: str, rest: list[str]) -> Answer:
         interaction = self.interactions.get(token)
         if interaction is None or application_id != str(self.application_id):
-            raise _Refused(401, 50027, "Invalid Webhook Token", "50027 unknown interaction token")
+            raise Refused(401, 50027, "Invalid Webhook Token", "50027 unknown interaction token")
         if (age := self._clock() - interaction.sent_at) > TOKEN_LIVES_S:
             problem = f"50027 token of {interaction.what} used after {age:.0f} s"
-            raise _Refused(401, 50027, "Invalid Webhook Token", problem)
+            raise Refused(401, 50027, "Invalid Webhook Token", problem)
         if interaction.callback is None:
             problem = f"10015 {record.method} before {interaction.what} was answered"
-            raise _Refused(404, 10015, "Unknown Webhook", problem)
+            raise Refused(404, 10015, "Unknown Webhook", problem)
         original = self.messages.get(interaction.original_id)
         if record.method == "POST" and not rest:
             if original is not None and original["flags"] & LOADING:
@@ -754,7 +524,7 @@ class DiscordWire:
         own = {followup["id"]: followup for followup in interaction.followups}
         found = original if rest[1] in ("@original", interaction.original_id) else own.get(rest[1])
         if found is None or found["id"] not in self.messages:
-            raise _Refused(404, 10008, "Unknown Message")
+            raise Refused(404, 10008, "Unknown Message")
         return self._message(record, found, interaction)
 
     def _message(self, record: WireRequest, message: Json, interaction: WireInteraction | None) -> Answer:
@@ -778,7 +548,7 @@ class DiscordWire:
     def _post(self, record: WireRequest, channel_id: int) -> Answer:
         user_id = self._direct_users.get(channel_id)
         if user_id in self.refuses_direct_messages:
-            raise _Refused(403, 50007, "Cannot send messages to this user")
+            raise Refused(403, 50007, "Cannot send messages to this user")
         message = self._merged(self._blank(None, channel_id), record, record.body, None, new=True)
         self._store(message, None, shown=False)
         if user_id is None:
@@ -794,7 +564,7 @@ class DiscordWire:
             problems = [f"50035 {what}: {flaw}" for flaw in flaws]
             if interaction:
                 interaction.refusals += problems
-            raise _Refused(400, 50035, "Invalid Form Body", *problems)
+            raise Refused(400, 50035, "Invalid Form Body", *problems)
 
     def _blank(self, interaction: WireInteraction | None, channel_id: int = 0) -> Json:
         message = MESSAGE | {"id": str(self.snowflake()), "channel_id": str(channel_id), "author": self._bot}
@@ -842,9 +612,9 @@ class DiscordWire:
             merged["attachments"] = [*merged["attachments"], about]
         self._refuse(interaction, flaws + list(message_flaws(merged)))
         if not any(merged.get(key) for key in ("content", "embeds", "components", "attachments", "poll")):
-            raise _Refused(400, 50006, "Cannot send an empty message", "50006 empty message")
+            raise Refused(400, 50006, "Cannot send an empty message", "50006 empty message")
         taken = {part.get("id") for part in walk(merged["components"])}
-        merged["components"] = _numbered(merged["components"], (n for n in count(1) if n not in taken))
+        merged["components"] = numbered(merged["components"], (n for n in count(1) if n not in taken))
         if not new and not old["flags"] & LOADING:
             merged["edited_timestamp"] = datetime.now(UTC).isoformat()
         return merged
@@ -888,111 +658,3 @@ class DiscordWire:
         self.secrets |= {access, refresh}
         tokens = {"access_token": access, "refresh_token": refresh, "token_type": "Bearer"}
         return 200, tokens | {"expires_in": 604800, "scope": "identify"}
-
-    # ---------------------------------------------------------------- the gateway
-
-    async def drop_gateway(self, code: int | None = 4000, *, forget: bool = False) -> None:
-        """Close every connection, or cut it (None). `forget`: a RESUME will be answered with op 9."""
-        self.resumed.clear()
-        if forget:
-            self._forget_sessions()
-        await self._close_sockets(code)
-
-    async def request_reconnect(self) -> None:
-        """Op 7: the client closes by itself and resumes."""
-        self.resumed.clear()
-        await self._to_all({"op": 7, "d": None})
-
-    async def invalid_session(self, resumable: bool) -> None:
-        """Op 9: the client resumes, or has to identify anew."""
-        self.resumed.clear()
-        if not resumable:
-            self._forget_sessions()
-        await self._to_all({"op": 9, "d": resumable})
-
-    def _forget_sessions(self) -> None:
-        self.identified.clear()
-        self._sessions.clear()
-
-    async def _to_all(self, frame: Json) -> None:
-        for socket in list(self._sockets):
-            await self._send(socket, _dump(frame))
-
-    async def _close_sockets(self, code: int | None) -> None:
-        for socket, transport in list(self._sockets.items()):
-            if code is not None:
-                await socket.close(code=code)
-            elif transport is not None:
-                transport.abort()
-
-    @staticmethod
-    async def _send(socket: web.WebSocketResponse, text: str) -> None:
-        with suppress(ConnectionError):  # it went while we spoke; RESUME brings what was missed
-            await socket.send_str(text)
-
-    def _session_for(self, guild_id: int | None) -> _Session:
-        """The shard that gets it; direct messages go to shard 0."""
-        fitting = [s for s in self._sessions.values() if ((guild_id or 0) >> 22) % s.shard[1] == s.shard[0]]
-        if not fitting:
-            raise RuntimeError("no bot has identified on that shard")
-        return next((session for session in fitting if session.socket), fitting[-1])
-
-    async def _dispatch(self, session: _Session, event: str, data: Json) -> None:
-        session.seq += 1
-        session.sent.append((session.seq, _dump({"op": 0, "s": session.seq, "t": event, "d": data})))
-        if session.socket is not None and not session.socket.closed:
-            await self._send(session.socket, session.sent[-1][1])
-
-    async def _gateway(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(timeout=1.0, compress=False)
-        await socket.prepare(request)
-        self._sockets[socket] = request.transport
-        session: _Session | None = None
-        try:
-            await self._send(socket, '{"op": 10, "d": {"heartbeat_interval": 41250}}')
-            while (frame := await socket.receive()).type is WSMsgType.TEXT:
-                session = await self._gateway_frame(socket, session, json.loads(frame.data))
-            if session is not None and frame.type is WSMsgType.CLOSE and frame.data in (1000, 1001):
-                self._sessions.pop(session.id, None)  # the client said goodbye: nothing to resume
-        finally:
-            del self._sockets[socket]
-            if session is not None and session.socket is socket:
-                session.socket = None
-        return socket
-
-    async def _gateway_frame(
-        self, socket: web.WebSocketResponse, session: _Session | None, frame: Json
-    ) -> _Session | None:
-        op, data = frame["op"], frame["d"] or {}
-        if op == 1:
-            self.heartbeats += 1
-            await self._send(socket, '{"op": 11}')
-        elif op in (2, 6) and data["token"] != self._bot_token:
-            await socket.close(code=4004)
-        elif op == 2:
-            self.identifies.append({key: value for key, value in data.items() if key != "token"})
-            if data["intents"] & PRIVILEGED_INTENTS:
-                await socket.close(code=4014)
-                return None
-            shard = data.get("shard") or [0, 1]
-            for old in [s for s in self._sessions.values() if list(s.shard) == shard and s.socket is None]:
-                del self._sessions[old.id]
-            session = _Session(token_hex(16), (shard[0], shard[1]), socket)
-            self._sessions[session.id] = session
-            ready = {"v": 10, "user": self._bot, "guilds": [], "session_id": session.id, "shard": shard}
-            ready |= {"resume_gateway_url": self.gateway_url}
-            ready["application"] = {"id": str(self.application_id), "flags": 0}
-            await self._dispatch(session, "READY", ready)
-            self.identified.set()
-        elif op == 6:
-            session = self._sessions.get(data["session_id"])
-            if session is None:
-                await self._send(socket, '{"op": 9, "d": false}')
-                return None
-            session.socket = socket
-            for seq, text in list(session.sent):
-                if seq > data["seq"]:
-                    await self._send(socket, text)
-            await self._dispatch(session, "RESUMED", {})
-            self.resumed.set()
-        return session

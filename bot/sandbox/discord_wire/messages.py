@@ -1,0 +1,114 @@
+"""Messages as Discord takes them: their parts, their limits, and what it would refuse. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+Json = dict[str, Any]
+
+COMPONENTS_V2 = 1 << 15
+ROW, BUTTON, SELECT, SECTION, TEXT, THUMBNAIL, GALLERY, CONTAINER = 1, 2, 3, 9, 10, 11, 12, 17
+BLOCKS = {ROW, SECTION, TEXT, GALLERY, 13, 14}
+INSIDE = {ROW: {BUTTON, SELECT, 5, 6, 7, 8}, SECTION: {TEXT}, CONTAINER: BLOCKS}
+# (field, least, most): lengths of texts in any component, and of the lists in some.
+LENGTHS = (("label", 0, 80), ("custom_id", 1, 100), ("url", 1, 512), ("content", 1, 4000))
+LISTS = {
+    ROW: ("components", 1, 5),
+    SELECT: ("options", 1, 25),
+    SECTION: ("components", 1, 3),
+    GALLERY: ("items", 1, 10),
+    CONTAINER: ("components", 1, 40),
+}
+
+# fmt: off
+MESSAGE: Json = {
+    "type": 0, "content": "", "flags": 0, "edited_timestamp": None, "pinned": False, "tts": False,
+    "components": [], "embeds": [], "attachments": [], "mentions": [], "mention_roles": [],
+    "mention_everyone": False,
+}
+# fmt: on
+
+
+def walk(components: Sequence[Json]) -> Iterator[Json]:
+    """Every component in reading order, nested ones and accessories included."""
+    for part in components:
+        yield part
+        yield from walk(part.get("components") or ())
+        if part.get("accessory"):
+            yield part["accessory"]
+
+
+def texts(message: Json) -> list[str]:
+    """What a person reads: the content, if any, then every text display."""
+    displays = [part["content"] for part in walk(message["components"]) if part["type"] == TEXT]
+    return [message["content"], *displays] if message.get("content") else displays
+
+
+def buttons(message: Json) -> list[Json]:
+    """Every button, in rows and beside sections."""
+    return [part for part in walk(message["components"]) if part["type"] == BUTTON]
+
+
+def _outside(thing: Json, limits: Sequence[tuple[str, int, int]]) -> Iterator[str]:
+    for key, least, most in limits:
+        if thing.get(key) is not None and not least <= len(thing[key]) <= most:
+            yield f"{key} of length {len(thing[key])}, allowed {least} to {most}"
+
+
+def message_flaws(message: Json) -> Iterator[str]:
+    """What Discord would refuse in a message."""
+    v2, parts = message["flags"] & COMPONENTS_V2, list(walk(message["components"]))
+    if v2 and (message["content"] or message["embeds"] or message.get("poll")):
+        yield "content, embeds or a poll beside Components V2"
+    if len(message["content"]) > 2000 or len(message["embeds"]) > 10:
+        yield "content over 2000 characters, or more than 10 embeds"
+    for part in message["components"]:
+        if part["type"] not in (BLOCKS | {CONTAINER} if v2 else {ROW}):
+            yield f"component of type {part['type']} at the top (Components V2: {bool(v2)})"
+    for part in parts:
+        kind, inside = part["type"], part.get("components") or ()
+        yield from _outside(part, LENGTHS)
+        if kind in LISTS:
+            yield from _outside({LISTS[kind][0]: ()} | part, (LISTS[kind],))
+        for child in inside:
+            if child["type"] not in INSIDE.get(kind, ()):
+                yield f"component of type {child['type']} in one of type {kind}"
+        if kind == ROW and len(inside) > 1 and any(child["type"] != BUTTON for child in inside):
+            yield "a select shares its row"
+        if kind == SECTION and (part.get("accessory") or {}).get("type") not in (BUTTON, THUMBNAIL):
+            yield "section without an accessory"
+        if kind == BUTTON:
+            needed = {5: "url", 6: "sku_id"}.get(part["style"], "custom_id")
+            if [key for key in ("custom_id", "url", "sku_id") if part.get(key) is not None] != [needed]:
+                yield f"button of style {part['style']} needs {needed}, and nothing else like it"
+            if part["style"] != 6 and not part.get("label") and not part.get("emoji"):
+                yield "button without label and emoji"
+            if part.get("url") and not part["url"].startswith(("https://", "http://", "discord://")):
+                yield "button url is no link"
+    if len(parts) > 40 or (not v2 and len(message["components"]) > 5):
+        yield f"{len(parts)} components, allowed 40 (without Components V2: 5 rows)"
+    if (characters := sum(len(part["content"]) for part in parts if part["type"] == TEXT)) > 4000:
+        yield f"{characters} characters over all texts, allowed 4000"
+    names = [part[key] for part in parts for key in ("custom_id", "id") if part.get(key)]
+    if len(set(names)) < len(names):
+        yield "two components share a custom_id or an id"
+
+
+def choice_flaws(choices: Sequence[Json]) -> Iterator[str]:
+    """What Discord would refuse in an autocomplete answer."""
+    if len(choices) > 25:
+        yield f"{len(choices)} choices, allowed 25"
+    for choice in choices:
+        yield from _outside(choice | {"value": str(choice["value"])}, (("name", 1, 100), ("value", 0, 100)))
+
+
+def numbered(parts: Sequence[Json], free: Iterator[int]) -> list[Json]:
+    """A copy in which every component has an id: Discord fills in those that the bot left out."""
+    copies = [part | {"id": part.get("id") or next(free)} for part in parts]
+    for copy in copies:
+        if copy.get("components"):
+            copy["components"] = numbered(copy["components"], free)
+        if copy.get("accessory"):
+            copy["accessory"] = numbered([copy["accessory"]], free)[0]
+    return copies
