@@ -1,7 +1,7 @@
 """A stand-in for Spotify on this machine: Web API, accounts service, short links, and pages to look at.
 
-It is meant to be as strict as the real one. What is known of that stands in the project's notes on
-Spotify; where those are silent, it does what seems likeliest, and the code says so with "likely".
+It is meant to be as strict as the real one (https://developer.spotify.com/documentation/web-api, and
+docs/decisions/0005). Where nothing is known, it does what seems likeliest, and the code says so with "likely".
 """
 
 from bot.sandbox.faults import FAULTS
