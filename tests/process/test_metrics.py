@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 
 import aiohttp
 
@@ -115,8 +116,15 @@ async def test_it_is_unready_before_discord_is_there(out: Outside) -> None:
 
 
 async def test_a_metrics_port_in_use_is_told_in_one_sentence(out: Outside) -> None:
-    (said,) = sentences(await out.refused(METRICS_PORT=out.env["WEB_PORT"]))
-    assert said.startswith(f"METRICS_HOST and METRICS_PORT: cannot listen at 127.0.0.1:{out.env['WEB_PORT']}")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        (said,) = sentences(await out.refused(METRICS_PORT=str(port)))
+    assert said == (
+        f"METRICS_HOST and METRICS_PORT: cannot listen at 127.0.0.1:{port} (Address already in use). "
+        "Another program may use that port."
+    )
 
 
 async def test_members_at_once_are_each_counted_once(out: Outside) -> None:
