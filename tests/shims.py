@@ -202,7 +202,11 @@ def make(*words: str) -> None:
     path = os.pathsep.join(place for place in os.environ["PATH"].split(os.pathsep) if place != str(STAGE / "bin"))
     real = shutil.which("make", path=path)
     if real is None:
-        return
+        sys.exit("there is no make here that could be asked whether there are such targets")
+    targets = [word for word in words if not re.fullmatch(r"[A-Z]+=.*", word)]
+    known = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    if not targets or not set(targets) <= set(known):
+        refuse("make", *words)  # make itself takes the name of any file that is there
     done = subprocess.run([real, "--dry-run", "-C", str(ROOT), *words], capture_output=True, text=True, check=False)
     sys.exit(done.stderr if done.returncode else 0)
 

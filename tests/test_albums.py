@@ -80,6 +80,11 @@ SEPARATORS = (" ", "\n", "\r\n", "\t", "   ", ", ", ",", "\u00a0", "\u3000", " a
 
 # Unicode's classes of characters that embed, override and isolate a direction.
 DIRECTION = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+# All of Unicode's: the marks of a direction, then those that embed, override and isolate one, and their ends.
+TURNS = (
+    *("\u061c", "\u200e", "\u200f", "\u202a", "\u202b", "\u202c"),
+    *("\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"),
+)
 # What links are made of, and what breaks them.
 SHARDS = (
     *("https://open.spotify.com/album/", "open.spotify.com", "spotify.link", "spotify:album:", "spotify:", "://"),
@@ -207,6 +212,12 @@ def test_a_token_of_another_length_is_no_id(length: int) -> None:
     "text",
     [
         f"https://open.spotify.com.evil.com/album/{ID}",
+        f"https://openxspotify.com/album/{ID}",
+        f"playxspotify.com/album/{ID}",
+        f"https://open.spotifyxcom/album/{ID}",
+        "https://openxspotify.com/s/aBcDeFg",
+        "https://spotifyxlink/aBcDeFg",
+        "https://spotify.appxlink/aBcDeFg",
         f"open.spotify.com.evil.com/album/{ID}",
         f"https://open.spotify.com@evil.example/album/{ID}",
         f"open.spotify.com@evil.example/album/{ID}",
@@ -259,6 +270,14 @@ def test_hostile_text_is_no_album_and_never_searched(text: str) -> None:
     found = read(text)
     assert found
     assert all(isinstance(reference, Unreadable) for reference in found), found
+
+
+@pytest.mark.parametrize("turn", TURNS, ids=ascii)
+def test_every_character_that_turns_the_direction_is_refused_and_never_shown(turn: str) -> None:
+    for text in (f"Kid{turn}A", f"{turn}{ID}", f"https://open.spotify.com/album/{ID}{turn}"):
+        (found,) = read(text)
+        assert isinstance(found, Unreadable), text
+        assert turn not in found.shown
 
 
 @pytest.mark.parametrize("text", [f"{ID}\r\nHost: evil.example", f"x\r\nspotify:album:{ID}\r\n\r\n{{}}"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -354,6 +355,65 @@ async def test_a_disk_that_is_nearly_full_is_told_to_the_host_until_it_has_room(
     await looked.wait()
     task.cancel()
     assert alerts._states[Cause.DISK].open_since is None
+
+
+@pytest.mark.parametrize(("free_mb", "verdict"), [(400, "little"), (600, "enough")])
+async def test_room_for_less_than_the_database_twice_is_little(tmp_path: Path, free_mb: int, verdict: str) -> None:
+    database = tmp_path / "gatefold.db"
+    database.touch()
+    os.truncate(database, 300 * 1024**2)  # and takes no room
+    said: list[str] = []
+    looked = asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        looked.set()
+        await asyncio.Event().wait()
+
+    watch = DiskWatch(
+        database,
+        lambda left: said.append("little"),
+        lambda: said.append("enough"),
+        free=lambda folder: free_mb * 1024**2,
+        sleep=sleep,
+    )
+    task = asyncio.create_task(watch.work())
+    async with asyncio.timeout(5.0):
+        await looked.wait()
+    task.cancel()
+    assert said == [verdict]
+
+
+@pytest.mark.parametrize("cause", [Cause.PREMIUM, Cause.QUOTA, Cause.SPOTIFY_APP])
+async def test_an_alert_about_spotify_is_over_when_spotify_has_served_the_bot_for_a_while(
+    cause: Cause, world: World
+) -> None:
+    await world.link(ADA)
+    alerts = world.bot.alerts
+    alerts.raise_(cause)
+    world.spotify.expire_access_tokens()
+    await until_saved(world, FIRST)
+    assert alerts._states[cause].open_since is not None  # it was met just now
+    alerts._states[cause].seen_at -= QUIET_S
+    world.spotify.expire_access_tokens()
+    await until_saved(world, SECOND)
+    assert alerts._states[cause].open_since is None
+
+
+async def until_saved(world: World, album: str) -> None:
+    await (await world.save(album)).message(5.0)
+    await world.idle()
+    assert album in world.saved()
+
+
+async def test_an_alert_about_the_client_secret_is_over_when_discord_has_taken_it_for_a_while(world: World) -> None:
+    alerts = world.bot.alerts
+    alerts.raise_(Cause.DISCORD_SECRET)
+    for passed_s, is_open in ((0.0, True), (QUIET_S, False)):
+        alerts._states[Cause.DISCORD_SECRET].seen_at -= passed_s
+        world.discord.fault("POST", "/oauth2/token", status=200, json={"access_token": "of nobody"})
+        with pytest.raises(DiscordUnavailable):  # who it is, it does not say
+            await world.bot.identity.who("some-code")
+        assert (alerts._states[Cause.DISCORD_SECRET].open_since is not None) == is_open
 
 
 async def test_a_backup_that_fails_is_told_to_the_host(tmp_path: Path) -> None:

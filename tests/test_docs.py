@@ -76,11 +76,31 @@ async def test_readme_lists_exactly_the_commands() -> None:
     assert {cells[0].strip("`") for cells in rows("What it can do")} == expected
 
 
+def anchors(text: str) -> set[str]:
+    """What a `#` may name in a document, as GitHub makes it of the headings: a later one of the same gets a number."""
+    outside_blocks = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
+    found: set[str] = set()
+    for heading in re.findall(r"^#{1,6} +(.+?) *$", outside_blocks, re.MULTILINE):
+        shown = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        slug = re.sub(r"[^\w\- ]", "", shown).replace(" ", "-")
+        found.add(next(name for n in range(100) if (name := f"{slug}-{n}" if n else slug) not in found))
+    return found
+
+
+def test_anchors_are_made_as_github_makes_them() -> None:
+    text = "# With `systemd`, and more\n```sh\n# no heading\n```\n## The [Key](x.md): *lost*?\n## A - b_c\n## A - b_c\n"
+    assert anchors(text) == {"with-systemd-and-more", "the-key-lost", "a---b_c", "a---b_c-1"}
+
+
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_relative_link_leads_to_a_file(paper: Path) -> None:
+def test_every_relative_link_leads_to_a_file_and_to_a_heading_that_is_there(paper: Path) -> None:
     links = re.findall(r"\]\(([^)\s]+)\)", paper.read_text(encoding="utf-8"))
-    relative = [link.split("#", 1)[0] for link in links if not re.match(r"[a-z]+:|#", link)]
-    missing = [link for link in relative if not (paper.parent / link).exists()]
+    missing = []
+    for link in (link for link in links if not re.match(r"[a-z]+:", link)):
+        name, _, anchor = link.partition("#")
+        file = paper.parent / name if name else paper
+        if not file.exists() or (anchor and anchor not in anchors(file.read_text(encoding="utf-8"))):
+            missing.append(link)
     assert missing == []
 
 

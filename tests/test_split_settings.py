@@ -90,6 +90,14 @@ def test_nobody_else_reaches_a_secret_and_a_container_reads_each(folder: Path) -
     assert (folder / "out/secrets/spotify_client_secret").read_text() == ""  # there, or no unit could name it
 
 
+def test_a_folder_for_secrets_that_was_open_to_others_is_closed_to_them(folder: Path) -> None:
+    secrets = folder / "out/secrets"
+    secrets.mkdir(parents=True)
+    secrets.chmod(0o755)
+    split()
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
+
+
 def test_keys_are_taken_from_their_file_all_of_them(folder: Path) -> None:
     text = f"{KEY}\n{new_key()}\n"
     (folder / "keys").mkdir()

@@ -24,7 +24,16 @@ from tests.world import ADA, KEY
 # -- files and disk
 
 
-@pytest.mark.parametrize("name", ["gatefold.db", "gatefold.db-wal", "gatefold.db.lock", "gatefold.db.before-x.backup"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gatefold.db",
+        "gatefold.db-wal",
+        "gatefold.db.lock",
+        "gatefold.db.before-x.backup",
+        "gatefold.db.replaced-x.backup",
+    ],
+)
 @pytest.mark.parametrize("mode", [0o640, 0o602])
 async def test_a_file_that_others_can_read_or_write_fails(practice: Practice, name: str, mode: int) -> None:
     await practice.used()

@@ -62,12 +62,16 @@ async def test_a_redirect_that_is_not_registered_to_the_letter_fails(practice: P
     assert ours in redirect.sentence
 
 
-async def test_an_install_link_without_the_bot_or_for_servers_alone_is_a_warning(practice: Practice) -> None:
+async def test_an_install_link_without_the_bot_or_commands_or_for_servers_alone_is_a_warning(
+    practice: Practice,
+) -> None:
     installs = practice.world.discord.installs
     practice.world.discord.installs = {"0": installs["0"]}
     assert "own account" in (await practice.one("discord-install")).sentence
     practice.world.discord.installs = {"0": installs["1"], "1": installs["1"]}
     assert (await practice.one("discord-install")).verdict is WARNING
+    practice.world.discord.installs = {"0": {"oauth2_install_params": {"scopes": ["bot"]}}, "1": installs["1"]}
+    assert "both the commands and the bot" in (await practice.one("discord-install")).sentence
     practice.world.discord.installs = {}
     assert (await practice.one("discord-install")).verdict is WARNING
 

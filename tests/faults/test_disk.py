@@ -124,6 +124,8 @@ async def test_a_lock_of_somebody_elses_is_waited_for_or_told_and_nothing_is_hal
         _whole(out)
     assert "Traceback" not in process.stderr
     assert out.discord.problems == []  # all were announced in time
+    # whoever looks with a tool knows: the host is not told that the disk is in trouble
+    assert out.discord.direct_messages.keys() & {out.discord.OWNER} == set()
 
 
 async def test_a_place_where_nothing_can_be_written_is_told_in_one_sentence(out: Outside) -> None:

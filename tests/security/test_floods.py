@@ -171,6 +171,26 @@ async def test_a_crowd_does_not_push_out_who_is_being_served(stage: Stage) -> No
         writer.close()
 
 
+@pytest.mark.parametrize(
+    "first",
+    [b"GET /healthz HTTP/1.1", b"GET /nothing HTTP/1.1", b"DELETE / HTTP/1.1", b"GET / HTTP/1.1\r\nExpect: x"],
+    ids=["a page", "no page", "no method", "odd"],
+)
+async def test_a_connection_is_served_one_request_however_many_are_sent(stage: Stage, first: bytes) -> None:
+    asked = 0
+
+    async def health() -> dict[str, bool]:
+        nonlocal asked
+        asked += 1
+        return {"database": True}
+
+    stage.health = health
+    second = b"GET /healthz HTTP/1.1"
+    answers = await raw(stage, b"".join(line + b"\r\nHost: x\r\n\r\n" for line in (first, second, second)))
+    assert answers.count(b"HTTP/1.1 ") == 1
+    assert asked == (first == second)
+
+
 def open_files(process: Running) -> int:
     return len(os.listdir(f"/proc/{process.pid}/fd"))
 

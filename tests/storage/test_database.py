@@ -43,12 +43,29 @@ async def test_every_table_is_strict(storage: Storage) -> None:
     assert all(ours.values()), ours
 
 
-async def test_it_writes_ahead_flushes_erases_and_keeps_references(storage: Storage) -> None:
+async def test_it_writes_ahead_flushes_and_keeps_references(storage: Storage) -> None:
     assert await pragma(storage, "journal_mode") == "wal"
     assert await pragma(storage, "synchronous") == 2  # FULL
-    assert await pragma(storage, "secure_delete") == 1
     assert await pragma(storage, "foreign_keys") == 1
     assert await pragma(storage, "trusted_schema") == 0
+
+
+async def test_it_asks_for_what_is_deleted_to_be_erased_before_it_writes_anything(tmp_path: Path) -> None:
+    """Where SQLite was built to erase anyway, as often, the answer to `PRAGMA secure_delete` says nothing of us."""
+    executed: list[str] = []
+
+    class Listened(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            executed.append(sql)
+            return super().execute(sql, *values)
+
+    def connect(path: Path, **options: Any) -> sqlite3.Connection:
+        return sqlite3.connect(path, factory=Listened, **options)
+
+    await (await open_storage(tmp_path / "gatefold.db", [KEY], connect)).close()
+    first = next(place for place, sql in enumerate(executed) if not sql.startswith("PRAGMA "))
+    assert "PRAGMA secure_delete = ON" in executed[:first]
+    assert not any("secure_delete" in sql for sql in executed[first:])
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022])

@@ -11,13 +11,15 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.errors import StorageTrouble
 from bot.storage import Storage, StorageError, open_storage
-from bot.storage.copies import back_up, copy_unused
+from bot.storage.copies import back_up, copy_unused, opened_alone
 from bot.storage.restoring import Restored, restore
 from bot.storage.rotation import BATCH, SEALED, Rotation, rotate
 from bot.storage.steps import steps_of
@@ -154,9 +156,27 @@ async def test_a_backup_whose_caller_was_cancelled_is_whole_or_not_there(storage
         making.cancel()
         with pytest.raises(asyncio.CancelledError):
             await making
-    for file in (tmp_path / "kept").iterdir():
+    kept = list((tmp_path / "kept").iterdir())
+    assert kept, "none was begun before its caller was cancelled"
+    for file in kept:
         assert held(file, "SELECT COUNT(*) FROM links") == [(1,)]
         assert not file.name.endswith(".part")
+
+
+async def test_a_copy_that_things_are_deleted_from_is_asked_to_erase_them(
+    backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where SQLite was built to erase anyway, as often, neither the file nor an answer shows whether it was asked."""
+    executed: list[str] = []
+
+    class Listened(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            executed.append(sql)
+            return super().execute(sql, *values)
+
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Listened))
+    opened_alone(backup).close()
+    assert "PRAGMA secure_delete = ON" in executed
 
 
 async def test_what_a_killed_process_left_of_a_backup_is_in_nobodys_way(storage: Storage, tmp_path: Path) -> None:

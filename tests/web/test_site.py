@@ -231,6 +231,26 @@ async def test_what_a_callback_carries_is_not_reflected(stage: Stage, browser: B
         assert "marked" not in page.text + str(page.headers)
 
 
+@pytest.mark.parametrize(
+    ("address", "route"),
+    [
+        # each part is too short to be hidden as one that looks like a secret
+        ("/link/mark1?more=mark2", "/link/{id}"),
+        ("/callback/discord?state=mark1&code=mark2&error=mark3&more=mark4", "/callback/discord"),
+        ("/callback/spotify?state=mark1&code=mark2&error=mark3&more=mark4", "/callback/spotify"),
+    ],
+)
+async def test_the_log_names_the_route_of_what_was_refused_and_nothing_that_the_address_held(
+    stage: Stage, browser: Browser, address: str, route: str
+) -> None:
+    with restored() as start:
+        log = start("json")
+        assert (await browser.get(address)).status == 400
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [line["route"] for line in lines if line["event"] == "refused"] == [route]
+    assert "mark" not in log.getvalue()
+
+
 UNREADABLE = {
     "a request line of 9 kB": b"GET /callback/discord?error=marked&x=" + b"a" * 9_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
     "a header of 9 kB": b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: marked" + b"a" * 9_000 + b"\r\n\r\n",

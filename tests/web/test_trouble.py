@@ -345,6 +345,40 @@ async def test_an_identity_without_id_or_name_is_none(stage: Stage, browser: Bro
     assert page.status == 502
 
 
+async def test_an_identity_that_lies_elsewhere_is_never_fetched(stage: Stage, browser: Browser) -> None:
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.json_response({"id": str(MIA), "username": "mia"})
+
+    other = web.Application()
+    other.add_routes([web.get("/users/@me", answer)])
+    async with TestServer(other) as server:
+        stage.discord.fault(
+            path="/api/v10/users/@me",
+            status=302,
+            body={"id": str(MIA), "username": "mia"},
+            headers={"Location": str(server.make_url("/users/@me"))},
+        )
+        page = await browser.get(await browser.be(MIA, await browser.open(await stage.ask())))
+    assert (page.status, page.goes_to) == (502, "")
+    assert asked == []
+
+
+@pytest.mark.parametrize("path", ["/api/v10/oauth2/token", "/api/v10/users/@me"], ids=["token", "who it is"])
+async def test_an_answer_of_discord_that_is_good_but_too_large_is_not_taken(
+    stage: Stage, browser: Browser, path: str
+) -> None:
+    good = {"access_token": "a", "id": str(MIA), "username": "mia"}
+    for more, status in (("x" * 100_000, 502), ("", 303)):
+        stage.discord.fault(path=path, status=200, body={**good, "more": more})
+        stage.discord.fault(path="/api/v10/users/@me", status=200, body=good)
+        page = await browser.get(await browser.be(MIA, await browser.open(await stage.ask())))
+        assert page.status == status
+        stage.discord.clear_faults()
+
+
 async def test_a_wrong_discord_secret_is_told(stage: Stage, browser: Browser) -> None:
     stage.discord.client_secret = "another-secret"
     page = await browser.get(await browser.be(MIA, await browser.open(await stage.ask())))
