@@ -125,7 +125,8 @@ def _list(words: Words, report: Report, wishes: Sequence[Wish]) -> list[str]:
     counted = [wish for wish in wishes if wish.outcome not in _MISSES | _REFUSALS]
     named = [wish for wish in counted if _album(report, wish)][:NAMES]
     lines += [f"- {words.line(wish, _album(report, wish))}" for wish in named]
-    rest = Counter(wish.outcome for wish in counted if wish not in named)
+    # the summary has the counts; "and 3 more" follows names alone
+    rest = Counter(wish.outcome for wish in counted if wish not in named) if named else {}
     lines += [f"- {words.more(count, outcome)}" for outcome, count in rest.items()]
     lines += [f"- {words.line(wish, None)}" for wish in wishes if wish.outcome in _MISSES]
     return lines
