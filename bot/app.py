@@ -37,7 +37,7 @@ from bot.web.identity import Identity
 
 FINISH_S = 4.0
 """How long what is in flight may take to finish when the process is asked to stop."""
-REFRESHED_S = 7.5
+REFRESHED_S = 7.0
 """The same for a refresh, whose token may be the only one; all in all the process has 10 seconds."""
 
 _log = structlog.get_logger("gatefold.app")

@@ -15,6 +15,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from urllib.parse import urlencode
 
 import structlog
@@ -325,8 +326,13 @@ class Linking:
         if task is None:
             task = asyncio.create_task(self._refresh(member, rejected))
             self._refreshing[member] = task
-            task.add_done_callback(lambda _: self._refreshing.pop(member, None))
+            task.add_done_callback(partial(self._refreshed, member))
         return await asyncio.shield(task)
+
+    def _refreshed(self, member: MemberId, task: asyncio.Task[str]) -> None:
+        self._refreshing.pop(member, None)
+        if not task.cancelled():
+            task.exception()  # whoever still waits is told; if nobody does, nobody misses it
 
     async def _usable(self, member: MemberId, rejected: str | None, sealed: Sealed | None = None) -> str | None:
         stored = await self._opened(member, sealed)
@@ -415,7 +421,10 @@ class Linking:
     async def finish_refreshes(self, seconds: float) -> None:
         """Let refreshes that are under way end, `seconds` at most: their tokens may be the only ones."""
         if self._refreshing:
-            await asyncio.wait([*self._refreshing.values()], timeout=seconds)
+            _, late = await asyncio.wait([*self._refreshing.values()], timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     def _seconds(self) -> int:
         return int(self._now().timestamp())

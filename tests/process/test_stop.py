@@ -119,6 +119,27 @@ async def freezing(url: str) -> AsyncIterator[tuple[int, asyncio.Event]]:
             writer.transport.abort()
 
 
+async def test_sigterm_waits_for_a_refresh_since_its_token_is_the_only_one_but_not_for_ever(out: Outside) -> None:
+    out.spotify.client_secret, out.spotify.rotates = None, True
+    await out.link_all({ADA: "ada", BEN: "ben"})
+    process = await out.start(SPOTIFY_CLIENT_SECRET="")
+    out.spotify.expire_access_tokens()
+    out.spotify.fault(path="/api/token", account="ada", delay_s=5.0)
+    out.spotify.fault(path="/api/token", account="ben", times=None, hang=True)
+    for member in (ADA, BEN):
+        await out.save(FIRST, member)
+    async with asyncio.timeout(START_S):
+        while [call.path for call in out.spotify.calls].count("/api/token") < 2:
+            await asyncio.sleep(0.01)
+    assert 4.0 < await stopped(process) < STOP_S
+    out.spotify.clear_faults()
+    async with out.running(SPOTIFY_CLIENT_SECRET=""):
+        async with asyncio.timeout(START_S):
+            while out.saved("ada") != [FIRST]:
+                await asyncio.sleep(0.01)
+        assert out.rows("SELECT broken FROM links WHERE discord_id = ? AND broken IS NOT NULL", ADA) == []
+
+
 async def test_sigterm_while_discord_is_silent_ends_it_all_the_same(out: Outside) -> None:
     await out.link(ADA, "ada")
     async with freezing(out.discord.api_url) as (port, frozen):
