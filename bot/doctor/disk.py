@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from bot.disk import free_bytes
 from bot.doctor.finding import Finding, failed, ok, skipped, warning
 from bot.settings import Settings
 from bot.storage.glance import Glance
@@ -18,11 +18,6 @@ LITTLE_FREE = 500 * 1024**2
 
 Free = Callable[[Path], int]
 """How many bytes are free where this folder is."""
-
-
-def free_bytes(folder: Path) -> int:
-    """What the system says."""
-    return shutil.disk_usage(folder).free
 
 
 def check_files(settings: Settings, env_file: Path | None) -> list[Finding]:

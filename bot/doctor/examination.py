@@ -12,6 +12,7 @@ from pathlib import Path
 
 import aiohttp
 
+from bot.disk import free_bytes
 from bot.doctor import disk
 from bot.doctor.address import check_address, check_certificate
 from bot.doctor.asking import Asker
@@ -39,7 +40,7 @@ class Instruments:
 
     tls: ssl.SSLContext | None = None
     now: Callable[[], float] = time.time
-    free: disk.Free = disk.free_bytes
+    free: disk.Free = free_bytes
 
 
 async def examine(

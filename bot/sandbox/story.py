@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
 import click
 
 from bot import logs
+from bot.sandbox.discord_wire import walk
 from bot.sandbox.stage import Stage, set_up
 
 ALBUM = "4aawyAB9vmqN3uQ7FjRGTy"
@@ -104,18 +105,12 @@ async def _until(holds: Any, what: str) -> None:
         raise StoryFailed(f"This should come, and did not: {what}") from None
 
 
-def _walk(components: Any) -> Iterator[Mapping[str, Any]]:
-    for part in components:
-        yield part
-        yield from _walk(part.get("components") or ())
-
-
 def _text(response: Any) -> str:
-    return "\n".join(str(part["content"]) for part in _walk(response.components) if "content" in part)
+    return "\n".join(str(part["content"]) for part in walk(response.components) if "content" in part)
 
 
 def _button(response: Any, label: str) -> Mapping[str, Any]:
-    for part in _walk(response.components):
+    for part in walk(response.components):
         if part.get("label") == label:
             return part
     raise StoryFailed(f"There is no button {label}")
