@@ -4,7 +4,7 @@ SimCord replaces discord.py's HTTP client and so never meets JSON, sockets or a 
 nothing of discord.py: point a client at `api_url` and `gateway_url`. https://docs.discord.com/developers
 """
 
-from bot.sandbox.discord_wire.messages import buttons, choice_flaws, texts, walk
+from bot.sandbox.discord_wire.messages import Json, buttons, choice_flaws, message_flaws, texts, walk
 from bot.sandbox.discord_wire.records import WireInteraction
 from bot.sandbox.discord_wire.wire import AUTOCOMPLETE, COMMAND, COMPONENT, EPHEMERAL, MODAL, DiscordWire
 
@@ -15,9 +15,11 @@ __all__ = [
     "EPHEMERAL",
     "MODAL",
     "DiscordWire",
+    "Json",
     "WireInteraction",
     "buttons",
     "choice_flaws",
+    "message_flaws",
     "texts",
     "walk",
 ]

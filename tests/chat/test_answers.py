@@ -1,0 +1,229 @@
+"""Who sees an answer, what is told and when, and what a member finds after it: on the wire, in both directions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.errors import WrongDiscordAccount
+from bot.linking import LinkNews
+from bot.sandbox.discord_wire import WireInteraction
+from bot.sandbox.faults import FAULTS
+from bot.wishes import MemberId
+from tests.chat.reading import PRIVATE, labels, press, said, text, until, until_said
+from tests.world import ADA, FIRST, SECOND, World
+
+WRITE = "/v1/me/albums"
+CONTAINS = "/v1/me/albums/contains"
+NAMES = "/v1/albums/*"
+FIRST_TITLE, SECOND_TITLE = "Slow Harbour", "Attic Weather"
+TOO_LATE: dict[str, Any] = {"status": 404, "json": {"code": 10062, "message": "Unknown interaction"}}
+
+
+async def lose(world: World, albums: str) -> WireInteraction:
+    """A `/save` whose answer does not arrive."""
+    world.discord.fault("POST", "/interactions/*", **TOO_LATE)
+    return await world.save(albums)
+
+
+async def untold(world: World, albums: str) -> None:
+    """A `/save` of which the member cannot be told: the answer is too late, and direct messages are closed."""
+    asked = [request.path for request in world.discord.requests].count("/users/@me/channels")
+    world.discord.refuses_direct_messages.add(ADA)
+    await lose(world, albums)
+    await until(lambda: [request.path for request in world.discord.requests].count("/users/@me/channels") > asked)
+    await world.idle()
+
+
+async def kept_requests(world: World) -> int:
+    """How many requests of Ada's are on the disk."""
+    return await world.bot.storage.database.read(
+        lambda c: c.execute("SELECT count(*) FROM requests WHERE discord_id = ?", (ADA,)).fetchone()[0]
+    )
+
+
+async def offered(world: World) -> list[str]:
+    """What `/unsave` offers to Ada before she types."""
+    typed = await world.discord.autocomplete(ADA, "unsave", "albums", "")
+    await typed.answered()
+    return [choice["value"] for choice in typed.choices]
+
+
+# -- only the member sees it
+
+
+async def test_an_answer_that_was_announced_first_is_seen_by_the_member_alone(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path=WRITE, method="PUT", delay_s=1.8)
+    interaction = await world.save(FIRST)
+    announced = await interaction.answered(8.0)
+    assert announced["type"] == 5
+    assert announced["data"]["flags"] & PRIVATE
+    await until_said(interaction, "Saved")
+    assert interaction.history[-1]["flags"] & PRIVATE
+
+
+async def test_every_page_of_a_long_answer_is_seen_by_the_member_alone(world: World) -> None:
+    await world.link(ADA)
+    interaction = await world.save(" ".join(f"{number:022d}" for number in range(100)))
+    await until_said(interaction, "100 could not be found")
+    await interaction.followup(8.0)
+    await world.idle()
+    assert all(message["flags"] & PRIVATE for message in [interaction.history[-1], *interaction.followups])
+
+
+async def test_a_warning_of_a_stranger_at_a_link_is_seen_by_its_owner_alone(world: World) -> None:
+    link = await world.discord.slash(ADA, "link")
+    await said(link)
+    await world.bot.client.tell_link(LinkNews(MemberId(ADA), link.token, WrongDiscordAccount()))
+    warning = await link.followup(8.0)
+    assert "opened by somebody" in text(warning)
+    assert warning["flags"] & PRIVATE
+
+
+# -- told once, and not before it was told
+
+
+async def test_what_was_to_be_told_with_an_answer_that_did_not_arrive_is_told_with_the_next(world: World) -> None:
+    await world.link(ADA)
+    await untold(world, FIRST)
+    await untold(world, SECOND)  # would have told of the first
+    answer = await said(await world.unsave(FIRST))
+    assert "Done since we last spoke" in answer
+    assert f"Saved **{FIRST_TITLE}**" in answer
+    assert f"Saved **{SECOND_TITLE}**" in answer
+
+
+async def test_what_is_being_told_directly_is_not_told_by_the_next_answer_too(world: World) -> None:
+    await world.link(ADA)
+    world.discord.fault("POST", "/channels/*/messages", delay_s=1.0)
+    await lose(world, FIRST)
+    await until(lambda: any(request.path.startswith("/channels/") for request in world.discord.requests))
+    assert "Done since" not in await said(await world.save(SECOND))
+    assert FIRST_TITLE in text(await world.discord.direct_message(ADA, 8.0))
+    await world.idle()
+    assert len(world.discord.direct_messages[ADA]) == 1
+
+
+async def test_what_ends_after_the_interactions_token_died_is_told_directly_and_the_token_is_not_tried(
+    world: World,
+) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path=WRITE, method="PUT", times=None, **FAULTS["unavailable"])
+    await until_said(await world.save(FIRST), "kept")
+    await world.bot.storage.database.write(lambda c: c.execute("UPDATE requests SET created_at = created_at - 900"))
+    before = len(world.discord.requests)
+    world.spotify.clear_faults()
+    world.bot.library.wake(MemberId(ADA))
+    assert "Saved" in text(await world.discord.direct_message(ADA, 8.0))
+    await world.idle()
+    assert [r.path for r in world.discord.requests[before:] if r.path.startswith("/webhooks/")] == []
+
+
+# -- a write that nothing proved
+
+
+async def unproven(world: World, album: str) -> WireInteraction:
+    """A `/save` that Spotify took, whose album could be looked up neither by name nor a second time in the library."""
+    await world.link(ADA)
+    world.spotify.fault(path=NAMES, times=None, **FAULTS["unavailable"])
+    world.spotify.fault(path=CONTAINS)  # the first look into the library is answered
+    world.spotify.fault(path=CONTAINS, times=None, **FAULTS["unavailable"])
+    interaction = await world.save(album)
+    assert "kept" in await said(interaction)
+    assert ("PUT", WRITE) in world.calls()
+    world.spotify.clear_faults()
+    world.bot.library.wake(MemberId(ADA))
+    return interaction
+
+
+async def test_an_id_of_no_album_is_not_told_as_saved_while_nothing_proves_it(world: World) -> None:
+    interaction = await unproven(world, "0" * 22)
+    assert "knows no album" in await until_said(interaction, "0" * 22)
+
+
+async def test_an_album_that_is_proven_late_is_told_as_saved_and_can_be_undone(world: World) -> None:
+    interaction = await unproven(world, FIRST)
+    assert f"Saved **{FIRST_TITLE}**" in await until_said(interaction, "library")
+    assert "Undo" in labels(interaction.history[-1])
+
+
+async def test_a_look_up_of_a_name_that_hangs_costs_the_name_and_not_the_write(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path=NAMES, times=None, **FAULTS["hang"])
+    interaction = await world.save(FIRST)
+    await until(lambda: ("GET", f"/v1/albums/{FIRST}") in world.calls())
+    await until(lambda: ("PUT", WRITE) in world.calls())  # the look-up would be given up after 10 s only
+    assert "Saved" in await until_said(interaction, "library")
+
+
+# -- what is left after unlinking
+
+
+async def test_unlink_without_a_link_deletes_what_was_asked_for_all_the_same(world: World) -> None:
+    await said(await world.save(f"https://open.spotify.com/playlist/{FIRST}"))
+    await world.idle()
+    assert await kept_requests(world) == 1
+    assert "No Spotify account is linked" in await said(await world.discord.slash(ADA, "unlink"))
+    assert await kept_requests(world) == 0
+
+
+async def test_the_albums_of_a_member_who_unlinked_are_not_offered_any_more(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.save(world.spotify.accounts["ada"], FIRST)
+    assert await offered(world) == [f"spotify:album:{FIRST}"]
+    asked = await world.discord.slash(ADA, "unlink")
+    await said(asked)
+    await said(await press(world, asked, "Unlink"))
+    assert await offered(world) == []
+
+
+# -- accounts
+
+
+async def test_account_says_that_the_consent_ends_182_days_after_it_was_given(world: World) -> None:
+    await world.link(ADA, age=timedelta(days=100))
+    account = await world.bot.linking.account(MemberId(ADA))
+    assert account is not None
+    ends = int((account.consented_at + timedelta(days=182)).timestamp())
+    assert f"Yours ends <t:{ends}:R>" in await said(await world.discord.slash(ADA, "account"))
+
+
+async def test_an_account_whose_consent_ended_can_still_be_unlinked(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.expire_access_tokens()
+    world.spotify.revoke_consent("ada")
+    await said(await world.save(FIRST))
+    account = await world.discord.slash(ADA, "account")
+    assert "not connected any more" in await said(account)
+    assert "Unlink" in labels(account.history[-1])
+
+
+@pytest.mark.parametrize(("command", "options"), [("link", {}), ("save", {"albums": FIRST})])
+async def test_nothing_new_is_begun_while_the_bot_stops(world: World, command: str, options: dict[str, str]) -> None:
+    world.bot.desk.is_stopping = True
+    interaction = await world.discord.slash(ADA, command, options)
+    assert "I am being restarted" in await said(interaction)
+    assert labels(interaction.history[-1]) == []
+    assert await kept_requests(world) == 0
+
+
+# -- what stands below an answer
+
+
+async def test_the_answer_to_an_undo_has_no_undo(world: World) -> None:
+    await world.link(ADA)
+    saving = await world.save(FIRST)
+    assert "Saved" in await said(saving)
+    undo = await press(world, saving, "Undo")
+    assert "Removed" in await said(undo)
+    assert "Undo" not in labels(undo.history[-1])
+
+
+@pytest.mark.parametrize("count", [2, 12])
+async def test_an_answer_with_several_albums_says_where_their_names_are_from(world: World, count: int) -> None:
+    await world.link(ADA)
+    message = await (await world.save(" ".join([*world.spotify.catalogue.albums][:count]))).message(8.0)
+    assert text(message).splitlines()[-1] == "-# [on Spotify](https://open.spotify.com/)"

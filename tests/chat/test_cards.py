@@ -1,0 +1,113 @@
+"""What stands on a card for every outcome, alone, among many, and when it is told later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from bot.albums import Album, AlbumId
+from bot.chat import cards
+from bot.chat.commands import Desk
+from bot.chat.reply import Reply
+from bot.chat.words import Words
+from bot.errors import TryLater
+from bot.library import NAMES, Report
+from bot.sandbox.discord_wire import Json, message_flaws, texts
+from bot.wishes import Action, MemberId, Outcome, Request, RequestId, Wish
+from tests.chat.outcomes import NOT_FOUND, SINGLE, TOLD, is_plain, wish
+
+WORDS = Words()
+# A search stands alone in its command, so that there is never a list with one that has several answers.
+LISTED = [outcome for outcome in TOLD if outcome is not Outcome.OFFERED]
+
+
+def report(wishes: Sequence[Wish], *, with_names: bool = True) -> Report:
+    """What came of these wishes, the first albums with their names."""
+    request = Request(
+        id=RequestId(1),
+        member=MemberId(2),
+        action=wishes[0].action,
+        undoes=None,
+        undone=False,
+        answer_token=None,
+        created_at=datetime.now(UTC),
+        answered=True,
+        ended=all(wish.outcome for wish in wishes),
+        wishes=tuple(wishes),
+    )
+    named = {id_: Album(id_, f"Title {id_}", ("Artist",), "2011", None) for w in wishes[:NAMES] if (id_ := w.album_id)}
+    held = None if request.ended else TryLater(TryLater.Cause.TROUBLE)
+    return Report(request, cast(dict[AlbumId, Album], named) if with_names else {}, held)
+
+
+def drawn(report: Report) -> list[str]:
+    """All texts of all messages; Discord would take each."""
+    messages: list[Json] = [
+        {"content": "", "embeds": [], "flags": 1 << 15, "components": card.to_components()}
+        for card in cards.report(WORDS, report)
+    ]
+    assert [flaw for message in messages for flaw in message_flaws(message)] == []
+    return [text for message in messages for text in texts(message)]
+
+
+def noted(report: Report) -> list[str]:
+    """How it is told with a later answer."""
+    nothing = cast(Any, None)
+    _, notes = Desk(nothing, nothing, nothing, WORDS, Reply(WORDS))._notes([report])
+    return notes
+
+
+@pytest.mark.parametrize("with_names", [True, False], ids=["names", "no names"])
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("outcome", TOLD, ids=str)
+async def test_a_card_of_one_album_tells_its_outcome(outcome: Outcome | None, action: Action, with_names: bool) -> None:
+    told = drawn(report([wish(outcome, action)], with_names=with_names))
+    assert any((SINGLE[outcome] if outcome else "Your album is kept") in text for text in told)
+    assert all(map(is_plain, told))
+    assert not any("could not be found" in text for text in told)
+
+
+@pytest.mark.parametrize("with_names", [True, False], ids=["names", "no names"])
+@pytest.mark.parametrize("count", [2, 40])
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("outcome", LISTED, ids=str)
+async def test_a_card_of_many_albums_tells_their_outcome(
+    outcome: Outcome | None, action: Action, count: int, with_names: bool
+) -> None:
+    wishes = [wish(outcome, action, position) for position in range(count)]
+    told = drawn(report(wishes, with_names=with_names))
+    assert all(map(is_plain, told))
+    assert any("could not be found" in text for text in told) == (outcome in NOT_FOUND)
+    if outcome in NOT_FOUND or outcome is Outcome.GIVEN_UP:
+        assert all(any(f"“{wish.reference}”" in text for text in told) for wish in wishes)
+
+
+@pytest.mark.parametrize("count", [1, 2, 40])
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("outcome", [outcome for outcome in TOLD if outcome], ids=str)
+async def test_what_is_told_later_tells_its_outcome(outcome: Outcome, action: Action, count: int) -> None:
+    notes = noted(report([wish(outcome, action, position) for position in range(count)]))
+    assert len(notes) == 1
+    head, _, text = notes[0].partition("\n")
+    assert head == "**Done since we last spoke**"
+    assert is_plain(text)
+    assert ("could not be found" in text) == (outcome in NOT_FOUND and count > 1)
+
+
+@pytest.mark.parametrize("aside", [Outcome.DOUBLE, Outcome.LEFT_ALONE])
+async def test_what_stands_beside_an_album_is_not_counted_as_one(aside: Outcome) -> None:
+    beside = report([wish(Outcome.SAVED, Action.SAVE), wish(aside, Action.SAVE, 1)])
+    assert any("Saved **Title" in text for text in drawn(beside))
+    for told in (drawn(beside), noted(beside)):
+        assert all(map(is_plain, told))
+        assert not any("could not be found" in text or "saved" in text for text in told)
+
+
+@pytest.mark.parametrize("count", [1, 2, 40])
+async def test_names_of_albums_say_that_they_are_from_spotify(count: int) -> None:
+    told = drawn(report([wish(Outcome.SAVED, Action.SAVE, position) for position in range(count)]))
+    where = f"album/{'0' * 22}" if count == 1 else ""
+    assert told[-1] == f"-# [on Spotify](https://open.spotify.com/{where})"
