@@ -335,12 +335,6 @@ async def test_the_bare_403_changes_to_the_library_endpoint_for_good(world: Worl
     assert known.album_endpoint == "library"
 
 
-async def test_the_endpoint_that_works_is_known_after_a_restart(tmp_path: object, world: World) -> None:
-    await world.link(ADA)
-    world.spotify.generations = {"library"}
-    await said(await world.save(FIRST))
-
-
 # -- not linked
 
 

@@ -1,0 +1,258 @@
+"""Trying again, giving up, and how long an Undo lives: the real library and database, with clocks handed in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bot.finding import Finder
+from bot.library import Library, Report
+from bot.linking import Linking
+from bot.sandbox.catalogue import Catalogue
+from bot.sandbox.faults import FAULTS
+from bot.sandbox.spotify_server import SpotifyServer
+from bot.settings import from_values
+from bot.spotify.client import Spotify
+from bot.spotify.gate import Gate
+from bot.storage import Storage, open_storage
+from bot.storage.links import Link
+from bot.storage.wishes import UndoVerdict
+from bot.wishes import Action, MemberId, Outcome, RequestId
+from tests.world import ADA, FIRST, SECOND, SPOTIFY_ID, SPOTIFY_SECRET
+
+MEMBER = MemberId(ADA)
+WRITE = "/v1/me/albums"
+
+
+@dataclass
+class House:
+    """A library whose clocks stand still until they are moved; what it told."""
+
+    storage: Storage
+    server: SpotifyServer
+    library: Library
+    time: float = 1000.0
+    ahead: timedelta = timedelta()
+    told: list[Report] = field(default_factory=list)
+    last: int = 0
+
+    async def save(self, album: str, *, answered: bool = True) -> Report:
+        """A command, and its answer."""
+        self.last += 1
+        id_ = RequestId(self.last)
+        report = await self.library.change(MEMBER, id_, Action.SAVE, album, f"token {id_}")
+        if answered:
+            await self.library.answered(report, arrived=True)
+        return report
+
+    async def undo(self, of: Report) -> Report | UndoVerdict:
+        """Its Undo."""
+        self.last += 1
+        return await self.library.undo(MEMBER, RequestId(self.last), of.request.id, "token")
+
+    async def pending(self) -> int:
+        """How many wishes wait."""
+        return len(await self.library.pending(MEMBER))
+
+    @property
+    def saved(self) -> list[str]:
+        """The library at Spotify."""
+        return list(self.server.accounts["ada"].saved)
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    server = SpotifyServer(client_id=SPOTIFY_ID, client_secret=SPOTIFY_SECRET, redirect_uris=[], catalogue=Catalogue())
+    storage = await open_storage(tmp_path / "gatefold.db", [b"k" * 32])
+
+    def now() -> datetime:
+        return datetime.now(UTC) + house.ahead
+
+    async def no_sleep(seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    async def tell(report: Report) -> bool:
+        house.told.append(report)
+        return True
+
+    async with server.running() as url, aiohttp.ClientSession() as session:
+        spotify = Spotify(
+            session,
+            api_url=f"{url}/v1",
+            accounts_url=url,
+            client_id=SPOTIFY_ID,
+            client_secret=SPOTIFY_SECRET,
+            gate=Gate(now=now),
+            sleep=no_sleep,
+        )
+        settings = from_values(
+            discord_token="token",
+            discord_client_id="1100000000000000001",
+            discord_client_secret="secret",
+            spotify_client_id=SPOTIFY_ID,
+            public_url="http://127.0.0.1:8080",
+            token_keys="k" * 43,
+        )
+        library = Library(
+            storage.wishes,
+            Linking(storage, spotify, settings, now=now),
+            Finder(spotify),
+            spotify,
+            now=now,
+            monotonic=lambda: house.time,
+        )
+        house = House(storage, server, library)
+        library.telling.tell = tell
+        server.add_account("ada", account_id="acc-ada", display_name="Ada")
+        link = Link(MEMBER, SPOTIFY_ID, "acc-ada", "Ada", now(), now(), None)
+        # good for a year, so that the calendar of a test moves no token
+        await storage.links.put(link, *server.issue_tokens("ada"), now() + timedelta(days=365))
+        try:
+            yield house
+        finally:
+            await library.stop(2.0)
+            await storage.close()
+
+
+def down(house: House) -> None:
+    house.server.fault(path="/v1/*", times=None, **FAULTS["unavailable"])
+
+
+async def until(house: House, count: int) -> None:
+    async with asyncio.timeout(5):
+        while len(house.told) < count:
+            await asyncio.sleep(0.01)
+
+
+# -- how long it is kept
+
+
+async def test_a_wish_is_given_up_after_7_days_and_that_is_told(house: House) -> None:
+    down(house)
+    report = await house.save(FIRST)
+    house.ahead = timedelta(days=6, hours=23)
+    await house.library._sweep()
+    assert await house.pending() == 1
+    assert house.told == []
+    house.ahead = timedelta(days=7, minutes=1)
+    await house.library._sweep()
+    assert await house.pending() == 0
+    await until(house, 1)
+    assert [(each.request.id, each.request.wishes[0].outcome) for each in house.told] == [
+        (report.request.id, Outcome.GIVEN_UP)
+    ]
+
+
+@pytest.mark.parametrize(("days", "works"), [(29, True), (31, False)])
+async def test_an_undo_lives_for_30_days(house: House, days: int, works: bool) -> None:
+    saved = await house.save(FIRST)
+    house.ahead = timedelta(days=days)
+    await house.library._sweep()
+    undone = await house.undo(saved)
+    assert isinstance(undone, Report) if works else undone is UndoVerdict.UNKNOWN
+    assert house.saved == ([] if works else [FIRST])
+
+
+# -- when it is tried again
+
+
+async def delays(house: House, until_s: float) -> list[float]:
+    """The pauses between the tries of what waits, for so many seconds of its clock."""
+    begun, found = house.time, []
+    worker = asyncio.create_task(house.library.work())
+    try:
+        while house.time - begun < until_s:
+            async with asyncio.timeout(5):
+                while (retry := house.library._retries.get(MEMBER)) is None or retry.at == float("inf"):
+                    await asyncio.sleep(0.005)
+            found.append(retry.at - house.time)
+            house.time = retry.at
+            house.library._wake.set()
+            await asyncio.sleep(0.01)
+    finally:
+        worker.cancel()
+        await asyncio.gather(worker, return_exceptions=True)
+    return found
+
+
+async def test_pauses_double_to_20_s_and_after_five_minutes_to_10_minutes(house: House) -> None:
+    down(house)
+    await house.save(FIRST)
+    found = await delays(house, 6000.0)
+    assert found[:6] == [2.0, 4.0, 8.0, 16.0, 20.0, 20.0]
+    slow = next(place for place, pause in enumerate(found) if pause > 20.0)
+    assert 300.0 <= sum(found[:slow]) <= 320.0
+    assert found[slow : slow + 5] == [40.0, 80.0, 160.0, 320.0, 600.0]
+    assert set(found[slow + 5 :]) == {600.0}
+
+
+async def test_a_time_that_spotify_named_is_waited_for(house: House) -> None:
+    house.server.fault(path=WRITE, method="PUT", **FAULTS["quota"])
+    await house.save(FIRST)
+    retry = house.library._retries[MEMBER]
+    assert 82_000 < retry.at - house.time < 83_000
+
+
+# -- at the same time
+
+
+async def test_what_ends_while_the_command_answers_is_told_at_once(house: House) -> None:
+    down(house)
+    report = await house.save(FIRST, answered=False)
+    assert report.held is not None
+    house.server.clear_faults()
+    house.library.wake(MEMBER)
+    async with asyncio.timeout(5):
+        while await house.pending():
+            await asyncio.sleep(0.01)
+    assert house.told == []  # the answer is still on its way
+    await house.library.answered(report, arrived=True)
+    await until(house, 1)
+    assert house.told[0].request.wishes[0].outcome is Outcome.SAVED
+
+
+async def test_what_is_being_written_cannot_be_dropped(house: House) -> None:
+    house.server.fault(path=WRITE, method="PUT", delay_s=0.5)
+    saving = asyncio.create_task(house.save(FIRST))
+    async with asyncio.timeout(5):
+        while not any(call.method == "PUT" for call in house.server.calls):
+            await asyncio.sleep(0.01)
+    assert await house.library.drop(MEMBER) == 0
+    assert (await saving).request.wishes[0].outcome is Outcome.SAVED
+    assert house.saved == [FIRST]
+
+
+async def test_of_two_commands_for_one_album_that_are_joined_one_has_saved_it(house: House) -> None:
+    down(house)
+    for _ in range(2):
+        assert (await house.save(FIRST)).held is not None
+    house.server.clear_faults()
+    house.library.wake(MEMBER)
+    await until(house, 2)
+    assert [report.request.wishes[0].outcome for report in house.told] == [Outcome.SAVED, Outcome.ALREADY]
+    assert sum(call.method == "PUT" for call in house.server.calls) == 1
+
+
+async def test_a_consent_that_died_is_told_once_however_many_albums_wait(house: House) -> None:
+    down(house)
+    for album in (FIRST, SECOND):
+        await house.save(album)
+    house.server.clear_faults()
+    house.server.expire_access_tokens()
+    house.server.revoke_consent("ada")
+    house.time += 10
+    worker = asyncio.create_task(house.library.work())
+    try:
+        await until(house, 1)
+        await asyncio.sleep(0.1)
+    finally:
+        worker.cancel()
+        await asyncio.gather(worker, return_exceptions=True)
+    assert [report.request.id for report in house.told] == [2]  # the newest; its message says what to do
+    assert await house.pending() == 2

@@ -1,0 +1,74 @@
+"""What is built from the settings, and what a start remembers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bot.app import built
+from bot.errors import TryLater
+from bot.settings import Settings, from_values
+from bot.storage.vault import new_key
+from tests.world import ADA, FIRST, SECOND, SPOTIFY_ID, World
+
+
+def settings(folder: Path, **more: object) -> Settings:
+    values: dict[str, object] = {
+        "discord_token": "token",
+        "discord_client_id": "1100000000000000001",
+        "discord_client_secret": "secret",
+        "spotify_client_id": SPOTIFY_ID,
+        "public_url": "http://127.0.0.1:8080",
+        "database_path": folder / "gatefold.db",
+        "token_keys": new_key(),
+        **more,
+    }
+    return from_values(**values)
+
+
+async def test_backups_are_made_as_often_and_kept_as_long_as_the_settings_say(tmp_path: Path) -> None:
+    wanted = settings(tmp_path, backup_folder=tmp_path / "kept", backup_every_hours=5, backup_keep=7)
+    async with built(wanted) as services:
+        assert services.backups is not None
+        assert (services.backups._folder, services.backups._every_s, services.backups._keep) == (
+            *(tmp_path / "kept", 18_000, 7),
+        )
+    async with built(settings(tmp_path / "other")) as services:
+        assert services.backups is None
+
+
+async def test_the_day_that_is_used_up_outlives_a_restart(tmp_path: Path) -> None:
+    wanted = settings(tmp_path)
+    until = datetime.now(UTC) + timedelta(hours=13)
+    async with built(wanted) as services:
+        assert services.spotify.gate.closed() is None
+        await services.storage.apps.set_closed(SPOTIFY_ID, until, TryLater.Cause.QUOTA)
+    async with built(wanted) as services:
+        closed = services.spotify.gate.closed()
+        assert closed is not None
+        assert closed.cause is TryLater.Cause.QUOTA
+        assert closed.until is not None
+        assert abs(closed.until - until) < timedelta(seconds=5)
+
+
+async def test_the_endpoint_that_works_is_known_after_a_restart(world: World) -> None:
+    """`world` runs a bot already; the second one is its restart."""
+    await world.link(ADA)
+    world.spotify.generations = {"library"}
+    await (await world.save(FIRST)).message()
+    await world.idle()
+    assert [call for call in world.calls() if call[1].startswith("/v1/me/albums")] != []
+    known = await world.bot.storage.apps.get(SPOTIFY_ID)
+    assert known.album_endpoint == "library"
+    world.spotify.calls.clear()
+    async with built(world.settings.model_copy(update={"database_path": await _copied(world)})) as services:
+        token = services.linking.token_for(ADA)
+        assert await services.spotify.contains(token, [FIRST, SECOND]) == {FIRST: True, SECOND: False}
+    assert [path for _, path in world.calls()] == ["/v1/me/library/contains"]
+
+
+async def _copied(world: World) -> Path:
+    """The database as a restart finds it; the one that runs keeps its own."""
+    file = world.settings.database_path.with_name("restarted.db")
+    await world.bot.storage.database.backup(file)
+    return file
