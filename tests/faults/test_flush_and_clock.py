@@ -37,6 +37,7 @@ class Disk:
 
     def __init__(self) -> None:
         self.fails = False
+        self.is_full = False
         self.failures = 0
 
     def connect(self, path: Path, **options: object) -> sqlite3.Connection:
@@ -49,6 +50,8 @@ class Disk:
             def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
                 if sql.startswith("PRAGMA synchronous"):
                     self.is_flushed = sql.endswith("FULL")
+                if disk.is_full and sql.startswith("DELETE FROM requests"):
+                    raise sqlite3.OperationalError("database or disk is full")
                 if sql == "COMMIT" and disk.fails and self.is_flushed:
                     disk.failures += 1
                     raise sqlite3.OperationalError("disk I/O error")
@@ -173,6 +176,15 @@ async def test_what_could_not_be_flushed_is_refused_and_is_not_done_behind_the_m
     assert await house.library.pending(MEMBER) == []
     assert house.told == []
     assert Outcome.SAVED in await house.outcomes((await house.save(FIRST)).request.id)
+
+
+async def test_what_can_neither_be_flushed_nor_taken_back_is_kept_and_told_so(house: House) -> None:
+    house.disk.fails = house.disk.is_full = True
+    report = await house.save(FIRST)
+    assert isinstance(report.held, StorageTrouble)  # "Your album is kept, and I'll tell you when it is done"
+    house.disk.fails = house.disk.is_full = False
+    await house.until_told()
+    assert house.saved == [FIRST]
 
 
 async def test_a_flush_that_fails_for_another_members_wish_does_not_deny_what_was_done(house: House) -> None:

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -461,6 +462,45 @@ async def test_a_key_that_is_added_opens_what_the_old_one_sealed_and_seals_what_
     assert await storage.links.tokens(ADA) is not None
     assert await storage.links.tokens(BEN) is not None
     await storage.close()
+
+
+async def test_one_file_by_two_names_is_one_database(tmp_path: Path) -> None:
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY])
+    (tmp_path / "other.db").symlink_to(tmp_path / "gatefold.db")
+    with pytest.raises(StorageError, match="Another Gatefold is using"):
+        await open_storage(tmp_path / "other.db", [KEY])
+    await storage.close()
+
+
+async def test_what_was_deleted_while_somebody_read_is_gone_soon_after(tmp_path: Path) -> None:
+    path = tmp_path / "gatefold.db"
+
+    def left() -> bool:
+        return any(b"Ada the Unforgotten" in file.read_bytes() for file in tmp_path.iterdir())
+
+    storage = await open_storage(path, [KEY])
+    await storage.database.read(lambda c: c.execute("PRAGMA busy_timeout = 10").fetchall())
+    await put(storage, replace(link(), account_name="Ada the Unforgotten"))
+    reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT COUNT(*) FROM links").fetchone() == (1,)
+    await storage.forget(ADA)
+    assert left()  # who reads still sees it
+    reader.close()
+    await storage.wishes.make_deletions_real()
+    assert not left()
+    await storage.close()
+
+
+async def test_what_a_killed_process_left_of_the_copy_before_an_update_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "gatefold.db"
+    await (await open_storage(path, [KEY])).close()
+    part = tmp_path / ".gatefold.db.before.part"
+    part.write_text("half")
+    await (await upgraded(path, GROW)).close()
+    assert not part.exists()
+    [backup] = tmp_path.glob("gatefold.db.before-*.backup")
+    assert backup.read_bytes().startswith(b"SQLite format 3")
 
 
 async def test_a_disk_that_is_full_at_the_first_start_is_told_in_one_sentence(tmp_path: Path) -> None:

@@ -215,6 +215,20 @@ async def test_either_tab_of_one_browser_can_finish(stage: Stage, browser: Brows
     assert stage.calls(TOKEN_CALL) == 1
 
 
+async def test_an_unlink_while_a_link_is_being_made_leaves_nothing_behind(stage: Stage, browser: Browser) -> None:
+    stage.spotify.fault(path="/api/token", delay_s=0.5)
+    coming = asyncio.create_task(browser.get(await browser.to_last_callback(await stage.ask())))
+    async with asyncio.timeout(5):
+        while not stage.calls(TOKEN_CALL):
+            await asyncio.sleep(0.01)
+    await stage.linking.unlink(MIA)
+    page = await coming
+    assert (page.status, page.title) == (400, "This link is too old or was used already.")
+    await asyncio.sleep(0.6)  # the token comes, and nobody takes it
+    assert await stage.linking.account(MIA) is None
+    assert not any(await stage.counts())
+
+
 async def test_renewal_keeps_the_day_of_linking_and_moves_the_day_of_consent(stage: Stage, browser: Browser) -> None:
     await browser.link()
     first = await stage.linking.account(MIA)
