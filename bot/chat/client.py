@@ -258,7 +258,7 @@ class Client(discord.Client):
             and await self._edit(request.answer_token, messages)
         ):
             return True
-        if all(wish.outcome is Outcome.DROPPED for wish in request.wishes):
+        if all(wish.outcome is Outcome.DROPPED for wish in request.distinct):
             return True  # whoever dropped it knows, and only the promise in its message had to go
         return await self._send_directly(request.member, messages)
 
