@@ -103,6 +103,7 @@ class Linking:
         self._refreshing: dict[MemberId, asyncio.Task[str]] = {}
         self._unstored: dict[MemberId, StoredTokens] = {}
         self._finishing: dict[asyncio.Task[Linked], MemberId] = {}
+        self._unlinks = 0
         self.is_stopping = False
         # Rooms above are handed in by app.py: nobody imports upward.
         self.on_linked: Callable[[MemberId], None] = lambda member: None
@@ -207,8 +208,9 @@ class Linking:
 
         Whatever goes wrong is told in the member's private message as well as raised.
         """
+        unlinks = self._unlinks
         attempt = await self._storage.attempts.take(hop.attempt_hash, self._seconds())
-        if attempt is None:
+        if attempt is None or unlinks != self._unlinks:  # whoever unlinked meanwhile had nothing to cancel yet
             raise LinkExpired
         # A code can be exchanged once: a task of its own, so that a stop waits for it, and tells the member if it
         # can't wait longer.
@@ -300,6 +302,7 @@ class Linking:
 
     async def unlink(self, member: MemberId) -> None:
         """Delete everything that names this member, at once; a link that is being made is not made."""
+        self._unlinks += 1
         for task, whose in self._finishing.items():
             if whose == member:
                 task.cancel()

@@ -179,7 +179,11 @@ class Database:
         """Fold the WAL into the file and empty it, so that what was deleted is gone; while others read, it is owed."""
 
         def truncate(c: Connection) -> bool:
-            is_busy: int = c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            c.execute("PRAGMA busy_timeout = 0").fetchall()  # all others would wait along with it
+            try:
+                is_busy: int = c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                c.execute("PRAGMA busy_timeout = 5000").fetchall()
             return bool(is_busy)
 
         self._is_truncation_owed = await self._safely(self._reading, truncate)

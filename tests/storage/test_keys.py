@@ -1,0 +1,23 @@
+"""Which keys are still needed: as long as one token is sealed with an old one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.storage import StorageError, open_storage
+from bot.storage.vault import ACCESS, REFRESH, Vault
+from tests.storage.rows import ADA, KEY, OTHER_KEY, execute, put
+
+
+@pytest.mark.parametrize("kind", [ACCESS, REFRESH])
+async def test_a_key_is_needed_until_both_tokens_are_sealed_anew(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "gatefold.db"
+    storage = await open_storage(path, [KEY])
+    await put(storage)
+    await execute(storage, f"UPDATE links SET {kind}_sealed = ?", Vault([OTHER_KEY]).seal("token", ADA, kind))
+    await storage.close()
+    await (await open_storage(path, [OTHER_KEY, KEY])).close()
+    with pytest.raises(StorageError, match="TOKEN_KEYS do not open"):
+        await open_storage(path, [OTHER_KEY])
