@@ -1,0 +1,73 @@
+"""Which albums a member's file names: our own export, Spotify's, an Exportify-like CSV, or any text with links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from bot.files.decoding import lines_of, text_of
+from bot.files.library_file import Collected, Format, LibraryFile, Reason, Unit, named
+from bot.files.library_json import parse, read_json
+from bot.files.library_rows import known_columns, links_in, search_for, take_table
+from bot.files.problems import BrokenJson
+from bot.files.tables import Record, Table, column_key, table_of
+
+_MAYBE_A_LINK = re.compile(r"spotify|://|(?<![0-9A-Za-z])[0-9A-Za-z]{22}(?![0-9A-Za-z])", re.IGNORECASE | re.ASCII)
+_ARTIST_AND_TITLE = re.compile(r"(?:\d{1,5}[.)]\s+)?(\S.{0,119}?)\s+[-–—]\s+(\S.{0,119})", re.DOTALL)
+_MANY = 0.8
+_EXPORT_COLUMNS = {"title", "artists", "year", "url", "uri"}
+
+
+def read_library(data: bytes, name: str) -> LibraryFile:
+    """Read a file of albums; what it is shows in its content more than in its `name`.
+
+    Raises:
+        FileProblem: the file is too large, no text, or names no album; see `problems`.
+    """
+    text = text_of(data)
+    ending = name.lower().rpartition(".")[2]
+    if ending == "json" or text.lstrip()[:1] in ("{", "["):
+        try:
+            return read_json(parse(text))
+        except BrokenJson:
+            # "[An album](https://...)" begins like JSON, and a list of links may be called .json
+            if ending == "json" and text.lstrip()[:1] in ("{", "["):
+                raise
+    lines = lines_of(text)
+    least = 1 if ending in ("csv", "tsv") else 2
+    if table := table_of(lines, lambda row: known_columns(row) if len(row.cells) >= least else 0):
+        return _read_table(table)
+    return _read_text(lines)
+
+
+def _read_table(table: Table) -> LibraryFile:
+    into = Collected()
+    take_table(table, into)
+    is_ours = set(map(column_key, table.header.cells)) >= _EXPORT_COLUMNS
+    return into.result(Format.EXPORT if is_ours else Format.TABLE, Unit.LINE)
+
+
+def _read_text(lines: Sequence[str]) -> LibraryFile:
+    into = Collected()
+    # a semicolon separates in CSV without column names, and is in no link of Spotify's
+    links = [list(links_in(line.replace(";", " "))) if _MAYBE_A_LINK.search(line) else [] for line in lines]
+    if not any(links):
+        _take_titles([Record(at, (line,)) for at, line in enumerate(lines, 1) if line.strip()], into)
+    else:
+        for at, (line, references) in enumerate(zip(lines, links, strict=True), 1):
+            for reference in references:
+                into.add(reference, named(reference), at)
+            if not references and line.strip():
+                into.add_unread(at, line, Reason.NO_ALBUM)
+    return into.result(Format.TEXT, Unit.LINE)
+
+
+def _take_titles(records: Sequence[Record], into: Collected) -> None:
+    """A list without any link, where nearly each line is "Artist - Title"."""
+    matches = [_ARTIST_AND_TITLE.fullmatch(record.text) for record in records]
+    is_list = sum(map(bool, matches)) >= _MANY * len(records)
+    for record, match in zip(records, matches, strict=True):
+        if match and is_list:
+            into.add(search_for(match[1], match[2]), record.text, record.line)
+        else:
+            into.add_unread(record.line, record.text, Reason.NO_ALBUM)

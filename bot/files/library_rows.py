@@ -1,0 +1,167 @@
+"""One row of a table, or one entry of a JSON list: which album it names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from bot.albums import (
+    AlbumRef,
+    LeftAlone,
+    NotAnAlbum,
+    Reference,
+    ShortLink,
+    TrackRef,
+    Unreadable,
+    Words,
+    fold,
+    read,
+    shown,
+)
+from bot.files.library_file import Collected, Reason, clean, named
+from bot.files.tables import Record, Table, column_key
+
+# Column names as `column_key` makes them; where a row has several, the first that says something counts.
+ALBUM_LINKS = (
+    "album uri",
+    "album url",
+    "album link",
+    "album id",
+    "spotify album uri",
+    "spotify album url",
+    "spotify album id",
+    "spotify uri",
+    "spotify url",
+    "spotify link",
+    "spotify",
+    "uri",
+    "url",
+    "link",
+    "external url",
+    "external urls",
+    "id",
+    "spotify id",
+)
+TRACK_LINKS = ("track uri", "track url", "track link", "track id", "spotify track uri", "spotify track id", "song uri")
+ANYTHING = ("what",)  # our own file of what could not be imported, with what was typed
+TITLES = ("album name", "album title", "album", "title", "name")
+ARTISTS = (
+    "album artist name s",
+    "album artist names",
+    "album artist",
+    "album artists",
+    "artist name s",
+    "artist names",
+    "artist name",
+    "artists",
+    "artist",
+)
+MAX_NAMES = 500
+"""How many columns are told apart by name."""
+_NAMED = frozenset((*ALBUM_LINKS, *TRACK_LINKS, *ANYTHING, *TITLES, *ARTISTS))
+_LINKS = frozenset((*ALBUM_LINKS, *TRACK_LINKS, *ANYTHING))
+_BARE_ID = re.compile(r"[0-9A-Za-z]{22}", re.ASCII)
+
+
+def known_columns(record: Record) -> int:
+    """How many cells of a header row are column names of a list of albums; 0 if no album could be told from them."""
+    names = set(map(column_key, record.cells))
+    if names & _LINKS or (names.intersection(TITLES) and names.intersection(ARTISTS)):
+        return len(names & _NAMED)
+    return 0
+
+
+def take_table(table: Table, into: Collected) -> None:
+    """Take every row of a table.
+
+    Raises:
+        TooManyAlbums: see `Collected.add`.
+    """
+    names = [column_key(cell) for cell in table.header.cells[:MAX_NAMES]]
+    for record in (*table.above, *table.rows):
+        if record.is_blank:
+            continue
+        if record.broken or record.line < table.header.line:
+            _take_text(record, into)
+            continue
+        row: dict[str, list[str]] = {}
+        for name, cell in zip(names, record.cells, strict=False):
+            row.setdefault(name, []).append(cell)
+        row.setdefault("", []).extend(record.cells[len(names) :])
+        cells = {name: text for name, of_name in row.items() if (text := " ".join(filter(None, of_name)).strip())}
+        take_row(cells, record.line, record.text, into)
+
+
+def _take_text(record: Record, into: Collected) -> None:
+    references = list(links_in(record.text))
+    for reference in references:
+        into.add(reference, named(reference), record.line)
+    if not references:
+        into.add_unread(record.line, record.text, Reason.OPEN_QUOTE if record.broken else Reason.NO_ALBUM)
+
+
+def take_row(row: Mapping[str, str], at: int, text: str, into: Collected) -> None:
+    """Take one row. `row`: cells by column name, `text`: the whole row, for the case that nothing can be read.
+
+    A link counts before a title, and a title with its artist becomes words to search for.
+
+    Raises:
+        TooManyAlbums: see `Collected.add`.
+    """
+    title, artist = _first(row, TITLES), _first(row, ARTISTS)
+    typed = f"{artist} – {title}" if title and artist else title
+    found, others = _references(row)
+    for reference in found:
+        # the rows of one album's tracks are one album
+        key = (fold(title), fold(re.split("[,;]", artist)[0])) if isinstance(reference, TrackRef) and title else None
+        into.add(reference, typed or named(reference), at, key)
+    if found:
+        return
+    if other := next((o for o in others if isinstance(o, NotAnAlbum)), None):
+        into.add(other, typed or other.shown, at)
+    elif title and artist:
+        into.add(search_for(artist, title), typed, at)
+    elif others:
+        into.add(others[0], typed or named(others[0]), at)
+    elif title:
+        into.add_unread(at, text, Reason.NO_ARTIST)
+    else:
+        into.add_unread(at, text, Reason.NO_ALBUM)
+
+
+def _first(row: Mapping[str, str], names: Iterable[str]) -> str:
+    return next((" ".join(row[name].split()) for name in names if name in row), "")
+
+
+def _references(row: Mapping[str, str]) -> tuple[list[Reference], list[Reference]]:
+    """The albums that a row's links name, and its links that name none."""
+    albums: list[Reference] = []
+    others: list[Reference] = []
+    for name in (*ALBUM_LINKS, *TRACK_LINKS, *ANYTHING):
+        if name not in row:
+            continue
+        found = list(links_in(row[name]))
+        if name in TRACK_LINKS and _BARE_ID.fullmatch(row[name].strip()):
+            found = [TrackRef(row[name].strip())]
+        elif name in ANYTHING and not found:
+            found = [r for r in read(row[name]) if isinstance(r, Words)]
+        albums += [r for r in found if isinstance(r, (AlbumRef, TrackRef, ShortLink, Words))]
+        if albums:
+            return albums, others
+        others += found
+    for name, cell in row.items():
+        # Other columns hold the ids of artists and users, which look like an album's: only what says "album" counts.
+        if name not in _NAMED and "album" in cell.lower():
+            albums += [r for r in links_in(cell) if isinstance(r, AlbumRef)]
+    return albums, others
+
+
+def search_for(artist: str, title: str) -> Reference:
+    """Words to search for, unless they look like a link: that is never searched."""
+    words = clean(f"{artist} {title}")
+    return Words(words) if [Words(words)] == read(words) else Unreadable(shown(words))
+
+
+def links_in(text: str) -> Iterator[Reference]:
+    """What stands in a text as a link, a URI or an id; not the words around it."""
+    return (r for r in read(text) if not isinstance(r, (Words, LeftAlone)))
