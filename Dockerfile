@@ -22,6 +22,6 @@ WORKDIR /var/lib/gatefold
 VOLUME /var/lib/gatefold
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["python", "-m", "bot.health"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["python", "-m", "bot.admin.health"]
 ENTRYPOINT ["gatefold"]
 CMD ["run"]

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Literal
 
 from bot.sandbox.catalogue import Catalogue, synthetic
-from bot.sandbox.discord_wire import DiscordWire, WireInteraction
 from bot.sandbox.spotify_server import SpotifyServer
 from bot.sandbox.standin import free_port
 from bot.settings import read_key
 from bot.storage import Storage, open_storage
 from bot.storage.database import Connection
 from bot.storage.vault import ACCESS, REFRESH, Vault, new_key
+from tests.discord_wire import DiscordWire, WireInteraction
 
 ROOT = Path(__file__).resolve().parents[1]
 APP = 1_100_000_000_000_000_001
@@ -263,7 +263,7 @@ def sealed_row(member: int, account: str, access: bytes, refresh: bytes) -> tupl
 def insert_links(c: Connection, rows: Iterable[tuple[object, ...]]) -> None:
     """Insert links by the thousand."""
     c.executemany(
-        "INSERT INTO links (discord_id, client_id, account_id, account_name, access_sealed, refresh_sealed,"
+        "INSERT INTO links (member_id, client_id, account_id, account_name, access_sealed, refresh_sealed,"
         " access_expires_at, linked_at, consented_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         rows,
     )

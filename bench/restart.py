@@ -104,16 +104,17 @@ async def _fill(out: Outside, state: State, each: int) -> None:
     created = int(asked_at.timestamp())
     members = [] if state == "nothing pending" else [*out.tokens]
     requests = [(FIRST_REQUEST + number, member, "save", created) for number, member in enumerate(members)]
-    wishes = [
+    changes = [
         (FIRST_REQUEST + number, place, member, "album", out.synthetic[(number * 7 + place) % ALBUMS])
         for number, member in enumerate(members)
         for place in range(each)
     ]
 
     def write(c: Connection) -> None:
-        c.executemany("INSERT INTO requests (id, discord_id, action, created_at) VALUES (?, ?, ?, ?)", requests)
+        c.executemany("INSERT INTO change_requests (id, member_id, action, created_at) VALUES (?, ?, ?, ?)", requests)
         c.executemany(
-            "INSERT INTO wishes (request_id, position, discord_id, kind, reference) VALUES (?, ?, ?, ?, ?)", wishes
+            "INSERT INTO library_changes (request_id, position, member_id, kind, reference) VALUES (?, ?, ?, ?, ?)",
+            changes,
         )
 
     async with out.storage() as storage:

@@ -1,4 +1,4 @@
-"""1,000 albums for one member at 20 ms a call: the writes alone beside two libraries, and the whole road."""
+"""1,000 albums for one member at 20 ms a call: the writes alone beside two libraries, and all calls."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bot.sandbox.spotify_server import SpotifyServer
 
 DELAY_S = 0.02
 COMMANDS = 4
-"""Discord lets one `/save` hold about 260 ids, so the whole road takes four of them, sent at once."""
+"""Discord lets one `/save` hold about 260 ids, so all calls takes four of them, sent at once."""
 A_THIRD = 1 / 3
 
 
@@ -49,7 +49,7 @@ class Written(NamedTuple):
 async def measure(scale: Scale) -> list[Line]:
     """Seconds and calls, beside the quicker library of each generation of the endpoint."""
     found: dict[str, list[Written]] = defaultdict(list)
-    roads: list[Written] = []
+    whole: list[Written] = []
     async with outside(albums=scale.albums) as strict, outside(albums=scale.albums, server=Generous) as generous:
         for round_ in range(scale.rounds):
             runs = [
@@ -65,18 +65,18 @@ async def measure(scale: Scale) -> list[Line]:
                 found[label].append(await _written(out, writer, generation))
     for _ in range(scale.rounds):
         async with outside(albums=scale.albums) as out:
-            roads.append(await _road(out))
+            whole.append(await _executor(out))
     what = f"{scale.albums:,} albums at {DELAY_S * 1000:.0f} ms a call"
-    road = Written(0, round(sum(road.calls for road in roads) / len(roads)))
+    calls = round(sum(run.calls for run in whole) / len(whole))
     return [
         *_beside(f"{what}, the writes, `/me/library` (floor: spotipy)", found, "library", ["spotipy"]),
         *_beside(f"{what}, the writes, `/me/albums` (floor: tekore)", found, "albums", ["tekore", "tekore async"]),
         Line("the same, where 20 ids fit into a query: tekore", _told(found["strict, tekore"]), ""),
         Line("the same, tekore with slices of 20", _told(found["strict, tekore in 20s"]), ""),
         Line(
-            f"{what}, the whole road ({COMMANDS} commands)",
+            f"{what}, all calls ({COMMANDS} commands)",
             "",
-            f"{spread([road.seconds for road in roads], 2, 's')}, {road.calls} calls",
+            f"{spread([run.seconds for run in whole], 2, 's')}, {calls} calls",
         ),
     ]
 
@@ -139,7 +139,7 @@ async def _written(out: Outside, writer: str, generation: str) -> Written:
     return Written(told["seconds"], sum(call.method == "PUT" for call in out.spotify.calls))
 
 
-async def _road(out: Outside) -> Written:
+async def _executor(out: Outside) -> Written:
     """From the first command to the last answer that says what came of it."""
     async with out.running("gatefold"):
         out.forget()

@@ -25,9 +25,9 @@ def gatefold(given: dict[str, Any]) -> float:
     import aiohttp
 
     from bot import logs
+    from bot.changes import Action
     from bot.spotify.client import Spotify
     from bot.spotify.gate import Gate
-    from bot.wishes import Action
 
     logs.configure("INFO", "console", ())  # as the bot does
 

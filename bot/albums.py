@@ -83,20 +83,20 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class SearchText:
     """Plain words, to be searched."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class LeftAlone:
+class Ignored:
     """Words beside a link: what somebody wrote about it. Not searched, and said so."""
 
     shown: str
 
 
-Reference = AlbumRef | TrackRef | ShortLink | NotAnAlbum | Unreadable | Words | LeftAlone
+Reference = AlbumRef | TrackRef | ShortLink | NotAnAlbum | Unreadable | SearchText | Ignored
 
 _ID = re.compile(r"[0-9A-Za-z]{22}", re.ASCII)
 _MARKDOWN = re.compile(r"\[[^\[\]]*\]\(\s*<?([^\s()<>]{1,2000})>?\s*\)")
@@ -140,13 +140,13 @@ def read(text: str) -> list[Reference]:
     found = list(dict.fromkeys(_references(_MARKDOWN.sub(r" \1 ", text), beside)))
     if found:
         words = shown(" ".join(beside)).strip(_OUTER + " ")
-        return [*found, LeftAlone(words)] if any(map(str.isalnum, words)) else found
+        return [*found, Ignored(words)] if any(map(str.isalnum, words)) else found
     words = text.strip()
     if not words:
         return []
     if _LINKISH.search(words) or any(map(is_control, words)):
         return [Unreadable(shown(words))]
-    return [Words(" ".join(words.split())[:MAX_QUERY])]
+    return [SearchText(" ".join(words.split())[:MAX_QUERY])]
 
 
 def read_link(text: str) -> Reference | None:

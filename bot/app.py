@@ -12,26 +12,27 @@ from dataclasses import dataclass
 import aiohttp
 import structlog
 
-from bot import causes, control
-from bot.alerts import Alerts, Cause, Facts
-from bot.backups import Backups
+from bot import alert_sources
+from bot.accounts.linking import Linking
 from bot.chat.client import Client, GuildRefused, LoginRefused, point_at
 from bot.chat.commands import Desk
 from bot.chat.reply import Reply
 from bot.chat.words import Words
-from bot.disk import DiskWatch
 from bot.errors import TryLater
-from bot.finding import Finder
 from bot.library import Library
-from bot.linking import Linking
-from bot.metrics import Metrics
-from bot.sd_notify import Supervisor
+from bot.library.resolver import AlbumResolver
+from bot.maintenance import control
+from bot.maintenance.backups import Backups
+from bot.maintenance.jobs import Maintenance
+from bot.monitoring.alerts import Alerts, Cause, Facts
+from bot.monitoring.disk import DiskWatch
+from bot.monitoring.metrics import Metrics
+from bot.monitoring.systemd import Supervisor
 from bot.settings import Settings
 from bot.spotify.client import Spotify
 from bot.spotify.gate import Gate
 from bot.spotify.wire import Endpoint
 from bot.storage import Storage, open_storage
-from bot.upkeep import Upkeep
 from bot.web import ops, site
 from bot.web.identity import Identity
 
@@ -59,7 +60,7 @@ class Services:
     desk: Desk
     client: Client
     identity: Identity
-    upkeep: Upkeep
+    maintenance: Maintenance
     backups: Backups | None
     metrics: Metrics
     alerts: Alerts
@@ -73,7 +74,7 @@ class Services:
         }
 
     async def readiness(self) -> dict[str, bool]:
-        """Whether it can serve now. An outage of Spotify's is no part of it: wishes are taken and kept."""
+        """Whether it can serve now. An outage of Spotify's is no part of it: changes are taken and kept."""
         return {
             **await self.health(),
             "spotify_app": not self.spotify.is_app_refused,
@@ -106,7 +107,7 @@ async def _build(settings: Settings, storage: Storage, session: aiohttp.ClientSe
         closed_by=TryLater.Cause(known.closed_by) if known.closed_by else None,
         on_close=lambda until, cause: storage.apps.set_closed(client_id, until, cause),
     )
-    metrics = Metrics(gate, storage.database, storage.wishes)
+    metrics = Metrics(gate, storage.database, storage.changes)
     alerts = Alerts(storage.alerts)
     await alerts.load()
     spotify = Spotify(
@@ -123,27 +124,27 @@ async def _build(settings: Settings, storage: Storage, session: aiohttp.ClientSe
         observe=metrics.called,
     )
     linking = Linking(storage, spotify, settings)
-    finder = Finder(spotify)
-    library = Library(storage.wishes, linking, finder, spotify)
+    resolver = AlbumResolver(spotify)
+    library = Library(storage.changes, linking, resolver, spotify)
     words = Words()
     words.privacy_url = f"{settings.public_url}/privacy"
-    desk = Desk(linking, library, finder, words, Reply(words, metrics.answered))
+    desk = Desk(linking, library, resolver, words, Reply(words, metrics.answered))
     client = Client(desk, storage.commands, settings.dev_guild_id)
     # Nobody imports upward: where a lower room causes something above it, it is handed a callable here.
     linking.on_linked = library.linked
     linking.tell = client.tell_link
     linking.on_refresh = metrics.refreshed
-    library.telling.tell = client.tell
-    upkeep = Upkeep(storage.database, settings.sealing_keys())
+    library.notifier.tell = client.tell
+    maintenance = Maintenance(storage.database, settings.sealing_keys())
     backups = None
     if settings.backup_folder is not None:
         every_s = settings.backup_every_hours * 3600.0
-        backups = Backups(settings.backup_folder, every_s, settings.backup_keep, upkeep.back_up)
+        backups = Backups(settings.backup_folder, every_s, settings.backup_keep, maintenance.back_up)
     identity = Identity(session, settings)
     alerts.tell = client.tell_host
-    causes.listen(alerts, spotify, linking, identity, storage.database, backups)
+    alert_sources.listen(alerts, spotify, linking, identity, storage.database, backups)
     services = Services(
-        settings, storage, spotify, linking, library, desk, client, identity, upkeep, backups, metrics, alerts
+        settings, storage, spotify, linking, library, desk, client, identity, maintenance, backups, metrics, alerts
     )
     metrics.parts = services.readiness
     return services
@@ -185,7 +186,7 @@ async def keeping_up(services: Services) -> AsyncIterator[None]:
     if services.backups is not None:
         tasks.append(asyncio.create_task(services.backups.work(), name="backups"))
     try:
-        async with control.listening(services.settings.database_path, services.upkeep.jobs()):
+        async with control.listening(services.settings.database_path, services.maintenance.jobs()):
             yield
     finally:
         for task in tasks:
@@ -217,7 +218,7 @@ async def supervised(services: Services, supervisor: Supervisor) -> AsyncIterato
 
 @asynccontextmanager
 async def working(services: Services) -> AsyncIterator[asyncio.Task[None]]:
-    """The worker that tries pending wishes again; on the way out, what is in flight finishes or is kept."""
+    """The worker that tries pending changes again; on the way out, what is in flight finishes or is kept."""
     worker = asyncio.create_task(services.library.work(), name="worker")
     try:
         yield worker

@@ -12,16 +12,16 @@ from typing import NoReturn
 import click
 
 from bot import __version__, logs
+from bot.admin.database_commands import backup, migrate, restore, rotate_key
+from bot.admin.doctor import CheckResult, Verdict, as_json, as_lines, examine, is_well, summary
+from bot.admin.health import health
+from bot.admin.secret_files import split_settings
+from bot.admin.setup import CannotAsk, Question, Setup, SetupError
 from bot.app import StartError
 from bot.app import run as run_bot
-from bot.doctor import Finding, Verdict, as_json, as_lines, examine, is_well, summary
-from bot.errors import StorageTrouble
-from bot.health import health
-from bot.housekeeping import backup, migrate, restore, rotate_key
-from bot.secret_files import split_settings
+from bot.errors import StorageUnavailable
 from bot.settings import SettingsError, load
-from bot.setup import CannotAsk, Question, Setup, SetupError
-from bot.storage import StorageError
+from bot.storage import StorageStartupError
 from bot.storage.vault import new_key as make_key
 
 ENV_FILE = Path(".env")
@@ -51,11 +51,11 @@ def run(debug: bool) -> None:
         asyncio.run(run_bot(settings))
     except SettingsError as error:
         _fail("Gatefold cannot start with these settings:", *(f"- {problem}" for problem in error.problems))
-    except (StartError, StorageError) as error:
+    except (StartError, StorageStartupError) as error:
         if debug:
             raise
         _fail(str(error))
-    except StorageTrouble as error:
+    except StorageUnavailable as error:
         if debug:
             raise
         _fail(f"The database could not be read or written ({error}). Is the disk full?")
@@ -69,7 +69,7 @@ def setup() -> None:
     """
     conversation = Setup(ENV_FILE, _ask, click.echo)
     try:
-        conversation.hold()
+        conversation.run()
     except CannotAsk:
         _fail("This is missing, and there is no terminal to ask at:", *conversation.problems().values())
     except (SetupError, OSError) as error:
@@ -131,24 +131,24 @@ def _ask(question: Question) -> str:
 
 async def _examined(is_json: bool) -> int:
     logs.configure("ERROR", "console", ())
-    findings = []
-    async for finding in examine(load, ENV_FILE):
-        findings.append(finding)
+    results = []
+    async for result in examine(load, ENV_FILE):
+        results.append(result)
         if not is_json:
-            _show(finding)
-    click.echo(json.dumps(as_json(findings), indent=2) if is_json else f"\n{summary(findings)}")
-    return 0 if is_well(findings) else 1
+            _show(result)
+    click.echo(json.dumps(as_json(results), indent=2) if is_json else f"\n{summary(results)}")
+    return 0 if is_well(results) else 1
 
 
 _COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "red", Verdict.SKIPPED: None}
 
 
-def _show(finding: Finding) -> None:
-    first, *more = as_lines(finding)
+def _show(result: CheckResult) -> None:
+    first, *more = as_lines(result)
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         # the word says it, too
-        word, rest = first[: len(finding.verdict)], first[len(finding.verdict) :]
-        first = click.style(word, fg=_COLOURS[finding.verdict], bold=finding.verdict is Verdict.FAILED) + rest
+        word, rest = first[: len(result.verdict)], first[len(result.verdict) :]
+        first = click.style(word, fg=_COLOURS[result.verdict], bold=result.verdict is Verdict.FAILED) + rest
     for line in (first, *more):
         click.echo(line)
 

@@ -18,11 +18,11 @@ class UserError(Exception):
 
 
 class NotLinked(UserError):
-    """The member has no Spotify account linked: offer the link, keep the wish."""
+    """The member has no Spotify account linked: offer the link, keep the change."""
 
 
 class NeedsRelink(UserError):
-    """The link stopped working: offer to link again, keep the wish."""
+    """The link stopped working: offer to link again, keep the change."""
 
     class Reason(StrEnum):
         """Why the link stopped working."""
@@ -78,26 +78,26 @@ class PremiumLapsed(UserError):
     """The host's Spotify Premium lapsed: Spotify serves nobody until it is renewed."""
 
 
-class HostTrouble(UserError):
+class AppRejected(UserError):
     """Spotify refuses the app itself (its id or secret): only the host can mend it."""
 
 
 class TryLater(UserError):
-    """Not now: the wish is kept and tried again."""
+    """Not now: the change is kept and tried again."""
 
     class Cause(StrEnum):
         """What stands in the way."""
 
-        TROUBLE = "trouble"  # 5xx, a time-out, no network, an answer that makes no sense
-        BUSY = "busy"  # 429 of the rolling window
+        UNAVAILABLE = "unavailable"  # 5xx, a time-out, no network, an answer that makes no sense
+        RATE_LIMITED = "rate_limited"  # 429 of the rolling window
         QUOTA = "quota"  # 429 of the app's day
 
-    def __init__(self, cause: Cause, until: datetime | None = None, *, maybe_done: bool = False) -> None:
+    def __init__(self, cause: Cause, until: datetime | None = None, *, may_have_applied: bool = False) -> None:
         """`until`: when it goes on, if known. `maybe_done`: the call may have been carried out all the same."""
         super().__init__(cause.value)
         self.cause = cause
         self.until = until
-        self.maybe_done = maybe_done
+        self.may_have_applied = may_have_applied
 
 
 class NoSuchAlbum(UserError):
@@ -120,7 +120,7 @@ class BadRequest(Refused):
 # -- about ourselves
 
 
-class Broken(UserError):
+class InternalError(UserError):
     """Something broke on our side; `reference` is the number under which the log tells of it."""
 
     def __init__(self, reference: str) -> None:
@@ -132,7 +132,7 @@ class Restarting(UserError):
     """The process is stopping: nothing new is taken, ask again in a minute."""
 
 
-class StorageTrouble(UserError):
+class StorageUnavailable(UserError):
     """The database could not be written or read (disk full, read-only): nothing was accepted."""
 
 

@@ -121,3 +121,50 @@ def m002_alerts(db: Database) -> None:
         ) STRICT
         """
     )
+
+
+@migrations()
+def m003_plain_names(db: Database) -> None:
+    """Tables, columns and values take the names that the code uses."""
+    for statement in (
+        "ALTER TABLE links RENAME COLUMN discord_id TO member_id",
+        "ALTER TABLE link_attempts RENAME COLUMN discord_id TO member_id",
+        "ALTER TABLE link_attempts RENAME COLUMN answer_sealed TO interaction_token_sealed",
+        "ALTER TABLE link_hops RENAME TO oauth_states",
+        "DROP INDEX link_hops_attempt",
+        "CREATE INDEX oauth_states_attempt ON oauth_states (attempt_hash)",
+        "ALTER TABLE requests RENAME TO change_requests",
+        "ALTER TABLE change_requests RENAME COLUMN discord_id TO member_id",
+        "ALTER TABLE change_requests RENAME COLUMN answer_sealed TO interaction_token_sealed",
+        "DROP INDEX requests_member",
+        "DROP INDEX requests_untold",
+        "DROP INDEX requests_ended",
+        "CREATE INDEX change_requests_member ON change_requests (member_id)",
+        "CREATE INDEX change_requests_untold ON change_requests (member_id)"
+        " WHERE ended_at IS NOT NULL AND told IS NOT 'yes'",
+        "CREATE INDEX change_requests_ended ON change_requests (ended_at) WHERE ended_at IS NOT NULL",
+        "ALTER TABLE wishes RENAME TO library_changes",
+        "ALTER TABLE library_changes RENAME COLUMN discord_id TO member_id",
+        "DROP INDEX wishes_pending",
+        "DROP INDEX wishes_album",
+        "CREATE INDEX library_changes_pending ON library_changes (member_id, request_id) WHERE outcome IS NULL",
+        "CREATE INDEX library_changes_album ON library_changes (member_id, album_id, request_id)"
+        " WHERE album_id IS NOT NULL",
+        "UPDATE library_changes SET kind = 'search' WHERE kind = 'words'",
+        "UPDATE library_changes SET outcome = 'duplicate' WHERE outcome = 'double'",
+        "UPDATE library_changes SET outcome = 'superseded' WHERE outcome = 'outdated'",
+        "UPDATE library_changes SET outcome = 'ignored' WHERE outcome = 'left alone'",
+        """
+        CREATE TABLE new_spotify_apps (
+            client_id TEXT PRIMARY KEY,
+            album_endpoint TEXT CHECK (album_endpoint IN ('albums', 'library')),
+            closed_until INTEGER,
+            closed_by TEXT CHECK (closed_by IN ('rate_limited', 'quota'))
+        ) STRICT
+        """,
+        "INSERT INTO new_spotify_apps SELECT client_id, album_endpoint, closed_until,"
+        " CASE closed_by WHEN 'busy' THEN 'rate_limited' ELSE closed_by END FROM spotify_apps",
+        "DROP TABLE spotify_apps",
+        "ALTER TABLE new_spotify_apps RENAME TO spotify_apps",
+    ):
+        db.conn.execute(statement)

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 import aiohttp
 from yarl import URL
 
-from bot.sandbox.discord_wire import DiscordWire, buttons
 from bot.sandbox.spotify_server import SpotifyServer
+from tests.discord_wire import DiscordWire, buttons
 
 
 def forms(secret: str) -> Iterator[bytes]:

@@ -41,7 +41,7 @@ def refuse(*words: str) -> NoReturn:
 
 def start(env: Mapping[str, str], folder: Path, program: str) -> None:
     """The bot, until it is well; whatever ran before is stopped."""
-    from bot.health import asked  # here, since the other programs are quicker without it
+    from bot.admin.health import asked  # here, since the other programs are quicker without it
 
     stop()
     folder.mkdir(parents=True, exist_ok=True)

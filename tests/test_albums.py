@@ -16,13 +16,13 @@ from bot.albums import (
     Album,
     AlbumId,
     AlbumRef,
-    LeftAlone,
+    Ignored,
     NotAnAlbum,
     Reference,
+    SearchText,
     ShortLink,
     TrackRef,
     Unreadable,
-    Words,
     album_url,
     fold,
     read,
@@ -175,15 +175,15 @@ def test_an_old_playlist_address_is_a_playlist() -> None:
 
 
 def test_words_alone_are_searched() -> None:
-    assert read("  slow   harbour ") == [Words("slow harbour")]
+    assert read("  slow   harbour ") == [SearchText("slow harbour")]
 
 
 def test_words_are_cut_to_what_a_search_takes() -> None:
-    assert read("ab " * 1000) == [Words(("ab " * 1000)[:250])]
+    assert read("ab " * 1000) == [SearchText(("ab " * 1000)[:250])]
 
 
 def test_words_beside_a_link_are_left_alone() -> None:
-    assert read(f"listen to this: {ID}, it is great") == [ALBUM, LeftAlone("listen to this: it is great")]
+    assert read(f"listen to this: {ID}, it is great") == [ALBUM, Ignored("listen to this: it is great")]
 
 
 def test_signs_beside_a_link_are_nothing() -> None:
@@ -197,12 +197,12 @@ def test_nothing_is_nothing(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["AC/DC: Back in Black", "1989 (Taylor's Version)", "%", "a,b,c", "{}", "…"])
 def test_titles_with_signs_are_words(text: str) -> None:
-    assert read(text) == [Words(text)]
+    assert read(text) == [SearchText(text)]
 
 
 @pytest.mark.parametrize("length", [21, 23])
 def test_a_token_of_another_length_is_no_id(length: int) -> None:
-    assert read("a" * length) == [Words("a" * length)]
+    assert read("a" * length) == [SearchText("a" * length)]
 
 
 # -- hostile input
@@ -346,7 +346,7 @@ def check(text: str) -> None:
             case ShortLink(host, path):
                 assert host in ("spotify.link", "spotify.app.link", "open.spotify.com")
                 assert re.fullmatch(r"(/s)?/[0-9A-Za-z_-]{1,64}", path)
-            case Words(words):
+            case SearchText(words):
                 assert len(found) == 1
                 assert 0 < len(words) <= 250
                 assert "://" not in words
@@ -354,7 +354,7 @@ def check(text: str) -> None:
                 assert not any(unicodedata.category(c) in ("Cc", "Cs") for c in words)
                 assert not any(unicodedata.bidirectional(c) in DIRECTION for c in words)
                 assert not set(words) & {"\u061c", "\u200e", "\u200f"}
-            case Unreadable(text_shown) | LeftAlone(text_shown) | NotAnAlbum(_, text_shown):
+            case Unreadable(text_shown) | Ignored(text_shown) | NotAnAlbum(_, text_shown):
                 assert len(text_shown) <= 60
                 assert not any(unicodedata.category(c) in ("Cc", "Cs") for c in text_shown)
 

@@ -33,9 +33,9 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize(("wish", "is_coloured"), [("", True), ("1", False)])
-def test_no_color_is_honoured(wish: str, is_coloured: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", wish)
+@pytest.mark.parametrize(("change", "is_coloured"), [("", True), ("1", False)])
+def test_no_color_is_honoured(change: str, is_coloured: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", change)
     stream = Terminal()
     with restored():
         configure("INFO", "console", (), stream)

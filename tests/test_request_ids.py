@@ -16,8 +16,8 @@ import pytest
 import structlog
 
 from bot import logs
-from bot.sandbox.discord_wire import WireInteraction, texts
 from bot.sandbox.faults import FAULTS
+from tests.discord_wire import WireInteraction, texts
 from tests.log import Start, restored
 from tests.world import ADA, FIRST, SECOND, World, made
 
@@ -119,7 +119,10 @@ async def test_what_is_logged_outside_of_requests_has_no_id(tmp_path: Path, star
 
 @pytest.mark.parametrize(
     ("when", "event"),
-    [("INSERT ON requests", "a command broke"), ("UPDATE OF was_saved ON wishes", "a wish could not be carried out")],
+    [
+        ("INSERT ON change_requests", "a command broke"),
+        ("UPDATE OF was_saved ON library_changes", "a change could not be carried out"),
+    ],
 )
 async def test_the_number_that_a_member_reads_finds_the_cause(
     tmp_path: Path, start: Start, when: str, event: str
@@ -135,19 +138,23 @@ async def test_the_number_that_a_member_reads_finds_the_cause(
         found = [line for line in lines(stream) if line.get("request") == number[1]]
         assert {event, "interaction"} <= {line["event"] for line in found}
         assert [line for line in found if "a fault" in line.get("exception", "")]
-        assert about(stream, saving)["outcome"] == "Broken"
+        assert about(stream, saving)["outcome"] == "InternalError"
 
 
-async def test_a_wish_that_breaks_when_it_is_tried_again_has_a_number_in_the_log(tmp_path: Path, start: Start) -> None:
+async def test_a_change_that_breaks_when_it_is_tried_again_has_a_number_in_the_log(
+    tmp_path: Path, start: Start
+) -> None:
     stream = start()
     async with made(tmp_path) as world, world.running():
         await world.link(ADA)
         world.spotify.fault(path="/v1/me/albums", method="PUT", times=None, **FAULTS["unavailable"])
         await told(await world.save(FIRST), "kept")
-        await break_at(world, "UPDATE OF was_saved ON wishes")
+        await break_at(world, "UPDATE OF was_saved ON library_changes")
         world.spotify.clear_faults()
         async with asyncio.timeout(10):
-            while not (broke := [line for line in lines(stream) if line["event"] == "a wish could not be carried out"]):
+            while not (
+                broke := [line for line in lines(stream) if line["event"] == "a change could not be carried out"]
+            ):
                 await asyncio.sleep(0.02)
         assert re.fullmatch(r"[a-z2-7]{8}", broke[0]["request"])
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.discord_wire import WireInteraction, buttons
 from bot.sandbox.faults import FAULTS
+from tests.discord_wire import WireInteraction, buttons
 from tests.leaks import Trail, forms_of_key, found
 from tests.log import Start, restored
 from tests.storage.rows import on_disk
@@ -84,7 +84,7 @@ async def told(story: Story) -> None:
     await (await world.unsave(FIRST)).message()
     await (await world.discord.autocomplete(ADA, "save", "albums", "the")).answered()
     await (await world.discord.slash(ADA, "account", {})).message()
-    await (await world.save(FIRST, CHLOE)).message()  # who is not linked: the wish waits
+    await (await world.save(FIRST, CHLOE)).message()  # who is not linked: the change waits
     # a token that was over, one that Spotify does not take, a refresh that fails
     world.spotify.expire_access_tokens()
     await (await world.save(FIRST)).message()

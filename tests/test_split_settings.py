@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from bot.admin.secret_files import secret_names
 from bot.cli import main
-from bot.secret_files import secret_names
 from bot.settings import Settings, load
 from bot.storage.vault import new_key
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.accounts.linking import LinkNews
+from bot.changes import Action, MemberId, RequestId
 from bot.errors import TryLater, WrongDiscordAccount
-from bot.linking import LinkNews
 from bot.sandbox.catalogue import synthetic
-from bot.sandbox.discord_wire import WireInteraction, buttons, texts, walk
 from bot.sandbox.faults import FAULTS
-from bot.wishes import Action, MemberId, RequestId
+from tests.discord_wire import WireInteraction, buttons, texts, walk
 from tests.world import ADA, BEN, FIRST, SECOND, World
 
 WRITE = "/v1/me/albums"
@@ -338,7 +338,7 @@ async def test_the_bare_403_changes_to_the_library_endpoint_for_good(world: Worl
 # -- not linked
 
 
-async def test_a_wish_without_a_link_waits_for_it_and_nothing_is_looked_up(world: World) -> None:
+async def test_a_change_without_a_link_waits_for_it_and_nothing_is_looked_up(world: World) -> None:
     interaction = await world.save("some words")
     assert "I need your Spotify account once" in await said(interaction)
     link = next(button for button in buttons(interaction.history[-1]) if button["label"] == "Link Spotify")
@@ -379,7 +379,7 @@ async def test_a_401_refreshes_once_and_repeats_once(world: World) -> None:
     assert len(world.calls(to="/api/token")) == 1
 
 
-async def test_a_revoked_consent_asks_to_link_again_and_keeps_the_wish(world: World) -> None:
+async def test_a_revoked_consent_asks_to_link_again_and_keeps_the_change(world: World) -> None:
     await world.link(ADA)
     world.spotify.expire_access_tokens()
     world.spotify.revoke_consent("ada")
@@ -394,7 +394,7 @@ async def test_a_revoked_consent_asks_to_link_again_and_keeps_the_wish(world: Wo
     await until_said(interaction, "Saved")
 
 
-async def test_an_outage_keeps_the_wish_and_tells_when_it_is_done(world: World) -> None:
+async def test_an_outage_keeps_the_change_and_tells_when_it_is_done(world: World) -> None:
     await world.link(ADA)
     world.spotify.fault(path=WRITE, times=None, **FAULTS["unavailable"])
     interaction = await world.save(FIRST)
@@ -446,7 +446,7 @@ async def test_the_quota_is_told_with_its_end_and_holds_up_everybody(world: Worl
         ("premium_text", "only while its host has Premium"),
     ],
 )
-async def test_a_refusal_that_waiting_does_not_mend_ends_the_wish(world: World, fault: str, words: str) -> None:
+async def test_a_refusal_that_waiting_does_not_mend_ends_the_change(world: World, fault: str, words: str) -> None:
     await world.link(ADA)
     world.spotify.fault(path=CONTAINS, times=None, **FAULTS[fault])
     assert words in await said(await world.save(FIRST))
@@ -531,7 +531,7 @@ async def test_nobody_linked_gets_an_empty_autocomplete_without_a_call(world: Wo
 # -- Discord on a bad day
 
 
-async def test_a_lost_first_answer_does_not_lose_the_wish_and_is_told_directly(world: World) -> None:
+async def test_a_lost_first_answer_does_not_lose_the_change_and_is_told_directly(world: World) -> None:
     await world.link(ADA)
     world.discord.fault("POST", "/interactions/*", status=404, json={"code": 10062, "message": "Unknown interaction"})
     await world.save(FIRST)
@@ -783,8 +783,8 @@ async def test_unlink_asks_once_and_deletes_everything(world: World) -> None:
     assert "spotify.com/account/apps" in await said(await press(world, asked, "Unlink"))
     rows = await world.bot.storage.database.read(
         lambda c: [
-            c.execute(f"SELECT count(*) FROM {table} WHERE discord_id = ?", (ADA,)).fetchone()[0]
-            for table in ("links", "link_attempts", "requests", "wishes")
+            c.execute(f"SELECT count(*) FROM {table} WHERE member_id = ?", (ADA,)).fetchone()[0]
+            for table in ("links", "link_attempts", "change_requests", "library_changes")
         ]
     )
     assert rows == [0, 0, 0, 0]

@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 
 from bot import errors
+from bot.changes import Action, Kind, LibraryChange, Outcome, RequestId
 from bot.chat.words import Words
 from bot.errors import LinkDeclined, NeedsRelink, Refused, TryLater, UserError
-from bot.storage.wishes import UndoVerdict
+from bot.storage.changes import UndoVerdict
 from bot.web import pages
-from bot.wishes import Action, Kind, Outcome, RequestId, Wish
 
 PAPER = (Path(__file__).resolve().parents[1] / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 HEADINGS = [line.removeprefix("### ") for line in PAPER.splitlines() if line.startswith("### ")]
 # said by Discord or Spotify, not by us
 FOREIGN = ("The application did not respond", "INVALID_CLIENT")
-QUIET = {Outcome.SAVED, Outcome.REMOVED, Outcome.ALREADY, Outcome.ABSENT, Outcome.DROPPED, Outcome.DOUBLE}
-QUIET |= {Outcome.LEFT_ALONE}
+QUIET = {Outcome.SAVED, Outcome.REMOVED, Outcome.ALREADY, Outcome.ABSENT, Outcome.DROPPED, Outcome.DUPLICATE}
+QUIET |= {Outcome.IGNORED}
 words = Words()
 
 
@@ -44,8 +44,8 @@ def every_error() -> Iterator[UserError]:
             yield from map(LinkDeclined, ("discord", "spotify"))
         elif issubclass(kind, Refused):
             yield kind(400, "some reason")
-        elif kind is errors.Broken:
-            yield errors.Broken("a1b2c3")
+        elif kind is errors.InternalError:
+            yield errors.InternalError("a1b2c3")
         else:
             yield kind()
 
@@ -58,8 +58,8 @@ def in_discord() -> Iterator[str]:
             yield words.held(error, 1)
     for outcome in set(Outcome) - QUIET:
         for detail in ("a,b", "a"):
-            wish = Wish(RequestId(1), 0, Action.SAVE, Kind.WORDS, "xyz", None, None, outcome, detail)
-            yield words.single(wish, None)
+            change = LibraryChange(RequestId(1), 0, Action.SAVE, Kind.SEARCH, "xyz", None, None, outcome, detail)
+            yield words.single(change, None)
     for verdict in set(UndoVerdict) - {UndoVerdict.ACCEPTED, UndoVerdict.BEING_USED, UndoVerdict.UNDER_WAY}:
         yield words.undo(verdict)
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from bot import app
+from bot.changes import MemberId
 from bot.sandbox.catalogue import Catalogue
-from bot.sandbox.discord_wire import DiscordWire, WireInteraction
 from bot.sandbox.spotify_server import SpotifyServer
 from bot.sandbox.standin import free_port
 from bot.settings import Settings, from_values
 from bot.storage.links import Link
-from bot.wishes import MemberId
+from tests.discord_wire import DiscordWire, WireInteraction
 
 APP = 1_100_000_000_000_000_001
 ADA, BEN, CHLOE = 200_000_000_000_000_001, 200_000_000_000_000_002, 200_000_000_000_000_003
@@ -100,7 +100,7 @@ class World:
         async with asyncio.timeout(10):
             while True:
                 library = self.bot.library
-                is_quiet = not library._running and not library.telling.under_way and not self.bot.desk.reply.open
+                is_quiet = not library._running and not library.notifier.under_way and not self.bot.desk.reply.open
                 if is_quiet and not await library.pending(MemberId(member)):
                     return
                 await asyncio.sleep(0.01)

@@ -13,10 +13,10 @@ import discord
 from discord import ui
 
 from bot.albums import Album, AlbumId, album_url
+from bot.changes import Action, LibraryChange, Outcome
 from bot.chat.words import Words, plain
 from bot.errors import NeedsRelink, NotLinked
 from bot.library import NAMES, Report
-from bot.wishes import Action, Outcome, Wish
 
 PRIVATE = 0x5B6EE1
 """The accent of private answers. It tells the kind of card, never a state."""
@@ -73,34 +73,34 @@ def report(words: Words, report: Report, *, link_url: str | None = None, notes: 
     `link_url`: where the member links, when that is what is missing. `notes`: stand before all else.
     """
     request = report.request
-    wishes = request.distinct
+    changes = request.distinct
     items: list[ui.Item[ui.LayoutView]] = [ui.TextDisplay(note) for note in notes]
-    waiting = [wish for wish in wishes if wish.outcome is None]
+    waiting = [change for change in changes if change.outcome is None]
     pages: list[str] = []
-    if not request.wishes:
+    if not request.changes:
         empty = words.nothing_to_undo() if request.undoes else words.no_albums(request.action)
         items.append(ui.TextDisplay(empty))
-    elif len(wishes) == 1:
-        wish = wishes[0]
-        album = _album(report, wish)
-        if album is not None and (wish.outcome is not None or report.held is None):
+    elif len(changes) == 1:
+        change = changes[0]
+        album = _album(report, change)
+        if album is not None and (change.outcome is not None or report.held is None):
             items.append(_header(album))
-        if wish.outcome is not None:
-            items.append(ui.TextDisplay(words.single(wish, album)))
+        if change.outcome is not None:
+            items.append(ui.TextDisplay(words.single(change, album)))
     else:
-        pages = _pages(_list(words, report, wishes), sum(map(len, notes)))
+        pages = _pages(_list(words, report, changes), sum(map(len, notes)))
         items.append(ui.TextDisplay(pages.pop(0)))
     if waiting and report.held is not None:
         items.append(ui.TextDisplay(words.held(report.held, len(waiting))))
     if link_url is not None:
         items.append(ui.TextDisplay(words.consent()))
-    for wish in request.wishes:
-        if wish.outcome is Outcome.LEFT_ALONE:
-            items.append(ui.TextDisplay(words.left_alone(wish.reference)))
-    items += _offers(report, wishes)
-    if buttons := _buttons(report, wishes, link_url):
+    for change in request.changes:
+        if change.outcome is Outcome.IGNORED:
+            items.append(ui.TextDisplay(words.ignored(change.reference)))
+    items += _offers(report, changes)
+    if buttons := _buttons(report, changes, link_url):
         items.append(ui.ActionRow(*buttons))
-    if source := _source(report, wishes):
+    if source := _source(report, changes):
         items.append(ui.TextDisplay(source))
     return [Card(*items), *(Card(ui.TextDisplay(page)) for page in pages)]
 
@@ -117,18 +117,18 @@ def _header(album: Album) -> ui.Item[ui.LayoutView]:
     return ui.Section(text, accessory=cover)
 
 
-def _list(words: Words, report: Report, wishes: Sequence[Wish]) -> list[str]:
+def _list(words: Words, report: Report, changes: Sequence[LibraryChange]) -> list[str]:
     """A summary, up to ten albums by name, the rest as counts, and every miss."""
-    lines = [words.summary(wishes)]
-    reasons = {(wish.outcome, wish.detail): wish for wish in wishes if wish.outcome in _REFUSALS}
-    lines += [words.single(wish, None) for wish in [*reasons.values()][:3]]
-    counted = [wish for wish in wishes if wish.outcome not in _MISSES | _REFUSALS]
-    named = [wish for wish in counted if _album(report, wish)][:NAMES]
-    lines += [f"- {words.line(wish, _album(report, wish))}" for wish in named]
+    lines = [words.summary(changes)]
+    reasons = {(change.outcome, change.detail): change for change in changes if change.outcome in _REFUSALS}
+    lines += [words.single(change, None) for change in [*reasons.values()][:3]]
+    counted = [change for change in changes if change.outcome not in _MISSES | _REFUSALS]
+    named = [change for change in counted if _album(report, change)][:NAMES]
+    lines += [f"- {words.line(change, _album(report, change))}" for change in named]
     # the summary has the counts; "and 3 more" follows names alone
-    rest = Counter(wish.outcome for wish in counted if wish not in named) if named else {}
+    rest = Counter(change.outcome for change in counted if change not in named) if named else {}
     lines += [f"- {words.more(count, outcome)}" for outcome, count in rest.items()]
-    lines += [f"- {words.line(wish, None)}" for wish in wishes if wish.outcome in _MISSES]
+    lines += [f"- {words.line(change, None)}" for change in changes if change.outcome in _MISSES]
     return lines
 
 
@@ -142,13 +142,13 @@ def _pages(lines: Iterable[str], taken: int) -> list[str]:
     return pages
 
 
-def _offers(report: Report, wishes: Sequence[Wish]) -> list[ui.Item[ui.LayoutView]]:
+def _offers(report: Report, changes: Sequence[LibraryChange]) -> list[ui.Item[ui.LayoutView]]:
     """Albums to choose from, a row of buttons for each of the first searches."""
     verb = "save" if report.request.action is Action.SAVE else "unsave"
     rows: list[ui.Item[ui.LayoutView]] = []
-    for wish in [wish for wish in wishes if wish.outcome is Outcome.OFFERED]:
+    for change in [change for change in changes if change.outcome is Outcome.OFFERED]:
         buttons = []
-        for id_ in (wish.detail or "").split(","):
+        for id_ in (change.detail or "").split(","):
             album = report.albums.get(AlbumId(id_))
             label = f"{album.title} · {album.by} · {album.year}" if album else id_
             buttons.append(button(label if len(label) <= 80 else label[:79] + "…", f"{verb}:{id_}"))
@@ -156,28 +156,28 @@ def _offers(report: Report, wishes: Sequence[Wish]) -> list[ui.Item[ui.LayoutVie
     return rows
 
 
-def _buttons(report: Report, wishes: Sequence[Wish], link_url: str | None) -> list[ui.Button[ui.LayoutView]]:
+def _buttons(report: Report, changes: Sequence[LibraryChange], link_url: str | None) -> list[ui.Button[ui.LayoutView]]:
     """The likely one first."""
     buttons: list[ui.Button[ui.LayoutView]] = []
     if link_url is not None and isinstance(report.held, NotLinked | NeedsRelink):
         buttons.append(link_button(link_url))
-    changed = any(wish.outcome is not None and wish.outcome.is_change for wish in wishes)
+    changed = any(change.outcome is not None and change.outcome.is_change for change in changes)
     if changed and report.request.ended and not report.request.undone and report.request.undoes is None:
         buttons.append(button("Undo", f"undo:{report.request.id}"))
-    if len(wishes) == 1 and (album := _album(report, wishes[0])) is not None:
+    if len(changes) == 1 and (album := _album(report, changes[0])) is not None:
         buttons.append(link_button(album.url, "Open in Spotify"))
-    elif len(wishes) == 1 and wishes[0].album_id and wishes[0].outcome in (Outcome.SAVED, Outcome.ALREADY):
-        buttons.append(link_button(album_url(wishes[0].album_id), "Open in Spotify"))
+    elif len(changes) == 1 and changes[0].album_id and changes[0].outcome in (Outcome.SAVED, Outcome.ALREADY):
+        buttons.append(link_button(album_url(changes[0].album_id), "Open in Spotify"))
     return buttons
 
 
-def _source(report: Report, wishes: Sequence[Wish]) -> str:
+def _source(report: Report, changes: Sequence[LibraryChange]) -> str:
     """Attribution with a link back, wherever Spotify's metadata stands."""
-    shown = [album for wish in wishes if (album := _album(report, wish)) is not None]
+    shown = [album for change in changes if (album := _album(report, change)) is not None]
     if len(shown) == 1:
         return f"-# [on Spotify]({shown[0].url})"
     return "-# [on Spotify](https://open.spotify.com/)" if shown or report.albums else ""
 
 
-def _album(report: Report, wish: Wish) -> Album | None:
-    return None if wish.album_id is None else report.albums.get(wish.album_id)
+def _album(report: Report, change: LibraryChange) -> Album | None:
+    return None if change.album_id is None else report.albums.get(change.album_id)

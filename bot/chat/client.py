@@ -24,7 +24,8 @@ from discord.http import Route, handle_message_parameters
 from discord.webhook.async_ import async_context
 from yarl import URL
 
-from bot.alerts import Alert
+from bot.accounts.linking import DISCORD, Linked, LinkNews
+from bot.changes import Outcome
 from bot.chat import cards, host_words
 from bot.chat.cards import Card, button, text_card
 from bot.chat.commands import Desk, install
@@ -32,10 +33,9 @@ from bot.chat.presses import press
 from bot.chat.reply import DELIVER_S, RECEIVED
 from bot.errors import LinkDeclined, WrongDiscordAccount
 from bot.library import Report
-from bot.linking import DISCORD, Linked, LinkNews
+from bot.monitoring.alerts import Alert
 from bot.settings import Settings
 from bot.storage.commands import EVERYWHERE, Registered, RegisteredCommands
-from bot.wishes import Outcome
 
 TOKEN_LIFE = timedelta(minutes=14, seconds=30)
 """An interaction's token serves 15 minutes of edits; a later try counts towards a ban of the address."""
@@ -253,18 +253,18 @@ class Client(discord.Client):
         fresh = datetime.now(UTC) - request.created_at < TOKEN_LIFE
         if (
             request.answered
-            and request.answer_token is not None
+            and request.interaction_token is not None
             and fresh
-            and await self._edit(request.answer_token, messages)
+            and await self._edit(request.interaction_token, messages)
         ):
             return True
-        if all(wish.outcome is Outcome.DROPPED for wish in request.distinct):
+        if all(change.outcome is Outcome.DROPPED for change in request.distinct):
             return True  # whoever dropped it knows, and only the promise in its message had to go
         return await self._send_directly(request.member, messages)
 
     async def tell_link(self, news: LinkNews) -> None:
         """Say what came of linking, in the private message of the command that offered it."""
-        if news.answer_token is None or self.is_closed():
+        if news.interaction_token is None or self.is_closed():
             return
         words = self.desk.words
         try:
@@ -272,34 +272,34 @@ class Client(discord.Client):
                 if isinstance(news.news, Linked):
                     text = words.linked(news.news.link, news.news.before)
                     card = text_card(text, button("Unlink", f"unlink-ask:{news.member}"))
-                    await self._edit(news.answer_token, [card])
+                    await self._edit(news.interaction_token, [card])
                 elif isinstance(news.news, WrongDiscordAccount) or (
                     isinstance(news.news, LinkDeclined) and news.news.provider == DISCORD
                 ):
                     # the link goes on living, so its button stays
-                    await self._follow_up(news.answer_token, text_card(words.error(news.news)))
+                    await self._follow_up(news.interaction_token, text_card(words.error(news.news)))
                 else:
-                    await self._edit(news.answer_token, [text_card(words.error(news.news))])
+                    await self._edit(news.interaction_token, [text_card(words.error(news.news))])
         except TimeoutError:
             _log.warning("a private message was not edited in time")
 
-    def _webhook(self, answer_token: str) -> discord.Webhook:
+    def _webhook(self, interaction_token: str) -> discord.Webhook:
         assert self.application_id is not None
         # as Interaction.followup makes it: a partial webhook may not send what only one person sees
-        data: Any = {"id": self.application_id, "type": 3, "token": answer_token}
+        data: Any = {"id": self.application_id, "type": 3, "token": interaction_token}
         return discord.Webhook.from_state(data=data, state=self._connection)
 
-    async def _edit(self, answer_token: str, messages: list[Card]) -> bool:
+    async def _edit(self, interaction_token: str, messages: list[Card]) -> bool:
         if self.application_id is None:
             return False  # the site answers before the login
         try:
-            webhook = self._webhook(answer_token)
+            webhook = self._webhook(interaction_token)
             # discord.py edits an original answer only through the Interaction, which a restart has forgotten:
             # so this is what Interaction.edit_original_response does.
             async with asyncio.timeout(DELIVER_S):
                 with handle_message_parameters(view=messages[0], allowed_mentions=self.allowed_mentions) as parts:
                     await async_context.get().edit_original_interaction_response(
-                        self.application_id, answer_token, session=webhook.session, payload=parts.payload
+                        self.application_id, interaction_token, session=webhook.session, payload=parts.payload
                     )
                 for message in messages[1:]:
                     await webhook.send(view=message, ephemeral=True)
@@ -308,11 +308,11 @@ class Client(discord.Client):
             return False
         return True
 
-    async def _follow_up(self, answer_token: str, message: Card) -> None:
+    async def _follow_up(self, interaction_token: str, message: Card) -> None:
         if self.application_id is None:
             return
         try:
-            await self._webhook(answer_token).send(view=message, ephemeral=True)
+            await self._webhook(interaction_token).send(view=message, ephemeral=True)
         except _OUTAGE as error:
             _log.warning("a follow-up was not sent", error=_code(error))
 

@@ -11,8 +11,9 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.albums import Album, read
-from bot.albums import Words as PlainWords
+from bot.accounts.linking import Linking, consent_ends_at
+from bot.albums import Album, SearchText, read
+from bot.changes import Action, LibraryChange, MemberId, Outcome, RequestId
 from bot.chat import cards
 from bot.chat.cards import Card, button, link_button, text_card
 from bot.chat.reply import Interaction, Reply
@@ -24,13 +25,11 @@ from bot.errors import (
     PremiumLapsed,
     Refused,
     Restarting,
-    StorageTrouble,
+    StorageUnavailable,
     UserError,
 )
-from bot.finding import Finder
 from bot.library import Library, Report
-from bot.linking import Linking, consent_ends_at
-from bot.wishes import Action, MemberId, Outcome, RequestId, Wish
+from bot.library.resolver import AlbumResolver
 
 AUTOCOMPLETE_S = 0.9
 """An autocomplete that takes longer is answered with an empty list."""
@@ -49,7 +48,7 @@ class Desk:
 
     linking: Linking
     library: Library
-    finder: Finder
+    resolver: AlbumResolver
     words: Words
     reply: Reply
     is_stopping: bool = False
@@ -90,7 +89,7 @@ class Desk:
             return drawn
 
         def held() -> UserError | None:
-            return None if report is None else report.held or _refusal(report.request.wishes)
+            return None if report is None else report.held or _refusal(report.request.changes)
 
         arrived = False
         try:
@@ -98,7 +97,7 @@ class Desk:
         finally:
             if report is not None:
                 # what cannot be noted (the process is stopping) is told once more by the next start
-                with suppress(StorageTrouble):
+                with suppress(StorageUnavailable):
                     await self.library.answered(report, arrived=arrived)
         if earlier and arrived:
             await self.library.told(earlier)
@@ -113,10 +112,10 @@ class Desk:
         told: list[Report] = []
         lines = [self.words.earlier()]
         for report in earlier:
-            wishes = report.request.distinct
-            one = wishes[0] if len(wishes) == 1 else None
+            changes = report.request.distinct
+            one = changes[0] if len(changes) == 1 else None
             album = report.albums.get(one.album_id) if one is not None and one.album_id else None
-            line = self.words.single(one, album) if one is not None else self.words.summary(wishes)
+            line = self.words.single(one, album) if one is not None else self.words.summary(changes)
             if sum(map(len, lines)) + len(line) > NOTES_MOST:
                 break
             lines.append(line)
@@ -142,11 +141,11 @@ class Desk:
     async def _suggestions(self, member: MemberId, action: Action, text: str) -> list[Album]:
         references = read(text)
         words = references[0] if references else None
-        if isinstance(words, PlainWords):
+        if isinstance(words, SearchText):
             text = words.text
         elif references or action is Action.SAVE:
             return []  # a link was pasted, or nothing was typed yet
-        return await self.finder.suggestions(member, self.linking.token_for(member), action, text)
+        return await self.resolver.suggestions(member, self.linking.token_for(member), action, text)
 
     # -- accounts
 
@@ -180,9 +179,10 @@ class Desk:
         else:
             text = self.words.account(account.account_name, account.linked_at, consent_ends_at(account))
             buttons.append(link_button(url, "Renew"))
-        known = {id_: album for w in pending if (id_ := w.album_id) and (album := self.finder.known(id_))}
+        known = {id_: album for w in pending if (id_ := w.album_id) and (album := self.resolver.known(id_))}
         names = [
-            self.words.pending_name(wish, known.get(wish.album_id) if wish.album_id else None) for wish in pending[:10]
+            self.words.pending_name(change, known.get(change.album_id) if change.album_id else None)
+            for change in pending[:10]
         ]
         if pending:
             buttons.append(button("Drop all", f"drop:{member}"))
@@ -216,16 +216,16 @@ class Desk:
         return [text_card(self.words.help())]
 
 
-def _refusal(wishes: Sequence[Wish]) -> UserError | None:
+def _refusal(changes: Sequence[LibraryChange]) -> UserError | None:
     """Why Spotify refused some of them for good, for the log and the metrics."""
-    for wish in wishes:
-        match wish.outcome:
+    for change in changes:
+        match change.outcome:
             case Outcome.NO_SEAT:
                 return NotAllowlisted()
             case Outcome.NO_PREMIUM:
                 return PremiumLapsed()
             case Outcome.REFUSED:
-                return Refused(0, wish.detail or "")
+                return Refused(0, change.detail or "")
     return None
 
 

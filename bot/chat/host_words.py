@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.alerts import Alert, Cause
 from bot.chat.words import date, plain, soon
+from bot.monitoring.alerts import Alert, Cause
 
 
 def name(cause: Cause) -> str:

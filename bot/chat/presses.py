@@ -11,11 +11,11 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, cast
 
 from bot.albums import AlbumId
+from bot.changes import Action, RequestId
 from bot.chat.cards import Card, text_card
 from bot.chat.commands import Desk, who
 from bot.chat.reply import Interaction
 from bot.library import Report
-from bot.wishes import Action, RequestId
 
 _ALBUM = re.compile(r"[0-9A-Za-z]{22}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)

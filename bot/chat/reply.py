@@ -18,7 +18,7 @@ import structlog
 from bot import logs
 from bot.chat.cards import Card, text_card
 from bot.chat.words import Words
-from bot.errors import Broken, UserError
+from bot.errors import InternalError, UserError
 
 FAST_S = 1.5
 """What is done by then is answered with one call."""
@@ -118,7 +118,7 @@ class Reply:
         except UserError as error:
             return [text_card(self._words.error(error))], type(error).__name__
         except Exception:
-            broken = Broken(logs.reference())
+            broken = InternalError(logs.reference())
             _log.exception("a command broke")
             return [text_card(self._words.error(broken))], type(broken).__name__
 

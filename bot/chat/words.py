@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.albums import Album, is_control
+from bot.changes import Action, LibraryChange, Outcome
 from bot.errors import (
     AccountTaken,
-    Broken,
-    HostTrouble,
+    AppRejected,
+    InternalError,
     LinkDeclined,
     LinkExpired,
     NeedsRelink,
@@ -24,14 +25,13 @@ from bot.errors import (
     PremiumLapsed,
     Refused,
     Restarting,
-    StorageTrouble,
+    StorageUnavailable,
     TryLater,
     UserError,
     WrongDiscordAccount,
 )
+from bot.storage.changes import UndoVerdict
 from bot.storage.links import Link
-from bot.storage.wishes import UndoVerdict
-from bot.wishes import Action, Outcome, Wish
 
 _MARKUP = re.compile(r"([\\*_~`|\[\]<>#])")
 _MENTION = re.compile(r"@(?=everyone|here|[!&]?\d)")
@@ -91,13 +91,13 @@ class Words:
         id_ = self.command_ids.get(name)
         return f"</{name}:{id_}>" if id_ else f"`/{name}`"
 
-    # -- what came of wishes
+    # -- what came of changes
 
-    def single(self, wish: Wish, album: Album | None) -> str:
-        """What came of the only wish of a command."""
-        name = title(album) if album else self._read(wish)
-        short = f"**{plain(album.title)}**" if album else self._read(wish)
-        match wish.outcome:
+    def single(self, change: LibraryChange, album: Album | None) -> str:
+        """What came of the only change of a command."""
+        name = title(album) if album else self._read(change)
+        short = f"**{plain(album.title)}**" if album else self._read(change)
+        match change.outcome:
             case Outcome.SAVED:
                 return f"Saved {name} to your library."
             case Outcome.REMOVED:
@@ -108,27 +108,27 @@ class Words:
                 return f"{short} was not in your library. Nothing changed."
             case Outcome.NO_ALBUM:
                 return (
-                    f"Spotify knows no album behind {self._read(wish)}. "
+                    f"Spotify knows no album behind {self._read(change)}. "
                     "Check the link, or pick an album from the list while you type."
                 )
             case Outcome.NOT_ALBUM:
-                thing = THINGS.get(wish.detail or "", "something else")
+                thing = THINGS.get(change.detail or "", "something else")
                 return (
-                    f"That is {thing}. I can {_verb(wish.action)} albums: paste an album link, "
+                    f"That is {thing}. I can {_verb(change.action)} albums: paste an album link, "
                     "or pick one while you type."
                 )
             case Outcome.UNREADABLE:
                 return (
-                    f"I can't read {self._read(wish)} as an album. "
+                    f"I can't read {self._read(change)} as an album. "
                     "Paste a link from open.spotify.com, or pick an album while you type."
                 )
             case Outcome.NO_MATCH:
-                return f"Spotify found no album for {self._read(wish)}. Try fewer words, or paste a link."
+                return f"Spotify found no album for {self._read(change)}. Try fewer words, or paste a link."
             case Outcome.OFFERED:
-                if "," not in (wish.detail or ""):
-                    return f"Nothing is called exactly {self._read(wish)}. Did you mean this one?"
-                return f"Several albums fit {self._read(wish)}. Which one do you mean?"
-            case Outcome.OUTDATED:
+                if "," not in (change.detail or ""):
+                    return f"Nothing is called exactly {self._read(change)}. Did you mean this one?"
+                return f"Several albums fit {self._read(change)}. Which one do you mean?"
+            case Outcome.SUPERSEDED:
                 return f"A later command of yours decided about {name}. This one changed nothing."
             case Outcome.CHANGED_SINCE:
                 return f"A later command of yours changed {name}, so I left it as it is."
@@ -137,33 +137,33 @@ class Words:
             case Outcome.NO_PREMIUM:
                 return self.error(PremiumLapsed())
             case Outcome.REFUSED:
-                return self.error(Refused(0, wish.detail or ""))
+                return self.error(Refused(0, change.detail or ""))
             case Outcome.GIVEN_UP:
-                return f"For 7 days {name} could not be {_done(wish.action)}, so I gave up. You can ask again."
+                return f"For 7 days {name} could not be {_done(change.action)}, so I gave up. You can ask again."
             case Outcome.DROPPED:
                 return f"Dropped {name}. Nothing changed."
-        return f"{short} is kept and will be {_done(wish.action)}."
+        return f"{short} is kept and will be {_done(change.action)}."
 
-    def line(self, wish: Wish, album: Album | None) -> str:
-        """One of several wishes, in one line."""
-        name = title(album, 70) if album else self._read(wish)
+    def line(self, change: LibraryChange, album: Album | None) -> str:
+        """One of several changes, in one line."""
+        name = title(album, 70) if album else self._read(change)
         outcome = {
             None: "waits",
             Outcome.ALREADY: "was there already",
             Outcome.ABSENT: "was not there",
             Outcome.NO_ALBUM: "no such album",
-            Outcome.NOT_ALBUM: f"is {THINGS.get(wish.detail or '', 'something else')}",
+            Outcome.NOT_ALBUM: f"is {THINGS.get(change.detail or '', 'something else')}",
             Outcome.UNREADABLE: "could not be read as an album",
             Outcome.NO_MATCH: "nothing found",
             Outcome.OFFERED: "several fit",
-            Outcome.OUTDATED: "decided by a later command",
+            Outcome.SUPERSEDED: "decided by a later command",
             Outcome.CHANGED_SINCE: "changed since, left as it is",
             Outcome.GIVEN_UP: "given up after 7 days",
-        }.get(wish.outcome, str(wish.outcome))
+        }.get(change.outcome, str(change.outcome))
         return f"{name}: {outcome}"
 
-    def summary(self, wishes: Sequence[Wish]) -> str:
-        """What came of many wishes, as counts."""
+    def summary(self, changes: Sequence[LibraryChange]) -> str:
+        """What came of many changes, as counts."""
         names = {
             Outcome.SAVED: "saved",
             Outcome.REMOVED: "removed",
@@ -171,7 +171,7 @@ class Words:
             Outcome.ABSENT: "{were} not there",
             None: "kept for later",
             Outcome.OFFERED: "to choose",
-            Outcome.OUTDATED: "decided by a later command",
+            Outcome.SUPERSEDED: "decided by a later command",
             Outcome.CHANGED_SINCE: "left as changed since",
             Outcome.DROPPED: "dropped",
             Outcome.GIVEN_UP: "given up",
@@ -179,7 +179,7 @@ class Words:
             Outcome.NO_SEAT: "refused by Spotify",
             Outcome.NO_PREMIUM: "refused by Spotify",
         }
-        counts = Counter(names.get(wish.outcome, "could not be found") for wish in wishes)
+        counts = Counter(names.get(change.outcome, "could not be found") for change in changes)
         order = list(dict.fromkeys([*names.values(), "could not be found"]))
         parts = [
             f"{counts[text]:,} {text.format(were='was' if counts[text] == 1 else 'were')}"
@@ -189,7 +189,7 @@ class Words:
         return ", ".join(parts) + "."
 
     def more(self, count: int, outcome: Outcome | None) -> str:
-        """The wishes of one outcome that are counted, not named."""
+        """The changes of one outcome that are counted, not named."""
         return f"and {count:,} more: {self.line_outcome(outcome)}"
 
     def line_outcome(self, outcome: Outcome | None) -> str:
@@ -198,15 +198,15 @@ class Words:
             None: "waiting",
             Outcome.ALREADY: "there already",
             Outcome.ABSENT: "not there",
-            Outcome.OUTDATED: "decided by a later command",
+            Outcome.SUPERSEDED: "decided by a later command",
         }.get(outcome, str(outcome))
 
-    def left_alone(self, text: str) -> str:
+    def ignored(self, text: str) -> str:
         """Words beside a link were not searched."""
         return f"I read the links and left “{plain(text)}” alone: words are searched when they stand alone."
 
     def held(self, error: UserError, count: int) -> str:
-        """Why wishes are kept, and what happens next."""
+        """Why changes are kept, and what happens next."""
         kept = "Your album is kept" if count == 1 else f"Your {albums(count)} are kept"
         match error:
             case NotLinked():
@@ -220,14 +220,14 @@ class Words:
             case TryLater(cause=TryLater.Cause.QUOTA):
                 when = f"It goes on {soon(error.until)}; " if error.until else ""
                 return f"This bot's Spotify app has used up its day. {when}{_lower(kept) if when else kept}."
-            case TryLater(cause=TryLater.Cause.BUSY):
+            case TryLater(cause=TryLater.Cause.RATE_LIMITED):
                 when = f" It goes on {soon(error.until)}." if error.until else ""
                 return f"Spotify asked this bot to slow down.{when} {kept}, and I'll tell you when it is done."
-            case HostTrouble():
+            case AppRejected():
                 return f"{self.error(error)} {kept}, and I'll tell you when it is done."
-            case Broken():
+            case InternalError():
                 return f"Something broke on our side ({error.reference}). {kept}. The host can look this number up."
-            case StorageTrouble():
+            case StorageUnavailable():
                 return f"I could not write down what came of it. {kept}, and I'll tell you when it is done."
             case Restarting():
                 return f"I am being restarted. {kept}, and I'll tell you when it is done."
@@ -262,7 +262,7 @@ class Words:
                     "Spotify serves this bot only while its host has Premium, and that has ended. "
                     "The host can renew it; then ask again."
                 )
-            case HostTrouble():
+            case AppRejected():
                 return "Spotify refuses this bot's own app. Only the host can mend that, so tell them."
             case AccountTaken():
                 return (
@@ -293,12 +293,12 @@ class Words:
                 return "Spotify is not answering. Try again in a few minutes."
             case Restarting():
                 return "I am being restarted. Ask again in a minute; nothing was changed."
-            case StorageTrouble():
+            case StorageUnavailable():
                 return (
                     "I could not write that down, so nothing was changed. Try again in a few minutes; "
                     "if it stays so, tell the host that the database cannot be written."
                 )
-            case Broken():
+            case InternalError():
                 return (
                     f"Something broke on our side ({error.reference}). Try again in a minute. "
                     "The host can look this number up."
@@ -394,12 +394,12 @@ class Words:
         more = f"\n- and {count - len(names):,} more" if count > len(names) else ""
         return f"{albums(count)} {'waits' if count == 1 else 'wait'}:{listed}{more}"
 
-    def pending_name(self, wish: Wish, album: Album | None) -> str:
-        """One wish that waits."""
-        return f"{_verb(wish.action)} {title(album, 70) if album else self._read(wish)}"
+    def pending_name(self, change: LibraryChange, album: Album | None) -> str:
+        """One change that waits."""
+        return f"{_verb(change.action)} {title(album, 70) if album else self._read(change)}"
 
     def dropped(self, count: int) -> str:
-        """Pending wishes were dropped."""
+        """Pending changes were dropped."""
         if not count:
             return "Nothing was waiting. Nothing changed."
         return f"Dropped: {albums(count)} that waited. Your library stays as it is."
@@ -444,8 +444,8 @@ class Words:
     def _privacy(self) -> str:
         return f"[What is stored, and for how long]({self.privacy_url})." if self.privacy_url else ""
 
-    def _read(self, wish: Wish) -> str:
-        return f"“{plain(wish.reference, 60)}”"
+    def _read(self, change: LibraryChange) -> str:
+        return f"“{plain(change.reference, 60)}”"
 
 
 def _verb(action: Action) -> str:

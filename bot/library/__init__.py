@@ -1,7 +1,7 @@
 """What members want in their libraries, and the one road to get it there.
 
-`Library` is what commands, buttons and the start call; it keeps one runner a member. `Road` carries a batch of
-wishes out, `Reports` tells what came of them, `Telling` sends that to members who wait for no answer.
+`Library` is what commands, buttons and the start call; it keeps one runner a member. `ChangeExecutor` carries a batch of
+changes out, `Reports` tells what came of them, `Notifier` sends that to members who wait for no answer.
 """
 
 from bot.library.library import Library

@@ -1,7 +1,7 @@
 """Changing members' libraries: what commands and buttons call, a runner a member, and the worker that tries again.
 
 One runner a member at a time: it carries out whatever that member has pending, joined, in the order of the
-interactions. Commands put their wishes on disk, wake the runner, and wait for their own to end.
+interactions. Commands put their changes on disk, wake the runner, and wait for their own to end.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from datetime import UTC, datetime
 import structlog
 
 from bot import albums, logs
+from bot.accounts.linking import Linking, MemberToken
 from bot.albums import AlbumId, Reference
-from bot.errors import Broken, NeedsRelink, NotLinked, Restarting, StorageTrouble, TryLater, UserError
-from bot.finding import Finder
+from bot.changes import Action, ChangeRequest, Kind, LibraryChange, MemberId, Outcome, RequestId
+from bot.errors import InternalError, NeedsRelink, NotLinked, Restarting, StorageUnavailable, TryLater, UserError
+from bot.library.executor import ChangeExecutor, Ending
+from bot.library.notifier import Notifier
 from bot.library.report import Report, Reports
-from bot.library.road import Ending, Road
-from bot.library.telling import Telling
-from bot.linking import Linking, MemberToken
+from bot.library.resolver import AlbumResolver
 from bot.spotify.client import Spotify
-from bot.storage.wishes import BATCH, Accepted, NewWish, UndoVerdict, Wishes
-from bot.wishes import Action, Kind, MemberId, Outcome, Request, RequestId, Wish
+from bot.storage.changes import BATCH, Accepted, LibraryChanges, NewChange, UndoVerdict
 
 EARLIER = 25
 """So many earlier requests are told with one answer at most."""
@@ -40,14 +40,14 @@ _log = structlog.get_logger("gatefold.library")
 
 @dataclass(slots=True)
 class _Retry:
-    """When a member's pending wishes are tried again, in monotonic time."""
+    """When a member's pending changes are tried again, in monotonic time."""
 
     at: float
     first_at: float
     delay: float
 
 
-_Waiter = asyncio.Future[tuple[Request | None, UserError | None]]
+_Waiter = asyncio.Future[tuple[ChangeRequest | None, UserError | None]]
 """What a command waits for: its ended request, or why it is held up."""
 
 
@@ -56,50 +56,54 @@ class Library:
 
     def __init__(
         self,
-        wishes: Wishes,
+        changes: LibraryChanges,
         linking: Linking,
-        finder: Finder,
+        resolver: AlbumResolver,
         spotify: Spotify,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._wishes = wishes
+        self._changes = changes
         self._linking = linking
-        self._finder = finder
-        self._road = Road(wishes, finder, spotify)
-        self._reports = Reports(linking, finder)
-        self.telling = Telling(wishes, self._reports, sleep)
+        self._resolver = resolver
+        self._executor = ChangeExecutor(changes, resolver, spotify)
+        self._reports = Reports(linking, resolver)
+        self.notifier = Notifier(changes, self._reports, sleep)
         self._now = now
         self._monotonic = monotonic
         self._running: dict[MemberId, asyncio.Task[None]] = {}
         self._again: set[MemberId] = set()
         # commands that wait for their request; requests whose command has not answered yet, as far as they are known
         self._waiting: dict[MemberId, dict[RequestId, _Waiter]] = defaultdict(dict)
-        self._live: dict[RequestId, Request | None] = {}
+        self._live: dict[RequestId, ChangeRequest | None] = {}
         self._retries: dict[MemberId, _Retry] = {}
         self._wake = asyncio.Event()
         self._is_stopping = False
 
     # -- what commands and buttons call
 
-    async def change(self, member: MemberId, id_: RequestId, action: Action, text: str, answer_token: str) -> Report:
+    async def change(
+        self, member: MemberId, id_: RequestId, action: Action, text: str, interaction_token: str
+    ) -> Report:
         """Save or remove what somebody pasted."""
-        wishes = [_new_wish(reference) for reference in albums.read(text)]
-        return await self._ask(member, id_, action, wishes, answer_token)
+        changes = [_new_change(reference) for reference in albums.read(text)]
+        return await self._ask(member, id_, action, changes, interaction_token)
 
     async def change_album(
-        self, member: MemberId, id_: RequestId, action: Action, album: AlbumId, answer_token: str
+        self, member: MemberId, id_: RequestId, action: Action, album: AlbumId, interaction_token: str
     ) -> Report:
         """Save or remove the album of a button."""
-        return await self._ask(member, id_, action, [NewWish(Kind.ALBUM, album)], answer_token)
+        return await self._ask(member, id_, action, [NewChange(Kind.ALBUM, album)], interaction_token)
 
-    async def undo(self, member: MemberId, id_: RequestId, of: RequestId, answer_token: str) -> Report | UndoVerdict:
+    async def undo(
+        self, member: MemberId, id_: RequestId, of: RequestId, interaction_token: str
+    ) -> Report | UndoVerdict:
         """Take back exactly what a request changed, once; a verdict when there is nothing to do."""
         self._live[id_] = None
         try:
-            verdict = await self._wishes.accept_undo(id_, member, of, answer_token, self._seconds())
+            verdict = await self._changes.accept_undo(id_, member, of, interaction_token, self._seconds())
             if verdict is not UndoVerdict.ACCEPTED:
                 self._live.pop(id_, None)
                 return verdict
@@ -113,25 +117,25 @@ class Library:
         id_ = report.request.id
         try:
             if arrived:
-                await self._wishes.answered(id_, told=report.request.ended)
+                await self._changes.answered(id_, told=report.request.ended)
         finally:
             self._live.pop(id_, None)
         if arrived and report.request.ended:
             return
         # What ended while the command was answering, or could not be answered, is still to be told.
-        request = await self._wishes.get(id_)
+        request = await self._changes.get(id_)
         if request is not None and request.ended:
-            self.telling.soon([request])
+            self.notifier.enqueue([request])
 
-    async def pending(self, member: MemberId) -> list[Wish]:
+    async def pending(self, member: MemberId) -> list[LibraryChange]:
         """What waits for this member, the oldest first."""
-        return await self._wishes.pending(member)
+        return await self._changes.pending(member)
 
     async def untold(self, report: Report) -> list[Report]:
         """What the member could not be told when it was done. Tell it, then call `told`."""
         reports = []
         for id_ in report.earlier[:EARLIER]:
-            if (request := await self._wishes.get(id_)) is not None:
+            if (request := await self._changes.get(id_)) is not None:
                 # many albums are told as counts, for which no name is needed
                 is_one = len(request.distinct) == 1
                 reports.append(await self._reports.report(request) if is_one else Report(request, {}))
@@ -139,24 +143,24 @@ class Library:
 
     async def told(self, reports: Sequence[Report]) -> None:
         """The member was told of these."""
-        await self._wishes.told([report.request.id for report in reports])
+        await self._changes.told([report.request.id for report in reports])
 
     async def drop(self, member: MemberId) -> int:
-        """Drop everything that is pending for this member; how many wishes it was."""
+        """Drop everything that is pending for this member; how many changes it was."""
         # what is being written just now can no longer be dropped
-        count, ended = await self._wishes.drop(member, self._seconds(), is_busy=member in self._running)
-        self.telling.soon(request for request in ended if request.id not in self._live)
+        count, ended = await self._changes.drop(member, self._seconds(), is_busy=member in self._running)
+        self.notifier.enqueue(request for request in ended if request.id not in self._live)
         return count
 
     async def forget(self, member: MemberId) -> None:
         """Unlink: everything that names the member is deleted."""
         self._retries.pop(member, None)
-        self._finder.forget_own(member)
+        self._resolver.forget_own(member)
         await self._linking.unlink(member)
 
     def linked(self, member: MemberId) -> None:
         """The member has linked: what waits is carried out, maybe in another account's library than before."""
-        self._finder.forget_own(member)
+        self._resolver.forget_own(member)
         self.wake(member)
 
     # -- the worker
@@ -175,12 +179,12 @@ class Library:
 
     async def work(self) -> None:
         """The one worker: at the start whatever is unfinished, then what is due, until cancelled."""
-        members, untold = await self._wishes.unfinished()
+        members, untold = await self._changes.unfinished()
         started = self._monotonic()
         for member in members:
             self._retries.setdefault(member, _Retry(started, started, 0.0))
-        requests = [await self._wishes.get(id_) for id_ in untold if id_ not in self._live]
-        self.telling.soon([request for request in requests if request is not None])
+        requests = [await self._changes.get(id_) for id_ in untold if id_ not in self._live]
+        self.notifier.enqueue([request for request in requests if request is not None])
         swept = started - SWEEP_S
         places = asyncio.Semaphore(WORKERS)
         while True:
@@ -209,7 +213,7 @@ class Library:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        await self.telling.stop(max(until - self._monotonic(), 0.0))
+        await self.notifier.stop(max(until - self._monotonic(), 0.0))
 
     async def _sleep_until_due(self) -> None:
         self._wake.clear()
@@ -223,22 +227,22 @@ class Library:
     async def _sweep(self) -> None:
         now = self._seconds()
         try:
-            given_up = await self._wishes.give_up(now - GIVE_UP_S, now)
-            self.telling.soon(request for request in given_up if request.id not in self._live)
-            await self._wishes.purge(now - UNDO_S)
-            await self._wishes.make_deletions_real()
+            given_up = await self._changes.give_up(now - GIVE_UP_S, now)
+            self.notifier.enqueue(request for request in given_up if request.id not in self._live)
+            await self._changes.purge(now - UNDO_S)
+            await self._changes.make_deletions_real()
             await self._linking.clear_attempts()
-        except StorageTrouble as error:
+        except StorageUnavailable as error:
             _log.warning("the database cannot be swept", error=str(error))
 
     # -- one member's runner
 
     async def _ask(
-        self, member: MemberId, id_: RequestId, action: Action, wishes: list[NewWish], answer_token: str
+        self, member: MemberId, id_: RequestId, action: Action, changes: list[NewChange], interaction_token: str
     ) -> Report:
         self._live[id_] = None
         try:
-            accepted = await self._wishes.accept(id_, member, action, wishes, answer_token, self._seconds())
+            accepted = await self._changes.accept(id_, member, action, changes, interaction_token, self._seconds())
             self._live[id_] = accepted.request
             report = await self._carried_out(member, id_, accepted)
             return replace(await self._promised(report), earlier=accepted.untold)
@@ -247,12 +251,12 @@ class Library:
             raise
 
     async def _promised(self, report: Report) -> Report:
-        """The report, once what it keeps is safe on the disk. StorageTrouble: it is not, and was taken back."""
+        """The report, once what it keeps is safe on the disk. StorageUnavailable: it is not, and was taken back."""
         if report.request.ended:
-            return report  # safe before it was carried out; that another's wish is not is no reason to deny it
+            return report  # safe before it was carried out; that another's change is not is no reason to deny it
         try:
-            await self._wishes.on_disk()
-        except StorageTrouble as error:
+            await self._changes.on_disk()
+        except StorageUnavailable as error:
             if await self._is_withdrawn(report.request.id):
                 raise
             return replace(report, held=error)
@@ -260,8 +264,8 @@ class Library:
 
     async def _is_withdrawn(self, id_: RequestId) -> bool:
         try:
-            return await self._wishes.withdraw(id_)
-        except StorageTrouble:
+            return await self._changes.withdraw(id_)
+        except StorageUnavailable:
             return False  # no room even for that: so it stays, and will be done
 
     async def _carried_out(self, member: MemberId, id_: RequestId, accepted: Accepted | None = None) -> Report:
@@ -271,7 +275,7 @@ class Library:
         self.wake(member, accepted)
         request, held = await asyncio.shield(future)
         if request is None:
-            request = await self._wishes.get(id_)
+            request = await self._changes.get(id_)
         if request is None:
             raise NotLinked  # unlinked meanwhile: everything of theirs is gone
         may_ask = request.id not in self._live
@@ -280,30 +284,30 @@ class Library:
     async def _run(self, member: MemberId, accepted: Accepted | None = None) -> None:
         retry = self._retries.pop(member, None)
         held: UserError | None = None
-        batch: list[Wish] = []
+        batch: list[LibraryChange] = []
         try:
             while True:
                 if accepted is None:
                     self._again.discard(member)
-                batch = accepted.pending if accepted is not None else await self._wishes.pending(member)
+                batch = accepted.pending if accepted is not None else await self._changes.pending(member)
                 token = self._linking.token_for(member, accepted.link if accepted is not None else None)
                 accepted = None
                 held = await self._carry_out(member, token, batch) if batch else None
                 if held is not None:
-                    for id_ in {wish.request_id for wish in batch}:
+                    for id_ in {change.request_id for change in batch}:
                         self._release(member, id_, None, held)
                 elif len(batch) == BATCH:
                     continue  # there may be more
                 if member not in self._again:
                     break
-        except StorageTrouble as error:
+        except StorageUnavailable as error:
             held = error
         except asyncio.CancelledError:
             held = Restarting()
             raise
         except Exception:
-            held = Broken(logs.reference())
-            _log.exception("a wish could not be carried out", request=held.reference)
+            held = InternalError(logs.reference())
+            _log.exception("a change could not be carried out", request=held.reference)
         finally:
             del self._running[member]
             self._again.discard(member)
@@ -314,18 +318,18 @@ class Library:
                 self._retry_later(member, held, retry)
             if isinstance(held, NeedsRelink) and retry is not None and (retry.delay or held.is_new):
                 # nobody waits for it, and it goes on only when the member knows
-                self.telling.held(max(wish.request_id for wish in batch), held)
+                self.notifier.held(max(change.request_id for change in batch), held)
 
-    async def _carry_out(self, member: MemberId, token: MemberToken, batch: list[Wish]) -> UserError | None:
+    async def _carry_out(self, member: MemberId, token: MemberToken, batch: list[LibraryChange]) -> UserError | None:
         """Carry a batch out; why some of it stays pending, or None when all of it ended."""
-        outcomes, held = await self._road.carry_out(member, token, batch)
+        outcomes, held = await self._executor.carry_out(member, token, batch)
         await self._end(member, outcomes)
         return held
 
     async def _end(self, member: MemberId, outcomes: list[Ending]) -> None:
         if not outcomes:
             return
-        ending = asyncio.ensure_future(self._wishes.end(outcomes, self._seconds()))
+        ending = asyncio.ensure_future(self._changes.end(outcomes, self._seconds()))
         # Whose command answers just now tells of it by itself: see answered().
         answering = {id_ for (id_, _), *_ in outcomes if id_ in self._live}
         # The answer need not wait for it: carried out again after a crash, it changes nothing and says the same.
@@ -334,9 +338,9 @@ class Library:
         ended = await ending
         for request in ended:
             self._release(member, request.id, request, None)
-        self.telling.soon(request for request in ended if request.id not in answering)
+        self.notifier.enqueue(request for request in ended if request.id not in answering)
 
-    def _completed(self, outcomes: Iterable[Ending]) -> Iterator[Request]:
+    def _completed(self, outcomes: Iterable[Ending]) -> Iterator[ChangeRequest]:
         """The requests of commands that still answer, and that have all their outcomes now."""
         by_request: dict[RequestId, list[Ending]] = defaultdict(list)
         for ending in outcomes:
@@ -344,25 +348,25 @@ class Library:
         for id_, endings in by_request.items():
             if (request := self._live.get(id_)) is None:
                 continue
-            wishes = list(request.wishes)
+            changes = list(request.changes)
             for (_, position), outcome, detail, album in endings:
-                wish = wishes[position]
-                wishes[position] = replace(wish, outcome=outcome, detail=detail, album_id=album or wish.album_id)
-            ended = all(wish.outcome is not None for wish in wishes)
-            self._live[id_] = request = replace(request, wishes=tuple(wishes), ended=ended)
+                change = changes[position]
+                changes[position] = replace(change, outcome=outcome, detail=detail, album_id=album or change.album_id)
+            ended = all(change.outcome is not None for change in changes)
+            self._live[id_] = request = replace(request, changes=tuple(changes), ended=ended)
             if ended:
                 yield request
 
     # -- waiting, telling, trying again
 
-    def _release(self, member: MemberId, id_: RequestId, request: Request | None, held: UserError | None) -> None:
+    def _release(self, member: MemberId, id_: RequestId, request: ChangeRequest | None, held: UserError | None) -> None:
         future = self._waiting[member].pop(id_, None)
         if future is not None and not future.done():
             future.set_result((request, held))
 
     def _retry_later(self, member: MemberId, held: UserError, before: _Retry | None) -> None:
         if isinstance(held, NotLinked | NeedsRelink):
-            return  # the wish waits for the member to link; on_linked wakes us
+            return  # the change waits for the member to link; on_linked wakes us
         now = self._monotonic()
         first_at = before.first_at if before is not None else now
         cap = QUICK_RETRY_S if now - first_at < QUICK_FOR_S else SLOW_RETRY_S
@@ -377,19 +381,19 @@ class Library:
         return int(self._now().timestamp())
 
 
-def _new_wish(reference: Reference) -> NewWish:
+def _new_change(reference: Reference) -> NewChange:
     match reference:
         case albums.AlbumRef(id_):
-            return NewWish(Kind.ALBUM, id_)
+            return NewChange(Kind.ALBUM, id_)
         case albums.TrackRef(id_):
-            return NewWish(Kind.TRACK, id_)
+            return NewChange(Kind.TRACK, id_)
         case albums.ShortLink(host, path):
-            return NewWish(Kind.SHORT, f"{host}{path}")
-        case albums.Words(text):
-            return NewWish(Kind.WORDS, text)
+            return NewChange(Kind.SHORT, f"{host}{path}")
+        case albums.SearchText(text):
+            return NewChange(Kind.SEARCH, text)
         case albums.NotAnAlbum(kind, shown):
-            return NewWish(Kind.OTHER, shown, Outcome.NOT_ALBUM, kind)
+            return NewChange(Kind.OTHER, shown, Outcome.NOT_ALBUM, kind)
         case albums.Unreadable(shown):
-            return NewWish(Kind.OTHER, shown, Outcome.UNREADABLE)
-        case albums.LeftAlone(shown):
-            return NewWish(Kind.OTHER, shown, Outcome.LEFT_ALONE)
+            return NewChange(Kind.OTHER, shown, Outcome.UNREADABLE)
+        case albums.Ignored(shown):
+            return NewChange(Kind.OTHER, shown, Outcome.IGNORED)

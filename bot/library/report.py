@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from bot.accounts.linking import Linking
 from bot.albums import Album, AlbumId
+from bot.changes import ChangeRequest, MemberId, Outcome, RequestId
 from bot.errors import UserError
-from bot.finding import Finder
-from bot.linking import Linking
-from bot.wishes import MemberId, Outcome, Request, RequestId
+from bot.library.resolver import AlbumResolver
 
 NAMES = 10
 """So many albums of a request are told by name; the rest are counted."""
@@ -25,7 +25,7 @@ class Report:
     `earlier`: requests that ended since, of which the member could not be told. This answer tells.
     """
 
-    request: Request
+    request: ChangeRequest
     albums: Mapping[AlbumId, Album]
     held: UserError | None = None
     earlier: tuple[RequestId, ...] = ()
@@ -34,21 +34,22 @@ class Report:
 class Reports:
     """Makes reports."""
 
-    def __init__(self, linking: Linking, finder: Finder) -> None:
+    def __init__(self, linking: Linking, resolver: AlbumResolver) -> None:
         self._linking = linking
-        self._finder = finder
+        self._resolver = resolver
 
-    async def report(self, request: Request, held: UserError | None = None, *, may_ask: bool = True) -> Report:
+    async def report(self, request: ChangeRequest, held: UserError | None = None, *, may_ask: bool = True) -> Report:
         """A report with the names of the first albums: from memory, else from Spotify where that `may_ask`."""
-        ids = [wish.album_id for wish in request.wishes if wish.album_id is not None]
+        ids = [change.album_id for change in request.changes if change.album_id is not None]
         ids = ids[:NAMES] + _offered(request)
         if held is None:
-            await self._finder.wait_for_names(ids, NAMES_S)
-        found = {album.id: album for id_ in ids if (album := self._finder.known(id_)) is not None}
+            await self._resolver.wait_for_names(ids, NAMES_S)
+        found = {album.id: album for id_ in ids if (album := self._resolver.known(id_)) is not None}
         missing = [
             id_
             for id_ in ids
-            if id_ not in found and not any(w.album_id == id_ and w.outcome is Outcome.NO_ALBUM for w in request.wishes)
+            if id_ not in found
+            and not any(w.album_id == id_ and w.outcome is Outcome.NO_ALBUM for w in request.changes)
         ]
         if missing and held is None and may_ask:
             found |= await self.names(request.member, missing)
@@ -58,15 +59,15 @@ class Reports:
         """The albums of these ids, the first ten looked up where needed; without those that fail."""
         wanted = list(dict.fromkeys(ids))[:NAMES]
         token = self._linking.token_for(member)
-        found = await asyncio.gather(*(self._finder.album(token, id_) for id_ in wanted), return_exceptions=True)
+        found = await asyncio.gather(*(self._resolver.album(token, id_) for id_ in wanted), return_exceptions=True)
         return {album.id: album for album in found if isinstance(album, Album)}
 
 
-def _offered(request: Request) -> list[AlbumId]:
+def _offered(request: ChangeRequest) -> list[AlbumId]:
     return [
         AlbumId(id_)
-        for wish in request.wishes
-        if wish.outcome is Outcome.OFFERED
-        for id_ in (wish.detail or "").split(",")
+        for change in request.changes
+        if change.outcome is Outcome.OFFERED
+        for id_ in (change.detail or "").split(",")
         if id_
     ]

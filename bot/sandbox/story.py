@@ -10,8 +10,8 @@ import aiohttp
 import click
 
 from bot import logs
-from bot.sandbox.discord_wire import walk
 from bot.sandbox.stage import Stage, set_up
+from tests.discord_wire import walk
 
 ALBUM = "4aawyAB9vmqN3uQ7FjRGTy"
 
@@ -67,7 +67,7 @@ async def _play(stage: Stage) -> None:
     asked = await ben.slash(stage.channel, "save", albums=ALBUM)
     _tell("Ben runs /save without a linked account", asked.response, "I need your Spotify account once")
     await _follow(_button(asked.response, "Link Spotify")["url"], ben.id, "ben")
-    await _until(lambda: ALBUM in stage.spotify.accounts["ben"].saved, "Ben's wish is carried out after linking")
+    await _until(lambda: ALBUM in stage.spotify.accounts["ben"].saved, "Ben's change is carried out after linking")
     await _until(lambda: "Saved" in _text(asked.response), "Ben's message says so")
     _tell("He links, and his album is saved right after", asked.response, "Saved")
     _expect(ALBUM not in shelf, "and nobody else's library changed")

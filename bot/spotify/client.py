@@ -21,13 +21,14 @@ import structlog
 from yarl import URL
 
 from bot.albums import Album, AlbumId, Reference, ShortLink, read_link
+from bot.changes import Action
 from bot.errors import (
+    AppRejected,
     EndpointClosed,
-    HostTrouble,
     NoSuchAlbum,
     PremiumLapsed,
     Refused,
-    StorageTrouble,
+    StorageUnavailable,
     TokenRejected,
     TryLater,
     UserError,
@@ -36,7 +37,6 @@ from bot.settings import AlbumEndpointChoice
 from bot.spotify import oauth, wire
 from bot.spotify.gate import Gate
 from bot.spotify.wire import Endpoint, Profile, Request
-from bot.wishes import Action
 
 TIMEOUT_S = 10.0
 """A call is given up after this."""
@@ -107,7 +107,7 @@ class Spotify:
         self.is_app_refused = False
         # What an answer says about the app itself: an error that only the host can mend, or that there is none.
         # From app.py, as are both others.
-        self.on_trouble: Callable[[PremiumLapsed | HostTrouble | TryLater], None] = lambda error: None
+        self.on_trouble: Callable[[PremiumLapsed | AppRejected | TryLater], None] = lambda error: None
         self.on_success: Callable[[], None] = lambda: None
         self.on_token: Callable[[], None] = lambda: None
         self._sleep = sleep
@@ -181,7 +181,7 @@ class Spotify:
         answer = await self._ask_for_token(form)
         try:
             tokens = oauth.read_tokens(*answer)
-        except HostTrouble as error:
+        except AppRejected as error:
             # the host's mistake and no member's: it holds until Spotify gives a token again
             self.is_app_refused = True
             self.on_trouble(error)
@@ -216,7 +216,7 @@ class Spotify:
 
     async def call(self, request: Request, token: TokenSource) -> bytes:
         """Make one call, with its few tries; the body of a success, else one of `bot/errors.py`."""
-        begun, tries, maybe_done = self._monotonic(), 0, False
+        begun, tries, may_have_applied = self._monotonic(), 0, False
         sent = rejected = None
         while True:
             try:
@@ -225,11 +225,11 @@ class Spotify:
             except TokenRejected:
                 if rejected is not None:
                     # A fresh token was rejected: a fault at Spotify (seen in July 2026), not the member's.
-                    raise TryLater(TryLater.Cause.TROUBLE, maybe_done=maybe_done) from None
+                    raise TryLater(TryLater.Cause.UNAVAILABLE, may_have_applied=may_have_applied) from None
                 rejected = sent
             except TryLater as error:
                 tries += 1
-                error.maybe_done = maybe_done = maybe_done or error.maybe_done
+                error.may_have_applied = may_have_applied = may_have_applied or error.may_have_applied
                 hopeless = error.cause is TryLater.Cause.QUOTA or not (request.waits or _is_trouble(error))
                 if hopeless or tries == TRIES or self._monotonic() - begun > TRYING_S:
                     raise
@@ -256,7 +256,7 @@ class Spotify:
             self.on_trouble(error)
             raise
         except TryLater as error:
-            if error.cause is TryLater.Cause.TROUBLE:
+            if error.cause is TryLater.Cause.UNAVAILABLE:
                 raise
             closed = await self.gate.close(wire.retry_after_s(headers, error.cause), error.cause)
             if closed.cause is TryLater.Cause.QUOTA:
@@ -295,8 +295,8 @@ class Spotify:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             outcome = type(error).__name__
             # A connection that was never made carried nothing; of anything else we can't know.
-            maybe_done = not isinstance(error, aiohttp.ClientConnectorError)
-            trouble = TryLater(TryLater.Cause.TROUBLE, maybe_done=maybe_done)
+            may_have_applied = not isinstance(error, aiohttp.ClientConnectorError)
+            trouble = TryLater(TryLater.Cause.UNAVAILABLE, may_have_applied=may_have_applied)
         finally:
             self.gate.leave()
             seconds = time.monotonic() - begun
@@ -368,7 +368,7 @@ class Spotify:
             self._known = endpoint
             if self._on_endpoint is not None:
                 # not remembered, it is found out once more: no reason to fail a call that worked
-                with suppress(StorageTrouble):
+                with suppress(StorageUnavailable):
                     await self._on_endpoint(endpoint)
         return [(part, answer)]
 
@@ -384,7 +384,7 @@ class Spotify:
                         return found
                     link = found
         except TimeoutError:
-            raise TryLater(TryLater.Cause.TROUBLE) from None
+            raise TryLater(TryLater.Cause.UNAVAILABLE) from None
         raise NoSuchAlbum
 
     async def _hop(self, link: ShortLink) -> Reference:
@@ -394,7 +394,7 @@ class Spotify:
             "short link", "GET", URL(base + link.path), headers={}, is_head_enough=True
         )
         if status >= 500 or status == 429:
-            raise TryLater(TryLater.Cause.TROUBLE)
+            raise TryLater(TryLater.Cause.UNAVAILABLE)
         if 300 <= status < 400:
             try:
                 target = urljoin(f"https://{link.host}{link.path}", headers.get("Location", ""))
@@ -415,12 +415,12 @@ async def _token(token: TokenSource, rejected: str | None) -> str:
     try:
         return await (token.current() if rejected is None else token.renewed(rejected))
     except TryLater as error:
-        error.maybe_done = False  # whatever came of a refresh, it touched no album
+        error.may_have_applied = False  # whatever came of a refresh, it touched no album
         raise
 
 
 def _is_trouble(error: TryLater) -> bool:
-    return error.cause is TryLater.Cause.TROUBLE
+    return error.cause is TryLater.Cause.UNAVAILABLE
 
 
 def _not_begun(error: UserError) -> UserError:

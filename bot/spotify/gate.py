@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from bot.errors import StorageTrouble, TryLater
+from bot.errors import StorageUnavailable, TryLater
 from bot.spotify.wire import RETRY_AFTER_MAX_S
 
 PLACES = 32
@@ -45,7 +45,7 @@ class Gate:
         self._monotonic = monotonic
         self._now = now
         self._reopens = 0.0
-        self._cause = closed_by or Cause.BUSY
+        self._cause = closed_by or Cause.RATE_LIMITED
         self.in_flight = 0
         if closed_until is not None:
             left = (closed_until - now()).total_seconds()
@@ -94,6 +94,6 @@ class Gate:
             self._reopens, self._cause = reopens, cause
             # a short wait is over before a restart is: not worth a write
             if self._on_close is not None and seconds > PATIENCE_S:
-                with suppress(StorageTrouble):
+                with suppress(StorageUnavailable):
                     await self._on_close(until, cause)
         return TryLater(cause, until)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeGuard
 from urllib.parse import urlencode
 
-from bot.errors import GrantRefused, HostTrouble, NeedsRelink, Refused, TryLater, UserError
+from bot.errors import AppRejected, GrantRefused, NeedsRelink, Refused, TryLater, UserError
 
 SCOPES = ("user-library-read", "user-library-modify")
 """All that saving, removing, `contains` and listing need."""
@@ -84,7 +84,7 @@ def authenticate(form: dict[str, str], client_id: str, secret: str | None) -> tu
 def read_tokens(status: int, body: bytes) -> Tokens:
     """Read the token endpoint's answer.
 
-    GrantRefused: the code or refresh token is dead. HostTrouble: the app itself is refused. NeedsRelink: a
+    GrantRefused: the code or refresh token is dead. AppRejected: the app itself is refused. NeedsRelink: a
     permission is missing. TryLater: trouble, or an answer that makes no sense.
     """
     data = _data(body)
@@ -94,13 +94,13 @@ def read_tokens(status: int, body: bytes) -> Tokens:
 
 
 def read_app_token(status: int, body: bytes) -> str:
-    """Read the answer to `app_form`: the token. HostTrouble: the app itself is refused. TryLater, Refused."""
+    """Read the answer to `app_form`: the token. AppRejected: the app itself is refused. TryLater, Refused."""
     data = _data(body)
     token = data.get("access_token")
     if not 200 <= status < 300:
         raise _refusal(status, data)
     if not _is_token(token):
-        raise TryLater(TryLater.Cause.TROUBLE)
+        raise TryLater(TryLater.Cause.UNAVAILABLE)
     return token
 
 
@@ -126,13 +126,13 @@ def _data(body: bytes) -> dict[str, object]:
 def _refusal(status: int, data: dict[str, object]) -> UserError | GrantRefused:
     error = str(data.get("error", ""))
     if error in ("invalid_client", "unauthorized_client") or (status == 401 and error != "invalid_grant"):
-        return HostTrouble()
+        return AppRejected()
     if error == "invalid_grant":
         return GrantRefused()
     if status == 429:
-        return TryLater(TryLater.Cause.BUSY)
+        return TryLater(TryLater.Cause.RATE_LIMITED)
     if status >= 500 or 300 <= status < 400 or not error:
-        return TryLater(TryLater.Cause.TROUBLE)
+        return TryLater(TryLater.Cause.UNAVAILABLE)
     said = data.get("error_description") or data.get("error")
     if isinstance(said, dict):  # in the Web API's shape
         said = said.get("message")
@@ -150,7 +150,7 @@ def _tokens(data: dict[str, object]) -> Tokens:
         or not isinstance(scope, str)
         or not (refresh is None or _is_token(refresh))
     ):
-        raise TryLater(TryLater.Cause.TROUBLE)
+        raise TryLater(TryLater.Cause.UNAVAILABLE)
     if not set(SCOPES) <= set(scope.split()):
         raise NeedsRelink(NeedsRelink.Reason.SCOPE)
     return Tokens(access, refresh, expires, scope)

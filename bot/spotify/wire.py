@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.albums import MAX_QUERY, Album, AlbumId
+from bot.changes import Action
 from bot.errors import (
     BadRequest,
     EndpointClosed,
@@ -26,7 +27,6 @@ from bot.errors import (
     TokenRejected,
     TryLater,
 )
-from bot.wishes import Action
 
 MAX_IDS_IN_QUERY = 20
 MAX_IDS_IN_BODY = 50
@@ -34,7 +34,7 @@ MAX_URIS = 40
 MAX_SEARCH = 10
 MAX_PAGE = 50
 
-BUSY_DEFAULT_S = 5.0
+RATE_LIMITED_DEFAULT_S = 5.0
 """How long a 429 without a readable `Retry-After` holds the app up, in seconds."""
 QUOTA_DEFAULT_S = 3600.0
 """The same when the day's quota is out."""
@@ -226,9 +226,9 @@ def check(request: Request, status: int, body: bytes) -> None:
         case 400 | 414:
             raise BadRequest(status, message)
         case 429:
-            raise TryLater(TryLater.Cause.QUOTA if reason == "QUOTA_EXCEEDED" else TryLater.Cause.BUSY)
+            raise TryLater(TryLater.Cause.QUOTA if reason == "QUOTA_EXCEEDED" else TryLater.Cause.RATE_LIMITED)
         case _ if status >= 500 or 300 <= status < 400:
-            raise TryLater(TryLater.Cause.TROUBLE, maybe_done=status >= 500)
+            raise TryLater(TryLater.Cause.UNAVAILABLE, may_have_applied=status >= 500)
     raise Refused(status, message)
 
 
@@ -237,7 +237,7 @@ def retry_after_s(headers: Mapping[str, str], cause: TryLater.Cause) -> float:
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
         return min(float(value[:12]), RETRY_AFTER_MAX_S)
-    return QUOTA_DEFAULT_S if cause is TryLater.Cause.QUOTA else BUSY_DEFAULT_S
+    return QUOTA_DEFAULT_S if cause is TryLater.Cause.QUOTA else RATE_LIMITED_DEFAULT_S
 
 
 def _message(body: bytes) -> tuple[str, str]:
@@ -258,13 +258,13 @@ def _expecting() -> Iterator[None]:
     try:
         yield
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise TryLater(TryLater.Cause.TROUBLE) from None
+        raise TryLater(TryLater.Cause.UNAVAILABLE) from None
 
 
 def read_write(body: bytes) -> None:
     """A write is answered with nothing. A page, say, is a proxy's: then nobody knows what came of it."""
     if body.strip():
-        raise TryLater(TryLater.Cause.TROUBLE, maybe_done=True)
+        raise TryLater(TryLater.Cause.UNAVAILABLE, may_have_applied=True)
 
 
 def read_contains(ids: Sequence[AlbumId], body: bytes) -> dict[AlbumId, bool]:

@@ -7,35 +7,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.errors import StorageTrouble
+from bot.errors import StorageUnavailable
 from bot.storage.alerts import ToldAlerts
 from bot.storage.apps import SpotifyApps
 from bot.storage.attempts import LinkAttempts
+from bot.storage.changes import LibraryChanges
 from bot.storage.commands import RegisteredCommands
-from bot.storage.database import Connect, Connection, Database, StorageError
+from bot.storage.database import Connect, Connection, Database, StorageStartupError
 from bot.storage.links import Links
 from bot.storage.vault import CHECK_OWNER, PROOF, Vault
-from bot.storage.wishes import Wishes
 
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Everything that is kept, one room a kind of row."""
+    """Everything that is kept, one store per kind of row."""
 
     database: Database
     apps: SpotifyApps
     links: Links
     attempts: LinkAttempts
-    wishes: Wishes
+    changes: LibraryChanges
     commands: RegisteredCommands
     alerts: ToldAlerts
 
-    async def forget(self, discord_id: int) -> None:
+    async def forget(self, member_id: int) -> None:
         """Delete everything that names this member, and make the deletion real on the disk."""
 
         def delete(connection: Connection) -> None:
-            for room in (self.links, self.attempts, self.wishes):
-                room.delete_in(connection, discord_id)
+            for store in (self.links, self.attempts, self.changes):
+                store.delete_in(connection, member_id)
 
         await self.database.write(delete)
         await self.database.truncate_log()
@@ -46,7 +46,7 @@ class Storage:
 
 
 async def open_storage(path: Path, keys: Sequence[bytes], connect: Connect = sqlite3.connect) -> Storage:
-    """Open (and where needed create or migrate) the database. StorageError says why it can't be.
+    """Open (and where needed create or migrate) the database. StorageStartupError says why it can't be.
 
     `connect`: makes the one connection.
     """
@@ -57,15 +57,15 @@ async def open_storage(path: Path, keys: Sequence[bytes], connect: Connect = sql
         await _prove_keys(database, vault, links)
     except BaseException as error:
         await database.close()
-        if isinstance(error, StorageTrouble):
-            raise StorageError(f"{path} cannot be written ({error}). Is the disk full?") from None
+        if isinstance(error, StorageUnavailable):
+            raise StorageStartupError(f"{path} cannot be written ({error}). Is the disk full?") from None
         raise
     return Storage(
         database,
         SpotifyApps(database),
         links,
         LinkAttempts(database, vault),
-        Wishes(database, vault, links),
+        LibraryChanges(database, vault, links),
         RegisteredCommands(database),
         ToldAlerts(database),
     )
@@ -78,7 +78,7 @@ async def _prove_keys(database: Database, vault: Vault, links: Links) -> None:
         row = c.execute("SELECT proof_sealed FROM key_check").fetchone()
         if row is not None:
             if vault.opened(row["proof_sealed"], CHECK_OWNER, PROOF) is None:
-                raise StorageError(
+                raise StorageStartupError(
                     f"The keys in TOKEN_KEYS do not open {database.path}. Put the key back with which it was "
                     "written (as a further key, if you changed it)."
                 )
@@ -91,4 +91,4 @@ async def _prove_keys(database: Database, vault: Vault, links: Links) -> None:
     await database.write(prove)
 
 
-__all__ = ["Storage", "StorageError", "open_storage"]
+__all__ = ["Storage", "StorageStartupError", "open_storage"]

@@ -9,20 +9,20 @@ from bot.storage.database import Connection, Database
 from bot.storage.vault import ANSWER, Vault
 
 LIFE_S = 600
-"""A link, and each hop of it, lives 10 minutes."""
+"""A link, and each oauth_state of it, lives 10 minutes."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Attempt:
-    """One link that was given to one member. `answer_token` None: it does not open. No repr: a secret."""
+    """One link that was given to one member. `interaction_token` None: it does not open. No repr: a secret."""
 
     id_hash: bytes
-    discord_id: int
-    answer_token: str | None
+    member_id: int
+    interaction_token: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Hop:
+class OAuthState:
     """One way out to a consent page, to be used once."""
 
     attempt_hash: bytes
@@ -38,15 +38,15 @@ class LinkAttempts:
         self._database = database
         self._vault = vault
 
-    async def begin(self, id_hash: bytes, discord_id: int, answer_token: str, now: int) -> None:
+    async def begin(self, id_hash: bytes, member_id: int, interaction_token: str, now: int) -> None:
         """Store a new attempt, and clear away what is too old."""
-        sealed = self._vault.seal(answer_token, discord_id, ANSWER)
+        sealed = self._vault.seal(interaction_token, member_id, ANSWER)
 
         def write(c: Connection) -> None:
             _clear(c, now)
             c.execute(
-                "INSERT INTO link_attempts (id_hash, discord_id, answer_sealed, created_at) VALUES (?, ?, ?, ?)",
-                (id_hash, discord_id, sealed, now),
+                "INSERT INTO link_attempts (id_hash, member_id, interaction_token_sealed, created_at) VALUES (?, ?, ?, ?)",
+                (id_hash, member_id, sealed, now),
             )
 
         await self._database.write(write)
@@ -64,7 +64,7 @@ class LinkAttempts:
         )
         return None if row is None else self._attempt(row)
 
-    async def add_hop(
+    async def add_state(
         self,
         state_hash: bytes,
         attempt_hash: bytes,
@@ -80,7 +80,7 @@ class LinkAttempts:
             if found is None:
                 return False
             c.execute(
-                "INSERT INTO link_hops (state_hash, attempt_hash, cookie_hash, provider, discord_name, created_at)"
+                "INSERT INTO oauth_states (state_hash, attempt_hash, cookie_hash, provider, discord_name, created_at)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 (state_hash, attempt_hash, cookie_hash, provider, discord_name, now),
             )
@@ -88,15 +88,15 @@ class LinkAttempts:
 
         return await self._database.write(write)
 
-    async def take_hop(self, state_hash: bytes, now: int) -> Hop | None:
-        """Use a hop up: of many that come at once, one gets it."""
+    async def take_state(self, state_hash: bytes, now: int) -> OAuthState | None:
+        """Use a oauth_state up: of many that come at once, one gets it."""
 
-        def write(c: Connection) -> Hop | None:
-            rows = c.execute("DELETE FROM link_hops WHERE state_hash = ? RETURNING *", (state_hash,)).fetchall()
+        def write(c: Connection) -> OAuthState | None:
+            rows = c.execute("DELETE FROM oauth_states WHERE state_hash = ? RETURNING *", (state_hash,)).fetchall()
             if not rows or rows[0]["created_at"] <= now - LIFE_S:
                 return None
             row = rows[0]
-            return Hop(row["attempt_hash"], row["cookie_hash"], row["provider"], row["discord_name"])
+            return OAuthState(row["attempt_hash"], row["cookie_hash"], row["provider"], row["discord_name"])
 
         return await self._database.write(write)
 
@@ -120,18 +120,18 @@ class LinkAttempts:
 
         return await self._database.write(write)
 
-    def delete_in(self, c: Connection, discord_id: int) -> None:
+    def delete_in(self, c: Connection, member_id: int) -> None:
         """Delete the member's attempts; their hops go with them."""
-        c.execute("DELETE FROM link_attempts WHERE discord_id = ?", (discord_id,))
+        c.execute("DELETE FROM link_attempts WHERE member_id = ?", (member_id,))
 
     def _attempt(self, row: Row) -> Attempt:
-        token = self._vault.opened(row["answer_sealed"], row["discord_id"], ANSWER)
-        return Attempt(row["id_hash"], row["discord_id"], token)
+        token = self._vault.opened(row["interaction_token_sealed"], row["member_id"], ANSWER)
+        return Attempt(row["id_hash"], row["member_id"], token)
 
 
 def _clear(c: Connection, now: int) -> None:
     # a clock that jumped back must not let them live for ever
-    for table in ("link_attempts", "link_hops"):
+    for table in ("link_attempts", "oauth_states"):
         c.execute(
             f"DELETE FROM {table} WHERE created_at NOT BETWEEN ? AND ?",  # noqa: S608 - the names stand above
             (now - LIFE_S, now + LIFE_S),

@@ -23,14 +23,14 @@ from typing import Any, TypeVar
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from bot.errors import StorageTrouble
+from bot.errors import StorageUnavailable
 
 _T = TypeVar("_T")
 Connection = sqlite3.Connection
 Connect = Callable[..., Connection]
 
 
-class StorageError(Exception):
+class StorageStartupError(Exception):
     """The database cannot be used; the text says why and what to do."""
 
 
@@ -46,7 +46,7 @@ def load_migrations() -> Migrations:
             spec.loader.exec_module(module)
             found: Migrations = module.migrations
             return found
-    raise StorageError("The migrations are missing from this installation. Install Gatefold again.")
+    raise StorageStartupError("The migrations are missing from this installation. Install Gatefold again.")
 
 
 class Database:
@@ -69,7 +69,7 @@ class Database:
     async def open(
         cls, path: Path, migrations: Migrations | None = None, connect: Connect = sqlite3.connect
     ) -> Database:
-        """Open, lock and migrate. StorageError when another process has it or a newer Gatefold wrote it.
+        """Open, lock and migrate. StorageStartupError when another process has it or a newer Gatefold wrote it.
 
         `migrations`: the schema's steps, ours unless others are given. `connect`: makes the one connection.
         """
@@ -79,7 +79,7 @@ class Database:
         except BaseException as error:
             await database.close()
             if isinstance(error, sqlite3.Error | OSError):
-                raise StorageError(f"{path} cannot be opened as a database: {error}.") from None
+                raise StorageStartupError(f"{path} cannot be opened as a database: {error}.") from None
             raise
         return database
 
@@ -92,7 +92,7 @@ class Database:
         for pragma in (
             "busy_timeout = 5000",
             "journal_mode = WAL",
-            # an accepted wish outlives a power cut, too
+            # an accepted change outlives a power cut, too
             "synchronous = FULL",
             "secure_delete = ON",
             "trusted_schema = OFF",
@@ -111,7 +111,7 @@ class Database:
         pending = [step.name for step in migrations.pending(db)]
         known = {step.name for step in migrations._migrations}
         if unknown := [name for name in applied if name not in known]:
-            raise StorageError(
+            raise StorageStartupError(
                 f"{self.path} was written by a newer Gatefold (step {unknown[-1]}). Install that version again, "
                 "or restore the backup that it made before the update."
             )
@@ -129,7 +129,7 @@ class Database:
         try:
             migrations.apply(db)
             if broken := self._connection.execute("PRAGMA foreign_key_check").fetchall():
-                raise StorageError(f"{self.path} does not fit together after the update: {broken[:3]}.")
+                raise StorageStartupError(f"{self.path} does not fit together after the update: {broken[:3]}.")
             self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
@@ -147,7 +147,7 @@ class Database:
             copy.close()
 
     async def read(self, job: Callable[[Connection], _T]) -> _T:
-        """Run a function that only reads. StorageTrouble when the file cannot be read."""
+        """Run a function that only reads. StorageUnavailable when the file cannot be read."""
         return await self._safely(self._reading, job)
 
     async def write(self, job: Callable[[Connection], _T], *, durable: bool = True) -> _T:
@@ -172,7 +172,7 @@ class Database:
         self._writing(lambda c: c.execute(f"PRAGMA user_version = {self._flushes % 1000}"))
 
     async def backup(self, target: Path) -> None:
-        """Copy the whole database to a new file (0600) while everything goes on. StorageTrouble when it can't."""
+        """Copy the whole database to a new file (0600) while everything goes on. StorageUnavailable when it can't."""
         await self._safely(self._copy_to, target)
 
     async def truncate_log(self) -> None:
@@ -202,7 +202,7 @@ class Database:
         """Whether the database answers."""
         try:
             await self.read(lambda c: c.execute("SELECT 1").fetchone())
-        except StorageTrouble:
+        except StorageUnavailable:
             return False
         return True
 
@@ -241,7 +241,7 @@ class Database:
 
     async def _safely(self, run: Callable[[Any], _T], job: Any) -> _T:
         if self._lock < 0:
-            raise StorageTrouble("closed")
+            raise StorageUnavailable("closed")
         try:
             return await self._run(run, job)
         except sqlite3.IntegrityError:
@@ -249,7 +249,7 @@ class Database:
         except sqlite3.DatabaseError as error:
             if run != self._copy_to:  # which fails for a reason of the copy's
                 self.on_trouble(str(error))
-            raise StorageTrouble(str(error)) from None
+            raise StorageUnavailable(str(error)) from None
 
     async def _run(self, function: Callable[..., _T], *arguments: Any) -> _T:
         return await self._thread.run(lambda: function(*arguments))
@@ -329,10 +329,10 @@ def hold_lock(path: Path) -> int:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StorageError(f"{path} cannot be used ({error.strerror}). Set DATABASE_PATH.") from None
+        raise StorageStartupError(f"{path} cannot be used ({error.strerror}). Set DATABASE_PATH.") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(handle)
-        raise StorageError(f"Another Gatefold is using {path}. Stop that one first.") from None
+        raise StorageStartupError(f"Another Gatefold is using {path}. Stop that one first.") from None
     return handle

@@ -22,14 +22,14 @@ class Column:
     key: str
     name: str
     kind: str
-    owner: str = "discord_id"
+    owner: str = "member_id"
 
 
 SEALED = (
-    Column("links", "discord_id", "access_sealed", ACCESS),
-    Column("links", "discord_id", "refresh_sealed", REFRESH),
-    Column("link_attempts", "id_hash", "answer_sealed", ANSWER),
-    Column("requests", "id", "answer_sealed", ANSWER),
+    Column("links", "member_id", "access_sealed", ACCESS),
+    Column("links", "member_id", "refresh_sealed", REFRESH),
+    Column("link_attempts", "id_hash", "interaction_token_sealed", ANSWER),
+    Column("change_requests", "id", "interaction_token_sealed", ANSWER),
     # the last: until all else is done, it keeps the host from taking away a key that is still needed
     Column("key_check", "id", "proof_sealed", PROOF, owner=str(CHECK_OWNER)),
 )
@@ -52,7 +52,7 @@ class _Batch:
 
 
 async def rotate(database: Database, vault: Vault, tell: Tell) -> Rotation:
-    """Seal everything anew with the first key. StorageTrouble when the disk does not want to.
+    """Seal everything anew with the first key. StorageUnavailable when the disk does not want to.
 
     Stopped or killed at any moment, it goes on where it was: each blob names its key. What did not open is
     counted and left. At the end, nothing of the old blobs is left in the file or in its log.

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from bot.accounts.linking import DISCORD, SPOTIFY, Linking
 from bot.errors import LinkExpired
-from bot.linking import DISCORD, SPOTIFY, Linking
 from bot.settings import Settings
 from bot.storage.attempts import LIFE_S
 from bot.web import pages
@@ -58,28 +58,30 @@ class LinkPages:
         """Discord says who is in this browser; on to Spotify if it is the member who asked."""
         cookie = self._cookie(request)
         state, code, error = (_one(request, name) for name in ("state", "code", "error"))
-        hop = await self._linking.take_hop(DISCORD, state, cookie)
+        oauth_state = await self._linking.take_state(DISCORD, state, cookie)
         assert cookie is not None
         if error is not None:
-            return self._show(request, pages.of_error(await self._linking.decline(hop, error)))
+            return self._show(request, pages.of_error(await self._linking.decline(oauth_state, error)))
         if code is None:
             raise LinkExpired
         person = await self._identity.who(code)
-        return _see_other(await self._linking.prove(hop, person.id, person.name, cookie))
+        return _see_other(await self._linking.verify_discord_account(oauth_state, person.id, person.name, cookie))
 
     async def back_from_spotify(self, request: web.Request) -> web.StreamResponse:
         """Spotify says yes or no; either way the link is used up."""
         cookie = self._cookie(request)
         state, code, error = (_one(request, name) for name in ("state", "code", "error"))
-        hop = await self._linking.take_hop(SPOTIFY, state, cookie)
+        oauth_state = await self._linking.take_state(SPOTIFY, state, cookie)
         assert cookie is not None
         assert state is not None
         if error is not None:
-            response = self._show(request, pages.of_error(await self._linking.decline(hop, error)))
+            response = self._show(request, pages.of_error(await self._linking.decline(oauth_state, error)))
         elif code is None:
             raise LinkExpired
         else:
-            response = self._show(request, pages.linked(await self._linking.finish_link(hop, code, state, cookie)))
+            response = self._show(
+                request, pages.linked(await self._linking.finish_link(oauth_state, code, state, cookie))
+            )
         response.del_cookie(self.cookie_name, path="/", secure=self._is_https, httponly=True, samesite="Lax")
         return response
 

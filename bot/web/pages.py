@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.accounts.linking import Linked
 from bot.errors import (
     AccountTaken,
-    Broken,
+    AppRejected,
     DiscordUnavailable,
-    HostTrouble,
+    InternalError,
     LinkDeclined,
     LinkExpired,
     NeedsRelink,
@@ -16,13 +17,12 @@ from bot.errors import (
     PremiumLapsed,
     Refused,
     Restarting,
-    StorageTrouble,
+    StorageUnavailable,
     TryLater,
     UserError,
     WrongBrowser,
     WrongDiscordAccount,
 )
-from bot.linking import Linked
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def of_error(error: UserError) -> Page:
                 "It does so only while the bot's host has Premium, and that has ended. Nothing was linked.",
                 "Tell the host; then use /link again.",
             )
-        case HostTrouble():
+        case AppRejected():
             return Page(
                 502,
                 "Spotify refuses this bot's own app.",
@@ -131,13 +131,13 @@ def of_error(error: UserError) -> Page:
                 "Nothing was linked.",
                 "Open the link from the private message again in a minute.",
             )
-        case TryLater(cause=TryLater.Cause.TROUBLE):
+        case TryLater(cause=TryLater.Cause.UNAVAILABLE):
             return Page(502, "Spotify is not answering.", "Nothing was linked.", f"Wait a few minutes. {AGAIN}")
         case TryLater():
             return Page(503, "Spotify asks to slow down.", "Nothing was linked.", f"Wait a few minutes. {AGAIN}")
         case Refused():
             return Page(502, "Spotify refused.", "Nothing was linked.", f"Wait a few minutes. {AGAIN}")
-        case StorageTrouble():
+        case StorageUnavailable():
             return Page(
                 503,
                 "Nothing could be stored just now.",
@@ -146,7 +146,7 @@ def of_error(error: UserError) -> Page:
             )
         case Restarting():
             return Page(503, "This bot is being restarted.", "Nothing was linked.", f"Wait a minute. {AGAIN}")
-        case Broken():
+        case InternalError():
             return broken(error.reference)
     return Page(400, "That did not work.", "Nothing was linked.", AGAIN)
 

@@ -19,8 +19,8 @@ import structlog
 from aiohttp import web
 
 from bot import logs
+from bot.accounts.linking import Linking
 from bot.errors import UserError
-from bot.linking import Linking
 from bot.settings import Settings
 from bot.web import pages
 from bot.web.identity import Identity

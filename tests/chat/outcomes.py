@@ -1,14 +1,14 @@
-"""Every outcome of a wish, and what a member reads of it."""
+"""Every outcome of a change, and what a member reads of it."""
 
 from __future__ import annotations
 
 import re
 
 from bot.albums import AlbumId
-from bot.wishes import Action, Kind, Outcome, RequestId, Wish
+from bot.changes import Action, Kind, LibraryChange, Outcome, RequestId
 
 # What stands beside others and is not told by itself: see Request.distinct.
-ASIDE = {Outcome.DOUBLE, Outcome.LEFT_ALONE}
+ASIDE = {Outcome.DUPLICATE, Outcome.IGNORED}
 # A refusal is told by its reason, not in a line: see cards.py.
 REFUSALS = {Outcome.REFUSED, Outcome.NO_SEAT, Outcome.NO_PREMIUM}
 NOT_FOUND = {Outcome.NO_ALBUM, Outcome.NOT_ALBUM, Outcome.UNREADABLE, Outcome.NO_MATCH}
@@ -27,7 +27,7 @@ SINGLE = {
     Outcome.UNREADABLE: "I can't read",
     Outcome.NO_MATCH: "Spotify found no album for",
     Outcome.OFFERED: "Which one do you mean?",
-    Outcome.OUTDATED: "A later command of yours decided",
+    Outcome.SUPERSEDED: "A later command of yours decided",
     Outcome.CHANGED_SINCE: "I left it as it is",
     Outcome.REFUSED: "Spotify refused: “Forbidden”",
     Outcome.NO_SEAT: "you are not on its list",
@@ -42,7 +42,7 @@ COUNTED = {
     Outcome.REMOVED: "removed",
     Outcome.ABSENT: "not there",
     Outcome.OFFERED: "to choose",
-    Outcome.OUTDATED: "decided by a later command",
+    Outcome.SUPERSEDED: "decided by a later command",
     Outcome.CHANGED_SINCE: "left as changed since",
     Outcome.REFUSED: "refused by Spotify",
     Outcome.NO_SEAT: "refused by Spotify",
@@ -61,17 +61,17 @@ LINED = {
     Outcome.UNREADABLE: "could not be read as an album",
     Outcome.NO_MATCH: "nothing found",
     Outcome.OFFERED: "several fit",
-    Outcome.OUTDATED: "decided by a later command",
+    Outcome.SUPERSEDED: "decided by a later command",
     Outcome.CHANGED_SINCE: "changed since, left as it is",
     Outcome.GIVEN_UP: "given up after 7 days",
     Outcome.DROPPED: "dropped",
 }
 
 
-def wish(outcome: Outcome | None, action: Action, position: int = 0) -> Wish:
-    """A wish of which this came, as the road leaves it behind."""
+def change(outcome: Outcome | None, action: Action, position: int = 0) -> LibraryChange:
+    """A change of which this came, as the road leaves it behind."""
     details = {Outcome.NOT_ALBUM: "playlist", Outcome.OFFERED: f"{'b' * 22},{'c' * 22}", Outcome.REFUSED: "Forbidden"}
-    return Wish(
+    return LibraryChange(
         request_id=RequestId(1),
         position=position,
         action=action,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from bot.sandbox.discord_wire import Json, WireInteraction, buttons, texts
+from tests.discord_wire import Json, WireInteraction, buttons, texts
 from tests.world import ADA, World
 
 PATIENCE_S = 8.0

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from bot.accounts.linking import LinkNews
+from bot.changes import MemberId
 from bot.errors import WrongDiscordAccount
-from bot.linking import LinkNews
-from bot.sandbox.discord_wire import WireInteraction
 from bot.sandbox.faults import FAULTS
-from bot.wishes import MemberId
 from tests.chat.reading import PRIVATE, labels, press, said, text, until, until_said
+from tests.discord_wire import WireInteraction
 from tests.world import ADA, FIRST, SECOND, World
 
 WRITE = "/v1/me/albums"
@@ -40,7 +40,7 @@ async def untold(world: World, albums: str) -> None:
 async def kept_requests(world: World) -> int:
     """How many requests of Ada's are on the disk."""
     return await world.bot.storage.database.read(
-        lambda c: c.execute("SELECT count(*) FROM requests WHERE discord_id = ?", (ADA,)).fetchone()[0]
+        lambda c: c.execute("SELECT count(*) FROM change_requests WHERE member_id = ?", (ADA,)).fetchone()[0]
     )
 
 
@@ -113,7 +113,9 @@ async def test_what_ends_after_the_interactions_token_died_is_told_directly_and_
     await world.link(ADA)
     world.spotify.fault(path=WRITE, method="PUT", times=None, **FAULTS["unavailable"])
     await until_said(await world.save(FIRST), "kept")
-    await world.bot.storage.database.write(lambda c: c.execute("UPDATE requests SET created_at = created_at - 900"))
+    await world.bot.storage.database.write(
+        lambda c: c.execute("UPDATE change_requests SET created_at = created_at - 900")
+    )
     before = len(world.discord.requests)
     world.spotify.clear_faults()
     world.bot.library.wake(MemberId(ADA))

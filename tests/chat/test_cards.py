@@ -9,37 +9,37 @@ from typing import Any, cast
 import pytest
 
 from bot.albums import Album, AlbumId
+from bot.changes import Action, ChangeRequest, LibraryChange, MemberId, Outcome, RequestId
 from bot.chat import cards
 from bot.chat.commands import Desk
 from bot.chat.reply import Reply
 from bot.chat.words import Words
 from bot.errors import TryLater
 from bot.library import NAMES, Report
-from bot.sandbox.discord_wire import Json, message_flaws, texts
-from bot.wishes import Action, MemberId, Outcome, Request, RequestId, Wish
-from tests.chat.outcomes import NOT_FOUND, SINGLE, TOLD, is_plain, wish
+from tests.chat.outcomes import NOT_FOUND, SINGLE, TOLD, change, is_plain
+from tests.discord_wire import Json, message_flaws, texts
 
 WORDS = Words()
 # A search stands alone in its command, so that there is never a list with one that has several answers.
 LISTED = [outcome for outcome in TOLD if outcome is not Outcome.OFFERED]
 
 
-def report(wishes: Sequence[Wish], *, with_names: bool = True) -> Report:
-    """What came of these wishes, the first albums with their names."""
-    request = Request(
+def report(changes: Sequence[LibraryChange], *, with_names: bool = True) -> Report:
+    """What came of these changes, the first albums with their names."""
+    request = ChangeRequest(
         id=RequestId(1),
         member=MemberId(2),
-        action=wishes[0].action,
+        action=changes[0].action,
         undoes=None,
         undone=False,
-        answer_token=None,
+        interaction_token=None,
         created_at=datetime.now(UTC),
         answered=True,
-        ended=all(wish.outcome for wish in wishes),
-        wishes=tuple(wishes),
+        ended=all(change.outcome for change in changes),
+        changes=tuple(changes),
     )
-    named = {id_: Album(id_, f"Title {id_}", ("Artist",), "2011", None) for w in wishes[:NAMES] if (id_ := w.album_id)}
-    held = None if request.ended else TryLater(TryLater.Cause.TROUBLE)
+    named = {id_: Album(id_, f"Title {id_}", ("Artist",), "2011", None) for w in changes[:NAMES] if (id_ := w.album_id)}
+    held = None if request.ended else TryLater(TryLater.Cause.UNAVAILABLE)
     return Report(request, cast(dict[AlbumId, Album], named) if with_names else {}, held)
 
 
@@ -64,7 +64,7 @@ def noted(report: Report) -> list[str]:
 @pytest.mark.parametrize("action", Action)
 @pytest.mark.parametrize("outcome", TOLD, ids=str)
 async def test_a_card_of_one_album_tells_its_outcome(outcome: Outcome | None, action: Action, with_names: bool) -> None:
-    told = drawn(report([wish(outcome, action)], with_names=with_names))
+    told = drawn(report([change(outcome, action)], with_names=with_names))
     assert any((SINGLE[outcome] if outcome else "Your album is kept") in text for text in told)
     assert all(map(is_plain, told))
     assert not any("could not be found" in text for text in told)
@@ -77,19 +77,19 @@ async def test_a_card_of_one_album_tells_its_outcome(outcome: Outcome | None, ac
 async def test_a_card_of_many_albums_tells_their_outcome(
     outcome: Outcome | None, action: Action, count: int, with_names: bool
 ) -> None:
-    wishes = [wish(outcome, action, position) for position in range(count)]
-    told = drawn(report(wishes, with_names=with_names))
+    changes = [change(outcome, action, position) for position in range(count)]
+    told = drawn(report(changes, with_names=with_names))
     assert all(map(is_plain, told))
     assert any("could not be found" in text for text in told) == (outcome in NOT_FOUND)
     if outcome in NOT_FOUND or outcome is Outcome.GIVEN_UP:
-        assert all(any(f"“{wish.reference}”" in text for text in told) for wish in wishes)
+        assert all(any(f"“{change.reference}”" in text for text in told) for change in changes)
 
 
 @pytest.mark.parametrize("count", [1, 2, 40])
 @pytest.mark.parametrize("action", Action)
 @pytest.mark.parametrize("outcome", [outcome for outcome in TOLD if outcome], ids=str)
 async def test_what_is_told_later_tells_its_outcome(outcome: Outcome, action: Action, count: int) -> None:
-    notes = noted(report([wish(outcome, action, position) for position in range(count)]))
+    notes = noted(report([change(outcome, action, position) for position in range(count)]))
     assert len(notes) == 1
     head, _, text = notes[0].partition("\n")
     assert head == "**Done since we last spoke**"
@@ -97,9 +97,9 @@ async def test_what_is_told_later_tells_its_outcome(outcome: Outcome, action: Ac
     assert ("could not be found" in text) == (outcome in NOT_FOUND and count > 1)
 
 
-@pytest.mark.parametrize("aside", [Outcome.DOUBLE, Outcome.LEFT_ALONE])
+@pytest.mark.parametrize("aside", [Outcome.DUPLICATE, Outcome.IGNORED])
 async def test_what_stands_beside_an_album_is_not_counted_as_one(aside: Outcome) -> None:
-    beside = report([wish(Outcome.SAVED, Action.SAVE), wish(aside, Action.SAVE, 1)])
+    beside = report([change(Outcome.SAVED, Action.SAVE), change(aside, Action.SAVE, 1)])
     assert any("Saved **Title" in text for text in drawn(beside))
     for told in (drawn(beside), noted(beside)):
         assert all(map(is_plain, told))
@@ -108,6 +108,6 @@ async def test_what_stands_beside_an_album_is_not_counted_as_one(aside: Outcome)
 
 @pytest.mark.parametrize("count", [1, 2, 40])
 async def test_names_of_albums_say_that_they_are_from_spotify(count: int) -> None:
-    told = drawn(report([wish(Outcome.SAVED, Action.SAVE, position) for position in range(count)]))
+    told = drawn(report([change(Outcome.SAVED, Action.SAVE, position) for position in range(count)]))
     where = f"album/{'0' * 22}" if count == 1 else ""
     assert told[-1] == f"-# [on Spotify](https://open.spotify.com/{where})"

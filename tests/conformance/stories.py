@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from bot.doctor.examination import examine
+from bot.accounts.linking import LinkNews
+from bot.admin.doctor.examination import examine
+from bot.changes import MemberId
 from bot.errors import WrongDiscordAccount
-from bot.linking import LinkNews
 from bot.sandbox.catalogue import synthetic
-from bot.sandbox.discord_wire import WireInteraction, buttons, texts
 from bot.sandbox.faults import FAULTS
-from bot.wishes import MemberId
+from tests.discord_wire import WireInteraction, buttons, texts
 from tests.leaks import Trail
 from tests.world import ADA, BEN, FIRST, SECOND, World
 
@@ -36,7 +36,7 @@ async def all_of_them(world: World) -> None:
 
 
 async def linking(world: World) -> None:
-    """A wish that waits for the link, the way through both consent pages, a stranger in it, and a renewal."""
+    """A change that waits for the link, the way through both consent pages, a stranger in it, and a renewal."""
     waiting = await world.save(FIRST)
     await said(waiting, "I need your Spotify account once")
     await Trail().link(world.discord, world.spotify, ADA, "ada")

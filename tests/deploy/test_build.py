@@ -48,7 +48,7 @@ async def test_what_is_built_runs_from_a_tree_that_nobody_can_write_to(built: Pa
     process = await out.start(command=(*LIKE_ANYBODY, str(built / "bin/gatefold"), "run"), path="")
     assert "Saved" in await until_said(await out.save(FIRST), "library")
     # the image's health check, in the same place
-    health = [*LIKE_ANYBODY, str(built / "bin/python"), "-m", "bot.health"]
+    health = [*LIKE_ANYBODY, str(built / "bin/python"), "-m", "bot.admin.health"]
     assert await ran(health, out) == (0, "Everything works.\n")
     await process.terminate()
 

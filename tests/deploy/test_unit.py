@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.secret_files import PLACED, secret_names
+from bot.admin.secret_files import PLACED, secret_names
 from tests.process.harness import ROOT, Outside, bare_environment, until_said
 from tests.world import ADA, FIRST
 

@@ -12,10 +12,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import aiohttp
 from yarl import URL
 
-from bot.sandbox.discord_wire import WireInteraction, buttons, texts
 from bot.sandbox.faults import FAULTS
 from bot.settings import read_key
 from bot.storage.vault import Vault
+from tests.discord_wire import WireInteraction, buttons, texts
 from tests.faults.rules import ENDED, Expected, expected, kind_of
 from tests.process.harness import Outside
 from tests.world import KEY
@@ -109,7 +109,7 @@ class Scene:
         if cell.step == "profile":
             assert said == "not linked", said
             await link(out, self.interaction, cell)
-            # linked, the wish may be done and told already
+            # linked, the change may be done and told already
             heard = [kind_of("\n".join(texts(version))) for version in self.interaction.history[1:]]
             assert expected.first in heard, f"was told {heard}, not {expected.first!r}"
         else:
@@ -141,11 +141,11 @@ def _judge_between(out: Outside, cell: Cell, interaction: WireInteraction, token
     first = cell.expected.first
     if cell.expected.then is None or first == "linked":
         return
-    rows = out.rows("SELECT outcome FROM wishes WHERE request_id = ?", interaction.id)
+    rows = out.rows("SELECT outcome FROM library_changes WHERE request_id = ?", interaction.id)
     assert [row["outcome"] for row in rows] == [None], f"told {first!r}, and {[row['outcome'] for row in rows]} on disk"
     there = cell.album in out.saved(cell.account)
     assert there == (cell.is_carried_out is not (cell.step == "remove")), f"told {first!r}, in the library: {there}"
-    links = out.rows("SELECT broken FROM links WHERE discord_id = ?", cell.member)
+    links = out.rows("SELECT broken FROM links WHERE member_id = ?", cell.member)
     if cell.step == "profile":
         assert links == [], "linked, although Spotify did not say whose account it is"
     else:
@@ -155,7 +155,7 @@ def _judge_between(out: Outside, cell: Cell, interaction: WireInteraction, token
 
 async def _judge_at_the_end(out: Outside, cell: Cell, interaction: WireInteraction) -> None:
     last = cell.expected.last
-    query = "SELECT outcome, ended_at, told FROM wishes JOIN requests ON id = request_id WHERE id = ?"
+    query = "SELECT outcome, ended_at, told FROM library_changes JOIN change_requests ON id = request_id WHERE id = ?"
     wanted = (ENDED[last], True, "yes")
 
     def stands() -> tuple[object, ...]:
@@ -175,7 +175,7 @@ async def _judge_at_the_end(out: Outside, cell: Cell, interaction: WireInteracti
     kinds = [kind_of("\n".join(texts(version))) for version in interaction.history]
     assert len(kinds) == len(set(kinds)), f"told twice: {kinds}"
     assert out.discord.direct_messages.get(cell.member, []) == []
-    assert [row["broken"] for row in out.rows("SELECT broken FROM links WHERE discord_id = ?", cell.member)] == [None]
+    assert [row["broken"] for row in out.rows("SELECT broken FROM links WHERE member_id = ?", cell.member)] == [None]
 
 
 async def _until(is_so: Callable[[], bool], interaction: WireInteraction, what: str) -> None:
@@ -186,7 +186,7 @@ async def _until(is_so: Callable[[], bool], interaction: WireInteraction, what: 
 
 
 def _refresh_token(out: Outside, cell: Cell) -> str | None:
-    rows = out.rows("SELECT refresh_sealed FROM links WHERE discord_id = ?", cell.member)
+    rows = out.rows("SELECT refresh_sealed FROM links WHERE member_id = ?", cell.member)
     return _VAULT.open(rows[0]["refresh_sealed"], cell.member, "refresh") if rows else None
 
 

@@ -1,7 +1,7 @@
 """What must come of each cell of the fault matrix: read from the error table (docs of the platform), not from our code.
 
 A rule is written as what the member is told first and, after an arrow, what they are told once the fault is over.
-Without an arrow the wish ended with the first sentence, because waiting does not mend it.
+Without an arrow the change ended with the first sentence, because waiting does not mend it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MEANINGS = {
     "refused": "too_many_ids too_many_uris missing_ids missing_uris query_too_long uri_too_long"
     " refresh_revoked refresh_expired refresh_invalid code_invalid invalid_client",
     # of a second, which a call waits out
-    "busy": "rate_limited too_many_requests rate_limited_text accounts_rate_limited",
+    "rate_limited": "rate_limited too_many_requests rate_limited_text accounts_rate_limited",
     # of five seconds or a day, which is told
     "busy for long": "rate_limited_no_header rate_limited_bad_header rate_limited_negative_header",
     "busy for a day": "rate_limited_huge_header",
@@ -42,7 +42,7 @@ LIBRARY: Rules = {
     "closed": ("saved", "refused"),  # the other generation of the endpoint serves
     "no album": ("no album", "no album"),
     "refused": ("refused", "refused"),
-    "busy": ("saved", "busy -> saved"),
+    "rate_limited": ("saved", "busy -> saved"),
     "busy for long": ("busy -> saved", "busy -> saved"),
     "busy for a day": ("busy -> saved", "busy -> saved"),
     "quota": ("quota -> saved", "quota -> saved"),
@@ -51,7 +51,7 @@ LIBRARY: Rules = {
 }
 """At `contains` and at the write."""
 
-# It costs the name, never the wish; only "no such album" ends it, and only a limit holds up the write behind it.
+# It costs the name, never the change; only "no such album" ends it, and only a limit holds up the write behind it.
 LOOK_UP: Rules = dict.fromkeys(MEANINGS, ("saved", "saved")) | {
     meaning: LIBRARY[meaning] for meaning in ("no album", "busy for long", "busy for a day", "quota")
 }
@@ -60,7 +60,7 @@ REFRESH: Rules = {
     "dead": ("relink -> saved", "relink -> saved"),
     "host": ("host -> saved", "host -> saved"),
     "scope": ("scope -> saved", "scope -> saved"),
-    "busy": ("saved", "busy -> saved"),
+    "rate_limited": ("saved", "busy -> saved"),
     "refused": ("refused", "refused"),
     "trouble": ("saved", "trouble -> saved"),
 }
@@ -73,14 +73,14 @@ PROFILE: Rules = {
     "closed": ("refused -> saved", "refused -> saved"),
     "no album": ("refused -> saved", "refused -> saved"),
     "refused": ("refused -> saved", "refused -> saved"),
-    "busy": ("not answering -> saved", "not answering -> saved"),
+    "rate_limited": ("not answering -> saved", "not answering -> saved"),
     "busy for long": ("not answering -> saved", "not answering -> saved"),
     "busy for a day": ("not answering -> saved", "not answering -> saved"),
     "quota": ("used up -> saved", "used up -> saved"),
     "trouble": ("linked -> saved", "not answering -> saved"),
     "nonsense": ("not answering -> saved", "not answering -> saved"),
 }
-"""While linking: nothing is linked unless Spotify says whose account it is; the wish waits for the next link."""
+"""While linking: nothing is linked unless Spotify says whose account it is; the change waits for the next link."""
 
 RULES = {
     "contains": LIBRARY,
@@ -101,8 +101,8 @@ def meaning_at_token_endpoint(row: str) -> str:
             return "host"
         case "rejected":
             return "host"  # 401: the app's own id or secret
-        case "busy" | "busy for long" | "busy for a day" | "quota":
-            return "busy"
+        case "rate_limited" | "busy for long" | "busy for a day" | "quota":
+            return "rate_limited"
         case "nonsense" if row == "token_short_scope":
             return "scope"
         case "nonsense":
@@ -115,7 +115,7 @@ def meaning_at_token_endpoint(row: str) -> str:
 
 @dataclass(frozen=True)
 class Expected:
-    """`first`, `then`: kinds of sentences; `then` None: the wish ended with the first one. `row`: of the link."""
+    """`first`, `then`: kinds of sentences; `then` None: the change ended with the first one. `row`: of the link."""
 
     first: str
     then: str | None
@@ -155,7 +155,7 @@ KINDS = {
     "premium": r"^Spotify serves this bot only while its host has Premium",
     "refused": r"^Spotify refused(: “[^{}”]*”)?\. Nothing was changed",  # Spotify's words, never the dump of a dict
     "trouble": r"^Spotify is not answering\. Your album is kept, and I'll tell you when it is done\.$",
-    "busy": r"^Spotify asked this bot to slow down\. .*[Yy]our album is kept",
+    "rate_limited": r"^Spotify asked this bot to slow down\. .*[Yy]our album is kept",
     "quota": r"^This bot's Spotify app has used up its day\. It goes on <t:\d+:R>; your album is kept\.$",
     "scope": r"^Spotify did not give all the permissions",
     "relink": r"^Your Spotify account is not connected any more: .* Your album is kept",
@@ -176,7 +176,7 @@ ENDED = {
     "premium": "no premium",
     "refused": "refused",
 }
-"""How the wish stands in the database after such a last word."""
+"""How the change stands in the database after such a last word."""
 
 
 def kind_of(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Every way in which Discord can fail to take an answer: the wish is carried out, and told once by another way.
+"""Every way in which Discord can fail to take an answer: the change is carried out, and told once by another way.
 
 Each cell is a member of its own in one real process: which call meets what, and where the member is told at last.
 """
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.sandbox.catalogue import synthetic
-from bot.sandbox.discord_wire import WireInteraction, texts
 from bot.sandbox.faults import FAULTS
+from tests.discord_wire import WireInteraction, texts
 from tests.faults.rules import kind_of
 from tests.process.harness import Outside, Running, outside
 from tests.world import ADA
@@ -134,7 +134,7 @@ async def _play(out: Outside, cell: Cell, member: int, album: str, another: str)
     told = ("refused",) if cell.told == "next" else ("yes",)
     await _until(lambda: _told(out, given) == told, lambda: f"told {told} on disk, but {_told(out, given)}")
     assert out.saved(f"d{member % 1000}") == [album]
-    assert out.rows("SELECT outcome FROM wishes WHERE request_id = ?", given.id)[0]["outcome"] == "saved"
+    assert out.rows("SELECT outcome FROM library_changes WHERE request_id = ?", given.id)[0]["outcome"] == "saved"
     heard = [where for where in ("message", "direct") if _said(out, given, member, where)]
     assert heard == [] if cell.told == "next" else heard == cell.told.split(" and "), f"told by {heard}"
     about = [request for request in out.discord.requests if given.token in request.path]
@@ -150,7 +150,7 @@ async def _play(out: Outside, cell: Cell, member: int, album: str, another: str)
 
 
 def _told(out: Outside, given: WireInteraction) -> tuple[object, ...]:
-    return tuple(row["told"] for row in out.rows("SELECT told FROM requests WHERE id = ?", given.id))
+    return tuple(row["told"] for row in out.rows("SELECT told FROM change_requests WHERE id = ?", given.id))
 
 
 def _said(out: Outside, given: WireInteraction, member: int, where: str) -> bool:

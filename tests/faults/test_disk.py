@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from bot.sandbox.catalogue import synthetic
-from bot.sandbox.discord_wire import texts
 from bot.sandbox.faults import FAULTS
 from bot.settings import read_key
 from bot.storage import open_storage
+from tests.discord_wire import texts
 from tests.process.harness import START_S, Outside, Running, sentences, until_said
 from tests.world import ADA, BEN, FIRST, KEY, SECOND
 
@@ -43,11 +43,11 @@ def _full(process: Running, *, leaves: int = 0) -> Iterator[None]:
 
 
 def _whole(out: Outside) -> None:
-    """The file is sound, every request has its wishes, and what ended has its outcome."""
+    """The file is sound, every request has its changes, and what ended has its outcome."""
     assert [row[0] for row in out.rows("PRAGMA integrity_check")] == ["ok"]
     assert out.rows("PRAGMA foreign_key_check") == []
-    assert out.rows("SELECT id FROM requests WHERE id NOT IN (SELECT request_id FROM wishes)") == []
-    half = "SELECT 1 FROM requests JOIN wishes ON id = request_id WHERE outcome IS NULL AND ended_at IS NOT NULL"
+    assert out.rows("SELECT id FROM change_requests WHERE id NOT IN (SELECT request_id FROM library_changes)") == []
+    half = "SELECT 1 FROM change_requests JOIN library_changes ON id = request_id WHERE outcome IS NULL AND ended_at IS NOT NULL"
     assert out.rows(half) == []
 
 
@@ -60,7 +60,7 @@ async def test_a_full_disk_takes_nothing_new_and_says_so_and_keeps_what_it_has(o
         await until_said(kept, "kept")
         # before that is noted, the message is not known to be there to edit, and a direct one tells instead
         async with asyncio.timeout(START_S):
-            while [row["answered"] for row in out.rows("SELECT answered FROM requests")] != [1]:
+            while [row["answered"] for row in out.rows("SELECT answered FROM change_requests")] != [1]:
                 await asyncio.sleep(0.01)
         with _full(process):
             for action in (out.save, out.unsave):
@@ -81,7 +81,7 @@ async def test_a_full_disk_takes_nothing_new_and_says_so_and_keeps_what_it_has(o
         # the refresh token that came while the disk was full is there
         out.spotify.expire_access_tokens()
         await until_said(await out.save(SECOND), "Saved")
-        assert len(out.rows("SELECT id FROM requests")) == 3
+        assert len(out.rows("SELECT id FROM change_requests")) == 3
         assert out.discord.direct_messages.keys() == {out.discord.OWNER}  # the host, and no member
         _whole(out)
     assert "Traceback" not in process.stderr
@@ -98,11 +98,13 @@ async def test_an_outcome_that_the_full_disk_does_not_take_is_written_later_and_
         with _full(process):
             await until_said(saving, "Saved")  # it is so, and would be found out again after a crash
             assert out.saved() == [FIRST]
-            assert [row["outcome"] for row in out.rows("SELECT outcome FROM wishes")] == [None]
+            assert [row["outcome"] for row in out.rows("SELECT outcome FROM library_changes")] == [None]
         async with asyncio.timeout(START_S):
-            while [row["told"] for row in out.rows("SELECT told FROM requests WHERE ended_at IS NOT NULL")] != ["yes"]:
+            while [row["told"] for row in out.rows("SELECT told FROM change_requests WHERE ended_at IS NOT NULL")] != [
+                "yes"
+            ]:
                 await asyncio.sleep(0.05)
-        assert [row["outcome"] for row in out.rows("SELECT outcome FROM wishes")] == ["saved"]
+        assert [row["outcome"] for row in out.rows("SELECT outcome FROM library_changes")] == ["saved"]
         _whole(out)
     assert "Traceback" not in process.stderr
 
@@ -120,7 +122,7 @@ async def test_a_lock_of_somebody_elses_is_waited_for_or_told_and_nothing_is_hal
             await until_said(second, "Saved", 12.0)
         assert out.saved("ada") == []
         await until_said(await out.save(FIRST), "Saved")
-        assert len(out.rows("SELECT id FROM requests")) == 2
+        assert len(out.rows("SELECT id FROM change_requests")) == 2
         _whole(out)
     assert "Traceback" not in process.stderr
     assert out.discord.problems == []  # all were announced in time
@@ -160,8 +162,8 @@ def _works(command: list[str]) -> bool:
 # -- a log that was cut
 
 
-async def _killed_with_wishes(out: Outside) -> tuple[bytes, bytes]:
-    """The file and the log of a process that was killed with 12 accepted wishes."""
+async def _killed_with_changes(out: Outside) -> tuple[bytes, bytes]:
+    """The file and the log of a process that was killed with 12 accepted changes."""
     await out.link(ADA, "ada")
     out.spotify.catalogue.add(synthetic(30, seed="disk"))
     process = await out.start()
@@ -196,19 +198,19 @@ def _cuts(log: bytes) -> dict[str, bytes]:
 async def test_after_a_kill_the_file_is_sound_whatever_is_left_of_the_log_and_only_what_was_done_is_told(
     out: Outside, tmp_path: Path
 ) -> None:
-    database, log = await _killed_with_wishes(out)
+    database, log = await _killed_with_changes(out)
     found: dict[str, int] = {}
     for number, (name, cut) in enumerate(_cuts(log).items()):
         copy = tmp_path / f"cut{number}.db"
         copy.write_bytes(database)
         copy.with_name(f"{copy.name}-wal").write_bytes(cut)
         storage = await open_storage(copy, [read_key(KEY)])
-        pending = await storage.wishes.pending(ADA)
+        pending = await storage.changes.pending(ADA)
         whole = await storage.database.read(lambda c: [row[0] for row in c.execute("PRAGMA integrity_check")])
         await storage.close()
         assert whole == ["ok"], name
         # the oldest ones, without a gap, each as it was asked for
-        assert [wish.album_id for wish in pending] == ALBUMS[: len(pending)], name
+        assert [change.album_id for change in pending] == ALBUMS[: len(pending)], name
         found[name] = len(pending)
     assert found["whole"] == 12
     assert found["gone"] == found["in the header"] == found["after the header"]
@@ -221,9 +223,9 @@ async def test_after_a_kill_the_file_is_sound_whatever_is_left_of_the_log_and_on
     out.spotify.clear_faults()
     async with out.running() as process:
         async with asyncio.timeout(START_S):
-            while out.rows("SELECT 1 FROM requests WHERE told IS NULL"):
+            while out.rows("SELECT 1 FROM change_requests WHERE told IS NULL"):
                 await asyncio.sleep(0.05)
-        done = [row["album_id"] for row in out.rows("SELECT album_id FROM wishes WHERE outcome = 'saved'")]
+        done = [row["album_id"] for row in out.rows("SELECT album_id FROM library_changes WHERE outcome = 'saved'")]
         assert sorted(out.saved()) == sorted(done)
         assert len(done) == found["in a page"]
         told = [

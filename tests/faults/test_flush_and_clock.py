@@ -13,10 +13,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.errors import StorageTrouble, TryLater
-from bot.finding import Finder
+from bot.accounts.linking import Linking
+from bot.changes import Action, MemberId, Outcome, RequestId
+from bot.errors import StorageUnavailable, TryLater
 from bot.library import Library, Report
-from bot.linking import Linking
+from bot.library.resolver import AlbumResolver
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.faults import FAULTS
 from bot.sandbox.spotify_server import SpotifyServer
@@ -25,7 +26,6 @@ from bot.spotify.client import Spotify
 from bot.spotify.gate import Gate
 from bot.storage import Storage, open_storage
 from bot.storage.links import Link
-from bot.wishes import Action, MemberId, Outcome, RequestId
 from tests.world import ADA, FIRST, SECOND, SPOTIFY_ID, SPOTIFY_SECRET
 
 MEMBER = MemberId(ADA)
@@ -50,7 +50,7 @@ class Disk:
             def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
                 if sql.startswith("PRAGMA synchronous"):
                     self.is_flushed = sql.endswith("FULL")
-                if disk.is_full and sql.startswith("DELETE FROM requests"):
+                if disk.is_full and sql.startswith("DELETE FROM change_requests"):
                     raise sqlite3.OperationalError("database or disk is full")
                 if sql == "COMMIT" and disk.fails and self.is_flushed:
                     disk.failures += 1
@@ -82,9 +82,9 @@ class House:
         return report
 
     async def outcomes(self, id_: int) -> list[Outcome | None]:
-        """How the wishes of a request stand on disk; empty if there is none."""
-        request = await self.storage.wishes.get(RequestId(id_))
-        return [wish.outcome for wish in request.wishes] if request is not None else []
+        """How the changes of a request stand on disk; empty if there is none."""
+        request = await self.storage.changes.get(RequestId(id_))
+        return [change.outcome for change in request.changes] if request is not None else []
 
     async def until_told(self, count: int = 1) -> None:
         """Until so many requests were told after their command."""
@@ -129,14 +129,14 @@ async def _open(folder: Path, secret: str | None = SPOTIFY_SECRET) -> AsyncItera
             token_keys="k" * 43,
         )
         linking = Linking(storage, spotify, settings, now=now)
-        library = Library(storage.wishes, linking, Finder(spotify), spotify, now=now)
+        library = Library(storage.changes, linking, AlbumResolver(spotify), spotify, now=now)
         house = House(storage, server, library, linking, disk)
 
         async def tell(report: Report) -> bool:
             house.told.append(report)
             return True
 
-        library.telling.tell = tell
+        library.notifier.tell = tell
         server.add_account("ada", account_id="acc-ada", display_name="Ada")
         access, refresh = server.issue_tokens("ada")
         link = Link(MEMBER, SPOTIFY_ID, "acc-ada", "Ada", now(), now(), None)
@@ -164,7 +164,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 async def test_what_could_not_be_flushed_is_refused_and_is_not_done_behind_the_members_back(house: House) -> None:
     house.disk.fails = True
-    with pytest.raises(StorageTrouble):
+    with pytest.raises(StorageUnavailable):
         await house.save(FIRST)
     assert house.disk.failures
     assert not any(call.method == "PUT" for call in house.server.calls)  # nothing was written before it was safe
@@ -181,26 +181,26 @@ async def test_what_could_not_be_flushed_is_refused_and_is_not_done_behind_the_m
 async def test_what_can_neither_be_flushed_nor_taken_back_is_kept_and_told_so(house: House) -> None:
     house.disk.fails = house.disk.is_full = True
     report = await house.save(FIRST)
-    assert isinstance(report.held, StorageTrouble)  # "Your album is kept, and I'll tell you when it is done"
+    assert isinstance(report.held, StorageUnavailable)  # "Your album is kept, and I'll tell you when it is done"
     house.disk.fails = house.disk.is_full = False
     await house.until_told()
     assert house.saved == [FIRST]
 
 
-async def test_a_flush_that_fails_for_another_members_wish_does_not_deny_what_was_done(house: House) -> None:
+async def test_a_flush_that_fails_for_another_members_change_does_not_deny_what_was_done(house: House) -> None:
     other = MemberId(ADA + 1)
     house.server.fault(path="/v1/me/albums", method="PUT", delay_s=0.5)
     saving = asyncio.create_task(house.save(FIRST))
     await _until(lambda: any(call.method == "PUT" for call in house.server.calls))
     house.disk.fails = True
-    with pytest.raises(StorageTrouble):
+    with pytest.raises(StorageUnavailable):
         await house.library.change(other, RequestId(1000), Action.SAVE, SECOND, "token")
     report = await saving
-    assert [wish.outcome for wish in report.request.wishes] == [Outcome.SAVED]
+    assert [change.outcome for change in report.request.changes] == [Outcome.SAVED]
     assert house.saved == [FIRST]
 
 
-async def test_a_kept_wish_outlives_flushes_that_fail_meanwhile(house: House) -> None:
+async def test_a_kept_change_outlives_flushes_that_fail_meanwhile(house: House) -> None:
     house.server.fault(path="/v1/*", times=None, **FAULTS["unavailable"])
     assert isinstance((await house.save(FIRST)).held, TryLater)
     house.disk.fails = True
@@ -213,11 +213,11 @@ async def test_a_kept_wish_outlives_flushes_that_fail_meanwhile(house: House) ->
     assert await house.outcomes(1) == [Outcome.SAVED]
 
 
-async def test_a_kept_wish_outlives_the_flush_that_failed_for_another_members(house: House) -> None:
+async def test_a_kept_change_outlives_the_flush_that_failed_for_another_members(house: House) -> None:
     house.server.fault(path="/v1/*", times=None, **FAULTS["unavailable"])
     assert isinstance((await house.save(FIRST)).held, TryLater)
     house.disk.fails = True
-    with pytest.raises(StorageTrouble):
+    with pytest.raises(StorageUnavailable):
         await house.library.change(MemberId(ADA + 1), RequestId(1000), Action.SAVE, SECOND, "token")
     house.disk.fails = False
     house.server.clear_faults()
@@ -229,7 +229,7 @@ async def test_a_rotated_refresh_token_outlives_a_flush_that_fails(tmp_path: Pat
     async with _open(tmp_path, secret=None) as house:
         house.server.expire_access_tokens()
         house.disk.fails = True
-        with pytest.raises(StorageTrouble):
+        with pytest.raises(StorageUnavailable):
             await house.linking.access_token(MEMBER, rejected=(await _access(house)))
         house.disk.fails = False
         assert Outcome.SAVED in await house.outcomes((await house.save(FIRST)).request.id)
@@ -289,7 +289,7 @@ async def _limited(house: House, jump: timedelta) -> None:
     house.server.fault(path="/v1/me/albums", method="PUT", **FAULTS["rate_limited_no_header"])  # 5 seconds
     held = (await house.save(FIRST)).held
     assert isinstance(held, TryLater)
-    assert held.cause is TryLater.Cause.BUSY
+    assert held.cause is TryLater.Cause.RATE_LIMITED
     house.ahead = jump
     await house.until_told()
     assert house.saved == [FIRST]

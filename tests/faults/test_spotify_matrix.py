@@ -27,7 +27,7 @@ FULL = os.environ.get("GATEFOLD_MATRIX") == "full"
 AT_ONCE = 12
 """So many members use a command at the same time."""
 LONG = {"busy for a day", "quota"}
-LIMITS = {"busy", "busy for long", *LONG}
+LIMITS = {"rate_limited", "busy for long", *LONG}
 EXAMPLES = {rows.split()[0] for rows in MEANINGS.values()}
 HANGS = {"hang", "hang_after_work"}
 
@@ -164,7 +164,7 @@ async def test_every_cell_ends_as_the_rules_say(tmp_path: Path) -> None:
     lanes = {
         "plain 0": cells(plain[0::2]),
         "plain 1": cells(plain[1::2]),
-        "busy": cells([kind for kind in every if is_limit(kind, {"busy"})]),
+        "rate_limited": cells([kind for kind in every if is_limit(kind, {"rate_limited"})]),
         "hangs": cells(hangs),
         "rotating": cells([(row, "refresh", "after work") for row in ROTATING], rotates=True),
     }

@@ -11,9 +11,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.finding import Finder
+from bot.accounts.linking import Linking
+from bot.changes import Action, MemberId, Outcome, RequestId
 from bot.library import Library, Report
-from bot.linking import Linking
+from bot.library.resolver import AlbumResolver
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.faults import FAULTS
 from bot.sandbox.spotify_server import SpotifyServer
@@ -21,9 +22,8 @@ from bot.settings import from_values
 from bot.spotify.client import Spotify
 from bot.spotify.gate import Gate
 from bot.storage import Storage, open_storage
+from bot.storage.changes import UndoVerdict
 from bot.storage.links import Link
-from bot.storage.wishes import UndoVerdict
-from bot.wishes import Action, MemberId, Outcome, RequestId
 from tests.world import ADA, FIRST, SECOND, SPOTIFY_ID, SPOTIFY_SECRET
 
 MEMBER = MemberId(ADA)
@@ -57,7 +57,7 @@ class House:
         return await self.library.undo(MEMBER, RequestId(self.last), of.request.id, "token")
 
     async def pending(self) -> int:
-        """How many wishes wait."""
+        """How many changes wait."""
         return len(await self.library.pending(MEMBER))
 
     @property
@@ -100,15 +100,15 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
             token_keys="k" * 43,
         )
         library = Library(
-            storage.wishes,
+            storage.changes,
             Linking(storage, spotify, settings, now=now),
-            Finder(spotify),
+            AlbumResolver(spotify),
             spotify,
             now=now,
             monotonic=lambda: house.time,
         )
         house = House(storage, server, library)
-        library.telling.tell = tell
+        library.notifier.tell = tell
         server.add_account("ada", account_id="acc-ada", display_name="Ada")
         link = Link(MEMBER, SPOTIFY_ID, "acc-ada", "Ada", now(), now(), None)
         # good for a year, so that the calendar of a test moves no token
@@ -133,7 +133,7 @@ async def until(house: House, count: int) -> None:
 # -- how long it is kept
 
 
-async def test_a_wish_is_given_up_after_7_days_and_that_is_told(house: House) -> None:
+async def test_a_change_is_given_up_after_7_days_and_that_is_told(house: House) -> None:
     down(house)
     report = await house.save(FIRST)
     house.ahead = timedelta(days=6, hours=23)
@@ -144,7 +144,7 @@ async def test_a_wish_is_given_up_after_7_days_and_that_is_told(house: House) ->
     await house.library._sweep()
     assert await house.pending() == 0
     await until(house, 1)
-    assert [(each.request.id, each.request.wishes[0].outcome) for each in house.told] == [
+    assert [(each.request.id, each.request.changes[0].outcome) for each in house.told] == [
         (report.request.id, Outcome.GIVEN_UP)
     ]
 
@@ -214,7 +214,7 @@ async def test_what_ends_while_the_command_answers_is_told_at_once(house: House)
     assert house.told == []  # the answer is still on its way
     await house.library.answered(report, arrived=True)
     await until(house, 1)
-    assert house.told[0].request.wishes[0].outcome is Outcome.SAVED
+    assert house.told[0].request.changes[0].outcome is Outcome.SAVED
 
 
 async def test_what_is_being_written_cannot_be_dropped(house: House) -> None:
@@ -224,7 +224,7 @@ async def test_what_is_being_written_cannot_be_dropped(house: House) -> None:
         while not any(call.method == "PUT" for call in house.server.calls):
             await asyncio.sleep(0.01)
     assert await house.library.drop(MEMBER) == 0
-    assert (await saving).request.wishes[0].outcome is Outcome.SAVED
+    assert (await saving).request.changes[0].outcome is Outcome.SAVED
     assert house.saved == [FIRST]
 
 
@@ -235,7 +235,7 @@ async def test_of_two_commands_for_one_album_that_are_joined_one_has_saved_it(ho
     house.server.clear_faults()
     house.library.wake(MEMBER)
     await until(house, 2)
-    assert [report.request.wishes[0].outcome for report in house.told] == [Outcome.SAVED, Outcome.ALREADY]
+    assert [report.request.changes[0].outcome for report in house.told] == [Outcome.SAVED, Outcome.ALREADY]
     assert sum(call.method == "PUT" for call in house.server.calls) == 1
 
 

@@ -22,14 +22,14 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from bot.changes import MemberId
 from bot.sandbox.catalogue import Catalogue
-from bot.sandbox.discord_wire import DiscordWire, WireInteraction, texts
 from bot.sandbox.spotify_server import SpotifyServer
 from bot.sandbox.standin import free_port
 from bot.settings import read_key
 from bot.storage import open_storage
 from bot.storage.links import Link
-from bot.wishes import MemberId
+from tests.discord_wire import DiscordWire, WireInteraction, texts
 from tests.world import ADA, APP, BOT_TOKEN, DISCORD_SECRET, KEY, SPOTIFY_ID, SPOTIFY_SECRET
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 
 from bot.sandbox.catalogue import synthetic
-from bot.sandbox.discord_wire import WireInteraction, buttons, texts
 from bot.sandbox.faults import FAULTS
+from tests.discord_wire import WireInteraction, buttons, texts
 from tests.process.harness import Outside, Running, outside
 from tests.world import ADA
 
@@ -82,7 +82,7 @@ _SINGLE = (
     (re.compile(r"^Removed .+ from your library\.$", re.M), "removed"),
     (re.compile(r" was in your library already\. Nothing changed\.$", re.M), "already"),
     (re.compile(r" was not in your library\. Nothing changed\.$", re.M), "absent"),
-    (re.compile(r"^A later command of yours decided about ", re.M), "outdated"),
+    (re.compile(r"^A later command of yours decided about ", re.M), "superseded"),
     (re.compile(r"^A later command of yours changed ", re.M), "changed since"),
 )
 _COUNTED = {
@@ -90,7 +90,7 @@ _COUNTED = {
     "removed": "removed",
     "there already": "already",
     "not there": "absent",
-    "decided by a later command": "outdated",
+    "decided by a later command": "superseded",
     "left as changed since": "changed since",
     "kept for later": "pending",
 }
@@ -226,14 +226,16 @@ class Lane:
     async def _settled(self) -> None:
         """Until nothing waits, and everybody was told or could not be."""
         unsettled = (
-            "SELECT (SELECT count(*) FROM wishes WHERE outcome IS NULL)"
-            " + (SELECT count(*) FROM requests WHERE ended_at IS NULL OR told IS NULL)"
+            "SELECT (SELECT count(*) FROM library_changes WHERE outcome IS NULL)"
+            " + (SELECT count(*) FROM change_requests WHERE ended_at IS NULL OR told IS NULL)"
         )
         until = time.monotonic() + 20
         while self.out.rows(unsettled)[0][0]:
             if time.monotonic() > until:
-                rows = self.out.rows("SELECT * FROM wishes JOIN requests ON id = request_id WHERE told IS NULL")
-                keys = ("id", "discord_id", "action", "album_id", "was_saved", "outcome", "answered", "ended_at")
+                rows = self.out.rows(
+                    "SELECT * FROM library_changes JOIN change_requests ON id = request_id WHERE told IS NULL"
+                )
+                keys = ("id", "member_id", "action", "album_id", "was_saved", "outcome", "answered", "ended_at")
                 raise AssertionError(f"not done, or not told: {[[row[key] for key in keys] for row in rows]}")
             await asyncio.sleep(0.02)
 
@@ -244,7 +246,7 @@ class Lane:
             self.interactions[made.id], self.members[made.id] = made, CLOSED
             await made.message(10)
             await self._settled()
-            if not self.out.rows("SELECT 1 FROM requests WHERE told = 'refused'"):
+            if not self.out.rows("SELECT 1 FROM change_requests WHERE told = 'refused'"):
                 break
 
     # -- the judge
@@ -260,15 +262,15 @@ class Lane:
         self.accepted += len(accepted)
         self.on_disk += len(requests)
         self._judge_libraries()
-        for id_, wishes in requests.items():
-            self._judge_outcomes(id_, wishes)
+        for id_, changes in requests.items():
+            self._judge_outcomes(id_, changes)
         self._judge_messages(requests)
 
     def _requests(self) -> dict[int, list[sqlite3.Row]]:
-        """The round's requests on disk, with their wishes."""
+        """The round's requests on disk, with their changes."""
         rows = self.out.rows(
-            "SELECT r.id, r.discord_id, r.action, r.told, w.album_id, w.outcome FROM requests AS r"
-            " LEFT JOIN wishes AS w ON w.request_id = r.id WHERE r.id >= ? ORDER BY r.id, w.position",
+            "SELECT r.id, r.member_id, r.action, r.told, w.album_id, w.outcome FROM change_requests AS r"
+            " LEFT JOIN library_changes AS w ON w.request_id = r.id WHERE r.id >= ? ORDER BY r.id, w.position",
             min(self.interactions),
         )
         found: dict[int, list[sqlite3.Row]] = defaultdict(list)
@@ -277,37 +279,38 @@ class Lane:
         return found
 
     def _judge_libraries(self) -> None:
-        """The last wish for an album decided; an Undo that left it alone is none."""
+        """The last change for an album decided; an Undo that left it alone is none."""
         rows = self.out.rows(
-            "SELECT w.discord_id, w.album_id, r.action, max(r.id) AS id FROM wishes AS w"
-            " JOIN requests AS r ON r.id = w.request_id WHERE w.outcome <> 'changed since' GROUP BY 1, 2"
+            "SELECT w.member_id, w.album_id, r.action, max(r.id) AS id FROM library_changes AS w"
+            " JOIN change_requests AS r ON r.id = w.request_id WHERE w.outcome <> 'changed since' GROUP BY 1, 2"
         )
         for row in rows:
-            is_there = row["album_id"] in self.shelf(row["discord_id"])
+            is_there = row["album_id"] in self.shelf(row["member_id"])
             assert is_there == (row["action"] == "save"), f"{dict(row)}: there: {is_there}"
         for outcome, came in (("saved", True), ("removed", False)):
             counted = self.out.rows(
-                "SELECT discord_id, album_id, count(*) AS n FROM wishes WHERE outcome = ? GROUP BY 1, 2", outcome
+                "SELECT member_id, album_id, count(*) AS n FROM library_changes WHERE outcome = ? GROUP BY 1, 2",
+                outcome,
             )
             for row in counted:
-                happened = self.shelf(row["discord_id"]).count(row["album_id"], came)
+                happened = self.shelf(row["member_id"]).count(row["album_id"], came)
                 assert row["n"] <= happened, f"{dict(row)} {outcome}, which happened {happened} times"
 
-    def _judge_outcomes(self, id_: int, wishes: list[sqlite3.Row]) -> None:
+    def _judge_outcomes(self, id_: int, changes: list[sqlite3.Row]) -> None:
         """Each outcome is something that was so between the command and now."""
         since = self.interactions[id_].sent_at
-        for wish in wishes:
-            shelf, album, outcome = self.shelf(wish["discord_id"]), wish["album_id"], wish["outcome"]
+        for change in changes:
+            shelf, album, outcome = self.shelf(change["member_id"]), change["album_id"], change["outcome"]
             if outcome in ("saved", "already"):
                 assert shelf.was(album, True, since), (id_, outcome)
             elif outcome in ("removed", "absent"):
                 assert shelf.was(album, False, since), (id_, outcome)
-            elif outcome in ("outdated", "changed since"):
+            elif outcome in ("superseded", "changed since"):
                 later = self.out.rows(
-                    "SELECT count(*) FROM wishes AS w WHERE w.discord_id = ? AND w.album_id = ? AND w.request_id > ?",
-                    wish["discord_id"],
+                    "SELECT count(*) FROM library_changes AS w WHERE w.member_id = ? AND w.album_id = ? AND w.request_id > ?",
+                    change["member_id"],
                     album,
-                    id_ if outcome == "outdated" else 0,
+                    id_ if outcome == "superseded" else 0,
                 )
                 assert later[0][0], (id_, outcome)
             else:
@@ -357,8 +360,8 @@ class Lane:
         ids = [int(b["custom_id"][5:]) for b in buttons(message or {"components": []}) if b.get("label") == "Undo"]
         fitting = [
             id_
-            for id_, wishes in requests.items()
-            if (not ids or id_ in ids) and self.members[id_] == member and _fits(said, wishes)
+            for id_, changes in requests.items()
+            if (not ids or id_ in ids) and self.members[id_] == member and _fits(said, changes)
         ]
         assert fitting, f"a member was told {text!r}, which fits no command"
         # those that read the same are told apart by counting
@@ -370,13 +373,13 @@ def _is_refusal(undo: WireInteraction) -> bool:
     return bool(undo.history) and "taken back already" in texts(undo.history[-1])[0]
 
 
-def _facts(wishes: list[sqlite3.Row]) -> Counter[str]:
-    return Counter(wish["outcome"] for wish in wishes)
+def _facts(changes: list[sqlite3.Row]) -> Counter[str]:
+    return Counter(change["outcome"] for change in changes)
 
 
-def _fits(said: Said, wishes: list[sqlite3.Row]) -> bool:
+def _fits(said: Said, changes: list[sqlite3.Row]) -> bool:
     counts, named = said
-    return dict(counts) == _facts(wishes) and named <= {wish["album_id"] for wish in wishes}
+    return dict(counts) == _facts(changes) and named <= {change["album_id"] for change in changes}
 
 
 def _shares() -> Iterator[int]:

@@ -50,7 +50,7 @@ async def test_a_save_an_outage_and_a_refresh_are_counted_and_nothing_secret_is(
         assert scrape("refreshes_total", outcome="refreshed") == 1
         assert scrape("spotify_calls_total", call="token", outcome="ok") == 1
         assert scrape("spotify_calls_total", call="write", outcome="ok") == 1
-        assert scrape("pending_wishes") == 1
+        assert scrape("pending_changes") == 1
         assert {part: scrape("part_ready", part=part) for part in PARTS} == dict.fromkeys(PARTS, 1.0)
         scrape = await until_counted(port, "loop_lag_seconds_count")
         memory = next(family for family in scrape.families if family.name == "process_resident_memory_bytes")

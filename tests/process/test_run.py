@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.discord_wire import DiscordWire, WireInteraction, texts
 from bot.sandbox.faults import FAULTS
 from bot.sandbox.standin import free_port
 from bot.storage.vault import new_key
+from tests.discord_wire import DiscordWire, WireInteraction, texts
 from tests.process.harness import STOP_S, Outside, forwarded, sentences, until_said
 from tests.world import ADA, APP, BEN, FIRST, SECOND
 
@@ -288,7 +288,7 @@ async def _twenty_saves(out: Outside) -> list[WireInteraction]:
 def _fate(out: Outside, interaction: WireInteraction) -> str:
     """What is on disk of a command of one album: `done`, `pending`, or `lost`; done must be true."""
     member = int(interaction.payload["member"]["user"]["id"])
-    rows = out.rows("SELECT * FROM wishes WHERE request_id = ?", interaction.id)
+    rows = out.rows("SELECT * FROM library_changes WHERE request_id = ?", interaction.id)
     if not rows:
         return "lost"
     if rows[0]["outcome"] is None:
@@ -299,7 +299,7 @@ def _fate(out: Outside, interaction: WireInteraction) -> str:
 
 
 @pytest.mark.parametrize("spotify", ["slow", "hanging", "answering late"])
-async def test_sigterm_under_load_finishes_or_keeps_every_accepted_wish_and_says_which(
+async def test_sigterm_under_load_finishes_or_keeps_every_accepted_change_and_says_which(
     out: Outside, spotify: str
 ) -> None:
     for member, account in MEMBERS.items():
@@ -384,7 +384,7 @@ async def test_a_clean_stop_leaves_everything_in_one_file(out: Outside, tmp_path
     copy = tmp_path / "copy.db"
     copy.write_bytes(out.database.read_bytes())
     with closing(sqlite3.connect(copy)) as connection:
-        assert connection.execute("SELECT outcome FROM wishes").fetchall() == [("saved",)]
+        assert connection.execute("SELECT outcome FROM library_changes").fetchall() == [("saved",)]
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
@@ -395,7 +395,7 @@ async def test_what_a_killed_process_left_in_its_wal_is_there_at_the_next_start(
     interaction = await out.save(FIRST)
     await until_said(interaction, "kept")
     async with asyncio.timeout(5):  # that the answer arrived is noted right after
-        while not out.rows("SELECT 1 FROM requests WHERE answered = 1"):
+        while not out.rows("SELECT 1 FROM change_requests WHERE answered = 1"):
             await asyncio.sleep(0.01)
     await process.kill()
     assert out.database.with_name("gatefold.db-wal").stat().st_size > 0

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from bot.sandbox.catalogue import synthetic
-from bot.sandbox.discord_wire import WireInteraction, buttons, texts
 from bot.sandbox.faults import FAULTS
+from tests.discord_wire import WireInteraction, buttons, texts
 from tests.process.harness import START_S, STOP_S, Outside, Running, sentences, until_said
 from tests.world import ADA, BEN, FIRST
 
@@ -31,7 +31,7 @@ def said(interaction: WireInteraction) -> str:
 
 def outcomes(out: Outside, interaction: WireInteraction) -> list[str | None]:
     """What is on disk of a command; None: pending."""
-    query = "SELECT outcome FROM wishes WHERE request_id = ?"
+    query = "SELECT outcome FROM library_changes WHERE request_id = ?"
     return [row["outcome"] for row in out.rows(query, interaction.id)]
 
 
@@ -137,7 +137,7 @@ async def test_sigterm_waits_for_a_refresh_since_its_token_is_the_only_one_but_n
         async with asyncio.timeout(START_S):
             while out.saved("ada") != [FIRST]:
                 await asyncio.sleep(0.01)
-        assert out.rows("SELECT broken FROM links WHERE discord_id = ? AND broken IS NOT NULL", ADA) == []
+        assert out.rows("SELECT broken FROM links WHERE member_id = ? AND broken IS NOT NULL", ADA) == []
 
 
 async def test_sigterm_while_discord_is_silent_ends_it_all_the_same(out: Outside) -> None:
@@ -230,7 +230,7 @@ async def test_sigterm_lets_links_be_made_tells_those_that_are_not_and_uses_up_n
         assert (status, "This bot is being restarted." in page) == (503, True)
         assert "Linked as **Ada**" in said(links[ADA])
         assert "I am being restarted" in said(links[BEN])
-        assert [row["discord_id"] for row in out.rows("SELECT discord_id FROM links")] == [ADA]
+        assert [row["member_id"] for row in out.rows("SELECT member_id FROM links")] == [ADA]
         async with out.running():  # the same page, loaded again
             assert (await browsers[GONE].get(pages[GONE]))[0] == 200
             await until_said(links[GONE], "Linked as **Gone**")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.sandbox.discord_wire import AUTOCOMPLETE, COMMAND, COMPONENT, EPHEMERAL, MODAL, WireInteraction, texts
-from bot.wishes import MemberId
+from bot.changes import MemberId
+from tests.discord_wire import AUTOCOMPLETE, COMMAND, COMPONENT, EPHEMERAL, MODAL, WireInteraction, texts
 from tests.world import ADA, BEN, FIRST, World
 
 ELSEWHERE = 777_000_000_000_000_001

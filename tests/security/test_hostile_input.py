@@ -15,7 +15,7 @@ import pytest
 
 from bot.albums import read
 from bot.sandbox.catalogue import Artist, synthetic
-from bot.sandbox.discord_wire import WireInteraction, buttons, texts, walk
+from tests.discord_wire import WireInteraction, buttons, texts, walk
 from tests.web.stage import MIA, NOAH, TOKEN_CALL, Browser, Stage, changed
 from tests.world import ADA, BEN, FIRST, World
 

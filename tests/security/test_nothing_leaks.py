@@ -11,13 +11,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.sandbox.discord_wire import COMMAND, COMPONENT, buttons
 from bot.sandbox.faults import FAULTS
 from bot.sandbox.standin import free_port
 from bot.settings import read_key
+from tests.discord_wire import COMMAND, COMPONENT, buttons
 from tests.leaks import Trail, found
 from tests.process.harness import ROOT, Outside, Running, bare_environment, until_said
-from tests.process.test_upkeep import gatefold
+from tests.process.test_maintenance import gatefold
 from tests.storage.rows import on_disk
 from tests.world import ADA, BEN, CHLOE, DISCORD_SECRET, FIRST, KEY, SECOND, SPOTIFY_SECRET
 
@@ -69,7 +69,7 @@ async def told(out: Outside, process: Running, trail: Trail) -> None:
     await until_said(saving, "2 saved")
     [undo] = [part["custom_id"] for part in buttons(saving.history[-1]) if "undo" in part.get("custom_id", "")]
     await until_said(await out.discord.press(ADA, undo, saving.history[-1]), "emoved")
-    await until_said(await out.save(FIRST, CHLOE), "Spotify account")  # who is not linked: the wish waits
+    await until_said(await out.save(FIRST, CHLOE), "Spotify account")  # who is not linked: the change waits
     out.spotify.expire_access_tokens()
     await until_said(await out.save(FIRST), "Saved")
     for fault in ("cut", "html", "elsewhere", "rate_limited", "server_error", "not_registered_text"):

@@ -16,11 +16,12 @@ import pytest
 from aioresponses import aioresponses
 
 from bot.albums import AlbumId, AlbumRef, NotAnAlbum, ShortLink, TrackRef
+from bot.changes import Action
 from bot.errors import (
+    AppRejected,
     BadRequest,
     EndpointClosed,
     GrantRefused,
-    HostTrouble,
     NeedsRelink,
     NoSuchAlbum,
     NotAllowlisted,
@@ -34,11 +35,10 @@ from bot.spotify import wire
 from bot.spotify.client import TIMEOUT_S, TRIES, TRYING_S, Spotify
 from bot.spotify.gate import PLACES, Gate
 from bot.spotify.wire import Endpoint, Request
-from bot.wishes import Action
 from tests.spotify.responses import Canned
 from tests.spotify.stage import CLIENT_ID, SECRET, Clock, Served, Tokens, leaks
 
-BUSY, QUOTA, TROUBLE = TryLater.Cause.BUSY, TryLater.Cause.QUOTA, TryLater.Cause.TROUBLE
+RATE_LIMITED, QUOTA, UNAVAILABLE = TryLater.Cause.RATE_LIMITED, TryLater.Cause.QUOTA, TryLater.Cause.UNAVAILABLE
 ALBUMS, LIBRARY = Endpoint.ALBUMS, Endpoint.LIBRARY
 ID = AlbumId("4aawyAB9vmqN3uQ7FjRGTy")
 CONTAINS, WRITE = wire.contains(ALBUMS, [ID]), wire.write(ALBUMS, Action.SAVE, [ID])
@@ -145,29 +145,29 @@ class Row:
         return f"{self.request.name}-{self.fault}"
 
 
-def later(cause: TryLater.Cause, *, maybe_done: bool = False, until_s: float | None = None) -> dict[str, Any]:
-    return {"cause": cause, "maybe_done": maybe_done, "until": until_s}
+def later(cause: TryLater.Cause, *, may_have_applied: bool = False, until_s: float | None = None) -> dict[str, Any]:
+    return {"cause": cause, "may_have_applied": may_have_applied, "until": until_s}
 
 
 def rows() -> Iterator[Row]:
     for request in (CONTAINS, WRITE, ALBUM, PROFILE):
         for name in ("expired_token", "invalid_token", "token_missing"):
-            yield Row(request, name, TryLater, 2, later(TROUBLE))
+            yield Row(request, name, TryLater, 2, later(UNAVAILABLE))
         yield Row(request, "insufficient_scope", NeedsRelink, 1, {"reason": NeedsRelink.Reason.SCOPE})
         for name in ("not_registered_text", "not_registered_json", "check_settings_text", "check_settings_json"):
             yield Row(request, name, NotAllowlisted)
         for name in ("premium", "premium_text"):
             yield Row(request, name, PremiumLapsed)
         for name in ("server_error", "bad_gateway", "unavailable", "html"):
-            yield Row(request, name, TryLater, 3, later(TROUBLE, maybe_done=True))
-        yield Row(request, "elsewhere", TryLater, 3, later(TROUBLE))
-        yield Row(request, "cut", TryLater, 3, later(TROUBLE, maybe_done=True))
+            yield Row(request, name, TryLater, 3, later(UNAVAILABLE, may_have_applied=True))
+        yield Row(request, "elsewhere", TryLater, 3, later(UNAVAILABLE))
+        yield Row(request, "cut", TryLater, 3, later(UNAVAILABLE, may_have_applied=True))
         # a short one is waited for, twice; /v1/me goes past a closed gate and is told at once
         for name in ("rate_limited", "too_many_requests", "rate_limited_text"):
-            yield Row(request, name, TryLater, 3 if request.waits else 1, later(BUSY, until_s=1))
+            yield Row(request, name, TryLater, 3 if request.waits else 1, later(RATE_LIMITED, until_s=1))
         for name in ("rate_limited_no_header", "rate_limited_bad_header", "rate_limited_negative_header"):
-            yield Row(request, name, TryLater, 1, later(BUSY, until_s=5))
-        yield Row(request, "rate_limited_huge_header", TryLater, 1, later(BUSY, until_s=86_400))
+            yield Row(request, name, TryLater, 1, later(RATE_LIMITED, until_s=5))
+        yield Row(request, "rate_limited_huge_header", TryLater, 1, later(RATE_LIMITED, until_s=86_400))
         yield Row(request, "quota", TryLater, 1, later(QUOTA, until_s=82_661))
         yield Row(request, "quota_longest", TryLater, 1, later(QUOTA, until_s=86_207))
         yield Row(request, "quota_no_header", TryLater, 1, later(QUOTA, until_s=3600))
@@ -221,15 +221,18 @@ TOKEN_ROWS = (
         TokenRow(name, GrantRefused)
         for name in ("refresh_revoked", "refresh_expired", "refresh_invalid", "code_invalid")
     ),
-    TokenRow("invalid_client", HostTrouble),
-    TokenRow("accounts_rate_limited", TryLater, later(BUSY)),
-    TokenRow("accounts_server_error", TryLater, later(TROUBLE)),
-    TokenRow("accounts_unavailable", TryLater, later(TROUBLE)),
-    *(TokenRow(name, TryLater, later(TROUBLE)) for name in ("ok_html", "ok_empty", "ok_half", "ok_list", "elsewhere")),
-    TokenRow("token_bad_expiry", TryLater, later(TROUBLE)),
-    TokenRow("token_no_scope", TryLater, later(TROUBLE)),
+    TokenRow("invalid_client", AppRejected),
+    TokenRow("accounts_rate_limited", TryLater, later(RATE_LIMITED)),
+    TokenRow("accounts_server_error", TryLater, later(UNAVAILABLE)),
+    TokenRow("accounts_unavailable", TryLater, later(UNAVAILABLE)),
+    *(
+        TokenRow(name, TryLater, later(UNAVAILABLE))
+        for name in ("ok_html", "ok_empty", "ok_half", "ok_list", "elsewhere")
+    ),
+    TokenRow("token_bad_expiry", TryLater, later(UNAVAILABLE)),
+    TokenRow("token_no_scope", TryLater, later(UNAVAILABLE)),
     TokenRow("token_short_scope", NeedsRelink, {"reason": NeedsRelink.Reason.SCOPE}),
-    TokenRow("cut", TryLater, later(TROUBLE, maybe_done=True)),
+    TokenRow("cut", TryLater, later(UNAVAILABLE, may_have_applied=True)),
 )
 
 
@@ -252,7 +255,7 @@ async def test_every_answer_of_the_token_endpoint_is_its_own_error(
 
 
 @pytest.mark.parametrize(
-    ("exception", "maybe_done"),
+    ("exception", "may_have_applied"),
     [
         (aiohttp.ClientConnectorError(connection_key=None, os_error=OSError(111, "refused")), False),  # type: ignore[arg-type]
         (aiohttp.ServerDisconnectedError(), True),
@@ -266,13 +269,13 @@ async def test_every_answer_of_the_token_endpoint_is_its_own_error(
     ids=lambda value: type(value).__name__,
 )
 async def test_every_failure_of_the_network_is_trouble_without_aiohttps_error(
-    exception: Exception, maybe_done: bool, session: aiohttp.ClientSession
+    exception: Exception, may_have_applied: bool, session: aiohttp.ClientSession
 ) -> None:
     async with canned(session) as peer:
         peer.answers.put(re.compile(".*"), exception=exception, repeat=True)
         error = await failed(peer.spotify.call(WRITE, peer.tokens), FIRST_TOKEN)
     assert isinstance(error, TryLater)
-    assert (error.cause, error.maybe_done) == (TROUBLE, maybe_done)
+    assert (error.cause, error.may_have_applied) == (UNAVAILABLE, may_have_applied)
 
 
 async def test_a_call_is_given_up_after_ten_seconds_and_follows_no_redirect(session: aiohttp.ClientSession) -> None:
@@ -298,7 +301,7 @@ async def test_a_refused_connection_certainly_did_nothing(served: Served, unused
     spotify = served.client(api_url=f"http://127.0.0.1:{unused_tcp_port}/v1")
     error = await failed(spotify.call(WRITE, served.tokens), served.tokens.token)
     assert isinstance(error, TryLater)
-    assert (error.cause, error.maybe_done) == (TROUBLE, False)
+    assert (error.cause, error.may_have_applied) == (UNAVAILABLE, False)
     assert len(served.clock.slept) == TRIES - 1
 
 
@@ -335,14 +338,14 @@ async def test_whatever_comes_over_the_wire_is_trouble_without_aiohttps_error(an
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         error = await failed(served.client(api_url=url).call(CONTAINS, served.tokens), served.tokens.token)
     assert isinstance(error, TryLater)
-    assert (error.cause, error.maybe_done) == (TROUBLE, True)
+    assert (error.cause, error.may_have_applied) == (UNAVAILABLE, True)
 
 
 async def test_a_write_that_was_cut_off_may_have_been_carried_out(served: Served) -> None:
     served.server.fault(path="/v1/me/albums", times=None, **FAULTS["cut_after_work"])
     [(_, error)] = (await served.spotify.write(served.tokens, Action.SAVE, [ID])).items()
     assert isinstance(error, TryLater)
-    assert error.maybe_done
+    assert error.may_have_applied
     assert list(served.account.saved) == [ID]
 
 
@@ -351,7 +354,7 @@ async def test_a_doubt_from_an_earlier_try_is_kept(served: Served) -> None:
     served.server.fault(path="/v1/me/albums", times=None, **FAULTS["elsewhere"])
     error = await failed(served.spotify.call(WRITE, served.tokens))
     assert isinstance(error, TryLater)
-    assert error.maybe_done
+    assert error.may_have_applied
 
 
 async def test_a_doubt_is_kept_when_the_token_is_rejected_after_it(served: Served) -> None:
@@ -359,7 +362,7 @@ async def test_a_doubt_is_kept_when_the_token_is_rejected_after_it(served: Serve
     served.server.fault(path="/v1/me/albums", times=None, **FAULTS["expired_token"])
     error = await failed(served.spotify.call(WRITE, served.tokens))
     assert isinstance(error, TryLater)
-    assert error.maybe_done
+    assert error.may_have_applied
 
 
 async def test_a_redirect_is_never_followed(served: Served) -> None:
@@ -379,7 +382,7 @@ async def test_an_answer_larger_than_the_cap_is_trouble(request_: Request, large
     served.server.fault(path="/v1/*", status=200, body=b" " * (largest + 1), times=None)
     error = await failed(served.spotify.call(request_, served.tokens))
     assert isinstance(error, TryLater)
-    assert (error.cause, error.maybe_done) == (TROUBLE, True)
+    assert (error.cause, error.may_have_applied) == (UNAVAILABLE, True)
 
 
 async def test_a_huge_answer_of_the_token_endpoint_is_trouble(served: Served) -> None:
@@ -434,7 +437,7 @@ async def test_a_long_429_holds_up_everybody_but_not_profile_and_tokens(served: 
 async def test_a_429_of_the_token_endpoint_which_closes_no_gate_is_not_asked_again_at_once(served: Served) -> None:
     class Busy(Tokens):
         async def current(self) -> str:
-            raise TryLater(BUSY)
+            raise TryLater(RATE_LIMITED)
 
     await failed(served.spotify.call(WRITE, Busy(served.tokens.token)))
     assert len(served.clock.slept) == TRIES - 1
@@ -445,7 +448,7 @@ async def test_a_page_in_place_of_nothing_is_no_proof_of_a_write(served: Served)
     served.server.fault(path="/v1/me/albums", **FAULTS["ok_html"])
     answers = await served.spotify.write(served.tokens, Action.SAVE, [ID])
     assert isinstance(error := answers[ID], TryLater)
-    assert error.maybe_done
+    assert error.may_have_applied
 
 
 async def test_a_401_refreshes_once_and_repeats_once(served: Served) -> None:
@@ -709,7 +712,7 @@ async def test_after_a_refusal_no_further_part_begins_and_what_did_not_begin_is_
     answers = await served.spotify.write(served.tokens, Action.SAVE, wanted)
     assert list(answers) == wanted
     assert all(isinstance(error, TryLater) for error in answers.values())
-    in_doubt = {id_ for id_, error in answers.items() if isinstance(error, TryLater) and error.maybe_done}
+    in_doubt = {id_ for id_, error in answers.items() if isinstance(error, TryLater) and error.may_have_applied}
     assert in_doubt == set(served.account.saved)
     assert len(in_doubt) <= 4 * 50
 
@@ -843,7 +846,7 @@ async def test_trouble_with_a_short_link_is_trouble(answer: str, served: Served)
     served.server.fault(path="/abc", **FAULTS[answer])
     error = await failed(served.spotify.expand(ShortLink("spotify.link", "/abc")))
     assert isinstance(error, TryLater)
-    assert error.cause is TROUBLE
+    assert error.cause is UNAVAILABLE
 
 
 async def test_an_unknown_short_link_is_no_album(served: Served) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bot.albums import AlbumId
-from bot.errors import StorageTrouble
+from bot.changes import Action
+from bot.errors import StorageUnavailable
 from bot.spotify.wire import Endpoint
-from bot.wishes import Action
 from tests.spotify.stage import Served
 from tests.world import FIRST
 
@@ -15,7 +15,7 @@ async def test_a_write_that_worked_is_no_trouble_when_the_disk_is_full(served: S
 
     async def full(endpoint: Endpoint) -> None:
         told.append(endpoint)
-        raise StorageTrouble("database or disk is full")
+        raise StorageUnavailable("database or disk is full")
 
     served.server.generations = {"library"}
     spotify = served.client(on_endpoint=full)

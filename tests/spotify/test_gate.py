@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.errors import StorageTrouble, TryLater
+from bot.errors import StorageUnavailable, TryLater
 from bot.spotify.gate import PATIENCE_S, PLACES, Gate
 from tests.spotify.stage import Clock
 
-BUSY, QUOTA = TryLater.Cause.BUSY, TryLater.Cause.QUOTA
+RATE_LIMITED, QUOTA = TryLater.Cause.RATE_LIMITED, TryLater.Cause.QUOTA
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
@@ -40,7 +40,7 @@ class Watch:
 
     async def store(self, until: datetime, cause: TryLater.Cause) -> None:
         if self.disk_is_full:
-            raise StorageTrouble("database or disk is full")
+            raise StorageUnavailable("database or disk is full")
         self.stored.append((until, cause))
 
     async def sleep(self, seconds: float) -> None:
@@ -94,8 +94,8 @@ async def test_an_open_gate_lets_everybody_pass_without_waiting() -> None:
 
 async def test_a_short_closing_is_waited_for() -> None:
     watch = Watch()
-    told = await watch.gate.close(PATIENCE_S, BUSY)
-    assert (told.cause, told.until, told.maybe_done) == (BUSY, NOW + timedelta(seconds=PATIENCE_S), False)
+    told = await watch.gate.close(PATIENCE_S, RATE_LIMITED)
+    assert (told.cause, told.until, told.may_have_applied) == (RATE_LIMITED, NOW + timedelta(seconds=PATIENCE_S), False)
     await watch.gate.enter(waits=True)
     assert watch.clock.slept == [PATIENCE_S]
     assert watch.gate.in_flight == 1
@@ -131,7 +131,7 @@ async def test_what_never_waits_still_takes_a_place() -> None:
 
 async def test_it_opens_when_its_time_is_over() -> None:
     watch = Watch()
-    await watch.gate.close(10, BUSY)
+    await watch.gate.close(10, RATE_LIMITED)
     watch.clock.now += 10
     await watch.gate.enter(waits=True)
     assert watch.gate.closed() is None
@@ -153,7 +153,7 @@ async def test_a_closing_that_came_while_a_call_stood_in_the_queue_holds_it_up()
 
 async def test_a_closing_that_came_while_a_call_slept_is_seen() -> None:
     watch = Watch()
-    await watch.gate.close(2, BUSY)
+    await watch.gate.close(2, RATE_LIMITED)
     watch.closes_during_sleep = True
     with pytest.raises(TryLater) as caught:
         await watch.gate.enter(waits=True)
@@ -163,8 +163,8 @@ async def test_a_closing_that_came_while_a_call_slept_is_seen() -> None:
 async def test_a_shorter_closing_does_not_open_it_sooner() -> None:
     watch = Watch()
     await watch.gate.close(100, QUOTA)
-    told = await watch.gate.close(5, BUSY)
-    assert told.cause is BUSY
+    told = await watch.gate.close(5, RATE_LIMITED)
+    assert told.cause is RATE_LIMITED
     closed = watch.gate.closed()
     assert closed is not None
     assert (closed.cause, watch.gate.closed_for_s) == (QUOTA, 100)
@@ -173,10 +173,10 @@ async def test_a_shorter_closing_does_not_open_it_sooner() -> None:
 
 async def test_only_a_closing_that_outlasts_a_restart_is_stored() -> None:
     watch = Watch()
-    await watch.gate.close(PATIENCE_S, BUSY)
+    await watch.gate.close(PATIENCE_S, RATE_LIMITED)
     assert watch.stored == []
-    await watch.gate.close(PATIENCE_S + 1, BUSY)
-    assert watch.stored == [(NOW + timedelta(seconds=PATIENCE_S + 1), BUSY)]
+    await watch.gate.close(PATIENCE_S + 1, RATE_LIMITED)
+    assert watch.stored == [(NOW + timedelta(seconds=PATIENCE_S + 1), RATE_LIMITED)]
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=400), timedelta(days=-400)])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.errors import GrantRefused, HostTrouble, NeedsRelink, Refused, TryLater, UserError
+from bot.errors import AppRejected, GrantRefused, NeedsRelink, Refused, TryLater, UserError
 from bot.sandbox.faults import FAULTS, Fault
 from bot.spotify import oauth
 
@@ -22,7 +22,7 @@ GOOD: dict[str, Any] = {
     "expires_in": 3600,
     "refresh_token": "AQ-refresh",
 }
-BUSY, TROUBLE = TryLater.Cause.BUSY, TryLater.Cause.TROUBLE
+RATE_LIMITED, UNAVAILABLE = TryLater.Cause.RATE_LIMITED, TryLater.Cause.UNAVAILABLE
 
 
 def read(status: int = 200, **change: Any) -> oauth.Tokens:
@@ -34,7 +34,7 @@ def read(status: int = 200, **change: Any) -> oauth.Tokens:
 def is_trouble(status: int, body: bytes) -> bool:
     with pytest.raises(TryLater) as caught:
         oauth.read_tokens(status, body)
-    return caught.value.cause is TROUBLE
+    return caught.value.cause is UNAVAILABLE
 
 
 # -- the way out
@@ -166,7 +166,7 @@ def test_a_shorter_scope_asks_to_link_again(scope: str) -> None:
 def test_an_answer_that_makes_no_sense_is_trouble(change: dict[str, Any]) -> None:
     with pytest.raises(TryLater) as caught:
         read(**change)
-    assert caught.value.cause is TROUBLE
+    assert caught.value.cause is UNAVAILABLE
 
 
 @pytest.mark.parametrize("fault", ["ok_html", "ok_empty", "ok_half", "ok_huge", "ok_list", "token_bad_expiry"])
@@ -189,12 +189,12 @@ def test_invalid_grant_is_final(fault: str, status: int) -> None:
 @pytest.mark.parametrize("error", ["invalid_client", "unauthorized_client"])
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_a_refused_app_is_the_hosts_trouble(error: str, status: int) -> None:
-    with pytest.raises(HostTrouble):
+    with pytest.raises(AppRejected):
         oauth.read_tokens(status, json.dumps({"error": error}).encode())
 
 
 def test_a_401_without_words_is_the_hosts_trouble() -> None:
-    with pytest.raises(HostTrouble):
+    with pytest.raises(AppRejected):
         oauth.read_tokens(401, b"")
 
 
@@ -202,7 +202,7 @@ def test_a_401_without_words_is_the_hosts_trouble() -> None:
 def test_a_429_is_busy(body: bytes) -> None:
     with pytest.raises(TryLater) as caught:
         oauth.read_tokens(429, body)
-    assert caught.value.cause is BUSY
+    assert caught.value.cause is RATE_LIMITED
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 301, 302, 307])
@@ -262,7 +262,7 @@ def test_the_apps_own_token_needs_no_scope() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "error"),
     [
-        (400, b'{"error": "invalid_client"}', HostTrouble),
+        (400, b'{"error": "invalid_client"}', AppRejected),
         (400, b'{"error": "unsupported_grant_type"}', Refused),
         (429, b"Too many requests", TryLater),
         (503, b"", TryLater),

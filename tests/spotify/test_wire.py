@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.albums import Album, AlbumId
+from bot.changes import Action
 from bot.errors import (
     BadRequest,
     EndpointClosed,
@@ -26,10 +27,9 @@ from bot.errors import (
 from bot.sandbox.faults import FAULTS, Answer, Fault
 from bot.spotify import wire
 from bot.spotify.wire import Endpoint, Profile, Request
-from bot.wishes import Action
 
 ALBUMS, LIBRARY = Endpoint.ALBUMS, Endpoint.LIBRARY
-BUSY, QUOTA, TROUBLE = TryLater.Cause.BUSY, TryLater.Cause.QUOTA, TryLater.Cause.TROUBLE
+RATE_LIMITED, QUOTA, UNAVAILABLE = TryLater.Cause.RATE_LIMITED, TryLater.Cause.QUOTA, TryLater.Cause.UNAVAILABLE
 DEEP = b"[" * 200_000
 
 
@@ -254,14 +254,14 @@ def test_a_bad_request_keeps_spotifys_words(fault: str, status: int, message: st
 @pytest.mark.parametrize(
     ("fault", "cause"),
     [
-        *((name, BUSY) for name in FAULTS if name.startswith(("rate_limited", "too_many_requests"))),
+        *((name, RATE_LIMITED) for name in FAULTS if name.startswith(("rate_limited", "too_many_requests"))),
         *((name, QUOTA) for name in FAULTS if name.startswith("quota")),
     ],
 )
 def test_every_429_is_busy_or_the_quota_and_did_nothing(fault: str, cause: TryLater.Cause, request_: Request) -> None:
     error = refused(request_, FAULTS[fault])
     assert isinstance(error, TryLater)
-    assert (error.cause, error.maybe_done) == (cause, False)
+    assert (error.cause, error.may_have_applied) == (cause, False)
 
 
 @pytest.mark.parametrize("request_", EVERY, ids=NAMES)
@@ -269,14 +269,14 @@ def test_every_429_is_busy_or_the_quota_and_did_nothing(fault: str, cause: TryLa
 def test_every_5xx_is_trouble_that_may_have_been_carried_out(fault: str, request_: Request) -> None:
     error = refused(request_, FAULTS[fault])
     assert isinstance(error, TryLater)
-    assert (error.cause, error.maybe_done, error.until) == (TROUBLE, True, None)
+    assert (error.cause, error.may_have_applied, error.until) == (UNAVAILABLE, True, None)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_trouble_in_which_nothing_was_carried_out(status: int) -> None:
     error = refused(WRITE, {"status": status, "body": ""})
     assert isinstance(error, TryLater)
-    assert (error.cause, error.maybe_done) == (TROUBLE, False)
+    assert (error.cause, error.may_have_applied) == (UNAVAILABLE, False)
 
 
 @pytest.mark.parametrize(
@@ -330,7 +330,7 @@ def test_no_answer_makes_the_reading_of_errors_fail_otherwise(status: int, body:
     ],
 )
 def test_a_readable_retry_after_counts_up_to_a_day(value: str, seconds: float) -> None:
-    for cause in (BUSY, QUOTA):
+    for cause in (RATE_LIMITED, QUOTA):
         assert wire.retry_after_s({"Retry-After": value}, cause) == seconds
 
 
@@ -344,14 +344,14 @@ def test_a_readable_retry_after_counts_up_to_a_day(value: str, seconds: float) -
     ids=repr,
 )
 def test_an_unreadable_retry_after_waits_as_long_as_is_usual(headers: dict[str, str]) -> None:
-    assert wire.retry_after_s(headers, BUSY) == 5.0
+    assert wire.retry_after_s(headers, RATE_LIMITED) == 5.0
     assert wire.retry_after_s(headers, QUOTA) == 3600.0
 
 
 @settings(deadline=None)
 @given(st.text(max_size=30))
 def test_no_retry_after_makes_it_fail(value: str) -> None:
-    assert 0 <= wire.retry_after_s({"Retry-After": value}, BUSY) <= 86_400
+    assert 0 <= wire.retry_after_s({"Retry-After": value}, RATE_LIMITED) <= 86_400
 
 
 # -- answers
@@ -486,7 +486,7 @@ ODD = [
 def test_an_answer_of_another_shape_is_trouble(reader: str, body: bytes) -> None:
     with pytest.raises(TryLater) as caught:
         READERS[reader](body)
-    assert caught.value.cause is TROUBLE
+    assert caught.value.cause is UNAVAILABLE
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from bot.albums import AlbumId
+from bot.changes import Action, Kind, MemberId, RequestId
 from bot.storage import Storage
+from bot.storage.changes import Accepted, NewChange
 from bot.storage.links import Link
-from bot.storage.wishes import Accepted, NewWish
-from bot.wishes import Action, Kind, MemberId, RequestId
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 ADA, BEN = MemberId(200_000_000_000_000_001), MemberId(200_000_000_000_000_002)
@@ -44,8 +44,8 @@ async def ask(
     now: int = NOW,
 ) -> Accepted:
     """A command for these albums."""
-    wishes = [NewWish(Kind.ALBUM, album) for album in albums]
-    return await storage.wishes.accept(RequestId(id_), member, action, wishes, token, now)
+    changes = [NewChange(Kind.ALBUM, album) for album in albums]
+    return await storage.changes.accept(RequestId(id_), member, action, changes, token, now)
 
 
 async def rows(storage: Storage, table: str) -> list[dict[str, Any]]:

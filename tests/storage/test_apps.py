@@ -19,12 +19,12 @@ async def test_of_an_unknown_app_nothing_is_known(storage: Storage) -> None:
 
 async def test_endpoint_and_closing_are_kept_side_by_side_per_app(storage: Storage) -> None:
     await storage.apps.set_endpoint("one", "albums")
-    await storage.apps.set_closed("two", at(), "busy")
+    await storage.apps.set_closed("two", at(), "rate_limited")
     await storage.apps.set_closed("one", at(), "quota")
     await storage.apps.set_endpoint("one", "library")
     one, two = await storage.apps.get("one"), await storage.apps.get("two")
     assert (one.album_endpoint, one.closed_by) == ("library", "quota")
-    assert (two.album_endpoint, two.closed_by) == (None, "busy")
+    assert (two.album_endpoint, two.closed_by) == (None, "rate_limited")
 
 
 async def test_a_closing_is_never_stored_shorter_than_it_is(storage: Storage) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.storage import Storage
-from bot.storage.attempts import LIFE_S, Hop
+from bot.storage.attempts import LIFE_S, OAuthState
 from tests.storage.rows import ADA, BEN, NOW, execute, on_disk, rows
 
 LINK, STATE, COOKIE = b"hash of the link", b"hash of a state", b"hash of a cookie"
@@ -19,7 +19,7 @@ async def begun(storage: Storage, member: int = ADA, id_hash: bytes = LINK) -> N
 
 
 async def hopped(storage: Storage, state: bytes = STATE, provider: str = "discord", now: int = NOW) -> bool:
-    return await storage.attempts.add_hop(state, LINK, COOKIE, provider, now, "Ada")
+    return await storage.attempts.add_state(state, LINK, COOKIE, provider, now, "Ada")
 
 
 async def test_a_link_can_be_looked_at_often_and_is_not_used_up_by_that(storage: Storage) -> None:
@@ -27,27 +27,27 @@ async def test_a_link_can_be_looked_at_often_and_is_not_used_up_by_that(storage:
     for _ in range(3):
         attempt = await storage.attempts.get(LINK, NOW)
         assert attempt is not None
-        assert attempt.discord_id == ADA
-        assert attempt.answer_token == "answer-token-of-the-link"
+        assert attempt.member_id == ADA
+        assert attempt.interaction_token == "answer-token-of-the-link"
     assert await storage.attempts.get(b"another", NOW) is None
 
 
-async def test_the_answer_token_is_sealed_and_in_no_repr(storage: Storage, tmp_path: Path) -> None:
+async def test_the_interaction_token_is_sealed_and_in_no_repr(storage: Storage, tmp_path: Path) -> None:
     await begun(storage)
     assert "answer-token" not in repr(await storage.attempts.get(LINK, NOW))
     assert b"answer-token" not in on_disk(tmp_path)
 
 
-async def test_an_answer_token_that_does_not_open_is_none(storage: Storage) -> None:
+async def test_an_interaction_token_that_does_not_open_is_none(storage: Storage) -> None:
     await begun(storage)
     await begun(storage, BEN, b"Ben's")
-    await execute(storage, "UPDATE link_attempts SET discord_id = ? WHERE id_hash = ?", BEN, LINK)
+    await execute(storage, "UPDATE link_attempts SET member_id = ? WHERE id_hash = ?", BEN, LINK)
     attempt = await storage.attempts.get(LINK, NOW)
     assert attempt is not None
-    assert attempt.answer_token is None
+    assert attempt.interaction_token is None
     others = await storage.attempts.get(b"Ben's", NOW)
     assert others is not None
-    assert others.answer_token is not None
+    assert others.interaction_token is not None
 
 
 @pytest.mark.parametrize(("age", "lives"), [(0, True), (LIFE_S - 1, True), (LIFE_S, False), (LIFE_S * 10, False)])
@@ -56,21 +56,23 @@ async def test_a_link_and_its_hops_live_ten_minutes(age: int, lives: bool, stora
     await hopped(storage)
     assert LIFE_S == 600
     assert (await storage.attempts.get(LINK, NOW + age) is not None) == lives
-    assert (await storage.attempts.take_hop(STATE, NOW + age) is not None) == lives
+    assert (await storage.attempts.take_state(STATE, NOW + age) is not None) == lives
     assert (await storage.attempts.take(LINK, NOW + age) is not None) == lives
 
 
 async def test_a_hop_is_what_was_stored(storage: Storage) -> None:
     await begun(storage)
     assert await hopped(storage, provider="spotify")
-    assert await storage.attempts.take_hop(STATE, NOW) == Hop(LINK, COOKIE, "spotify", "Ada")
+    assert await storage.attempts.take_state(STATE, NOW) == OAuthState(LINK, COOKIE, "spotify", "Ada")
 
 
 async def test_of_fifty_that_take_a_hop_at_once_one_gets_it(storage: Storage) -> None:
     await begun(storage)
     await hopped(storage)
-    taken = await asyncio.gather(*(storage.attempts.take_hop(STATE, NOW) for _ in range(50)))
-    assert [hop for hop in taken if hop is not None] == [Hop(LINK, COOKIE, "discord", "Ada")]
+    taken = await asyncio.gather(*(storage.attempts.take_state(STATE, NOW) for _ in range(50)))
+    assert [oauth_state for oauth_state in taken if oauth_state is not None] == [
+        OAuthState(LINK, COOKIE, "discord", "Ada")
+    ]
 
 
 async def test_of_fifty_that_take_a_link_at_once_one_gets_it(storage: Storage) -> None:
@@ -82,35 +84,35 @@ async def test_of_fifty_that_take_a_link_at_once_one_gets_it(storage: Storage) -
 async def test_an_expired_hop_is_used_up_all_the_same(storage: Storage) -> None:
     await begun(storage)
     await hopped(storage)
-    assert await storage.attempts.take_hop(STATE, NOW + LIFE_S) is None
-    assert await storage.attempts.take_hop(STATE, NOW) is None
+    assert await storage.attempts.take_state(STATE, NOW + LIFE_S) is None
+    assert await storage.attempts.take_state(STATE, NOW) is None
 
 
 async def test_several_hops_of_one_link_live_side_by_side(storage: Storage) -> None:
     await begun(storage)
     await hopped(storage, b"one")
     await hopped(storage, b"two")
-    assert await storage.attempts.take_hop(b"one", NOW) is not None
-    assert await storage.attempts.take_hop(b"two", NOW) is not None
+    assert await storage.attempts.take_state(b"one", NOW) is not None
+    assert await storage.attempts.take_state(b"two", NOW) is not None
 
 
 async def test_a_link_takes_its_hops_along(storage: Storage) -> None:
     await begun(storage)
     await hopped(storage)
     await storage.attempts.take(LINK, NOW)
-    assert await storage.attempts.take_hop(STATE, NOW) is None
+    assert await storage.attempts.take_state(STATE, NOW) is None
     assert not await hopped(storage, b"late")
-    assert await rows(storage, "link_hops") == []
+    assert await rows(storage, "oauth_states") == []
 
 
 async def test_a_new_link_clears_away_what_is_too_old_or_from_a_clock_that_was_wrong(storage: Storage) -> None:
     for number, created in enumerate((NOW - LIFE_S - 1, NOW - 1, NOW + LIFE_S + 1)):
         await begun(storage, id_hash=b"%d" % number)
         await execute(storage, "UPDATE link_attempts SET created_at = ? WHERE id_hash = ?", created, b"%d" % number)
-        await storage.attempts.add_hop(b"s%d" % number, b"%d" % number, COOKIE, "discord", created)
+        await storage.attempts.add_state(b"s%d" % number, b"%d" % number, COOKIE, "discord", created)
     await begun(storage)
     assert {row["id_hash"] for row in await rows(storage, "link_attempts")} == {b"1", LINK}
-    assert {row["state_hash"] for row in await rows(storage, "link_hops")} == {b"s1"}
+    assert {row["state_hash"] for row in await rows(storage, "oauth_states")} == {b"s1"}
 
 
 async def test_a_stranger_at_a_link_is_warned_of_once(storage: Storage) -> None:

@@ -18,8 +18,8 @@ import pytest
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from bot.errors import StorageTrouble
-from bot.storage import Storage, StorageError, open_storage
+from bot.errors import StorageUnavailable
+from bot.storage import Storage, StorageStartupError, open_storage
 from bot.storage.database import Connection, Database, load_migrations
 from tests.storage.rows import ADA, BEN, KEY, NOW, OTHER_KEY, X, ask, execute, link, on_disk, put, rows
 
@@ -122,7 +122,7 @@ async def test_a_file_that_cannot_be_a_database_is_told_at_the_start(what: str, 
     else:
         (tmp_path / "file").touch()
         path = tmp_path / "file" / "gatefold.db"
-    with pytest.raises(StorageError, match=r"gatefold\.db"):
+    with pytest.raises(StorageStartupError, match=r"gatefold\.db"):
         await open_storage(path, [KEY])
 
 
@@ -133,10 +133,10 @@ async def test_a_second_process_is_kept_off(tmp_path: Path) -> None:
     storage = await open_storage(tmp_path / "gatefold.db", [KEY])
     opening = (
         "import asyncio, pathlib, sys\n"
-        "from bot.storage.database import Database, StorageError\n"
+        "from bot.storage.database import Database, StorageStartupError\n"
         "try:\n"
         "    asyncio.run(Database.open(pathlib.Path(sys.argv[1])))\n"
-        "except StorageError as error:\n"
+        "except StorageStartupError as error:\n"
         "    sys.exit(str(error))\n"
     )
 
@@ -152,14 +152,14 @@ async def test_a_second_process_is_kept_off(tmp_path: Path) -> None:
 
 
 async def test_a_second_opening_in_this_process_is_refused_too(storage: Storage, tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="Another Gatefold"):
+    with pytest.raises(StorageStartupError, match="Another Gatefold"):
         await open_storage(tmp_path / "gatefold.db", [KEY])
 
 
 async def test_a_start_that_failed_releases_the_lock(tmp_path: Path) -> None:
     path = tmp_path / "gatefold.db"
     await (await open_storage(path, [KEY])).close()
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageStartupError):
         await open_storage(path, [OTHER_KEY])
     await (await open_storage(path, [KEY])).close()
 
@@ -195,7 +195,7 @@ async def test_a_newer_database_is_refused_and_left_as_it_is(tmp_path: Path) -> 
     path = tmp_path / "gatefold.db"
     await (await upgraded(path, GROW)).close()
     before = path.read_bytes()
-    with pytest.raises(StorageError, match=r"newer Gatefold \(step m999_later\)"):
+    with pytest.raises(StorageStartupError, match=r"newer Gatefold \(step m999_later\)"):
         await open_storage(path, [KEY])
     assert path.read_bytes() == before
 
@@ -222,7 +222,7 @@ async def test_a_backup_is_made_before_a_migration_and_never_for_a_new_file(tmp_
     [
         "INSERT INTO nowhere VALUES (1)",
         "INSERT INTO grown VALUES (1)",
-        "INSERT INTO wishes (request_id, position, discord_id, kind, reference) VALUES (7, 0, 1, 'album', 'x')",
+        "INSERT INTO library_changes (request_id, position, member_id, kind, reference) VALUES (7, 0, 1, 'album', 'x')",
     ],
     ids=["no such table", "not unique", "broken reference"],
 )
@@ -231,7 +231,7 @@ async def test_a_migration_that_fails_changes_nothing(flaw: str, tmp_path: Path)
     storage = await open_storage(path, [KEY])
     await put(storage)
     await storage.close()
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageStartupError):
         await upgraded(path, f"{GROW}; {flaw}")
     assert sorted(modes(tmp_path)) == ["gatefold.db", "gatefold.db.lock"]  # a restart must not pile backups up
     storage = await open_storage(path, [KEY])
@@ -294,7 +294,7 @@ async def test_jobs_run_one_after_the_other_in_one_thread(storage: Storage) -> N
 
 async def test_a_cursor_that_a_job_returns_disturbs_no_other_job(storage: Storage) -> None:
     # let go in the caller's thread, a cursor that is still open resets a statement that the database thread uses
-    update = "UPDATE links SET account_name = ? WHERE discord_id = ?"
+    update = "UPDATE links SET account_name = ? WHERE member_id = ?"
 
     async def write(number: int) -> None:
         def job(c: Connection) -> object:
@@ -334,24 +334,24 @@ async def test_a_disk_that_takes_nothing_is_told_and_nothing_is_half_written(
         for number in range(100):  # a few still fit into the pages that are there
             await ask(storage, 1000 + number, X, X, X, member=BEN, token="t" * 500)
 
-    with pytest.raises(StorageTrouble) as caught:
+    with pytest.raises(StorageUnavailable) as caught:
         await many()
     assert caught.value.__cause__ is None
-    requests = await rows(storage, "requests")
-    assert len(await rows(storage, "wishes")) == 3 * len(requests)
+    requests = await rows(storage, "change_requests")
+    assert len(await rows(storage, "library_changes")) == 3 * len(requests)
     assert await storage.links.get(ADA) == link()  # reading goes on
     assert await storage.database.is_answering()
     await storage.database.read(lambda c: c.execute(f"PRAGMA {mends}").fetchall())
     await ask(storage, 5000, X)
-    await storage.wishes.on_disk()
-    assert len(await rows(storage, "requests")) == len(requests) + 1
+    await storage.changes.on_disk()
+    assert len(await rows(storage, "change_requests")) == len(requests) + 1
 
 
 async def test_a_file_that_may_not_grow_is_told_and_goes_on_when_it_may(tmp_path: Path) -> None:
     """A real limit of the operating system, in a process of its own."""
     script = """
 import asyncio, pathlib, resource, signal, sys
-from bot.errors import StorageTrouble
+from bot.errors import StorageUnavailable
 from bot.storage import open_storage
 from tests.storage.rows import KEY, X, ask, rows
 
@@ -364,15 +364,15 @@ async def main():
     try:
         for number in range(2, 1000):
             await ask(storage, number, X, token="t" * 5000)
-    except StorageTrouble:
+    except StorageUnavailable:
         pass
     else:
         sys.exit("nothing happened")
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    kept = await rows(storage, "requests")
+    kept = await rows(storage, "change_requests")
     assert len(kept) == number - 1, (len(kept), number)
     await ask(storage, 5000, X)
-    assert len(await rows(storage, "requests")) == number
+    assert len(await rows(storage, "change_requests")) == number
     await storage.close()
 
 asyncio.run(main())
@@ -401,7 +401,7 @@ asyncio.run(main())
     ran = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, cwd=ROOT, timeout=30)
     assert ran.returncode == -9, ran.stderr
     storage = await open_storage(tmp_path / "gatefold.db", [KEY])
-    assert len(await storage.wishes.pending(ADA)) == 50
+    assert len(await storage.changes.pending(ADA)) == 50
     await storage.close()
 
 
@@ -421,11 +421,11 @@ async def test_forgetting_one_member_deletes_every_row_that_names_them_and_no_ot
         await put(storage, link(member, account))
         await ask(storage, member + 1, X, member=member)
         await storage.attempts.begin(str(member).encode(), member, "token", NOW)
-        await storage.attempts.add_hop(b"s%d" % member, str(member).encode(), b"c", "discord", NOW)
+        await storage.attempts.add_state(b"s%d" % member, str(member).encode(), b"c", "discord", NOW)
     await storage.forget(ADA)
-    for table in ("links", "requests", "wishes", "link_attempts"):
-        assert [row["discord_id"] for row in await rows(storage, table)] == [BEN], table
-    assert len(await rows(storage, "link_hops")) == 1
+    for table in ("links", "change_requests", "library_changes", "link_attempts"):
+        assert [row["member_id"] for row in await rows(storage, table)] == [BEN], table
+    assert len(await rows(storage, "oauth_states")) == 1
 
 
 # -- the keys
@@ -434,7 +434,7 @@ async def test_forgetting_one_member_deletes_every_row_that_names_them_and_no_ot
 async def test_a_wrong_key_is_refused_at_the_start(tmp_path: Path) -> None:
     path = tmp_path / "gatefold.db"
     await (await open_storage(path, [KEY])).close()
-    with pytest.raises(StorageError, match="TOKEN_KEYS do not open"):
+    with pytest.raises(StorageStartupError, match="TOKEN_KEYS do not open"):
         await open_storage(path, [OTHER_KEY])
     await (await open_storage(path, [KEY])).close()
 
@@ -451,7 +451,7 @@ async def test_a_key_that_is_added_opens_what_the_old_one_sealed_and_seals_what_
     await put(storage, link(BEN, "acc-ben"))
     await storage.close()
     # the old key is still needed, for Ada: taking it away is refused
-    with pytest.raises(StorageError, match="TOKEN_KEYS do not open"):
+    with pytest.raises(StorageStartupError, match="TOKEN_KEYS do not open"):
         await open_storage(path, [OTHER_KEY])
     storage = await open_storage(path, [OTHER_KEY, KEY])
     await storage.links.refreshed(link(), "BQ-2", "AQ-2", link().linked_at)
@@ -467,7 +467,7 @@ async def test_a_key_that_is_added_opens_what_the_old_one_sealed_and_seals_what_
 async def test_one_file_by_two_names_is_one_database(tmp_path: Path) -> None:
     storage = await open_storage(tmp_path / "gatefold.db", [KEY])
     (tmp_path / "other.db").symlink_to(tmp_path / "gatefold.db")
-    with pytest.raises(StorageError, match="Another Gatefold is using"):
+    with pytest.raises(StorageStartupError, match="Another Gatefold is using"):
         await open_storage(tmp_path / "other.db", [KEY])
     await storage.close()
 
@@ -487,7 +487,7 @@ async def test_what_was_deleted_while_somebody_read_is_gone_soon_after(tmp_path:
     await storage.forget(ADA)
     assert left()  # who reads still sees it
     reader.close()
-    await storage.wishes.make_deletions_real()
+    await storage.changes.make_deletions_real()
     assert not left()
     await storage.close()
 
@@ -513,7 +513,7 @@ async def test_a_disk_that_is_full_at_the_first_start_is_told_in_one_sentence(tm
     def connect(path: Path, **options: Any) -> sqlite3.Connection:
         return sqlite3.connect(path, factory=Full, **options)
 
-    with pytest.raises(StorageError, match=r"gatefold\.db cannot be written \(database or disk is full\)"):
+    with pytest.raises(StorageStartupError, match=r"gatefold\.db cannot be written \(database or disk is full\)"):
         await open_storage(tmp_path / "gatefold.db", [KEY], connect)
     await (await open_storage(tmp_path / "gatefold.db", [KEY])).close()  # the lock was given back
 
@@ -522,5 +522,5 @@ async def test_a_damaged_proof_is_refused_at_the_start(tmp_path: Path) -> None:
     storage = await open_storage(tmp_path / "gatefold.db", [KEY])
     await execute(storage, "UPDATE key_check SET proof_sealed = x'0102'")
     await storage.close()
-    with pytest.raises(StorageError, match="TOKEN_KEYS do not open"):
+    with pytest.raises(StorageStartupError, match="TOKEN_KEYS do not open"):
         await open_storage(tmp_path / "gatefold.db", [KEY])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.storage import StorageError, open_storage
+from bot.storage import StorageStartupError, open_storage
 from bot.storage.vault import ACCESS, REFRESH, Vault
 from tests.storage.rows import ADA, KEY, OTHER_KEY, execute, put
 
@@ -19,5 +19,5 @@ async def test_a_key_is_needed_until_both_tokens_are_sealed_anew(kind: str, tmp_
     await execute(storage, f"UPDATE links SET {kind}_sealed = ?", Vault([OTHER_KEY]).seal("token", ADA, kind))
     await storage.close()
     await (await open_storage(path, [OTHER_KEY, KEY])).close()
-    with pytest.raises(StorageError, match="TOKEN_KEYS do not open"):
+    with pytest.raises(StorageStartupError, match="TOKEN_KEYS do not open"):
         await open_storage(path, [OTHER_KEY])

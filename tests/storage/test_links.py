@@ -74,10 +74,10 @@ async def test_another_account_begins_a_new_day_of_linking(storage: Storage) -> 
 async def test_another_account_keeps_what_waits_but_not_what_was_noted_of_the_old_one(storage: Storage) -> None:
     await put(storage)
     await ask(storage, 1, X)
-    await storage.wishes.begin([((1, 0), X, True)])
+    await storage.changes.begin([((1, 0), X, True)])
     await put(storage, link(account="acc-other"))
-    [wish] = await storage.wishes.pending(ADA)
-    assert wish.was_saved is None
+    [change] = await storage.changes.pending(ADA)
+    assert change.was_saved is None
 
 
 async def test_a_refresh_replaces_both_tokens(storage: Storage) -> None:
@@ -135,7 +135,7 @@ async def test_linking_again_mends_a_broken_link(storage: Storage) -> None:
 async def test_a_damaged_row_does_not_open_and_the_others_do(damage: str, storage: Storage) -> None:
     await put(storage)
     await put(storage, link(BEN, "acc-ben"), "BQ-ben", "AQ-ben")
-    await execute(storage, f"UPDATE links SET {damage} WHERE discord_id = ?", ADA)
+    await execute(storage, f"UPDATE links SET {damage} WHERE member_id = ?", ADA)
     with pytest.raises(Unopenable):
         await storage.links.tokens(ADA)
     tokens = await storage.links.tokens(BEN)

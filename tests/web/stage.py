@@ -15,8 +15,9 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from bot.accounts.linking import Linked, Linking, LinkNews
+from bot.changes import MemberId
 from bot.errors import UserError
-from bot.linking import Linked, Linking, LinkNews
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.discord_login import DiscordLogin
 from bot.sandbox.spotify_server import SpotifyServer
@@ -27,7 +28,6 @@ from bot.spotify.gate import Gate
 from bot.storage import Storage, open_storage
 from bot.web import site
 from bot.web.identity import Identity
-from bot.wishes import MemberId
 
 MIA, NOAH = MemberId(200_000_000_000_000_001), MemberId(200_000_000_000_000_002)
 DISCORD_ID, DISCORD_SECRET = "1100000000000000001", "discord-client-secret-of-the-tests"
@@ -173,7 +173,7 @@ class Stage:
 
     async def counts(self) -> tuple[int, int, int]:
         """How many links, link attempts and hops are stored."""
-        tables = [await self.rows(table) for table in ("links", "link_attempts", "link_hops")]
+        tables = [await self.rows(table) for table in ("links", "link_attempts", "oauth_states")]
         return len(tables[0]), len(tables[1]), len(tables[2])
 
     def written(self) -> bytes:

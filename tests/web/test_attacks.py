@@ -7,8 +7,8 @@ import secrets
 
 import pytest
 
+from bot.accounts.linking import SPOTIFY
 from bot.errors import LinkExpired, WrongDiscordAccount
-from bot.linking import SPOTIFY
 from tests.web.stage import MIA, NOAH, PROFILE_CALL, TOKEN_CALL, Answer, Browser, Stage, changed, parameter
 
 LONG_AGO = "This link is too old or was used already."
@@ -90,9 +90,9 @@ async def test_who_knows_the_state_and_not_the_cookie_cannot_exchange_the_code(s
     """PKCE once more: its verifier is made of both."""
     callback = await browser.to_last_callback(await stage.ask())
     state, code = parameter(callback, "state"), parameter(callback, "code")
-    hop = await stage.linking.take_hop(SPOTIFY, state, stage.cookie(browser)["Cookie"].partition("=")[2])
+    oauth_state = await stage.linking.take_state(SPOTIFY, state, stage.cookie(browser)["Cookie"].partition("=")[2])
     with pytest.raises(LinkExpired):
-        await stage.linking.finish_link(hop, code, state, "A" * 43)
+        await stage.linking.finish_link(oauth_state, code, state, "A" * 43)
     assert (stage.calls(TOKEN_CALL), stage.calls(PROFILE_CALL)) == (1, 0)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from bot.accounts.linking import Linked, LinkNews
 from bot.errors import AccountTaken, LinkDeclined
-from bot.linking import Linked, LinkNews
 from bot.sandbox.faults import FAULTS
 from bot.storage.vault import Vault
 from tests.web.stage import MIA, NOAH, PROFILE_CALL, TOKEN_CALL, Browser, Stage, parameter
@@ -117,7 +117,7 @@ async def test_the_link_is_used_up_and_nothing_of_the_flow_stays(stage: Stage, b
 async def test_the_member_is_told_and_what_waits_is_woken(stage: Stage, browser: Browser) -> None:
     await browser.link()
     (told,) = stage.told
-    assert (told.member, told.answer_token) == (MIA, "answer-token-1")
+    assert (told.member, told.interaction_token) == (MIA, "answer-token-1")
     assert isinstance(told.news, Linked)
     assert (told.news.link.account_name, told.news.before) == ("Mia’s records", None)
     assert stage.woken == [MIA]
@@ -261,7 +261,7 @@ async def test_another_spotify_account_takes_the_place_of_the_first(stage: Stage
     assert page.title == "Linked. You can go back to Discord."
     assert "takes the place of Mia’s records" in page.text
     (row,) = await stage.rows("links")
-    assert (row["discord_id"], row["account_id"]) == (MIA, "acc-noah")
+    assert (row["member_id"], row["account_id"]) == (MIA, "acc-noah")
     assert row["linked_at"] == row["consented_at"]
 
 

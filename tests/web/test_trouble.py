@@ -13,8 +13,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bot.errors import (
-    Broken,
-    HostTrouble,
+    AppRejected,
+    InternalError,
     LinkDeclined,
     LinkExpired,
     NeedsRelink,
@@ -27,7 +27,7 @@ from bot.sandbox.faults import FAULTS
 from tests.log import restored
 from tests.web.stage import MIA, PROFILE_CALL, TOKEN_CALL, Answer, Browser, Stage, changed, raised
 
-TROUBLE = "Spotify is not answering."
+UNAVAILABLE = "Spotify is not answering."
 
 
 def refused_and_told(stage: Stage, page: Answer, status: int, title: str, error: type[Exception]) -> None:
@@ -36,7 +36,7 @@ def refused_and_told(stage: Stage, page: Answer, status: int, title: str, error:
     assert "Nothing was linked" in page.text
     (told,) = stage.told
     assert told.member == MIA
-    assert told.answer_token == "answer-token-1"
+    assert told.interaction_token == "answer-token-1"
     assert isinstance(told.news, error)
     assert stage.woken == []
 
@@ -68,7 +68,7 @@ async def test_a_host_whose_premium_lapsed_is_named_as_the_reason(stage: Stage, 
 async def test_a_wrong_client_secret_is_the_hosts_to_mend(stage: Stage, browser: Browser) -> None:
     stage.spotify.client_secret = "another-secret"
     page = await browser.link()
-    refused_and_told(stage, page, 502, "Spotify refuses this bot&#39;s own app.", HostTrouble)
+    refused_and_told(stage, page, 502, "Spotify refuses this bot&#39;s own app.", AppRejected)
     assert await stage.counts() == (0, 0, 0)
 
 
@@ -79,13 +79,13 @@ async def test_a_wrong_client_secret_is_the_hosts_to_mend(stage: Stage, browser:
     ("error", "status", "title", "told"),
     [
         ("access_denied", 403, "You said no at Spotify. Nothing was linked.", LinkDeclined),
-        ("invalid_scope", 502, "Spotify refuses this bot&#39;s own app.", HostTrouble),
-        ("unauthorized_client", 502, "Spotify refuses this bot&#39;s own app.", HostTrouble),
-        ("server_error", 502, TROUBLE, TryLater),
-        ("temporarily_unavailable", 502, TROUBLE, TryLater),
-        ("", 502, TROUBLE, TryLater),
-        ("<script>", 502, TROUBLE, TryLater),
-        ("ACCESS_DENIED", 502, TROUBLE, TryLater),
+        ("invalid_scope", 502, "Spotify refuses this bot&#39;s own app.", AppRejected),
+        ("unauthorized_client", 502, "Spotify refuses this bot&#39;s own app.", AppRejected),
+        ("server_error", 502, UNAVAILABLE, TryLater),
+        ("temporarily_unavailable", 502, UNAVAILABLE, TryLater),
+        ("", 502, UNAVAILABLE, TryLater),
+        ("<script>", 502, UNAVAILABLE, TryLater),
+        ("ACCESS_DENIED", 502, UNAVAILABLE, TryLater),
     ],
 )
 async def test_an_error_of_spotifys_consent_page_is_told_as_what_it_is(
@@ -138,8 +138,8 @@ async def test_what_breaks_on_our_side_is_told_with_the_number_that_page_and_log
     log = stream.getvalue()
     assert (page.status, page.title) == (500, "Something broke on our side.")
     (told,) = stage.told
-    assert (told.member, told.answer_token) == (MIA, "answer-token-1")
-    assert isinstance(told.news, Broken)
+    assert (told.member, told.interaction_token) == (MIA, "answer-token-1")
+    assert isinstance(told.news, InternalError)
     assert told.news.reference in page.text
     assert told.news.reference in log
     assert "OverflowError" in log
@@ -173,7 +173,7 @@ async def test_nonsense_from_the_token_endpoint_is_trouble_and_stores_nothing(
 ) -> None:
     stage.spotify.fault(path=TOKEN_CALL, **FAULTS[fault])
     page = await browser.link()
-    refused_and_told(stage, page, 502, TROUBLE, TryLater)
+    refused_and_told(stage, page, 502, UNAVAILABLE, TryLater)
     assert await stage.counts() == (0, 0, 0)
     assert (stage.calls(TOKEN_CALL), stage.calls(PROFILE_CALL)) == (1, 0)
 
@@ -208,7 +208,7 @@ async def test_a_token_answer_with_one_wrong_field_is_trouble(
     }
     stage.spotify.fault(path=TOKEN_CALL, status=200, body={**good, **change})
     page = await browser.link()
-    refused_and_told(stage, page, 502, TROUBLE, TryLater)
+    refused_and_told(stage, page, 502, UNAVAILABLE, TryLater)
     assert await stage.counts() == (0, 0, 0)
 
 
@@ -265,7 +265,7 @@ async def test_a_profile_that_never_comes_is_trouble_and_stores_nothing(
 ) -> None:
     stage.spotify.fault(path=PROFILE_CALL, times=None, **FAULTS[fault])
     page = await browser.link()
-    refused_and_told(stage, page, 502, TROUBLE, TryLater)
+    refused_and_told(stage, page, 502, UNAVAILABLE, TryLater)
     assert await stage.counts() == (0, 0, 0)
     assert stage.calls(PROFILE_CALL) <= 3
 
@@ -273,7 +273,7 @@ async def test_a_profile_that_never_comes_is_trouble_and_stores_nothing(
 @pytest.mark.parametrize("body", ["[]", "{}", '{"id": null}', "null", "7"])
 async def test_a_profile_without_an_account_is_trouble(stage: Stage, browser: Browser, body: str) -> None:
     stage.spotify.fault(path=PROFILE_CALL, times=None, status=200, body=body)
-    refused_and_told(stage, await browser.link(), 502, TROUBLE, TryLater)
+    refused_and_told(stage, await browser.link(), 502, UNAVAILABLE, TryLater)
     assert await stage.counts() == (0, 0, 0)
 
 

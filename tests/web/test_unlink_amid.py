@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from bot.accounts.linking import SPOTIFY
 from bot.errors import LinkExpired
-from bot.linking import SPOTIFY
 from tests.web.stage import MIA, PROFILE_CALL, TOKEN_CALL, Browser, Stage, parameter
 
 
@@ -36,8 +36,8 @@ async def test_a_link_whose_attempt_is_just_being_taken_is_not_made_when_its_mem
     callback = await browser.to_last_callback(await stage.ask())
     state, code = parameter(callback, "state"), parameter(callback, "code")
     cookie = stage.cookie(browser)["Cookie"].partition("=")[2]
-    hop = await stage.linking.take_hop(SPOTIFY, state, cookie)
-    finishing = asyncio.create_task(stage.linking.finish_link(hop, code, state, cookie))
+    oauth_state = await stage.linking.take_state(SPOTIFY, state, cookie)
+    finishing = asyncio.create_task(stage.linking.finish_link(oauth_state, code, state, cookie))
     await asyncio.sleep(0)  # the database thread has its job, and has not said what came of it
     await stage.linking.unlink(MIA)
     await asyncio.gather(finishing, return_exceptions=True)

@@ -1,0 +1,1 @@
+"""Members' linked Spotify accounts: the linking flow, and the only place that refreshes tokens."""

@@ -1,0 +1,494 @@
+"""Linking a member's Spotify account, and the only place that refreshes tokens.
+
+The flow proves three things in one browser: that it opened the link, that it is logged in at Discord as the
+member who asked (`web/identity.py`), and that it consented at Spotify. See docs/decisions/0003.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from urllib.parse import urlencode
+
+import structlog
+
+from bot import logs
+from bot.changes import MemberId
+from bot.errors import (
+    AppRejected,
+    DiscordUnavailable,
+    GrantRefused,
+    InternalError,
+    LinkDeclined,
+    LinkExpired,
+    NeedsRelink,
+    NotLinked,
+    Restarting,
+    TryLater,
+    UserError,
+    WrongBrowser,
+    WrongDiscordAccount,
+)
+from bot.settings import Settings
+from bot.spotify import oauth
+from bot.spotify.client import Spotify
+from bot.storage import Storage
+from bot.storage.attempts import Attempt, OAuthState
+from bot.storage.links import Link, Sealed, StoredTokens
+from bot.storage.vault import Unopenable
+
+EARLY = timedelta(seconds=60)
+"""An access token is refreshed this long before it ends."""
+
+_log = structlog.get_logger("gatefold.linking")
+_COOKIE = _STATE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+_LINK_ID = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
+DISCORD, SPOTIFY = "discord", "spotify"
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A link was made. `before`: the link that it renewed or replaced."""
+
+    link: Link
+    before: Link | None
+    discord_name: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LinkNews:
+    """What the member's private message is to say now. `interaction_token` None: it cannot be edited."""
+
+    member: MemberId
+    interaction_token: str | None
+    news: Linked | UserError
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Redirect:
+    """Where the browser goes, and the cookie that it is to keep. No repr: both are secrets."""
+
+    url: str
+    cookie: str
+
+
+def consent_ends_at(link: Link) -> datetime:
+    """When Spotify asks for the member's consent again."""
+    return link.consented_at + timedelta(days=oauth.CONSENT_DAYS)
+
+
+class Linking:
+    """Everything about who is linked to what."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        spotify: Spotify,
+        settings: Settings,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._storage = storage
+        self._spotify = spotify
+        self._settings = settings
+        self._now = now
+        self._refreshing: dict[MemberId, asyncio.Task[str]] = {}
+        self._unstored: dict[MemberId, StoredTokens] = {}
+        self._finishing: dict[asyncio.Task[Linked], MemberId] = {}
+        self._unlinks = 0
+        self.is_stopping = False
+        # Rooms above are handed in by app.py: nobody imports upward.
+        self.on_linked: Callable[[MemberId], None] = lambda member: None
+        self.on_refresh: Callable[[str], None] = lambda outcome: None
+        self.on_unopenable: Callable[[], None] = lambda: None
+        self.tell: Callable[[LinkNews], Awaitable[None]]
+
+    # -- the flow
+
+    async def start_link(self, member: MemberId, interaction_token: str) -> str:
+        """A short address of ours that begins the flow; good for 10 minutes, for this member alone."""
+        link_id = secrets.token_urlsafe(24)
+        await self._storage.attempts.begin(_hash(link_id), member, interaction_token, self._seconds())
+        return f"{self._settings.public_url}/link/{link_id}"
+
+    async def open_link(self, link_id: str, cookie: str | None) -> Redirect:
+        """Somebody opened a link: on to Discord, to say who they are. LinkExpired if there is no such link."""
+        self._check_open()
+        if not _LINK_ID.fullmatch(link_id):
+            raise LinkExpired
+        attempt = await self._storage.attempts.get(_hash(link_id), self._seconds())
+        if attempt is None:
+            raise LinkExpired
+        # One value a browser, so that a link that was opened twice can be finished in either tab.
+        if cookie is None or not _COOKIE.fullmatch(cookie):
+            cookie = secrets.token_urlsafe(32)
+        state = await self._add_state(attempt.id_hash, cookie, DISCORD)
+        query = {
+            "client_id": self._settings.discord_client_id,
+            "response_type": "code",
+            "redirect_uri": self._settings.redirect_to_discord,
+            "scope": "identify",
+            "state": state,
+        }
+        if await self._storage.links.get(attempt.member_id) is not None:
+            query["prompt"] = "none"  # no second question for those who agreed before
+        return Redirect(f"{self._settings.discord_authorize_url}?{urlencode(query)}", cookie)
+
+    async def take_state(self, provider: str, state: str | None, cookie: str | None) -> OAuthState:
+        """A browser came back from `provider`: use its state up, and see that it is the same browser.
+
+        LinkExpired: the state is unknown, used, too old, or was made for the other provider.
+        WrongBrowser: the cookie is missing or another one; the state is burnt all the same.
+        """
+        self._check_open()
+        if state is None or not _STATE.fullmatch(state):
+            raise LinkExpired
+        oauth_state = await self._storage.attempts.take_state(_hash(state), self._seconds())
+        if oauth_state is None or oauth_state.provider != provider:
+            raise LinkExpired
+        is_ours = cookie is not None and _COOKIE.fullmatch(cookie) is not None
+        if cookie is None or not is_ours or not hmac.compare_digest(_hash(cookie), oauth_state.cookie_hash):
+            raise WrongBrowser
+        return oauth_state
+
+    async def verify_discord_account(
+        self, oauth_state: OAuthState, member_id: int, discord_name: str, cookie: str
+    ) -> str:
+        """The browser is `member_id`'s: the address of Spotify's consent page.
+
+        WrongDiscordAccount when the link belongs to somebody else; its owner is told, once a link.
+        """
+        attempt = await self._storage.attempts.get(oauth_state.attempt_hash, self._seconds())
+        if attempt is None:
+            raise LinkExpired
+        if attempt.member_id != member_id:
+            error = WrongDiscordAccount()
+            if await self._storage.attempts.warn_once(attempt.id_hash):
+                await self._tell(attempt, error)
+            raise error
+        state = await self._add_state(attempt.id_hash, cookie, SPOTIFY, discord_name)
+        return oauth.authorize_url(
+            self._settings.spotify_accounts_url,
+            client_id=self._settings.spotify_client_id,
+            redirect_uri=self._settings.redirect_to_spotify,
+            state=state,
+            code_challenge=oauth.challenge(_verifier(cookie, state)),
+        )
+
+    async def clear_attempts(self) -> None:
+        """Delete the links that nobody finished in time."""
+        await self._storage.attempts.clear(self._seconds())
+
+    async def decline(self, oauth_state: OAuthState, error_code: str) -> UserError:
+        """The person came back from `oauth_state.provider` without a code: why, as `error=` has it. The member is told.
+
+        At Spotify it is the member who says no, which uses the link up. At Discord it may be anybody who has the
+        link, so that it lives on, and its owner is told once of a no, and not of trouble.
+        """
+        error = _without_code(oauth_state.provider, error_code)
+        attempts = self._storage.attempts
+        if oauth_state.provider == SPOTIFY:
+            attempt = await attempts.take(oauth_state.attempt_hash, self._seconds())
+        elif isinstance(error, LinkDeclined) and await attempts.warn_once(oauth_state.attempt_hash):
+            attempt = await attempts.get(oauth_state.attempt_hash, self._seconds())
+        else:
+            attempt = None
+        if attempt is not None:
+            await self._tell(attempt, error)
+        return error
+
+    async def finish_link(self, oauth_state: OAuthState, code: str, state: str, cookie: str) -> Linked:
+        """The person agreed at Spotify: use the link up, exchange the code, look whose it is, store.
+
+        Whatever goes wrong is told in the member's private message as well as raised.
+        """
+        unlinks = self._unlinks
+        attempt = await self._storage.attempts.take(oauth_state.attempt_hash, self._seconds())
+        if attempt is None or unlinks != self._unlinks:  # whoever unlinked meanwhile had nothing to cancel yet
+            raise LinkExpired
+        # A code can be exchanged once: a task of its own, so that a stop waits for it, and tells the member if it
+        # can't wait longer.
+        task = asyncio.create_task(self._finish(attempt, oauth_state, code, _verifier(cookie, state)))
+        self._finishing[task] = MemberId(attempt.member_id)
+        task.add_done_callback(self._finishing.pop)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise self._cut_short() from None
+            raise
+
+    async def _finish(self, attempt: Attempt, oauth_state: OAuthState, code: str, verifier: str) -> Linked:
+        member = MemberId(attempt.member_id)
+        try:
+            link, before = await self._exchange(member, code, verifier)
+        except UserError as error:
+            await self._tell(attempt, error)
+            raise
+        except asyncio.CancelledError:
+            await self._tell(attempt, self._cut_short())
+            raise
+        except Exception:
+            broken = InternalError(logs.reference())
+            _log.exception("linking broke", member=member, request=broken.reference)
+            await self._tell(attempt, broken)
+            raise broken from None
+        linked = Linked(link, before, oauth_state.discord_name or "")
+        _log.info("linked", member=member, renewed=before is not None)
+        await self._tell(attempt, linked)
+        self.on_linked(member)
+        return linked
+
+    def _cut_short(self) -> UserError:
+        """Why a link that was being made is not: the process stops, or its member unlinked meanwhile."""
+        return Restarting() if self.is_stopping else LinkExpired()
+
+    async def _exchange(self, member: MemberId, code: str, verifier: str) -> tuple[Link, Link | None]:
+        try:
+            tokens = await self._spotify.exchange(code, self._settings.redirect_to_spotify, verifier)
+        except GrantRefused:
+            raise LinkExpired from None
+        if tokens.refresh_token is None:
+            raise TryLater(TryLater.Cause.UNAVAILABLE)
+        # Also the first call that a member who is not on the app's list is refused.
+        profile = await self._spotify.profile(_Fixed(tokens.access_token))
+        now = self._now()
+        link = Link(member, self._spotify.client_id, profile.account_id, profile.name, now, now, None)
+        before = await self._storage.links.put(
+            link,
+            tokens.access_token,
+            tokens.refresh_token,
+            now + timedelta(seconds=tokens.expires_in_s),
+        )
+        return link, before
+
+    async def _add_state(self, attempt_hash: bytes, cookie: str, provider: str, discord_name: str | None = None) -> str:
+        state = secrets.token_urlsafe(32)
+        lives = await self._storage.attempts.add_state(
+            _hash(state), attempt_hash, _hash(cookie), provider, self._seconds(), discord_name
+        )
+        if not lives:
+            raise LinkExpired
+        return state
+
+    async def _tell(self, attempt: Attempt, news: Linked | UserError) -> None:
+        member = MemberId(attempt.member_id)
+        try:
+            await self.tell(LinkNews(member, attempt.interaction_token, news))
+        except Exception:
+            # What happened has happened: the page says it, whether or not the message could be edited.
+            _log.exception("a member could not be told", member=member)
+
+    # -- what a member can see and undo
+
+    async def account(self, member: MemberId) -> Link | None:
+        """The member's link; `broken` says why it would not work now."""
+        try:
+            stored = await self._storage.links.tokens(member)
+        except Unopenable:
+            link = await self._storage.links.get(member)
+            return None if link is None else replace(link, broken=NeedsRelink.Reason.UNREADABLE)
+        return None if stored is None else self._judged(stored.link)
+
+    def _judged(self, link: Link) -> Link:
+        is_others = link.client_id != self._spotify.client_id and not link.broken
+        return replace(link, broken=NeedsRelink.Reason.OTHER_APP) if is_others else link
+
+    async def unlink(self, member: MemberId) -> None:
+        """Delete everything that names this member, at once; a link that is being made is not made."""
+        self._unlinks += 1
+        for task, whose in self._finishing.items():
+            if whose == member:
+                task.cancel()
+        await self._storage.forget(member)
+        self._unstored.pop(member, None)
+        _log.info("unlinked", member=member)
+
+    # -- tokens
+
+    def token_for(self, member: MemberId, sealed: Sealed | None = None) -> MemberToken:
+        """The member's access token, refreshed when needed; `sealed`: their row, if it was read just now."""
+        return MemberToken(self, member, sealed)
+
+    async def access_token(self, member: MemberId, rejected: str | None = None, sealed: Sealed | None = None) -> str:
+        """An access token that is good for a minute at least, and is not `rejected`.
+
+        NotLinked, NeedsRelink, AppRejected, TryLater. However many wait for a refresh, it happens once, and it
+        goes on when they are cancelled: a rotated refresh token must not be lost.
+        """
+        token = await self._usable(member, rejected, sealed)
+        if token is not None:
+            return token
+        task = self._refreshing.get(member)
+        if task is None:
+            task = asyncio.create_task(self._refresh(member, rejected))
+            self._refreshing[member] = task
+            task.add_done_callback(partial(self._refreshed, member))
+        return await asyncio.shield(task)
+
+    def _refreshed(self, member: MemberId, task: asyncio.Task[str]) -> None:
+        self._refreshing.pop(member, None)
+        if not task.cancelled():
+            task.exception()  # whoever still waits is told; if nobody does, nobody misses it
+
+    async def _usable(self, member: MemberId, rejected: str | None, sealed: Sealed | None = None) -> str | None:
+        stored = await self._opened(member, sealed)
+        if rejected is None:
+            return stored.access_token if stored.expires_at - EARLY > self._now() else None
+        return stored.access_token if stored.access_token != rejected else None
+
+    async def _opened(self, member: MemberId, sealed: Sealed | None = None) -> StoredTokens:
+        links = self._storage.links
+        try:
+            stored = links.opened(sealed) if sealed is not None else await links.tokens(member)
+        except Unopenable:
+            _log.warning("a stored token does not open: this member must link again", member=member)
+            self.on_unopenable()
+            await links.mark_broken(member, NeedsRelink.Reason.UNREADABLE)
+            raise NeedsRelink(NeedsRelink.Reason.UNREADABLE) from None
+        if stored is None:
+            raise NotLinked
+        if (why := self._judged(stored.link).broken) is not None:
+            raise NeedsRelink(NeedsRelink.Reason(why))
+        return stored
+
+    async def _refresh(self, member: MemberId, rejected: str | None) -> str:
+        # Look again: another task may have refreshed between our look and this one's turn.
+        if (token := await self._usable(member, rejected)) is not None:
+            return token
+        if (token := await self._store_late(member)) is not None:
+            return token
+        stored = await self._opened(member)
+        try:
+            tokens = await self._ask_anew(stored.refresh_token)
+        except GrantRefused:
+            if await self._storage.links.refused(stored.link, NeedsRelink.Reason.REVOKED):
+                raise NeedsRelink(NeedsRelink.Reason.REVOKED, is_new=True) from None
+            return (await self._opened(member)).access_token
+        self._unstored[member] = StoredTokens(
+            stored.link,
+            tokens.access_token,
+            tokens.refresh_token or stored.refresh_token,
+            self._now() + timedelta(seconds=tokens.expires_in_s),
+        )
+        token = await self._store_late(member)
+        # None: the member linked anew (another account, maybe) while Spotify answered: that link counts.
+        return token or (await self._opened(member)).access_token
+
+    async def _ask_anew(self, refresh_token: str) -> oauth.Tokens:
+        outcome = "cancelled"
+        try:
+            tokens = await self._spotify.refresh(refresh_token)
+            outcome = "refreshed"
+        except (UserError, GrantRefused) as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            self.on_refresh(outcome)
+        return tokens
+
+    async def _store_late(self, member: MemberId) -> str | None:
+        """Store what a refresh gave, also one whose storing failed: a rotated refresh token is the only one.
+
+        The access token if it stands then, None if there was nothing to store or the link was replaced.
+        """
+        fresh = self._unstored.get(member)
+        if fresh is None:
+            return None
+        stands = await self._storage.links.refreshed(
+            fresh.link, fresh.access_token, fresh.refresh_token, fresh.expires_at
+        )
+        del self._unstored[member]
+        return fresh.access_token if stands else None
+
+    def _check_open(self) -> None:
+        # before anything is used up, so that the same page can be loaded again after the restart
+        if self.is_stopping:
+            raise Restarting
+
+    async def finish_links(self, seconds: float) -> None:
+        """Let links that are being made be made, `seconds` at most; of the others the members are told."""
+        if self._finishing:
+            _, late = await asyncio.wait([*self._finishing], timeout=seconds)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=1.0)
+
+    async def finish_refreshes(self, seconds: float) -> None:
+        """Let refreshes that are under way end, `seconds` at most: their tokens may be the only ones."""
+        if self._refreshing:
+            _, late = await asyncio.wait([*self._refreshing.values()], timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _seconds(self) -> int:
+        return int(self._now().timestamp())
+
+
+class MemberToken:
+    """One member's token through one piece of work: read once, renewed when Spotify rejects it."""
+
+    def __init__(self, linking: Linking, member: MemberId, sealed: Sealed | None = None) -> None:
+        self._linking = linking
+        self._member = member
+        self._sealed = sealed
+        self._token: str | None = None
+
+    async def current(self) -> str:
+        """The access token to send."""
+        if self._token is None:
+            self._token = await self._linking.access_token(self._member, sealed=self._sealed)
+        return self._token
+
+    async def renewed(self, rejected: str) -> str:
+        """Another one, after Spotify rejected this."""
+        if self._token is None or self._token == rejected:
+            self._token = await self._linking.access_token(self._member, rejected)
+        return self._token
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Fixed:
+    """A token that has no row yet."""
+
+    token: str
+
+    async def current(self) -> str:
+        return self.token
+
+    async def renewed(self, rejected: str) -> str:
+        return rejected
+
+
+def _without_code(provider: str, error_code: str) -> UserError:
+    """What `error=` of a callback says. Anybody can write it there, so that it chooses among ours and no more.
+
+    https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1
+    """
+    if error_code == "access_denied":
+        return LinkDeclined(provider)
+    if provider == DISCORD:
+        return DiscordUnavailable()
+    if error_code in ("invalid_client", "invalid_request", "invalid_scope", "unauthorized_client"):
+        return AppRejected()
+    return TryLater(TryLater.Cause.UNAVAILABLE)
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _verifier(cookie: str, state: str) -> str:
+    """PKCE's verifier, from what only this browser holds: so it need not be stored."""
+    digest = hashlib.sha256(f"gatefold pkce {cookie} {state}".encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")

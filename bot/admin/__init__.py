@@ -1,0 +1,1 @@
+"""What a host runs by hand: setup, doctor, database commands, secret files, health."""

@@ -1,0 +1,6 @@
+"""`gatefold doctor`: checks everything that goes wrong in practice and says what to do. It changes nothing."""
+
+from bot.admin.doctor.check_result import CheckResult, Verdict, as_json, as_lines, is_well, summary
+from bot.admin.doctor.examination import CheckEnvironment, examine
+
+__all__ = ["CheckEnvironment", "CheckResult", "Verdict", "as_json", "as_lines", "examine", "is_well", "summary"]

@@ -1,0 +1,76 @@
+"""What one check found, and how a list of findings is shown. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Verdict(StrEnum):
+    """How a check came out. Only FAILED makes the exit status 1."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One check: its name (stable, for scripts), the verdict, what is the case, and what to do about it."""
+
+    name: str
+    verdict: Verdict
+    sentence: str
+    to_do: str = ""
+
+
+def ok(name: str, sentence: str) -> CheckResult:
+    """All is well."""
+    return CheckResult(name, Verdict.OK, sentence)
+
+
+def warning(name: str, sentence: str, to_do: str) -> CheckResult:
+    """It works, or may work, and somebody should look."""
+    return CheckResult(name, Verdict.WARNING, sentence, to_do)
+
+
+def failed(name: str, sentence: str, to_do: str) -> CheckResult:
+    """It does not work."""
+    return CheckResult(name, Verdict.FAILED, sentence, to_do)
+
+
+def skipped(name: str, sentence: str, to_do: str = "") -> CheckResult:
+    """It could not be looked at; the sentence says why."""
+    return CheckResult(name, Verdict.SKIPPED, sentence, to_do)
+
+
+def is_well(results: Iterable[CheckResult]) -> bool:
+    """Whether nothing failed."""
+    return all(result.verdict is not Verdict.FAILED for result in results)
+
+
+def as_lines(result: CheckResult) -> list[str]:
+    """One or two lines for people: the verdict as a word, the name, the sentence, what to do."""
+    lines = [f"{result.verdict.value:<8} {result.name:<18} {result.sentence}"]
+    if result.to_do:
+        lines.append(f"{'':<27} -> {result.to_do}")
+    return lines
+
+
+def summary(results: Sequence[CheckResult]) -> str:
+    """The last line for people."""
+    counts = [(sum(f.verdict is verdict for f in results), verdict) for verdict in Verdict]
+    return ", ".join(f"{count} {verdict.value}" for count, verdict in counts if count)
+
+
+def as_json(results: Sequence[CheckResult]) -> dict[str, Any]:
+    """`{"ok": bool, "findings": [{"name", "verdict", "sentence", "to_do"}]}`, for scripts."""
+    return {"ok": is_well(results), "findings": [asdict(result) for result in results]}
+
+
+def printable(text: str) -> str:
+    """`text` on one line and without control characters: a terminal obeys those."""
+    return "".join(c if c.isprintable() else " " for c in text)

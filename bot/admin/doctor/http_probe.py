@@ -1,0 +1,110 @@
+"""One HTTP question to the outside, and every way in which it can go unanswered as one short reason."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+
+TIMEOUT_S = 10.0
+LARGEST = 256 * 1024
+
+
+class Unreachable(Exception):
+    """No answer came; the text says why, as the end of a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`ahead_s`: by how many seconds our clock is ahead of theirs at least (behind: negative); None: not told."""
+
+    status: int
+    body: bytes
+    ahead_s: float | None
+
+    def data(self) -> dict[str, Any]:
+        """The body as a JSON object; empty when it is none."""
+        try:
+            data = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+
+class HttpProbe:
+    """Asks, follows no redirect, and reads no more than an answer of this kind can be."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        tls: ssl.SSLContext | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`tls`: whose certificates are trusted; None: what this machine trusts. `now`: seconds since 1970."""
+        self._session = session
+        self._tls = tls if tls is not None else True
+        self._now = now
+
+    async def ask(
+        self, method: str, url: str, *, authorization: str | None = None, form: Mapping[str, str] | None = None
+    ) -> Answer:
+        """The answer, whatever its status. Unreachable when there is none."""
+        sent_at = self._now()
+        try:
+            async with self._session.request(
+                method,
+                url,
+                data=form,
+                headers={} if authorization is None else {"Authorization": authorization},
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
+                ssl=self._tls,
+            ) as response:
+                body = bytearray()
+                async for piece in response.content.iter_any():
+                    body += piece
+                    if len(body) > LARGEST:
+                        break
+                date = response.headers.get("Date", "")
+                return Answer(response.status, bytes(body), _ahead_s(date, sent_at, self._now()))
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            reason = _reason(error)
+        # Raised out here, and only the reason: aiohttp's errors hold the Authorization header.
+        raise Unreachable(reason)
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case TimeoutError():
+            return f"there was no answer within {TIMEOUT_S:.0f} s"
+        case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as why):
+            return f"its certificate does not hold ({why.verify_message})"
+        case aiohttp.ClientSSLError():
+            return "no secure connection could be made"
+        case aiohttp.ClientConnectorDNSError():
+            return "its name is not known"
+        case aiohttp.ClientConnectorError():
+            return f"no connection could be made ({os.strerror(error.errno) if error.errno else 'refused'})"
+        case aiohttp.ClientError() | OSError():
+            return "the connection broke"
+        case _:
+            return "the question cannot be sent: a setting holds characters that fit into no header or address"
+
+
+def _ahead_s(date: str, sent_at: float, received_at: float) -> float | None:
+    try:
+        theirs = parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return None
+    # Their whole second lies somewhere between our sending and our receiving, or the clocks differ.
+    if sent_at > theirs + 1:
+        return sent_at - theirs - 1
+    return min(0.0, received_at - theirs)

@@ -1,0 +1,109 @@
+"""Changes: what a member asked for, album by album, and what came of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+from bot.albums import AlbumId
+
+MemberId = NewType("MemberId", int)
+"""A member's Discord id."""
+RequestId = NewType("RequestId", int)
+"""The id of the interaction that asked: a later one is greater."""
+
+
+class Action(StrEnum):
+    """What happens to an album in a library."""
+
+    SAVE = "save"
+    REMOVE = "remove"
+
+    @property
+    def opposite(self) -> Action:
+        """What undoes it."""
+        return Action.REMOVE if self is Action.SAVE else Action.SAVE
+
+
+class Outcome(StrEnum):
+    """What came of one change."""
+
+    SAVED = "saved"
+    ALREADY = "already"  # was in the library before
+    REMOVED = "removed"
+    ABSENT = "absent"  # was not in the library
+    NO_ALBUM = "no album"  # Spotify knows no such album
+    NOT_ALBUM = "not an album"  # detail: what it was instead
+    UNREADABLE = "unreadable"  # looked like a link, is none we know
+    IGNORED = "ignored"  # words beside a link
+    NO_MATCH = "no match"  # a search found nothing
+    OFFERED = "offered"  # a search found several: they are offered as buttons
+    DUPLICATE = "duplicate"  # another change of the same command names the same album
+    SUPERSEDED = "superseded"  # a later change for the same album decided
+    CHANGED_SINCE = "changed since"  # an Undo found that a later command changed the album
+    REFUSED = "refused"  # detail: Spotify's own message
+    NO_SEAT = "no seat"  # the member is not on the app's allowlist
+    NO_PREMIUM = "no premium"  # the host's Premium lapsed
+    GIVEN_UP = "given up"  # it waited for 7 days
+    DROPPED = "dropped"  # the member dropped it
+
+    @property
+    def is_change(self) -> bool:
+        """Whether the library changed: what Undo takes back."""
+        return self in (Outcome.SAVED, Outcome.REMOVED)
+
+
+class Kind(StrEnum):
+    """How a change names its album."""
+
+    ALBUM = "album"
+    TRACK = "track"
+    SHORT = "short"
+    SEARCH = "search"
+    OTHER = "other"  # nothing that could be an album; the outcome says what
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryChange:
+    """One album that was asked for. `outcome` None: pending.
+
+    `was_saved`: what the library said before the write; kept while a write may have been carried out.
+    """
+
+    request_id: RequestId
+    position: int
+    action: Action
+    kind: Kind
+    reference: str
+    album_id: AlbumId | None = None
+    was_saved: bool | None = None
+    outcome: Outcome | None = None
+    detail: str | None = None
+
+    @property
+    def key(self) -> tuple[RequestId, int]:
+        """What tells it apart."""
+        return self.request_id, self.position
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ChangeRequest:
+    """One command or button, with its changes. `interaction_token`: of its private message; no repr: a secret."""
+
+    id: RequestId
+    member: MemberId
+    action: Action
+    undoes: RequestId | None
+    undone: bool
+    interaction_token: str | None
+    created_at: datetime
+    answered: bool
+    ended: bool
+    changes: tuple[LibraryChange, ...]
+
+    @property
+    def distinct(self) -> list[LibraryChange]:
+        """What there is to tell one by one: a double goes with its first, and words beside links are no album."""
+        return [change for change in self.changes if change.outcome not in (Outcome.DUPLICATE, Outcome.IGNORED)]

@@ -1,0 +1,116 @@
+"""Backups by themselves: when the next one is due, and which old ones go."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from bot.storage.backup import PART, Copy, remove_part
+from bot.storage.database import StorageStartupError
+
+RETRY_S = 3600.0
+"""After a backup that failed, the next try comes after this, or sooner where backups are made more often."""
+_STAMP = "%Y%m%dT%H%M%SZ"
+_NAME = re.compile(r"gatefold-scheduled-([0-9]{8}T[0-9]{6}Z)\.backup")
+
+_log = structlog.get_logger("gatefold.backups")
+
+
+class Backups:
+    """Makes a backup every so often, also across restarts, and keeps the newest.
+
+    `every_s`: seconds from one to the next; `keep`: how many files stay; `make`: makes and proves one, StorageStartupError
+    when it can't. `on_trouble` is told why one could not be made.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        every_s: float,
+        keep: int,
+        make: Callable[[Path], Awaitable[Copy]],
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._folder = folder
+        self._every_s = every_s
+        self._keep = keep
+        self._make = make
+        self._now = now
+        self._sleep = sleep
+        self.on_trouble: Callable[[str], None] = lambda reason: None
+        self.on_made: Callable[[], None] = lambda: None
+
+    async def work(self) -> None:
+        """Make them until cancelled.
+
+        The wall clock is asked only at the start, how old the newest file is. From then on it is waited for as
+        long as the setting says, so a clock that jumps neither makes many at once nor none for long.
+        """
+        try:
+            due_in_s = await asyncio.to_thread(self._due_in_s)
+        except OSError:
+            due_in_s = 0.0  # trying to make one tells why
+        await self._sleep(due_in_s)
+        while True:
+            await self._sleep(self._every_s if await self._one() else min(self._every_s, RETRY_S))
+
+    def _due_in_s(self) -> float:
+        now = self._now()
+        # One from the future was made while the clock was wrong.
+        ages = [age for made_at in self._files().values() if (age := (now - made_at).total_seconds()) >= 0]
+        return max(0.0, self._every_s - min(ages)) if ages else 0.0
+
+    async def _one(self) -> bool:
+        now = self._now()
+        file = self._folder / f"gatefold-scheduled-{now.strftime(_STAMP)}.backup"
+        try:
+            await asyncio.to_thread(self._prepare)
+            await self._make(file)
+            await asyncio.to_thread(self._clear, file, now)
+        except (StorageStartupError, OSError) as error:
+            reason = str(error)
+        except Exception:
+            _log.exception("scheduled backup broke")
+            reason = "Something broke on our side. The log says what."
+        else:
+            self.on_made()
+            return True
+        _log.error("no backup was made", folder=str(self._folder), reason=reason)
+        self.on_trouble(reason)
+        return False
+
+    def _prepare(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # left by a process that was killed while it made one
+        for part in self._folder.glob(f".gatefold-scheduled-*{PART}"):
+            if _NAME.fullmatch(part.name.removeprefix(".").removesuffix(PART)):
+                remove_part(part)
+
+    def _clear(self, newest: Path, now: datetime) -> None:
+        """Delete the oldest beyond the number kept: never the one that was just proved, nor a file that isn't ours."""
+        others = {file: made_at for file, made_at in self._files().items() if file != newest}
+        # Those from the future go first: a clock that is right again must not delete what it makes from now on.
+        oldest_first = sorted(others, key=lambda file: (others[file] <= now, others[file]))
+        for file in oldest_first[: max(0, len(others) + 1 - self._keep)]:
+            file.unlink(missing_ok=True)
+            _log.info("old backup deleted", file=str(file))
+
+    def _files(self) -> dict[Path, datetime]:
+        """Our own files, and when each was made, as its name says: copying a folder changes the files' times."""
+        if not self._folder.is_dir():
+            return {}
+        found = {}
+        for file in self._folder.iterdir():
+            if (match := _NAME.fullmatch(file.name)) and file.is_file() and not file.is_symlink():
+                try:
+                    found[file] = datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC)
+                except ValueError:  # digits that are no time: not ours
+                    continue
+        return found

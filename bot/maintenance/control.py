@@ -1,0 +1,167 @@
+"""The control socket: how `gatefold backup` and `gatefold rotate-key` reach the bot that has the database.
+
+Only one connection may be open on the database, and that is the bot's (docs/decisions/0008). A Unix socket beside
+the database, for its owner alone: a request is one line of JSON, answered by lines of progress and one with the
+result or with an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from bot.errors import StorageUnavailable
+
+LONGEST = 100
+"""So many bytes a socket's path may have; systems differ between 103 and 107."""
+PATIENCE_S = 5.0
+"""So long the bot waits for the request of whoever connected."""
+
+Tell = Callable[[int, int], Awaitable[None]]
+"""Tells how far it is: done, of how many."""
+Job = Callable[[Mapping[str, Any], Tell], Awaitable[dict[str, Any]]]
+"""Does what a request asks for. ControlError: why not."""
+
+_log = structlog.get_logger("gatefold.control")
+
+
+class ControlError(Exception):
+    """It was not done; the text says why and what to do."""
+
+
+def socket_of(database: Path) -> Path:
+    """Where the bot that has this database listens."""
+    file = database.resolve()
+    return file.with_name(f"{file.name}.control")
+
+
+@asynccontextmanager
+async def listening(database: Path, jobs: Mapping[str, Job]) -> AsyncIterator[None]:
+    """Serve requests until the end; those under way are stopped then. For whoever holds the database's lock.
+
+    Where no such socket can be made, the log says so and all else goes on.
+    """
+    path = socket_of(database)
+    serving: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        serving.add(task)
+        try:
+            await _serve(reader, writer, jobs)
+        finally:
+            serving.discard(task)
+            writer.close()
+
+    try:
+        server = await asyncio.start_unix_server(serve, sock=_bound(path))
+    except OSError as error:
+        _log.warning("no control socket", path=str(path), reason=error.strerror or str(error))
+        yield
+        return
+    try:
+        yield
+    finally:
+        server.close()
+        path.unlink(missing_ok=True)
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+
+
+def _bound(path: Path) -> socket.socket:
+    # The lock is ours, so a socket that is there was left by a process that was killed.
+    path.unlink(missing_ok=True)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with _short(path) as address:
+            bound.bind(address)
+        # Nobody gets in between: it does not listen yet.
+        os.chmod(path, 0o600)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+@contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """An address for the socket that is short enough, however deep its folder lies (on Linux)."""
+    if len(os.fsencode(path)) <= LONGEST:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, jobs: Mapping[str, Job]) -> None:
+    async def tell(done: int, of: int) -> None:
+        # Whoever asked may be gone: then this fails, and the job ends.
+        writer.write(_line({"done": done, "of": of}))
+        await writer.drain()
+
+    answer: dict[str, Any]
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            request = json.loads(await reader.readline())
+        answer = {"result": await jobs[request["do"]](request, tell)}
+    except ConnectionError:
+        return
+    except ControlError as error:
+        answer = {"error": str(error)}
+    except StorageUnavailable as error:
+        answer = {"error": f"The database could not be read or written ({error}). Is the disk full?"}
+    except (TimeoutError, ValueError, KeyError, TypeError):
+        answer = {"error": "The bot does not understand this. Is it of another version than this command?"}
+    except Exception:
+        _log.exception("control failed")
+        answer = {"error": "Something broke in the bot. Its log says what."}
+    with suppress(ConnectionError):
+        writer.write(_line(answer))
+        await writer.drain()
+
+
+async def ask(database: Path, request: Mapping[str, Any], tell: Callable[[int, int], None]) -> dict[str, Any] | None:
+    """The result of a request to the bot that has this database; None when none listens. ControlError: why not."""
+    try:
+        with _short(socket_of(database)) as address:
+            reader, writer = await asyncio.open_unix_connection(address)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+    except OSError as error:
+        if socket_of(database).exists():
+            raise ControlError(
+                f"{socket_of(database)} cannot be reached ({error.strerror}). Run this as the user of the bot."
+            ) from None
+        return None
+    try:
+        writer.write(_line(request))
+        while line := await reader.readline():
+            answer = json.loads(line)
+            if "error" in answer:
+                raise ControlError(answer["error"])
+            if "result" in answer:
+                result: dict[str, Any] = answer["result"]
+                return result
+            tell(answer["done"], answer["of"])
+    except ConnectionError:
+        pass
+    finally:
+        writer.close()
+    raise ControlError("The bot stopped before this was done. Start it, and run this again.")
+
+
+def _line(message: Mapping[str, Any]) -> bytes:
+    return json.dumps(message).encode() + b"\n"

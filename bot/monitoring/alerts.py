@@ -1,0 +1,200 @@
+"""What only the host can mend, told to the host: at most once a day for each cause, also across restarts.
+
+Rooms say what they meet with `raise_` and `end`, which cost next to nothing and never wait. Within the process the
+day is counted in monotonic time; only the first telling after a start goes by the wall clock, so that a clock that
+jumps makes neither a storm nor a silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import structlog
+
+from bot.errors import StorageUnavailable
+from bot.storage.alerts import Told, ToldAlerts
+
+DAY_S = 86_400.0
+RETRY_S = 600.0
+"""What could not be told is not tried again sooner: a host who takes no messages must not make a storm."""
+QUIET_S = 600.0
+"""A cause is over when something succeeded and it was not met for so long: what comes and goes is still one."""
+STORE_AGAIN_S = 60.0
+
+_log = structlog.get_logger("gatefold.alerts")
+
+
+class Cause(StrEnum):
+    """What the host is told of. The names stand in the database."""
+
+    PREMIUM = "premium"  # Spotify says that the Premium of the app's owner lapsed
+    SPOTIFY_APP = "spotify app"  # Spotify refuses the app's id or secret
+    QUOTA = "quota"  # the app's day at Spotify is used up
+    DISCORD_SECRET = "discord secret"  # noqa: S105 - Discord refuses the client secret: nobody can link
+    DISCORD_TOKEN = "discord token"  # noqa: S105 - Discord refuses the bot's token, so it is told afterwards
+    DISK = "disk"  # nearly full, or the database cannot be written
+    KEY = "key"  # what is stored of a member does not open
+    BACKUP = "backup"  # a scheduled backup was not made
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known beside the cause. `until`: when it ends by itself; `free`: bytes; `reason`: words for the host."""
+
+    until: datetime | None = None
+    free: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What the host is told: since when it is so."""
+
+    cause: Cause
+    since: datetime
+    facts: Facts
+
+
+@dataclass(slots=True)
+class _State:
+    """Of one cause. `next_at`, `seen_at`, `store_at`: monotonic; it is told again no sooner than `next_at`."""
+
+    open_since: datetime | None = None
+    told_at: datetime | None = None
+    next_at: float = float("-inf")
+    seen_at: float = float("-inf")
+    store_at: float = float("-inf")
+    is_stored: bool = True
+    is_untold: bool = False
+    facts: Facts = field(default_factory=Facts)
+
+
+async def _nobody(_: Alert) -> bool:
+    return False
+
+
+class Alerts:
+    """Which causes hold, and what the host was told of them."""
+
+    def __init__(
+        self,
+        told: ToldAlerts,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._told = told
+        self._now = now
+        self._monotonic = monotonic
+        self._states = {cause: _State() for cause in Cause}
+        self._tasks: set[asyncio.Task[None]] = set()
+        # Tells the host; whether that arrived. From app.py.
+        self.tell: Callable[[Alert], Awaitable[bool]] = _nobody
+
+    async def load(self) -> None:
+        """Remember what was told before the start."""
+        rows = await self._told.all()
+        for cause, state in self._states.items():
+            if (known := rows.get(cause.value)) is None:
+                continue
+            state.told_at = known.told_at
+            # Whether all keys are there again shows only when members come: so a start begins anew.
+            state.open_since = None if cause is Cause.KEY else known.open_since
+            if known.told_at is not None:
+                # A time in the future is that of a clock that was wrong: it holds as long as one in the past.
+                age = abs((self._now() - known.told_at).total_seconds())
+                state.next_at = self._monotonic() + max(0.0, DAY_S - age)
+
+    def raise_(self, cause: Cause, facts: Facts | None = None) -> None:
+        """This holds, as something just showed: the host is told, unless that was done within the day."""
+        state, now = self._states[cause], self._monotonic()
+        state.seen_at = now
+        state.facts = facts or Facts()
+        if state.open_since is None:
+            state.open_since = self._now()
+            state.is_stored = False
+        if now >= state.next_at:
+            state.next_at = now + RETRY_S  # whoever meets it meanwhile need not try
+            self._begin(self._tell(cause, state))
+        elif not state.is_stored and now >= state.store_at:
+            self._begin(self._store(cause, state))
+
+    def end(self, cause: Cause) -> None:
+        """Something worked that would not while this holds."""
+        state = self._states[cause]
+        if (state.open_since is None and state.is_stored) or self._monotonic() - state.seen_at < QUIET_S:
+            return
+        if state.open_since is not None:
+            _log.info("alert over", cause=cause.value)
+        state.open_since, state.is_stored, state.is_untold = None, False, False
+        if self._monotonic() >= state.store_at:
+            self._begin(self._store(cause, state))
+
+    async def note(self, cause: Cause) -> None:
+        """This holds, and nobody can be told now: `tell_late` of the next start does it."""
+        state = self._states[cause]
+        state.open_since = state.open_since or self._now()
+        _log.error("alert", cause=cause.value, since=state.open_since.isoformat())
+        await self._store(cause, state)
+
+    def tell_late(self) -> None:
+        """The bot has logged in, so that the host can be told: what could not be told before is told now."""
+        for cause, state in self._states.items():
+            if state.open_since is not None and (state.is_untold or cause is Cause.DISCORD_TOKEN):
+                self._begin(self._tell_late(cause, state))
+
+    async def _tell_late(self, cause: Cause, state: _State) -> None:
+        if state.is_untold or self._monotonic() >= state.next_at:
+            await self._tell(cause, state)
+        if cause is Cause.DISCORD_TOKEN and not state.is_untold:
+            # whoever has logged in has a token that is taken
+            state.open_since = None
+            await self._store(cause, state)
+
+    async def stop(self, seconds: float) -> None:
+        """Let what is being told or noted end, `seconds` at most."""
+        if self._tasks:
+            _, late = await asyncio.wait([*self._tasks], timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tell(self, cause: Cause, state: _State) -> None:
+        assert state.open_since is not None
+        state.next_at = self._monotonic() + RETRY_S
+        alert = Alert(cause, state.open_since, state.facts)
+        known = {name: str(value) for name, value in asdict(alert.facts).items() if value is not None}
+        # A message may not arrive, so it is always in the log, too.
+        _log.error("alert", cause=cause.value, since=alert.since.isoformat(), **known)
+        try:
+            arrived = await self.tell(alert)
+        except Exception:
+            _log.exception("the host could not be told", cause=cause.value)
+            arrived = False
+        state.is_untold = not arrived
+        if arrived:
+            state.told_at = self._now()
+            state.next_at = self._monotonic() + DAY_S
+        await self._store(cause, state)
+
+    async def _store(self, cause: Cause, state: _State) -> None:
+        state.is_stored = False
+        state.store_at = self._monotonic() + STORE_AGAIN_S
+        try:
+            await self._told.put(cause.value, Told(state.open_since, state.told_at))
+        except StorageUnavailable as error:
+            # A full disk is one of the causes. What is known in here holds; it is tried again.
+            _log.warning("it could not be noted what the host was told", error=str(error))
+        else:
+            state.is_stored = True

@@ -1,0 +1,455 @@
+"""Requests and their changes: on disk before anything else happens, and until they are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from sqlite3 import Row
+
+from bot.albums import AlbumId
+from bot.changes import Action, ChangeRequest, Kind, LibraryChange, MemberId, Outcome, RequestId
+from bot.storage.database import Connection, Database
+from bot.storage.links import CLOSED, Links, Sealed
+from bot.storage.vault import ANSWER, Vault
+
+Key = tuple[RequestId, int]
+_SETTLED = {"saved", "already", "removed", "absent", "changed since", "superseded"}
+BATCH = 1000
+"""So many pending changes of a member are read at a time."""
+
+
+class UndoVerdict(StrEnum):
+    """What an Undo button may do."""
+
+    ACCEPTED = "accepted"
+    USED = "used"
+    BEING_USED = "being used"  # its Undo waits
+    UNDER_WAY = "under way"  # the command itself is not done yet
+    UNKNOWN = "unknown"  # older than 30 days, or never there
+    NOT_YOURS = "not yours"
+
+
+@dataclass(frozen=True, slots=True)
+class NewChange:
+    """A change to be accepted; `outcome` where it is known at once."""
+
+    kind: Kind
+    reference: str
+    outcome: Outcome | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A request that was stored. `pending`: all that waits for this member now; `link`: the member's link.
+
+    Both are read along, since every job sent to the database thread costs more than what it does.
+    `untold`: ended requests of which the member could not be told. The next answer tells.
+    """
+
+    request: ChangeRequest
+    pending: list[LibraryChange]
+    link: Sealed | None
+    untold: tuple[RequestId, ...]
+
+
+class LibraryChanges:
+    """Two tables: a row a request, a row a change."""
+
+    def __init__(self, database: Database, vault: Vault, links: Links) -> None:
+        self._database = database
+        self._vault = vault
+        self._links = links
+        self._flush: asyncio.Future[None] | None = None
+
+    async def accept(
+        self,
+        id_: RequestId,
+        member: MemberId,
+        action: Action,
+        changes: Sequence[NewChange],
+        interaction_token: str,
+        now: int,
+    ) -> Accepted:
+        """Store a request; a second time with the same id changes nothing.
+
+        It outlives the process at once, and a power cut after `on_disk()`: wait for that before the first write
+        to Spotify and before the member is answered.
+        """
+        sealed = self._vault.seal(interaction_token, member, ANSWER)
+        ended_at = now if all(change.outcome for change in changes) else None
+        request = _new_request(id_, member, action, changes, interaction_token, now)
+
+        def write(c: Connection) -> Accepted:
+            cursor = c.execute(
+                "INSERT OR IGNORE INTO change_requests (id, member_id, action, interaction_token_sealed, created_at, ended_at)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (id_, member, action, sealed, now, ended_at),
+            )
+            if cursor.rowcount:
+                _insert(c, id_, member, changes)
+            untold = c.execute(
+                # the index is named: without it, this reads all that the member ever asked for
+                "SELECT id FROM change_requests INDEXED BY change_requests_untold"
+                " WHERE member_id = ? AND ended_at IS NOT NULL AND told IS NOT 'yes' AND told = 'refused'",
+                (member,),
+            )
+            return Accepted(
+                request, _pending(c, member), self._links.sealed_in(c, member), tuple(row["id"] for row in untold)
+            )
+
+        accepted = await self._database.write(write, durable=False)
+        self._flush = self._database.flush()
+        return accepted
+
+    async def on_disk(self) -> None:
+        """What was accepted so far outlives a power cut."""
+        if self._flush is None:
+            return
+        if self._flush.done() and (self._flush.cancelled() or self._flush.exception()):
+            self._flush = self._database.flush()  # one that failed says nothing of the disk as it is now
+        await asyncio.shield(self._flush)
+
+    async def withdraw(self, id_: RequestId) -> bool:
+        """Forget a request that could not be made safe; False, and nothing, when some of it may be carried out."""
+
+        def write(c: Connection) -> bool:
+            cursor = c.execute(
+                "DELETE FROM change_requests WHERE id = ? AND NOT EXISTS (SELECT 1 FROM library_changes WHERE request_id = ?"
+                " AND (was_saved IS NOT NULL OR outcome IN ('saved', 'removed')))",
+                (id_, id_),
+            )
+            return cursor.rowcount > 0
+
+        # The disk does not flush: that is why it is withdrawn.
+        return await self._database.write(write, durable=False)
+
+    async def accept_undo(
+        self, id_: RequestId, member: MemberId, of: RequestId, interaction_token: str, now: int
+    ) -> UndoVerdict:
+        """Accept the undoing of a request, once: exactly what it changed, less what was changed since."""
+        sealed = self._vault.seal(interaction_token, member, ANSWER)
+
+        def write(c: Connection) -> UndoVerdict:
+            row = c.execute("SELECT * FROM change_requests WHERE id = ?", (of,)).fetchone()
+            if row is None:
+                return UndoVerdict.UNKNOWN
+            if row["member_id"] != member:
+                return UndoVerdict.NOT_YOURS
+            if row["undone_by"] == CLOSED:
+                return UndoVerdict.UNKNOWN
+            if row["ended_at"] is None:
+                return UndoVerdict.UNDER_WAY
+            if row["undone_by"] is not None:
+                earlier = c.execute(
+                    "SELECT outcome FROM library_changes WHERE request_id = ?", (row["undone_by"],)
+                ).fetchall()
+                if any(change["outcome"] is None for change in earlier):
+                    return UndoVerdict.BEING_USED
+                if any(change["outcome"] in _SETTLED for change in earlier):
+                    return UndoVerdict.USED
+            changed = c.execute(
+                "SELECT album_id, EXISTS (SELECT 1 FROM library_changes AS later WHERE later.member_id = w.member_id"
+                "  AND later.album_id = w.album_id AND later.request_id > w.request_id"
+                "  AND (later.outcome IS NULL OR later.outcome IN ('saved', 'removed'))) AS since"
+                " FROM library_changes AS w WHERE request_id = ? AND outcome IN ('saved', 'removed') ORDER BY position",
+                (of,),
+            ).fetchall()
+            changes = [
+                NewChange(Kind.ALBUM, album["album_id"], Outcome.CHANGED_SINCE if album["since"] else None)
+                for album in changed
+            ]
+            c.execute("UPDATE change_requests SET undone_by = ? WHERE id = ?", (id_, of))
+            c.execute(
+                "INSERT INTO change_requests (id, member_id, action, undoes, interaction_token_sealed, created_at, ended_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    id_,
+                    member,
+                    Action(row["action"]).opposite,
+                    of,
+                    sealed,
+                    now,
+                    now if all(change.outcome for change in changes) else None,
+                ),
+            )
+            _insert(c, id_, member, changes)
+            return UndoVerdict.ACCEPTED
+
+        return await self._database.write(write)
+
+    async def pending(self, member: MemberId) -> list[LibraryChange]:
+        """The member's pending changes, the oldest first, `BATCH` at most."""
+        return await self._database.read(lambda c: _pending(c, member))
+
+    async def waiting(self) -> tuple[int, datetime | None]:
+        """How many changes are pending, of all members, and since when the oldest: one cheap look for the metrics."""
+
+        def read(c: Connection) -> tuple[int, datetime | None]:
+            # the index of what is pending leads there; ids are the interactions', so that the least is the oldest
+            count, oldest = c.execute(
+                "SELECT COUNT(*), MIN(request_id) FROM library_changes WHERE outcome IS NULL"
+            ).fetchone()
+            row = c.execute("SELECT created_at FROM change_requests WHERE id = ?", (oldest,)).fetchone()
+            return count, None if row is None else datetime.fromtimestamp(row["created_at"], UTC)
+
+        return await self._database.read(read)
+
+    async def begin(self, seen: Iterable[tuple[Key, AlbumId, bool]]) -> dict[Key, Outcome]:
+        """Note, before the write, which album a change means and whether it was saved.
+
+        What an earlier attempt noted stays, since that attempt may have been carried out. Returned: the changes
+        that must not be carried out, and why: DROPPED, they ended meanwhile or are gone; SUPERSEDED, a later change for
+        the opposite exists, or what they undo can't be undone any more. They are still to be ended.
+        """
+        rows = list(seen)
+        albums = [(album, *key) for key, album, _ in rows]
+
+        def write(c: Connection) -> dict[Key, Outcome]:
+            c.executemany(
+                "UPDATE library_changes SET album_id = ? WHERE request_id = ? AND position = ? AND outcome IS NULL",
+                albums,
+            )
+            unwanted = {key: why for key, *_ in rows if (why := _why_unwanted(c, *key)) is not None}
+            c.executemany(
+                "UPDATE library_changes SET was_saved = COALESCE(was_saved, ?) WHERE request_id = ? AND position = ?",
+                [(was_saved, *key) for key, _, was_saved in rows if key not in unwanted],
+            )
+            return unwanted
+
+        # Lost in a power cut, these cost a word ("was there already"), never a change.
+        return await self._database.write(write, durable=False)
+
+    async def not_carried_out(self, keys: Iterable[Key]) -> None:
+        """Forget what was noted before a write that certainly did not happen."""
+        rows = list(keys)
+        await self._database.write(
+            lambda c: c.executemany(
+                "UPDATE library_changes SET was_saved = NULL WHERE request_id = ? AND position = ? AND outcome IS NULL",
+                rows,
+            ),
+            # Lost in a power cut, it costs a word: see begin().
+            durable=False,
+        )
+
+    async def end(
+        self, outcomes: Iterable[tuple[Key, Outcome, str | None, AlbumId | None]], now: int
+    ) -> list[ChangeRequest]:
+        """Note what came of changes; the requests that are ended by it, whole."""
+        rows = [(outcome, detail, album, *key) for key, outcome, detail, album in outcomes]
+
+        def write(c: Connection) -> list[ChangeRequest]:
+            c.executemany(
+                "UPDATE library_changes SET outcome = ?, detail = ?, album_id = COALESCE(?, album_id)"
+                " WHERE request_id = ? AND position = ? AND outcome IS NULL",
+                rows,
+            )
+            return self._ended_in(c, {id_ for *_, id_, _ in rows}, now)
+
+        # Lost in a power cut, it is done again, which changes nothing.
+        return await self._database.write(write, durable=False)
+
+    async def drop(self, member: MemberId, now: int, *, is_busy: bool) -> tuple[int, list[ChangeRequest]]:
+        """End the pending changes of a member; how many there were, and the requests that ended.
+
+        `is_busy`: leave those that are noted for a write, which may be on its way.
+        """
+
+        def write(c: Connection) -> tuple[int, list[ChangeRequest]]:
+            rows = c.execute(
+                "UPDATE library_changes SET outcome = 'dropped' WHERE member_id = ? AND outcome IS NULL"
+                " AND (was_saved IS NULL OR NOT ?) RETURNING request_id",
+                (member, is_busy),
+            ).fetchall()
+            return len(rows), self._ended_in(c, {row["request_id"] for row in rows}, now)
+
+        return await self._database.write(write)
+
+    async def give_up(self, before: int, now: int) -> list[ChangeRequest]:
+        """End the changes that are pending since before `before`; the requests that ended."""
+
+        def write(c: Connection) -> list[ChangeRequest]:
+            rows = c.execute(
+                "UPDATE library_changes SET outcome = 'given up' WHERE outcome IS NULL"
+                " AND request_id IN (SELECT id FROM change_requests WHERE created_at < ? AND ended_at IS NULL)"
+                " RETURNING request_id",
+                (before,),
+            ).fetchall()
+            return self._ended_in(c, {row["request_id"] for row in rows}, now)
+
+        return await self._database.write(write)
+
+    async def purge(self, before: int) -> None:
+        """Delete the requests that ended before `before`: from then on there is no Undo for them."""
+        await self._database.write(lambda c: c.execute("DELETE FROM change_requests WHERE ended_at < ?", (before,)))
+
+    async def make_deletions_real(self) -> None:
+        """Let nothing of what was deleted stay on the disk, if somebody was reading when it was deleted."""
+        await self._database.truncate_owed_log()
+
+    async def get(self, id_: RequestId) -> ChangeRequest | None:
+        """A request with its changes."""
+        return await self._database.read(lambda c: self._request(c, id_))
+
+    async def answered(self, id_: RequestId, *, told: bool) -> None:
+        """The first answer arrived; `told`: it said all there was to say."""
+        await self._database.write(
+            lambda c: c.execute(
+                "UPDATE change_requests SET answered = 1, told = CASE WHEN ? THEN 'yes' ELSE told END,"
+                " interaction_token_sealed = CASE WHEN ? THEN NULL ELSE interaction_token_sealed END WHERE id = ?",
+                (told, told, id_),
+            ),
+            durable=False,
+        )
+
+    async def told(self, ids: Sequence[RequestId], *, refused: bool = False) -> None:
+        """The member was told what came of these, or no way to tell them was open."""
+        rows = [("refused" if refused else "yes", id_) for id_ in ids]
+        await self._database.write(
+            lambda c: c.executemany(
+                "UPDATE change_requests SET told = ?, interaction_token_sealed = NULL WHERE id = ?", rows
+            )
+        )
+
+    async def unfinished(self) -> tuple[list[MemberId], list[RequestId]]:
+        """What a start finds: members with pending changes, and ended requests that nobody was told of."""
+
+        def read(c: Connection) -> tuple[list[MemberId], list[RequestId]]:
+            members = c.execute("SELECT DISTINCT member_id FROM library_changes WHERE outcome IS NULL").fetchall()
+            untold = c.execute(
+                "SELECT id FROM change_requests INDEXED BY change_requests_untold"
+                " WHERE ended_at IS NOT NULL AND told IS NOT 'yes' AND told IS NULL ORDER BY id"
+            ).fetchall()
+            return [row[0] for row in members], [row[0] for row in untold]
+
+        return await self._database.read(read)
+
+    def delete_in(self, c: Connection, member_id: int) -> None:
+        """Delete the member's requests; their changes go with them."""
+        c.execute("DELETE FROM change_requests WHERE member_id = ?", (member_id,))
+
+    def _ended_in(self, c: Connection, ids: Iterable[RequestId], now: int) -> list[ChangeRequest]:
+        ended = []
+        for id_ in sorted(ids):
+            cursor = c.execute(
+                "UPDATE change_requests SET ended_at = ? WHERE id = ? AND ended_at IS NULL"
+                " AND NOT EXISTS (SELECT 1 FROM library_changes WHERE request_id = ? AND outcome IS NULL)",
+                (now, id_, id_),
+            )
+            if cursor.rowcount and (request := self._request(c, id_)) is not None:
+                ended.append(request)
+        return ended
+
+    def _request(self, c: Connection, id_: RequestId) -> ChangeRequest | None:
+        row = c.execute("SELECT * FROM change_requests WHERE id = ?", (id_,)).fetchone()
+        if row is None:
+            return None
+        changes = c.execute(
+            "SELECT w.*, ? AS action FROM library_changes AS w WHERE request_id = ? ORDER BY position",
+            (row["action"], id_),
+        )
+        sealed = row["interaction_token_sealed"]
+        token = None if sealed is None else self._vault.opened(sealed, row["member_id"], ANSWER)
+        return ChangeRequest(
+            id=id_,
+            member=row["member_id"],
+            action=Action(row["action"]),
+            undoes=row["undoes"],
+            undone=row["undone_by"] is not None,
+            interaction_token=token,
+            created_at=datetime.fromtimestamp(row["created_at"], UTC),
+            answered=bool(row["answered"]),
+            ended=row["ended_at"] is not None,
+            changes=tuple(_change(change) for change in changes),
+        )
+
+
+def _new_request(
+    id_: RequestId, member: MemberId, action: Action, changes: Sequence[NewChange], interaction_token: str, now: int
+) -> ChangeRequest:
+    return ChangeRequest(
+        id=id_,
+        member=member,
+        action=action,
+        undoes=None,
+        undone=False,
+        interaction_token=interaction_token,
+        created_at=datetime.fromtimestamp(now, UTC),
+        answered=False,
+        ended=all(change.outcome for change in changes),
+        changes=tuple(
+            LibraryChange(
+                request_id=id_,
+                position=position,
+                action=action,
+                kind=change.kind,
+                reference=change.reference,
+                album_id=AlbumId(change.reference) if change.kind is Kind.ALBUM else None,
+                outcome=change.outcome,
+                detail=change.detail,
+            )
+            for position, change in enumerate(changes)
+        ),
+    )
+
+
+def _insert(c: Connection, id_: RequestId, member: MemberId, changes: Sequence[NewChange]) -> None:
+    c.executemany(
+        "INSERT INTO library_changes (request_id, position, member_id, kind, reference, album_id, outcome, detail)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                id_,
+                position,
+                member,
+                change.kind,
+                change.reference,
+                change.reference if change.kind is Kind.ALBUM else None,
+                change.outcome,
+                change.detail,
+            )
+            for position, change in enumerate(changes)
+        ],
+    )
+
+
+def _why_unwanted(c: Connection, id_: RequestId, position: int) -> Outcome | None:
+    row = c.execute(
+        "SELECT EXISTS (SELECT 1 FROM library_changes AS later JOIN change_requests AS theirs ON theirs.id = later.request_id"
+        "  WHERE later.member_id = library_changes.member_id AND later.album_id = library_changes.album_id"
+        "  AND later.request_id > library_changes.request_id AND theirs.action <> mine.action"
+        "  AND (later.outcome IS NULL OR later.outcome IN ('saved', 'already', 'removed', 'absent')))"
+        " OR EXISTS (SELECT 1 FROM change_requests AS undone WHERE undone.id = mine.undoes AND undone.undone_by <> mine.id)"
+        " FROM library_changes JOIN change_requests AS mine ON mine.id = library_changes.request_id"
+        " WHERE request_id = ? AND position = ? AND outcome IS NULL",
+        (id_, position),
+    ).fetchone()
+    if row is None:
+        return Outcome.DROPPED
+    return Outcome.SUPERSEDED if row[0] else None
+
+
+def _pending(c: Connection, member: MemberId) -> list[LibraryChange]:
+    rows = c.execute(
+        "SELECT w.*, r.action FROM library_changes AS w JOIN change_requests AS r ON r.id = w.request_id"
+        " WHERE w.member_id = ? AND w.outcome IS NULL ORDER BY w.request_id, w.position LIMIT ?",
+        (member, BATCH),
+    )
+    return [_change(row) for row in rows]
+
+
+def _change(row: Row) -> LibraryChange:
+    return LibraryChange(
+        request_id=row["request_id"],
+        position=row["position"],
+        action=Action(row["action"]),
+        kind=Kind(row["kind"]),
+        reference=row["reference"],
+        album_id=row["album_id"],
+        was_saved=None if row["was_saved"] is None else bool(row["was_saved"]),
+        outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
+        detail=row["detail"],
+    )

@@ -1,0 +1,107 @@
+"""Putting a backup in the database's place: everything is proved first, and the change is one rename."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from bot.storage.backup import PART, Contents, Unfit, give_name, opened_alone, remove_part, sync, verify_discord_account
+from bot.storage.database import Connection, StorageStartupError, hold_lock
+from bot.storage.vault import ACCESS, CHECK_OWNER, PROOF, REFRESH, Vault
+
+LOGS = ("-wal", "-shm")
+"""What SQLite lays beside a database: with another database they would damage it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was restored. `unreadable`: links whose access no key opens; `aside`: where the old database went."""
+
+    contents: Contents
+    unreadable: int
+    aside: Path | None
+
+
+def restore(backup: Path, path: Path, keys: Sequence[bytes], *, replace: bool, now: datetime) -> Restored:
+    """Put `backup` at `path`. StorageStartupError says why it cannot be; then nothing has changed.
+
+    `replace`: also when a database is there, which is kept aside. Killed at any moment, this leaves the old
+    database or the new one, never a mixture and never none.
+    """
+    if not backup.is_file():
+        raise StorageStartupError(f"There is no file {backup}.")
+    if path.exists() and backup.samefile(path):
+        raise StorageStartupError(f"{backup} is the database itself. Name a backup.")
+    if (log := Path(f"{backup}-wal")).exists() and log.stat().st_size:
+        raise StorageStartupError(
+            f"{log} lies beside it, so {backup} is not a whole backup but a part of a running database. "
+            "Make one with `gatefold backup`."
+        )
+    lock = hold_lock(path)
+    part = path.with_name(f".{path.name}.restored{PART}")
+    try:
+        if path.exists() and not replace:
+            raise StorageStartupError(f"There is a database at {path} already. With --replace it is kept aside.")
+        remove_part(part)
+        contents, unreadable = _fetch(backup, part, Vault(keys))
+        aside = _set_aside(path, now) if path.exists() else None
+        for end in LOGS:
+            Path(f"{path}{end}").unlink(missing_ok=True)
+        sync(path.parent)
+        give_name(part, path)
+        return Restored(contents, unreadable, aside)
+    except (OSError, sqlite3.Error, Unfit) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise StorageStartupError(f"{backup} could not be restored: {reason}.") from None
+    finally:
+        remove_part(part)
+        os.close(lock)
+
+
+def _fetch(backup: Path, part: Path, vault: Vault) -> tuple[Contents, int]:
+    """Copy the file, without opening it as a database where it lies, and prove the copy."""
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(backup, "rb") as source, open(handle, "wb") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
+    with closing(opened_alone(part)) as c:
+        return verify_discord_account(c), _prove_keys(c, vault)
+
+
+def _prove_keys(c: Connection, vault: Vault) -> int:
+    """How many links no key opens. Unfit when these are not the keys of this database."""
+    proof = c.execute("SELECT proof_sealed FROM key_check").fetchone()
+    if proof is not None and vault.opened(proof[0], CHECK_OWNER, PROOF) is None:
+        raise Unfit("the keys in TOKEN_KEYS do not open it; put the key back with which it was written")
+    total = unreadable = 0
+    for owner, access, refresh in c.execute("SELECT member_id, access_sealed, refresh_sealed FROM links"):
+        total += 1
+        unreadable += None in (vault.opened(access, owner, ACCESS), vault.opened(refresh, owner, REFRESH))
+    # Without a check value, a wrong key would be taken for the right one at the next start.
+    if proof is None and total and unreadable == total:
+        raise Unfit("the keys in TOKEN_KEYS open nothing in it; put the key back with which it was written")
+    return unreadable
+
+
+def _set_aside(path: Path, now: datetime) -> Path:
+    """Keep the old database under another name as well; where it is, it stays until the rename."""
+    # Its log is folded into it first, as the next start would do, so that it is one file. One that is too damaged
+    # for that, which may be why somebody restores, keeps its log.
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path, isolation_level=None)) as c:
+        c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    aside = path.with_name(f"{path.name}.replaced-{now:%Y%m%dT%H%M%SZ}.backup")
+    for end in ("", "-wal"):
+        if (old := Path(f"{path}{end}")).exists():
+            try:
+                os.link(old, f"{aside}{end}")
+            except FileExistsError:
+                raise
+            except OSError:  # a file system without hard links
+                shutil.copy2(old, f"{aside}{end}")
+                sync(Path(f"{aside}{end}"))
+    return aside

@@ -1,0 +1,63 @@
+"""A look at what the database holds, from another process, while the bot runs or not. It changes nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from bot.storage.apps import KnownApp, known_app
+from bot.storage.database import Connection
+from bot.storage.schema_status import Steps, opened_to_look, steps_in
+from bot.storage.vault import ACCESS, CHECK_OWNER, PROOF, Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a database holds. The rows are looked at only where all steps that it knows are known to us.
+
+    `key_opens`: None when there is no check value yet. `access`: access tokens that are good for a while.
+    """
+
+    steps: Steps = field(default_factory=Steps)
+    key_opens: bool | None = None
+    app: KnownApp = field(default_factory=KnownApp)
+    linked: int = 0
+    linked_elsewhere: int = 0
+    unreadable: int = 0
+    access: tuple[str, ...] = field(default=(), repr=False)
+
+
+def glance(path: Path, keys: Sequence[bytes], client_id: str, good_until: datetime) -> Snapshot:
+    """Look at an existing database; `access` are this app's that live beyond `good_until`. StorageStartupError: why not."""
+    with opened_to_look(path) as c:
+        c.row_factory = sqlite3.Row
+        c.execute("BEGIN")  # one moment for all that is read
+        return _look(c, Vault(keys), client_id, good_until)
+
+
+def _look(c: Connection, vault: Vault, client_id: str, good_until: datetime) -> Snapshot:
+    steps = steps_in(c)
+    if steps.unknown or not steps.applied:
+        return Snapshot(steps)
+    rows = c.execute("SELECT member_id, client_id, access_sealed, access_expires_at, broken FROM links").fetchall()
+    ours = [row for row in rows if row["client_id"] == client_id]
+    fresh = [row for row in ours if row["broken"] is None and row["access_expires_at"] > good_until.timestamp()]
+    fresh.sort(key=lambda row: -int(row["access_expires_at"]))
+    opened = [vault.opened(row["access_sealed"], row["member_id"], ACCESS) for row in fresh]
+    return Snapshot(
+        steps,
+        key_opens=_opens(c, vault),
+        app=known_app(c, client_id),
+        linked=len(ours),
+        linked_elsewhere=len(rows) - len(ours),
+        unreadable=sum(not vault.knows(row["access_sealed"]) for row in rows),
+        access=tuple(token for token in opened if token is not None),
+    )
+
+
+def _opens(c: Connection, vault: Vault) -> bool | None:
+    row = c.execute("SELECT proof_sealed FROM key_check").fetchone()
+    return None if row is None else vault.opened(row["proof_sealed"], CHECK_OWNER, PROOF) is not None

@@ -1,0 +1,1 @@
+"""The database schema; in the wheel this package is `bot.migrations`."""

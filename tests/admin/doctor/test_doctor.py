@@ -1,0 +1,113 @@
+"""The doctor as a whole: everything in order, with a bot and without; and that it changes nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bot.admin.doctor import CheckResult, Verdict, as_json, as_lines, examine, is_well, summary
+from bot.admin.doctor.examination import _without
+from bot.settings import Settings, SettingsError
+from tests.admin.doctor.stage import FAILED, OK, SKIPPED, WARNING, Practice
+from tests.world import ADA, World
+
+
+async def test_a_machine_in_order_before_the_first_start(practice: Practice) -> None:
+    found = await practice.found()
+    assert {name for name, result in found.items() if result.verdict is OK} == {
+        *("settings", "files", "disk", "database", "keys", "site", "clock"),
+        *("discord-token", "discord-app", "discord-intents", "discord-commands", "discord-redirect"),
+        *("discord-install", "discord-secret", "spotify-secret", "spotify-redirect", "spotify-premium"),
+    }
+    # PUBLIC_URL is http://127.0.0.1, which is for trying alone
+    assert {name for name, result in found.items() if result.verdict is WARNING} == {"address"}
+    assert {name for name, result in found.items() if result.verdict is SKIPPED} == {
+        *("backups", "migrations", "certificate", "spotify-endpoint", "spotify-places"),
+    }
+    assert is_well(found.values())
+    assert not practice.database.exists()
+
+
+async def test_beside_a_running_bot_it_sees_the_bot_and_a_members_access(practice: Practice) -> None:
+    async with practice.world.running():
+        await practice.world.link(ADA)
+        found = await practice.found()
+        calls = practice.world.calls(to="/api/token")
+    assert found["site"].sentence == "The bot runs, and says that every part works."
+    assert "leads to the bot" in found["address"].sentence
+    assert {name for name, result in found.items() if result.verdict in (WARNING, SKIPPED)} == {
+        *("backups", "address", "certificate"),
+    }
+    assert found["spotify-endpoint"].sentence == "The albums endpoint serves this app."
+    assert "1 member is linked" in found["spotify-places"].sentence
+    assert len(calls) == 1  # the app's own token; nobody's was renewed
+    assert practice.world.saved() == []
+
+
+async def test_it_changes_nothing_on_the_disk(practice: Practice) -> None:
+    await practice.used("ada")
+    before = disk(practice.database.parent)
+    await practice.found()
+    assert disk(practice.database.parent) == before
+
+
+async def test_beside_a_running_bot_it_changes_no_byte_of_the_database_or_its_log(practice: Practice) -> None:
+    async with practice.world.running() as services:
+        await practice.world.link(ADA)
+        await services.storage.database.write(lambda c: c.execute("CREATE TABLE more (x)"))
+        before = {name: held for name, held in disk(practice.database.parent).items() if not name.endswith("-shm")}
+        assert before["gatefold.db-wal"][0] > 0
+        await practice.found()
+        after = {name: held for name, held in disk(practice.database.parent).items() if not name.endswith("-shm")}
+        assert after == before
+        await services.storage.database.write(lambda c: c.execute("INSERT INTO more VALUES (1)"))
+
+
+def disk(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Size, time of writing and mode of every file. Not opened: closing would drop SQLite's locks in this process."""
+    return {
+        entry.name: (entry.stat().st_size, entry.stat().st_mtime_ns, entry.stat().st_mode)
+        for entry in os.scandir(folder)
+    }
+
+
+async def test_wrong_settings_are_all_told_and_nothing_else_is_tried(practice: Practice) -> None:
+    def load() -> Settings:
+        raise SettingsError(["DISCORD_TOKEN: missing.", "WEB_PORT: too large."])
+
+    results = [result async for result in examine(load, None)]
+    assert [result.verdict for result in results] == [FAILED, FAILED, SKIPPED]
+    assert [result.sentence for result in results[:2]] == ["DISCORD_TOKEN: missing.", "WEB_PORT: too large."]
+    assert practice.world.discord.requests == []
+
+
+async def test_with_both_platforms_gone_it_says_so_and_ends(practice: Practice, world_gone: World) -> None:
+    found = await practice.found(
+        discord_api_url=world_gone.settings.discord_api_url,
+        spotify_api_url=world_gone.settings.spotify_api_url,
+        spotify_accounts_url=world_gone.settings.spotify_accounts_url,
+    )
+    assert found["discord-token"].verdict is FAILED
+    assert "cannot be reached" in found["discord-token"].sentence
+    assert found["spotify-secret"].verdict is FAILED
+    for name in ("discord-app", "discord-secret", "clock", "spotify-redirect", "spotify-premium"):
+        assert found[name].verdict is SKIPPED
+
+
+def test_a_secret_would_go_no_further_than_the_finding() -> None:
+    result = _without(CheckResult("x", Verdict.OK, "It is abcdef.", "Write abcdef."), ["abcdef"])
+    assert "abcdef" not in repr(result)
+
+
+def test_lines_and_json_say_the_verdict_as_a_word() -> None:
+    results = [CheckResult("a", Verdict.OK, "Fine."), CheckResult("b", Verdict.FAILED, "Broken.", "Mend it.")]
+    assert as_lines(results[0]) == ["ok       a                  Fine."]
+    assert as_lines(results[1])[1].split() == ["->", "Mend", "it."]
+    assert summary(results) == "1 ok, 1 failed"
+    assert as_json(results) == {
+        "ok": False,
+        "findings": [
+            {"name": "a", "verdict": "ok", "sentence": "Fine.", "to_do": ""},
+            {"name": "b", "verdict": "failed", "sentence": "Broken.", "to_do": "Mend it."},
+        ],
+    }

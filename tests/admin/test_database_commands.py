@@ -1,0 +1,185 @@
+"""The commands with which a host keeps the database, while no bot runs: what they do, say, and return."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bot.cli import main
+from bot.settings import Settings, read_key
+from bot.storage import open_storage
+from bot.storage.vault import key_id, new_key
+from tests.storage.rows import ADA, X, ask, put, rows
+from tests.world import KEY
+
+
+class Host:
+    """A host at a terminal, in a folder with a database and with the keys in the environment."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.database = folder / "data" / "gatefold.db"
+        self._monkeypatch = monkeypatch
+        for name in Settings.model_fields:
+            monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.chdir(folder)
+        self.set(DATABASE_PATH=str(self.database), TOKEN_KEYS=KEY)
+
+    def set(self, **env: str | None) -> None:
+        for name, value in env.items():
+            if value is None:
+                self._monkeypatch.delenv(name, raising=False)
+            else:
+                self._monkeypatch.setenv(name, value)
+
+    def run(self, *arguments: str, status: int = 0) -> Result:
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == status, (result.output, result.exception)
+        assert KEY not in result.output
+        return result
+
+    def json(self, *arguments: str, status: int = 0) -> dict[str, Any]:
+        read: dict[str, Any] = json.loads(self.run(*arguments, "--json", status=status).stdout)
+        return read
+
+    def fill(self) -> None:
+        async def fill() -> None:
+            storage = await open_storage(self.database, [read_key(KEY)])
+            await put(storage)
+            await ask(storage, 1, X)
+            await storage.close()
+
+        asyncio.run(fill())
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    return Host(tmp_path, monkeypatch)
+
+
+def test_there_is_help_with_an_example_for_each(host: Host) -> None:
+    for name in ("backup", "restore", "rotate-key", "migrate"):
+        assert f"Example: gatefold {name}" in host.run(name, "--help").output
+        assert name in host.run("--help").output
+
+
+def test_without_a_database_each_says_so_and_makes_none(host: Host) -> None:
+    for name in ("backup", "rotate-key"):
+        assert f"There is no database at {host.database}" in host.run(name, status=1).stderr
+    assert "The first start makes it" in host.run("migrate", "--check", status=1).stdout
+    assert not host.database.exists()
+
+
+def test_a_backup_without_a_name_goes_beside_the_database_or_to_the_folder_for_backups(host: Host) -> None:
+    host.fill()
+    beside = Path(host.json("backup")["file"])
+    assert beside.parent == host.database.parent
+    host.set(BACKUP_FOLDER=str(host.folder / "kept"))
+    assert Path(host.json("backup")["file"]).parent == host.folder / "kept"
+    assert (host.folder / "kept").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_backup_needs_no_key(host: Host) -> None:
+    host.fill()
+    host.set(TOKEN_KEYS=None)
+    assert host.json("backup", "one.backup")["links"] == 1
+
+
+def test_backup_and_restore_tell_what_they_did(host: Host) -> None:
+    host.fill()
+    said = host.run("backup", "one.backup").stdout
+    assert f"Backed up to {host.folder / 'one.backup'} (" in said
+    assert "1 links, 1 requests, 1 changes that wait" in said
+    assert "never overwrites" in host.run("backup", "one.backup", status=1).stderr
+    assert "--replace" in host.run("restore", "one.backup", status=1).stderr
+    said = host.run("restore", "one.backup", "--replace").stdout
+    assert f"Restored to {host.database}" in said
+    assert f"kept as {host.database}.replaced-" in said
+    host.set(TOKEN_KEYS=new_key())
+    assert "TOKEN_KEYS do not open it" in host.run("restore", "one.backup", "--replace", status=1).stderr
+
+
+def test_a_restore_needs_the_keys(host: Host) -> None:
+    host.set(TOKEN_KEYS=None)
+    said = host.run("restore", "one.backup", status=1).stderr
+    assert said.startswith("These settings do not work:\n- TOKEN_KEYS or TOKEN_KEYS_FILE")
+
+
+def test_the_key_is_changed_and_the_old_one_is_named(host: Host) -> None:
+    host.fill()
+    new, old_id = new_key(), key_id(read_key(KEY)).hex()
+    host.set(TOKEN_KEYS=f"{new},{KEY}")
+    said = host.run("rotate-key")
+    # two of the link, one of the request, and the check value
+    assert "Sealed anew with the first key: 4." in said.stdout
+    assert f"Key 2 ({old_id}) is no longer needed" in said.stdout
+    assert "4 of 4" in said.stderr
+    assert host.json("rotate-key") == {
+        "resealed": 0,
+        "left": 0,
+        "not_needed": {"2": old_id},
+        "still_needed": {},
+        "missing": [],
+    }
+    host.set(TOKEN_KEYS=new)
+    assert host.json("rotate-key")["not_needed"] == {}
+
+
+def test_what_does_not_open_is_told_with_its_key(host: Host) -> None:
+    host.fill()
+
+    async def spoil() -> None:
+        storage = await open_storage(host.database, [read_key(KEY)])
+        await storage.database.write(
+            lambda c: c.execute("UPDATE links SET access_sealed = ?", (bytes.fromhex("01aabbccdd") + bytes(40),))
+        )
+        assert len(await rows(storage, "links")) == 1
+        await storage.close()
+
+    asyncio.run(spoil())
+    host.set(TOKEN_KEYS=f"{new_key()},{KEY}")
+    said = host.run("rotate-key").stdout
+    assert "Did not open, and were left: 1." in said
+    assert "a key that is not here: aabbccdd" in said
+
+
+def test_migrate_says_what_is_pending_and_does_it(host: Host) -> None:
+    made = host.json("migrate")
+    assert made["pending"][0] == "m001_first"
+    assert "is up to date." in host.run("migrate", "--check").stdout
+    assert host.json("migrate", "--check") == {"pending": [], "unknown": []}
+    assert "is up to date." in host.run("migrate").stdout
+
+
+def test_what_a_newer_gatefold_wrote_is_told_and_refused(host: Host) -> None:
+    host.fill()
+    with closing(sqlite3.connect(host.database)) as c:
+        c.execute("INSERT INTO _sqlite_migrations (migration_set, name) VALUES ('gatefold', 'm999_later')")
+        c.commit()
+    before = host.database.read_bytes()
+    for arguments in (["migrate"], ["migrate", "--check"]):
+        assert "newer Gatefold: m999_later" in host.run(*arguments, status=1).stdout
+    for arguments in (["backup", "one.backup"], ["rotate-key"]):
+        assert "newer Gatefold" in host.run(*arguments, status=1).stderr
+    assert host.database.read_bytes() == before
+    assert not (host.folder / "one.backup").exists()
+
+
+def test_a_database_that_waits_for_its_update_is_backed_up_as_it_is_and_not_rotated(host: Host) -> None:
+    host.fill()
+    with closing(sqlite3.connect(host.database)) as c:
+        c.execute("DELETE FROM _sqlite_migrations WHERE id = (SELECT MAX(id) FROM _sqlite_migrations)")
+        c.execute("INSERT INTO _sqlite_migrations (migration_set, name) VALUES ('another set', 'x')")
+        c.commit()
+    assert host.json("migrate", "--check", status=1)["pending"] == ["m003_plain_names"]
+    assert host.json("backup", "one.backup")["links"] == 1
+    assert "Run `gatefold migrate` first" in host.run("rotate-key", status=1).stderr
+    with closing(sqlite3.connect(host.folder / "one.backup")) as c:
+        assert c.execute("SELECT member_id FROM links").fetchall() == [(ADA,)]

@@ -1,0 +1,484 @@
+"""`gatefold setup`: what it asks, what it refuses, what it writes; and the whole of it at a terminal, then a start."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import stat
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from bot.admin.setup import CannotAsk, Question, Setup, SetupError
+from bot.admin.setup.envfile import names, with_values
+from bot.settings import Settings, load, read_key
+from bot.storage.vault import new_key
+from tests.process.harness import ROOT, Outside, bare_environment, outside
+from tests.world import APP, BOT_TOKEN, DISCORD_SECRET, KEY, SPOTIFY_ID, SPOTIFY_SECRET
+
+GOOD = {
+    "PUBLIC_URL": "https://gatefold.example.org",
+    "DISCORD_TOKEN": BOT_TOKEN,
+    "DISCORD_CLIENT_ID": str(APP),
+    "DISCORD_CLIENT_SECRET": DISCORD_SECRET,
+    "SPOTIFY_CLIENT_ID": SPOTIFY_ID,
+    "SPOTIFY_CLIENT_SECRET": SPOTIFY_SECRET,
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder where the bot starts, and an environment without any of our names."""
+    for name in [name for name in os.environ if name.lower() in Settings.model_fields]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@dataclass
+class Person:
+    """Gives answers, one after another for each question; notes what was asked and said."""
+
+    answers: dict[str, list[str]]
+    asked: list[str] = field(default_factory=list)
+    hidden: set[str] = field(default_factory=set)
+    said: list[str] = field(default_factory=list)
+
+    def ask(self, question: Question) -> str:
+        self.asked.append(question.name)
+        if question.is_secret:
+            self.hidden.add(question.name)
+        return self.answers[question.name].pop(0)
+
+    def run(self, **environment: str) -> Settings:
+        return Setup(Path(".env"), self.ask, self.said.append, environment).run()
+
+
+def person(**answers: str | list[str] | None) -> Person:
+    """Who gives good answers but for these; None: is not asked."""
+    given = {name: value for name, value in (GOOD | answers).items() if value is not None}
+    return Person({name: [value] if isinstance(value, str) else value for name, value in given.items()})
+
+
+def text() -> str:
+    return Path(".env").read_text(encoding="utf-8")
+
+
+def mode(path: str) -> int:
+    return stat.S_IMODE(Path(path).stat().st_mode)
+
+
+# -- from nothing
+
+
+def test_from_nothing_it_asks_one_thing_at_a_time_and_writes_what_the_bot_starts_with() -> None:
+    ada = person()
+    settings = ada.run()
+    assert ada.asked == list(GOOD)
+    assert ada.hidden == {"DISCORD_TOKEN", "DISCORD_CLIENT_SECRET", "SPOTIFY_CLIENT_SECRET"}
+    assert load() == settings
+    assert settings.public_url == GOOD["PUBLIC_URL"]
+    assert settings.database_path == Path("data/gatefold.db")
+    assert mode(".env") == 0o600
+    assert sorted(os.listdir(".")) == [".env", "keys"]
+
+
+def test_the_key_is_made_in_a_folder_of_its_own_for_its_owner_alone() -> None:
+    settings = person().run()
+    assert settings.token_keys_file == Path("keys/gatefold.keys")
+    assert (mode("keys"), mode("keys/gatefold.keys")) == (0o700, 0o600)
+    assert settings.sealing_keys() == (read_key(Path("keys/gatefold.keys").read_text()),)
+    assert read_key(Path("keys/gatefold.keys").read_text()) != read_key(KEY)
+
+
+def test_it_prints_both_redirect_uris_and_the_invite_link() -> None:
+    ada = person()
+    ada.run()
+    said = "\n".join(ada.said)
+    assert re.search(r" https://gatefold\.example\.org/callback/discord$", said, re.MULTILINE)
+    assert re.search(r" https://gatefold\.example\.org/callback/spotify$", said, re.MULTILINE)
+    assert re.search(rf" https://discord\.com/oauth2/authorize\?client_id={APP}$", said, re.MULTILINE)
+
+
+def test_no_secret_is_said() -> None:
+    ada = person(DISCORD_CLIENT_ID=["no number", str(APP)])
+    settings = ada.run()
+    assert [secret for secret in settings.secrets() if secret in "\n".join(ada.said)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "word"),
+    [
+        ("PUBLIC_URL", "http://localhost:8080", "127.0.0.1"),
+        ("PUBLIC_URL", "gatefold.example.org", "https://"),
+        ("DISCORD_CLIENT_ID", "gatefold", "DISCORD_CLIENT_ID"),
+        ("SPOTIFY_CLIENT_ID", "two words", "SPOTIFY_CLIENT_ID"),
+        ("DISCORD_TOKEN", "a\x00b", "cannot be typed"),
+    ],
+)
+def test_an_answer_is_judged_at_once_and_asked_again(name: str, wrong: str, word: str) -> None:
+    ada = person(**{name: [wrong, "", f" {GOOD[name]} "]})
+    ada.run()
+    assert ada.asked.count(name) == 3
+    assert ada.asked[ada.asked.index(name) : ada.asked.index(name) + 3] == [name] * 3
+    assert any(word in line for line in ada.said)
+    assert getattr(load(), name.lower()) is not None
+
+
+def test_without_a_spotify_secret_it_is_a_public_client() -> None:
+    assert person(SPOTIFY_CLIENT_SECRET="").run().spotify_secret is None
+    assert "\nSPOTIFY_CLIENT_SECRET=\n" in text()
+    again = person()
+    assert again.run().spotify_secret is None
+    assert again.asked == []
+
+
+def test_a_spotify_secret_that_was_never_asked_for_is_asked_for_later() -> None:
+    person().run()
+    Path(".env").write_text(re.sub("SPOTIFY_CLIENT_SECRET=.*\n", "", text()))
+    later = person()
+    assert later.run().spotify_secret == SPOTIFY_SECRET
+    assert later.asked == ["SPOTIFY_CLIENT_SECRET"]
+
+
+@pytest.mark.parametrize("secret", ["a b#c", "it's", '"quoted"', "back\\slash", "$HOME", "#x", "a=b", "ü"])
+def test_whatever_a_secret_holds_it_is_read_back(secret: str) -> None:
+    assert person(DISCORD_CLIENT_SECRET=secret).run().discord_client_secret.get_secret_value() == secret
+    assert load().discord_client_secret.get_secret_value() == secret
+
+
+def test_what_cannot_be_written_so_that_it_reads_back_is_not_written() -> None:
+    with pytest.raises(SetupError, match="reads back") as caught:
+        person(DISCORD_CLIENT_SECRET="a-${HOME}-b").run()
+    assert "${HOME}" not in str(caught.value)
+    assert os.listdir(".") == ["keys"]
+
+
+# -- from a file
+
+
+def test_what_stands_there_stays_with_its_comments_and_only_the_rest_is_asked() -> None:
+    before = (
+        "# mine\n"
+        f"PUBLIC_URL={GOOD['PUBLIC_URL']}  # with a comment\n"
+        "DISCORD_TOKEN=\n"
+        "\n"
+        "#WEB_PORT=8080\n"
+        "export LOG_LEVEL=DEBUG\n"
+        "UNKNOWN='x y'\n"
+        f"TOKEN_KEYS={KEY}\n"
+    )
+    Path(".env").write_text(before)
+    ada = person(PUBLIC_URL=None)
+    ada.run()
+    assert ada.asked == [name for name in GOOD if name != "PUBLIC_URL"]
+    kept = [line for line in before.splitlines() if line != "DISCORD_TOKEN="]
+    assert [line for line in text().splitlines() if line in kept][: len(kept)] == kept
+    assert text().splitlines()[2] == f"DISCORD_TOKEN={BOT_TOKEN}"
+    assert text().count("DISCORD_TOKEN=") == 1
+    assert not Path("keys").exists()
+    assert mode(".env") == 0o600
+
+
+def test_a_copy_of_the_example_is_filled_in_where_its_lines_are() -> None:
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    Path(".env").write_text(example)
+    person().run()
+    assert [line for line in example.splitlines() if line.startswith("#")] == [
+        line for line in text().splitlines() if line.startswith("#")
+    ]
+    assert "#DATABASE_PATH=gatefold.db\nDATABASE_PATH=data/gatefold.db\n" in text()
+
+
+def test_with_everything_there_nobody_is_asked_and_the_file_stays() -> None:
+    person().run()
+    before = text()
+    Path(".env").chmod(0o644)
+    nobody = Person({})
+    nobody.run()
+    assert nobody.asked == []
+    assert text() == before
+    assert mode(".env") == 0o600
+
+
+def test_what_the_environment_has_is_neither_asked_nor_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISCORD_TOKEN", BOT_TOKEN)
+    monkeypatch.setenv("SPOTIFY_CLIENT_SECRET", SPOTIFY_SECRET)
+    ada = person(DISCORD_TOKEN=None, SPOTIFY_CLIENT_SECRET=None)
+    ada.run(DISCORD_TOKEN=BOT_TOKEN, SPOTIFY_CLIENT_SECRET=SPOTIFY_SECRET)
+    assert BOT_TOKEN not in text()
+    assert SPOTIFY_SECRET not in text()
+
+
+def test_what_is_wrong_in_the_environment_is_told_before_anything_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBLIC_URL", "http://localhost")
+    ada = person()
+    with pytest.raises(SetupError, match=r"environment first(.|\n)*PUBLIC_URL"):
+        ada.run(PUBLIC_URL="http://localhost")
+    assert ada.asked == []
+
+
+def test_a_value_that_cannot_be_read_is_asked_for_too() -> None:
+    Path(".env").write_text("WEB_PORT=many\nLOG_LEVEL=loud\nTOKEN_KEYS=nonsense\n")
+    ada = person(WEB_PORT=["lots", "9090"], LOG_LEVEL="", TOKEN_KEYS=KEY)
+    settings = ada.run()
+    assert (settings.web_port, settings.log_level, settings.sealing_keys()) == (9090, "INFO", (read_key(KEY),))
+    assert "TOKEN_KEYS" in ada.hidden
+
+
+# -- keys
+
+
+def test_a_key_that_lies_there_is_taken_and_never_overwritten() -> None:
+    Path("keys").mkdir(mode=0o700)
+    Path("keys/gatefold.keys").write_text(f"{KEY}\n")
+    Path("keys/gatefold.keys").chmod(0o600)
+    assert person().run().sealing_keys() == (read_key(KEY),)
+
+
+def test_no_new_key_is_made_for_a_database_that_needs_its_old_one() -> None:
+    Path("gatefold.db").touch()
+    Path("safe").mkdir()
+    Path("safe/old.keys").write_text(new_key())
+    Path("safe/old.keys").chmod(0o600)
+    settings = person(TOKEN_KEYS_FILE=["nowhere", "safe/old.keys"]).run()
+    assert settings.token_keys_file == Path("safe/old.keys")
+    assert settings.database_path == Path("gatefold.db")
+    assert not Path("keys").exists()
+
+
+def test_two_ways_to_give_keys_and_an_open_key_file_are_told_before_anything_is_asked() -> None:
+    Path("k").write_text(KEY)
+    Path("k").chmod(0o644)
+    for lines, word in (("TOKEN_KEYS=a\nTOKEN_KEYS_FILE=k\n", "take one"), ("TOKEN_KEYS_FILE=k\n", "chmod 600")):
+        Path(".env").write_text(lines)
+        ada = person()
+        with pytest.raises(SetupError, match=word):
+            ada.run()
+        assert ada.asked == []
+
+
+# -- when it ends early
+
+
+@pytest.mark.parametrize("last", list(GOOD))
+def test_whoever_stops_in_the_middle_finds_the_old_file_untouched(last: str) -> None:
+    Path(".env").write_text("# mine\n")
+    Path(".env").chmod(0o640)
+
+    def ask(question: Question) -> str:
+        if question.name == last:
+            raise KeyboardInterrupt
+        return GOOD[question.name]
+
+    with pytest.raises(KeyboardInterrupt):
+        Setup(Path(".env"), ask, lambda line: None, {}).run()
+    assert text() == "# mine\n"
+    assert mode(".env") == 0o640
+    assert os.listdir(".") == [".env"]
+
+
+def test_where_nobody_can_answer_it_ends() -> None:
+    def ask(question: Question) -> str:
+        raise CannotAsk
+
+    conversation = Setup(Path(".env"), ask, lambda line: None, {})
+    with pytest.raises(CannotAsk):
+        conversation.run()
+    assert {"PUBLIC_URL", "DISCORD_TOKEN"} <= conversation.problems().keys()
+
+
+# -- the text
+
+
+def test_a_doubled_line_is_left_once() -> None:
+    assert with_values("A=1\nB=2\nA=3\n", {"A": "4"}, {}) == "B=2\nA=4\n"
+
+
+def test_names_are_those_with_a_value() -> None:
+    assert names("A=1\n#B=2\nC=\nexport D=4\n E = 5\n") == {"A", "D", "E"}
+
+
+# -- the whole of it
+
+
+@dataclass
+class Terminal:
+    """A `gatefold` at a terminal."""
+
+    process: asyncio.subprocess.Process
+    master: int
+    shown: str = ""
+    _more: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def read(self) -> None:
+        try:
+            self.shown += os.read(self.master, 65536).decode()
+        except OSError:  # the other end is closed
+            asyncio.get_running_loop().remove_reader(self.master)
+        self._more.set()
+
+    async def asks(self, name: str) -> None:
+        """Wait until it asks for this."""
+        async with asyncio.timeout(20):
+            while not self.shown.endswith(f"\n{name}: "):
+                self._more.clear()
+                await self._more.wait()
+
+    def type(self, answer: str) -> None:
+        self.shown += "|"  # what comes next is a new question, also where nothing is echoed
+        os.write(self.master, f"{answer}\n".encode())
+
+    async def ended(self) -> int:
+        async with asyncio.timeout(40):
+            return await self.process.wait()
+
+
+@asynccontextmanager
+async def terminal(out: Outside, *arguments: str, **env: str) -> AsyncIterator[Terminal]:
+    master, slave = os.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", *arguments),
+        cwd=out.folder,
+        env=bare_environment(str(ROOT)) | env,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )
+    os.close(slave)
+    there = Terminal(process, master)
+    loop = asyncio.get_running_loop()
+    loop.add_reader(master, there.read)
+    try:
+        yield there
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        loop.remove_reader(master)
+        os.close(master)
+
+
+@pytest.fixture
+async def out(tmp_path: Path) -> AsyncIterator[Outside]:
+    async with outside(tmp_path) as out:
+        yield out
+        assert out.discord.problems == []
+
+
+def addresses(out: Outside) -> str:
+    """The part of `.env` that only tests need."""
+    kept = [name for name in out.env if name.endswith("_URL") and name != "PUBLIC_URL"]
+    return "".join(f"{name}={out.env[name]}\n" for name in [*kept, "WEB_PORT"])
+
+
+async def told(out: Outside, *arguments: str) -> tuple[int, str, str]:
+    """Exit status, stdout and stderr of a `gatefold` without a terminal."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", *arguments),
+        cwd=out.folder,
+        env=bare_environment(str(ROOT)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(40):
+        said, warned = await process.communicate()
+    assert process.returncode is not None
+    assert [secret for secret in out.secrets() if secret in (said + warned).decode()] == []
+    return process.returncode, said.decode(), warned.decode()
+
+
+def type_in(out: Outside) -> Sequence[tuple[str, str]]:
+    return [
+        ("PUBLIC_URL", "http://localhost:8080"),
+        ("PUBLIC_URL", out.env["PUBLIC_URL"]),
+        *((name, GOOD[name]) for name in list(GOOD)[1:]),
+    ]
+
+
+async def test_a_whole_setup_at_a_terminal_ends_with_the_doctor_and_the_bot_starts_with_it(out: Outside) -> None:
+    env = out.folder / ".env"
+    env.write_text(f"# for the tests\n{addresses(out)}")
+    async with terminal(out, "setup") as there:
+        for name, answer in type_in(out):
+            await there.asks(name)
+            there.type(answer)
+        assert await there.ended() == 0, there.shown
+    shown = there.shown
+    assert "Spotify refuses `localhost`" in shown
+    assert f"{out.env['PUBLIC_URL']}/callback/spotify" in shown
+    assert re.search(r"ok\S* +discord-secret", shown)
+    assert "\x1b[" in shown  # a terminal gets colours
+    assert re.search(r"\n17 ok, 1 warning, 5 skipped\s*$", shown)
+    key = (out.folder / "keys/gatefold.keys").read_text().strip()
+    assert [secret for secret in (BOT_TOKEN, DISCORD_SECRET, SPOTIFY_SECRET, key) if secret in shown] == []
+    assert env.read_text().startswith("# for the tests\n")
+    assert stat.S_IMODE(env.stat().st_mode) == 0o600
+
+    running = await out.start(**dict.fromkeys(set(out.env) - {"WEB_PORT"}))
+    status, said, warned = await told(out, "doctor", "--json")
+    assert (status, warned) == (0, "")
+    verdicts = {finding["name"]: finding["verdict"] for finding in json.loads(said)["findings"]}
+    assert (verdicts["site"], verdicts["keys"], verdicts["migrations"]) == ("ok", "ok", "ok")
+    await running.terminate()
+
+
+async def test_ctrl_c_at_a_question_leaves_everything_as_it_was(out: Outside) -> None:
+    env = out.folder / ".env"
+    env.write_text("# mine\n")
+    async with terminal(out, "setup", NO_COLOR="1") as there:
+        await there.asks("PUBLIC_URL")
+        there.type("https://gatefold.example.org")
+        await there.asks("DISCORD_TOKEN")
+        there.process.send_signal(signal.SIGINT)
+        assert await there.ended() == 1
+    assert "Traceback" not in there.shown
+    assert env.read_text() == "# mine\n"
+    assert os.listdir(out.folder) == [".env"]
+
+
+async def test_without_a_terminal_it_names_what_is_missing_or_goes_on_to_the_doctor(out: Outside) -> None:
+    env = out.folder / ".env"
+    env.write_text(addresses(out))
+    status, _, warned = await told(out, "setup")
+    assert status == 1
+    assert "DISCORD_TOKEN: missing." in warned
+    assert env.read_text() == addresses(out)
+    env.write_text(addresses(out) + "".join(f"{name}={value}\n" for name, value in (GOOD | complete(out)).items()))
+    status, said, _ = await told(out, "setup")
+    assert status == 0
+    assert "Nothing is missing." in said
+    assert re.search(r"^ok +discord-token ", said, re.MULTILINE)
+    assert "\x1b" not in said
+
+
+async def test_the_exit_status_of_the_doctor_is_for_scripts(out: Outside) -> None:
+    env = out.folder / ".env"
+    env.write_text(addresses(out) + "".join(f"{name}={value}\n" for name, value in (GOOD | complete(out)).items()))
+    out.discord.redirect_uris = []
+    status, said, warned = await told(out, "doctor", "--json")
+    assert (status, warned, json.loads(said)["ok"]) == (1, "", False)
+    # `.env` is open to others, too: it was written by this test
+    failed = {finding["name"] for finding in json.loads(said)["findings"] if finding["verdict"] == "failed"}
+    assert failed == {"files", "discord-redirect"}
+    assert (await told(out, "doctor", "--nonsense"))[0] == 2
+
+
+async def test_no_color_is_honoured(out: Outside) -> None:
+    async with terminal(out, "doctor", NO_COLOR="1") as there:
+        assert await there.ended() == 1
+    assert "failed   settings" in there.shown
+    assert "\x1b" not in there.shown
+
+
+def complete(out: Outside) -> dict[str, str]:
+    return {"PUBLIC_URL": out.env["PUBLIC_URL"], "TOKEN_KEYS": KEY, "DATABASE_PATH": "data/gatefold.db"}

@@ -1,0 +1,660 @@
+"""Discord's REST, and what people do there, before its gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from itertools import count
+from secrets import token_hex
+from typing import Any, Unpack
+from urllib.parse import parse_qsl
+
+from aiohttp import BasicAuth, web
+
+from tests.discord_wire.gateway import Gateway
+from tests.discord_wire.messages import (
+    BUTTON,
+    COMPONENTS_V2,
+    MESSAGE,
+    Json,
+    choice_flaws,
+    message_flaws,
+    numbered,
+    walk,
+)
+from tests.discord_wire.records import Bell, Fault, Place, Refused, Where, WireInteraction, WireRequest
+
+Answer = tuple[int, Any] | None
+_dump = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
+
+ANSWER_WITHIN_S, TOKEN_LIVES_S = 3.0, 900.0
+SUPPRESS_EMBEDS, EPHEMERAL, LOADING, SUPPRESS_NOTIFICATIONS = 1 << 2, 1 << 6, 1 << 7, 1 << 12
+
+COMMAND, COMPONENT, AUTOCOMPLETE, MODAL = 2, 3, 4, 5
+# Which callbacks each kind of interaction takes.
+CALLBACKS = {COMMAND: {4, 5, 9, 12}, COMPONENT: {4, 5, 6, 7, 9, 12}, AUTOCOMPLETE: {8}, MODAL: {4, 5, 6, 7}}
+
+# fmt: off
+MEMBER: Json = {
+    "roles": [], "flags": 0, "nick": None, "avatar": None, "permissions": "2248473465835073",
+    "pending": False, "joined_at": "2024-01-01T00:00:00+00:00", "premium_since": None, "deaf": False,
+    "mute": False,
+}
+# fmt: on
+
+
+class DiscordWire(Gateway):
+    """One Discord with one bot. What it saw is in its public attributes; `problems` should stay empty."""
+
+    GUILD, CHANNEL, GROUP = 613425648685547541, 613425648685547545, 613425648685547549
+    OWNER, TEAM = 1, 2
+
+    def __init__(
+        self,
+        application_id: int,
+        bot_token: str,
+        *,
+        client_secret: str = "wire-client-secret",
+        shards: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._users: dict[int, Json] = {}
+        bot = self._user(application_id, "gatefold") | {"bot": True, "global_name": None}
+        super().__init__(application_id, bot_token, bot)
+        self.shards, self._clock, self._client_secret = shards, clock, client_secret
+        self.api_url = ""
+        self.secrets: set[str] = {bot_token, client_secret}
+        self.requests: list[WireRequest] = []
+        self.unknown: list[WireRequest] = []
+        self.problems: list[str] = []
+        self.invalid_requests = 0
+        # what the developer portal has about the app
+        self.redirect_uris: list[str] = []
+        self.interactions_endpoint_url: str | None = None
+        self.flags = 0
+        self.installs: Json = {
+            "0": {"oauth2_install_params": {"scopes": ["applications.commands", "bot"], "permissions": "0"}},
+            "1": {"oauth2_install_params": {"scopes": ["applications.commands"], "permissions": "0"}},
+        }
+        self.commands: dict[int | None, list[Json]] = {}
+        self.interactions: dict[str, WireInteraction] = {}
+        self.messages: dict[str, Json] = {}
+        self.direct_messages: dict[int, list[Json]] = {}
+        self.channel_messages: dict[int, list[Json]] = {}
+        self.refuses_direct_messages: set[int] = set()
+        # Members of the team that owns the application, the team's owner first; empty: it is OWNER's alone.
+        self.team: list[int] = []
+        self._faults: list[Fault] = []
+        self._places: dict[str, Place] = {}
+        self._direct_channels: dict[int, int] = {}
+        self._direct_users: dict[int, int] = {}
+        self._handed_out: dict[int, int] = {}
+        self._codes: dict[str, tuple[int, str]] = {}
+        self._bearers: dict[str, int] = {}
+        self._mail = Bell()
+        self._last_id = 0
+
+    @asynccontextmanager
+    async def running(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[DiscordWire]:
+        """Serve until the block ends; entered again (same port: an outage is over) it knows all it knew."""
+        application = web.Application(client_max_size=32 * 1024 * 1024)
+        application.router.add_get("/gateway/", self.serve_gateway)
+        application.router.add_route("*", "/{path:.*}", self._rest)
+        runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=0.2)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port).start()
+            port = runner.addresses[0][1]
+            self.api_url, self.gateway_url = f"http://{host}:{port}/api/v10", f"ws://{host}:{port}/gateway/"
+            yield self
+        finally:
+            await self.close_sockets(1001)
+            await runner.cleanup()
+
+    def fault(
+        self,
+        method: str,
+        path: str,
+        *,
+        status: int | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        times: int = 1,
+        delay_s: float = 0.0,
+        applied: bool = False,
+        user_id: int | None = None,
+    ) -> None:
+        """The next `times` requests that match (`fnmatch` on the path after `/api/v10`) go wrong.
+
+        `user_id`: only answers to this member's interactions, and messages in their direct channel.
+
+        `status` None: only late; 0: the connection breaks; 429: complete, with `Via` (`headers={"Via": ""}`:
+        the ban, which has none). `applied`: it is carried out all the same, only the answer is replaced.
+        """
+        body, lines = {"message": f"{status}: fault", "code": 0}, {}
+        if status == 429:
+            body = {"message": "You are being rate limited.", "retry_after": 0.01, "global": False}
+            lines = {"Via": "1.1 google", "Retry-After": "1", "X-RateLimit-Scope": "user"}
+        body, lines = body if json is None else json, lines | dict(headers or {})
+        self._faults.append(Fault(method, path, status, body, lines, [None] * times, delay_s, applied, user_id))
+
+    def oauth_code(self, user_id: int, redirect_uri: str, *, user_name: str = "") -> str:
+        """The single-use code (`identify`) that Discord hands to `redirect_uri` once the member agreed."""
+        self._user(user_id, user_name)
+        self._codes[code := token_hex(15)] = (user_id, redirect_uri)
+        self.secrets.add(code)
+        return code
+
+    def forget(self) -> None:
+        """For soaks: drop recorded requests, interactions (their tokens die) and messages; the rest stays."""
+        self.secrets -= self.interactions.keys()
+        self.requests, self.interactions, self.messages = [], {}, {}
+        self.direct_messages, self.channel_messages, self._handed_out = {}, {}, {}
+
+    # ---------------------------------------------------------------- what people do
+
+    async def slash(
+        self, user_id: int, name: str, options: Mapping[str, Any] | None = None, **where: Unpack[Where]
+    ) -> WireInteraction:
+        """`/name`, sub-commands after a space. LookupError if commands were synced, but not this one."""
+        data = self._command(name, options or {}, where)
+        return await self.interact(COMMAND, data, user_id, f"/{name}", **where)
+
+    async def autocomplete(
+        self,
+        user_id: int,
+        name: str,
+        option: str,
+        value: str,
+        options: Mapping[str, Any] | None = None,
+        **where: Unpack[Where],
+    ) -> WireInteraction:
+        """What typing `value` into `option` causes; `options`: the others, already filled in."""
+        data = self._command(name, {**(options or {}), option: value}, where, option)
+        return await self.interact(AUTOCOMPLETE, data, user_id, f"autocomplete of /{name}", **where)
+
+    async def press(
+        self,
+        user_id: int,
+        custom_id: str,
+        message: Json,
+        *,
+        values: Sequence[str] = (),
+        **where: Unpack[Where],
+    ) -> WireInteraction:
+        """Press a button, or pick `values` of a select, in the newest version of a message."""
+        message = self.messages.get(message["id"], message)
+        kinds = [part["type"] for part in walk(message["components"]) if part.get("custom_id") == custom_id]
+        data = {"custom_id": custom_id, "component_type": kinds[0] if kinds else BUTTON}
+        if values:
+            data["values"] = list(values)
+        return await self.interact(COMPONENT, data, user_id, f"press of {custom_id}", message, **where)
+
+    async def direct_message(self, user_id: int, timeout: float = 3.0) -> Json:
+        """The member's next message from the bot that this method did not hand out yet."""
+        read = self._handed_out.get(user_id, 0)
+        found = await self._mail.until(
+            lambda: self.direct_messages.get(user_id, [])[read:],
+            timeout,
+            lambda: f"no direct message to {user_id}",
+        )
+        self._handed_out[user_id] = read + 1
+        return found[0]
+
+    async def interact(
+        self,
+        kind: int,
+        data: Json,
+        user_id: int,
+        what: str,
+        message: Json | None = None,
+        **where: Unpack[Where],
+    ) -> WireInteraction:
+        """Any INTERACTION_CREATE (modals and context menus too); the methods above are shorter."""
+        place, user = self._place(user_id, message, where), self._user(user_id, where.get("user_name", ""))
+        number, owners = self.snowflake(), {"0": str(place.guild_id or 0)}
+        if where.get("user_install") or place.context == 2:
+            owners = {"1": str(user_id)}
+        token = urlsafe_b64encode(f"interaction:{number}:{token_hex(24)}".encode()).decode().rstrip("=")
+        payload: Json = {
+            "id": str(number),
+            "application_id": str(self.application_id),
+            "type": kind,
+            "token": token,
+            "version": 1,
+            "data": data,
+            "context": place.context,
+            "locale": where.get("locale", "en-US"),
+            "channel_id": str(place.channel_id),
+            "channel": self._channel(place, user),
+            "app_permissions": "2252349570862144",
+            "authorizing_integration_owners": owners,
+            "entitlements": [],
+            "entitlement_sku_ids": [],
+            "attachment_size_limit": 10 * 1024 * 1024,
+        }
+        if place.guild_id:
+            guild = {"id": str(place.guild_id), "locale": where.get("guild_locale", "en-US"), "features": []}
+            payload |= {"guild_id": guild["id"], "guild": guild, "guild_locale": guild["locale"]}
+            payload["member"] = MEMBER | {"user": user}
+        else:
+            payload["user"] = user
+        if message is not None:
+            payload["message"] = message
+        self.secrets.add(token)
+        interaction = WireInteraction(number, token, kind, what, payload, self._clock())
+        self.interactions[token] = interaction
+        await self.dispatch(self.session_for(place.guild_id), "INTERACTION_CREATE", payload)
+        return interaction
+
+    def snowflake(self) -> int:
+        """A Discord id of now, larger than all before."""
+        self._last_id = max(self._last_id + 1, (int(time.time() * 1000) - 1_420_070_400_000) << 22)
+        return self._last_id
+
+    def _user(self, user_id: int, name: str = "") -> Json:
+        known = self._users.get(user_id)
+        if known is None or (name and name != known["username"]):
+            name = name or "ada"
+            known = {"id": str(user_id), "username": name, "global_name": name.capitalize(), "avatar": None}
+            known |= {"discriminator": "0", "public_flags": 0, "flags": 0, "primary_guild": None}
+            self._users[user_id] = known
+        return known
+
+    def _place(self, user_id: int, message: Json | None, where: Where) -> Place:
+        known = self._places.get(message["channel_id"]) if message else None
+        guild_id, channel_id, before = known or (self.GUILD, self.CHANNEL, 0)
+        guild_id = where.get("guild_id", guild_id)
+        context = where.get("context", 1 if "guild_id" in where and guild_id is None else before)
+        if context != before:
+            channel_id = (self.CHANNEL, self._direct_channel(user_id), self.GROUP)[context]
+        channel_id = where.get("channel_id", channel_id)
+        place = Place(None if context else guild_id or self.GUILD, channel_id, context)
+        self._places[str(channel_id)] = place
+        return place
+
+    def _channel(self, place: Place, user: Json) -> Json:
+        channel: Json = {"id": str(place.channel_id), "type": (0, 1, 3)[place.context], "flags": 0}
+        if place.context:
+            return channel | {"name": None, "recipients": [user], "last_message_id": None}
+        channel |= {"guild_id": str(place.guild_id), "name": "records", "position": 0, "nsfw": False}
+        return channel | {"permissions": MEMBER["permissions"], "parent_id": None, "topic": None}
+
+    def _direct_channel(self, user_id: int) -> int:
+        if user_id not in self._direct_channels:
+            channel_id = self._direct_channels[user_id] = self.snowflake()
+            self._direct_users[channel_id] = user_id
+            self._places[str(channel_id)] = Place(None, channel_id, 1)
+        return self._direct_channels[user_id]
+
+    def _command(self, name: str, options: Mapping[str, Any], where: Where, focused: str = "") -> Json:
+        root, *below = name.split(" ")
+        guild_id = None if where.get("context") else where.get("guild_id", self.GUILD)
+        synced = (self.commands.get(guild_id, []) if guild_id else []) + self.commands.get(None, [])
+        found = [spec for spec in synced if spec["name"] == root and spec["type"] == 1]
+        if self.commands and not found:
+            raise LookupError(f"no command {root!r} was synced")
+        spec: Json = found[0] if found else {"id": "1"}
+        data: Json = {"id": spec["id"], "name": root, "type": 1}
+        if "guild_id" in spec:
+            data["guild_id"] = spec["guild_id"]
+        leaf = data
+        for word in below:
+            spec = next((o for o in spec.get("options") or () if o["name"] == word), {"type": 1})
+            leaf["options"] = [{"name": word, "type": spec["type"]}]
+            leaf = leaf["options"][0]
+        kinds = {option["name"]: option["type"] for option in spec.get("options") or ()}
+        leaf["options"] = [{"name": key, "type": kinds.get(key, 3), "value": value} for key, value in options.items()]
+        place, resolved = Place(guild_id, 0, 0), dict[str, Json]()
+        for option in leaf["options"]:
+            key, value = str(option["value"]), option["value"]
+            if option["name"] == focused:
+                option["focused"] = True
+            if option["type"] == 6:
+                resolved.setdefault("users", {})[key] = self._user(int(value))
+                resolved.setdefault("members", {})[key] = MEMBER
+            elif option["type"] == 7:
+                channel = self._channel(place._replace(channel_id=int(value)), {})
+                resolved.setdefault("channels", {})[key] = channel
+        return data | {"resolved": resolved} if resolved else data
+
+    # ---------------------------------------------------------------- REST
+
+    async def _rest(self, request: web.Request) -> web.Response:
+        path = request.path.removeprefix("/api").removeprefix("/v10")
+        record = WireRequest(request.method, path, dict(request.query), request.headers, self._clock())
+        self.requests.append(record)
+        fault = self._take_fault(record) if self._faults else None
+        if fault and fault.delay_s:
+            await asyncio.sleep(fault.delay_s)
+        # Exactly this: discord.py compares it, and a charset breaks the login.
+        headers = {"Content-Type": "application/json"}
+        body: Any
+        try:
+            await self._read(request, record)
+            status, body = 0, None
+            if fault is None or fault.status is None or fault.applied:
+                answer = self._route(record, path.strip("/").split("/"))
+                if answer is None:
+                    self.unknown.append(record)
+                status, body = answer or (404, {"message": "404: Not Found", "code": 0})
+        except Refused as refused:
+            self.problems += refused.problems
+            status, body = refused.status, {"message": str(refused), "code": refused.code}
+            if refused.code == 50035:
+                errors = [{"code": "INVALID", "message": problem} for problem in refused.problems]
+                body["errors"] = {"data": {"_errors": errors}}
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            self.problems.append(f"50035 {record.method}: malformed body, {error!r}")
+            status, body = 400, {"message": "Invalid Form Body", "code": 50035}
+        if fault and fault.status is not None:
+            status, body, headers = fault.status, fault.body, headers | fault.headers
+        record.status = status
+        self.invalid_requests += status in (401, 403, 429)
+        if status == 0 and request.transport:
+            request.transport.abort()
+        if status in (0, 204):
+            return web.Response(status=status or 500)
+        return web.Response(status=status, body=_dump(body).encode(), headers=headers)
+
+    def _take_fault(self, record: WireRequest) -> Fault | None:
+        for fault in self._faults:
+            is_meant = fault.method == record.method and fnmatchcase(record.path, fault.path)
+            if fault.left and is_meant and fault.user_id in (None, self._user_of(record.path)):
+                fault.left.pop()
+                return fault
+        return None
+
+    def _user_of(self, path: str) -> int | None:
+        """Whose interaction or direct channel a path is about."""
+        match path.strip("/").split("/"):
+            case ["interactions" | "webhooks", _, token, *_] if token in self.interactions:
+                payload = self.interactions[token].payload
+                return int((payload.get("user") or payload["member"]["user"])["id"])
+            case ["channels", number, *_] if number.isdecimal():
+                return self._direct_users.get(int(number))
+        return None
+
+    @staticmethod
+    async def _read(request: web.Request, record: WireRequest) -> None:
+        if request.content_type == "application/json":
+            record.body = json.loads(await request.read())
+        elif request.content_type == "application/x-www-form-urlencoded":
+            record.body = dict(parse_qsl(await request.text(), keep_blank_values=True))
+        elif request.content_type == "multipart/form-data":
+            form = await request.post()
+            record.body = json.loads(str(form["payload_json"]))
+            parts = [part for part in form.values() if isinstance(part, web.FileField)]
+            record.files = {part.filename: part.file.read() for part in parts}
+
+    def _route(self, record: WireRequest, parts: list[str]) -> Answer:
+        authorization = record.headers.get("Authorization", "")
+        match (record.method, *parts):
+            case ("POST", "interactions", number, token, "callback"):
+                return self._callback(record, number, token)
+            case (_, "webhooks", application_id, token, *rest):
+                return self._webhook(record, application_id, token, rest)
+            case ("POST", "oauth2", "token"):
+                return self._oauth_token(record)
+            case ("GET", "gateway"):
+                return 200, {"url": self.gateway_url}
+            case ("GET", "users", "@me") if authorization.removeprefix("Bearer ") in self._bearers:
+                user = self._user(self._bearers[authorization.removeprefix("Bearer ")])
+                return 200, user | {"mfa_enabled": False, "locale": "en-US"}
+        if authorization != f"Bot {self._bot_token}":
+            raise Refused(401, 0, "401: Unauthorized")
+        match (record.method, *parts):
+            case ("GET", "users", "@me"):
+                return 200, self._bot | {"mfa_enabled": True, "locale": "en-US"}
+            case ("GET", "oauth2", "applications", "@me") | ("GET", "applications", "@me"):
+                about: Json = {
+                    "id": str(self.application_id),
+                    "name": "Gatefold",
+                    "icon": None,
+                    "description": "",
+                }
+                about |= {
+                    "bot_public": True,
+                    "bot_require_code_grant": False,
+                    "verify_key": "0" * 64,
+                    "flags": self.flags,
+                    "redirect_uris": self.redirect_uris,
+                    "interactions_endpoint_url": self.interactions_endpoint_url,
+                    "integration_types_config": self.installs,
+                }
+                return 200, about | {"bot": self._bot} | self._owners()
+            case ("GET", "gateway", "bot"):
+                start = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 16}
+                return 200, {"url": self.gateway_url, "shards": self.shards, "session_start_limit": start}
+            case ("PUT", "applications", _, "commands"):
+                return self._sync(record, None)
+            case ("PUT", "applications", _, "guilds", guild_id, "commands"):
+                return self._sync(record, int(guild_id))
+            case ("POST", "users", "@me", "channels"):
+                user_id = int(record.body["recipient_id"])
+                place = Place(None, self._direct_channel(user_id), 1)
+                return 200, self._channel(place, self._user(user_id))
+            case ("POST", "channels", channel_id, "messages"):
+                return self._post(record, int(channel_id))
+            case (_, "channels", channel_id, "messages", message_id):
+                message = self.messages.get(message_id)
+                if message is None or message["channel_id"] != channel_id or message["flags"] & EPHEMERAL:
+                    raise Refused(404, 10008, "Unknown Message")
+                return self._message(record, message, None)
+        return None
+
+    def _owners(self) -> Json:
+        if not self.team:
+            return {"owner": self._user(self.OWNER), "team": None}
+        members = [
+            {"user": self._user(id_), "team_id": str(self.TEAM), "membership_state": 2, "role": "admin"}
+            for id_ in sorted(self.team)
+        ]
+        team = {"id": str(self.TEAM), "name": "the shop", "icon": None, "members": members}
+        # Discord makes up a user for the team; nobody reads its messages.
+        return {
+            "owner": self._user(self.TEAM, f"team{self.TEAM}"),
+            "team": team | {"owner_user_id": str(self.team[0])},
+        }
+
+    def _callback(self, record: WireRequest, number: str, token: str) -> Answer:
+        interaction, body = self.interactions.get(token), record.body
+        if interaction is None or str(interaction.id) != number:
+            raise Refused(404, 10062, "Unknown interaction", f"10062 no interaction {number}")
+        what, source = interaction.what, interaction.payload.get("message")
+        if interaction.callback is not None:
+            problem = f"40060 {what} answered twice"
+            raise Refused(400, 40060, "Interaction has already been acknowledged.", problem)
+        if (age := self._clock() - interaction.sent_at) > ANSWER_WITHIN_S:
+            raise Refused(404, 10062, "Unknown interaction", f"10062 {what} answered after {age:.1f} s")
+        kind, data = body["type"], body.get("data") or {}
+        if kind not in CALLBACKS[interaction.kind] or (kind in (6, 7) and source is None):
+            self._refuse(interaction, [f"answer of type {kind}"])
+        message: Json | None = None
+        if kind == 8:
+            self._refuse(interaction, list(choice_flaws(data.get("choices") or ())))
+        elif kind == 4:
+            message = self._merged(self._blank(interaction), record, data, interaction, new=True)
+        elif kind == 5:  # of a defer only the ephemeral flag is kept
+            message = self._blank(interaction) | {"flags": LOADING | (data.get("flags") or 0) & EPHEMERAL}
+        elif kind in (6, 7) and source is not None:
+            current: Json = self.messages.get(source["id"]) or source
+            message = current if kind == 6 else self._merged(current, record, data, interaction)
+        interaction.callback, interaction.answered_at = body, self._clock()
+        about: Json = {"id": number, "type": interaction.kind}
+        reply: Json = {"interaction": about}
+        if message is not None:
+            interaction.original_id = message["id"]
+            self._store(message, interaction, shown=kind in (4, 7))
+            flags, about["response_message_id"] = message["flags"], message["id"]
+            about["response_message_loading"] = bool(flags & LOADING)
+            about["response_message_ephemeral"] = bool(flags & EPHEMERAL)
+            if kind in (4, 7):
+                reply["resource"] = {"type": kind, "message": message}
+        interaction._bell.ring()
+        return (200, reply) if record.query.get("with_response", "").lower() in ("1", "true") else (204, None)
+
+    def _webhook(self, record: WireRequest, application_id: str, token: str, rest: list[str]) -> Answer:
+        interaction = self.interactions.get(token)
+        if interaction is None or application_id != str(self.application_id):
+            raise Refused(401, 50027, "Invalid Webhook Token", "50027 unknown interaction token")
+        if (age := self._clock() - interaction.sent_at) > TOKEN_LIVES_S:
+            problem = f"50027 token of {interaction.what} used after {age:.0f} s"
+            raise Refused(401, 50027, "Invalid Webhook Token", problem)
+        if interaction.callback is None:
+            problem = f"10015 {record.method} before {interaction.what} was answered"
+            raise Refused(404, 10015, "Unknown Webhook", problem)
+        original = self.messages.get(interaction.original_id)
+        if record.method == "POST" and not rest:
+            if original is not None and original["flags"] & LOADING:
+                return self._message(record, original, interaction)
+            message = self._merged(self._blank(interaction), record, record.body, interaction, new=True)
+            self._store(message, interaction, shown=False)
+            interaction.followups.append(message)
+            interaction._bell.ring()
+            return 200, message
+        if len(rest) != 2 or rest[0] != "messages" or record.method == "POST":
+            return None
+        own = {followup["id"]: followup for followup in interaction.followups}
+        found = original if rest[1] in ("@original", interaction.original_id) else own.get(rest[1])
+        if found is None or found["id"] not in self.messages:
+            raise Refused(404, 10008, "Unknown Message")
+        return self._message(record, found, interaction)
+
+    def _message(self, record: WireRequest, message: Json, interaction: WireInteraction | None) -> Answer:
+        """GET, PATCH (or the follow-up that fills a deferred answer) or DELETE of one message."""
+        original = interaction is not None and message["id"] == interaction.original_id
+        if record.method == "GET":
+            return 200, message
+        if record.method == "DELETE":
+            del self.messages[message["id"]]
+            if interaction is not None and original:
+                interaction.deleted = True
+            return 204, None
+        if record.method not in ("PATCH", "POST"):
+            return None
+        merged = self._merged(message, record, record.body, interaction)
+        if interaction is not None and original:
+            interaction.edits.append(record.body)
+        self._store(merged, interaction, shown=original)
+        return 200, merged
+
+    def _post(self, record: WireRequest, channel_id: int) -> Answer:
+        user_id = self._direct_users.get(channel_id)
+        if user_id in self.refuses_direct_messages:
+            raise Refused(403, 50007, "Cannot send messages to this user")
+        message = self._merged(self._blank(None, channel_id), record, record.body, None, new=True)
+        self._store(message, None, shown=False)
+        if user_id is None:
+            self.channel_messages.setdefault(channel_id, []).append(message)
+        else:
+            self.direct_messages.setdefault(user_id, []).append(message)
+        self._mail.ring()
+        return 200, message
+
+    def _refuse(self, interaction: WireInteraction | None, flaws: list[str]) -> None:
+        if flaws:
+            what = interaction.what if interaction else "a channel message"
+            problems = [f"50035 {what}: {flaw}" for flaw in flaws]
+            if interaction:
+                interaction.refusals += problems
+            raise Refused(400, 50035, "Invalid Form Body", *problems)
+
+    def _blank(self, interaction: WireInteraction | None, channel_id: int = 0) -> Json:
+        message = MESSAGE | {"id": str(self.snowflake()), "channel_id": str(channel_id), "author": self._bot}
+        message |= {"timestamp": datetime.now(UTC).isoformat(), "mention_everyone": False}
+        if interaction is not None:
+            payload = interaction.payload
+            about = {key: payload[key] for key in ("id", "type", "authorizing_integration_owners")}
+            about["user"] = payload.get("user") or payload["member"]["user"]
+            message |= {"channel_id": payload["channel_id"], "interaction_metadata": about}
+            message |= {"webhook_id": payload["application_id"], "application_id": payload["application_id"]}
+            if interaction.kind == COMMAND and interaction.callback is None:
+                message["type"] = 20
+        return message
+
+    def _merged(
+        self,
+        old: Json,
+        record: WireRequest,
+        body: Json,
+        interaction: WireInteraction | None,
+        *,
+        new: bool = False,
+    ) -> Json:
+        """A new version of the message with the body's fields, checked whole."""
+        settable, flags = SUPPRESS_EMBEDS | COMPONENTS_V2, body.get("flags") or 0
+        if new:
+            settable |= SUPPRESS_NOTIFICATIONS | (EPHEMERAL if interaction else 0)
+        flaws = [f"flags {flags} hold what a bot cannot set"] if new and flags & ~settable else []
+        merged = old | {"flags": old["flags"] & ~LOADING | flags & settable}
+        for key, empty in (("content", ""), ("embeds", []), ("components", []), ("poll", None)):
+            if key in body:
+                merged[key] = body[key] or empty
+        if body.get("attachments") is not None:
+            kept = {str(attachment["id"]) for attachment in body["attachments"]}
+            merged["attachments"] = [attachment for attachment in old["attachments"] if attachment["id"] in kept]
+        for name, content in record.files.items():
+            url = f"https://cdn.discordapp.com/attachments/1/1/{name}"
+            about = {
+                "id": str(self.snowflake()),
+                "filename": name,
+                "size": len(content),
+                "url": url,
+                "proxy_url": url,
+            }
+            merged["attachments"] = [*merged["attachments"], about]
+        self._refuse(interaction, flaws + list(message_flaws(merged)))
+        if not any(merged.get(key) for key in ("content", "embeds", "components", "attachments", "poll")):
+            raise Refused(400, 50006, "Cannot send an empty message", "50006 empty message")
+        taken = {part.get("id") for part in walk(merged["components"])}
+        merged["components"] = numbered(merged["components"], (n for n in count(1) if n not in taken))
+        if not new and not old["flags"] & LOADING:
+            merged["edited_timestamp"] = datetime.now(UTC).isoformat()
+        return merged
+
+    def _store(self, message: Json, interaction: WireInteraction | None, *, shown: bool) -> None:
+        # The object in `messages` stays the same through all versions: mailboxes and follow-ups hold it too.
+        self.messages.setdefault(message["id"], message).update(message)
+        if interaction is not None and shown:
+            interaction.history.append(dict(message))
+            interaction.shown_at = interaction.shown_at or self._clock()
+            interaction._bell.ring()
+
+    def _sync(self, record: WireRequest, guild_id: int | None) -> Answer:
+        ids = {(old["name"], old["type"]): old["id"] for old in self.commands.get(guild_id, ())}
+        fixed = {"application_id": str(self.application_id)} | ({"guild_id": str(guild_id)} if guild_id else {})
+        commands = self.commands[guild_id] = []
+        for new in record.body:
+            number, kind = str(self.snowflake()), new.get("type", 1)
+            defaults = {"description": "", "default_member_permissions": None, "version": number}
+            known = {"type": kind, "id": ids.get((new["name"], kind), number)}
+            commands.append(defaults | new | fixed | known)
+        return 200, commands
+
+    def _oauth_token(self, record: WireRequest) -> Answer:
+        form, header = record.body, record.headers.get("Authorization")
+        if not record.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
+            return 400, {"error": "invalid_request"}
+        who = (form.get("client_id"), form.get("client_secret"))
+        if header:
+            basic = BasicAuth.decode(header)
+            who = (basic.login, basic.password)
+        if who != (str(self.application_id), self._client_secret):
+            return 401, {"error": "invalid_client"}
+        if form.get("grant_type") != "authorization_code":
+            return 400, {"error": "unsupported_grant_type"}
+        user_id, redirect_uri = self._codes.pop(form.get("code", ""), (0, ""))
+        if not user_id or redirect_uri != form.get("redirect_uri"):
+            return 400, {"error": "invalid_grant", "error_description": 'Invalid "code" in request.'}
+        access, refresh = token_hex(15), token_hex(15)
+        self._bearers[access] = user_id
+        self.secrets |= {access, refresh}
+        tokens = {"access_token": access, "refresh_token": refresh, "token_type": "Bearer"}
+        return 200, tokens | {"expires_in": 604800, "scope": "identify"}

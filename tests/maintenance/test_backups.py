@@ -1,0 +1,217 @@
+"""Scheduled backups: when one is due, which old ones go, and what a wrong clock does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.maintenance.backups import RETRY_S, Backups
+from bot.storage.backup import Contents, Copy
+from bot.storage.database import StorageStartupError
+from bot.storage.schema_status import Steps
+
+DAY = timedelta(days=1)
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+class Enough(Exception):
+    """The test has seen what it wanted to see."""
+
+
+@dataclass
+class Clock:
+    """A wall clock that moves while somebody sleeps, and what was slept."""
+
+    now: datetime = NOON
+    slept: list[float] = field(default_factory=list)
+    jumps: dict[int, timedelta] = field(default_factory=dict)
+    """By how much it jumps during a sleep, by the sleep's number."""
+    until: int = 1
+
+    def time(self) -> datetime:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        if len(self.slept) == self.until:
+            raise Enough
+        self.slept.append(seconds)
+        self.now += timedelta(seconds=seconds) + self.jumps.get(len(self.slept), timedelta())
+
+
+async def make(file: Path) -> Copy:
+    file.write_text("a backup")
+    return Copy(file, 8, Contents(0, 0, 0, Steps()))
+
+
+async def work(
+    folder: Path,
+    clock: Clock,
+    *,
+    keep: int = 3,
+    every: timedelta = DAY,
+    making: Callable[[Path], Awaitable[Copy]] = make,
+    sleeps: int = 2,
+    told: Callable[[str], None] | None = None,
+) -> list[str]:
+    """Let it work for so many sleeps (the first comes before the first backup); the files that are there then."""
+    clock.until = sleeps
+    backups = Backups(folder, every.total_seconds(), keep, making, now=clock.time, sleep=clock.sleep)
+    if told is not None:
+        backups.on_trouble = told
+    with pytest.raises(Enough):
+        await backups.work()
+    return there(folder)
+
+
+def there(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def name(made_at: datetime) -> str:
+    return f"gatefold-scheduled-{made_at:%Y%m%dT%H%M%SZ}.backup"
+
+
+def lay(folder: Path, *made_at: datetime) -> None:
+    folder.mkdir(exist_ok=True)
+    for each in made_at:
+        (folder / name(each)).write_text("older")
+
+
+async def test_the_first_is_made_at_once_and_the_next_when_they_are_due(tmp_path: Path) -> None:
+    clock = Clock()
+    files = await work(tmp_path / "kept", clock, sleeps=3)
+    assert clock.slept == [0, 86400, 86400]
+    assert files == [name(NOON), name(NOON + DAY), name(NOON + 2 * DAY)]
+    assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o700
+
+
+async def test_after_a_restart_the_newest_files_age_counts(tmp_path: Path) -> None:
+    lay(tmp_path, NOON - timedelta(hours=20), NOON - timedelta(hours=44))
+    clock = Clock()
+    await work(tmp_path, clock, sleeps=1)
+    assert clock.slept == [4 * 3600]
+
+
+async def test_what_was_due_while_it_did_not_run_is_made_once(tmp_path: Path) -> None:
+    lay(tmp_path, NOON - 5 * DAY)
+    clock = Clock()
+    assert await work(tmp_path, clock, sleeps=2) == [name(NOON - 5 * DAY), name(NOON), name(NOON + DAY)]
+    assert clock.slept == [0, 86400]
+
+
+async def test_a_process_that_is_started_again_and_again_makes_no_more(tmp_path: Path) -> None:
+    clock = Clock()
+    await work(tmp_path, clock, sleeps=1)
+    for _ in range(20):
+        clock.now += timedelta(minutes=1)
+        clock.slept.clear()
+        await work(tmp_path, clock, sleeps=0)
+    assert there(tmp_path) == [name(NOON)]
+
+
+@pytest.mark.parametrize("days", [1, -1, 400, -400])
+async def test_a_clock_that_jumps_neither_makes_many_nor_none(days: int, tmp_path: Path) -> None:
+    clock = Clock(jumps={2: timedelta(days=days, seconds=7)})
+    files = await work(tmp_path, clock, sleeps=4, keep=10)
+    assert clock.slept == [0, 86400, 86400, 86400]
+    assert len(files) == 4
+
+
+async def test_after_a_clock_was_wrong_a_restart_makes_one_and_goes_on(tmp_path: Path) -> None:
+    future = [NOON + timedelta(days=1000 + number) for number in range(3)]
+    lay(tmp_path, *future)
+    clock = Clock()
+    files = await work(tmp_path, clock, sleeps=4)
+    # those from the future go, one for each that is made
+    assert files == [name(NOON + DAY), name(NOON + 2 * DAY), name(NOON + 3 * DAY)]
+    assert clock.slept == [0, 86400, 86400, 86400]
+
+
+async def test_the_oldest_beyond_the_number_kept_go(tmp_path: Path) -> None:
+    lay(tmp_path, *(NOON - number * DAY for number in range(1, 6)))
+    assert await work(tmp_path, Clock(), sleeps=1) == sorted(name(NOON - number * DAY) for number in range(3))
+
+
+async def test_nothing_goes_before_the_new_one_is_proved(tmp_path: Path) -> None:
+    old = [NOON - number * DAY for number in range(1, 6)]
+    lay(tmp_path, *old)
+
+    async def failing(file: Path) -> Copy:
+        assert len(there(tmp_path)) == 5
+        raise StorageStartupError("The disk is full.")
+
+    assert await work(tmp_path, Clock(), making=failing, sleeps=3) == sorted(map(name, old))
+
+
+async def test_files_that_it_did_not_make_stay(tmp_path: Path) -> None:
+    strangers = [
+        "gatefold-20200101T000000Z.backup",  # made by the command
+        "gatefold-scheduled-20200101T000000Z.backup.old",
+        "gatefold-scheduled-20200101T000000Z.backup~",
+        "my-gatefold-scheduled-20200101T000000Z.backup",
+        "gatefold-scheduled-20201399T000000Z.backup",  # no day
+        "gatefold-scheduled-\u0662\u0660\u0662\u06600101T000000Z.backup",  # digits, but not ours
+        "gatefold.db",
+        "notes.txt",
+        ".gatefold-scheduled-mine.part",
+    ]
+    for stranger in strangers:
+        (tmp_path / stranger).write_text("mine")
+    (tmp_path / name(NOON - 30 * DAY)).mkdir()  # a folder by such a name
+    (tmp_path / name(NOON - 31 * DAY)).symlink_to(tmp_path / "notes.txt")
+    kept = there(tmp_path)
+    assert await work(tmp_path, Clock(), keep=1, sleeps=2) == sorted([*kept, name(NOON + DAY)])
+
+
+async def test_what_a_killed_process_left_half_made_is_removed(tmp_path: Path) -> None:
+    for end in ("", "-wal", "-shm"):
+        (tmp_path / f".{name(NOON - DAY)}.part{end}").write_text("half")
+    assert await work(tmp_path, Clock(), sleeps=1) == [name(NOON)]
+
+
+async def test_a_backup_that_fails_is_told_and_tried_again_within_the_hour(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    async def failing(file: Path) -> Copy:
+        if len(told) == 2:
+            return await make(file)
+        raise StorageStartupError("The disk is full.") if not told else OSError(5, "Input/output error")
+
+    clock = Clock()
+    files = await work(tmp_path, clock, making=failing, told=told.append, sleeps=4)
+    assert told == ["The disk is full.", "[Errno 5] Input/output error"]
+    assert clock.slept == [0, RETRY_S, RETRY_S, 86400]
+    assert len(files) == 2
+
+
+async def test_even_our_own_mistake_does_not_end_it(tmp_path: Path) -> None:
+    async def failing(file: Path) -> Copy:
+        raise KeyError("a mistake")
+
+    clock = Clock()
+    await work(tmp_path, clock, making=failing, every=timedelta(minutes=10), sleeps=3)
+    assert clock.slept == [0, 600, 600]
+
+
+async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    await told_twice(tmp_path / "file" / "kept")
+
+
+async def test_a_folder_that_cannot_even_be_looked_at_is_told(tmp_path: Path) -> None:
+    await told_twice(tmp_path / ("long" * 100))  # as a folder into which its user may not look: OSError at once
+
+
+async def told_twice(folder: Path) -> None:
+    told: list[str] = []
+    clock = Clock(until=2)
+    backups = Backups(folder, 86400, 3, make, now=clock.time, sleep=clock.sleep)
+    backups.on_trouble = told.append
+    with pytest.raises(Enough):
+        await asyncio.wait_for(backups.work(), 5)
+    assert len(told) == 2

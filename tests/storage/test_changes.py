@@ -1,0 +1,460 @@
+"""Requests and changes: accepted once, ended once, told once; the last word on an album counts."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bot.albums import AlbumId
+from bot.changes import Action, ChangeRequest, Kind, LibraryChange, Outcome, RequestId
+from bot.storage import Storage, open_storage
+from bot.storage.changes import BATCH, Key, NewChange, UndoVerdict
+from tests.storage.rows import ADA, BEN, KEY, NOW, REMOVE, SAVE, X, Y, Z, ask, execute, link, on_disk, put, rows
+
+TOKEN = "answer-token-of-the-undo"
+
+
+def key(id_: int, position: int = 0) -> Key:
+    return RequestId(id_), position
+
+
+async def begin(storage: Storage, *seen: tuple[int, AlbumId, bool]) -> set[int]:
+    """Note what a library holds; the requests of which the change must not be carried out."""
+    ended = await storage.changes.begin([(key(id_), album, was_saved) for id_, album, was_saved in seen])
+    return {id_ for id_, _ in ended}
+
+
+async def end(storage: Storage, id_: int, outcome: Outcome, position: int = 0, now: int = NOW) -> list[ChangeRequest]:
+    return await storage.changes.end([(key(id_, position), outcome, None, None)], now)
+
+
+async def got(storage: Storage, id_: int) -> ChangeRequest:
+    request = await storage.changes.get(RequestId(id_))
+    assert request is not None
+    return request
+
+
+async def done(storage: Storage, id_: int, *albums: AlbumId, action: Action = SAVE) -> None:
+    """A command that changed all of its albums."""
+    await ask(storage, id_, *albums, action=action)
+    outcome = Outcome.SAVED if action is SAVE else Outcome.REMOVED
+    for position in range(len(albums)):
+        await end(storage, id_, outcome, position)
+
+
+async def undo(storage: Storage, id_: int, of: int, member: int = ADA) -> UndoVerdict:
+    return await storage.changes.accept_undo(RequestId(id_), member, RequestId(of), TOKEN, NOW)  # type: ignore[arg-type]
+
+
+async def outcomes(storage: Storage, id_: int) -> list[Outcome | None]:
+    return [change.outcome for change in (await got(storage, id_)).changes]
+
+
+# -- accepting
+
+
+async def test_what_is_accepted_is_on_disk_with_all_its_changes_in_order(storage: Storage) -> None:
+    changes = [
+        NewChange(Kind.ALBUM, X),
+        NewChange(Kind.SEARCH, "slow harbour"),
+        NewChange(Kind.OTHER, "x", Outcome.NOT_ALBUM, "playlist"),
+    ]
+    accepted = await storage.changes.accept(RequestId(1), ADA, REMOVE, changes, "token", NOW)
+    request = await got(storage, 1)
+    assert accepted.request.changes == request.changes
+    assert (request.member, request.action, request.interaction_token) == (ADA, REMOVE, "token")
+    assert (request.answered, request.ended, request.undone, request.undoes) == (False, False, False, None)
+    assert int(request.created_at.timestamp()) == NOW
+    assert request.changes == (
+        LibraryChange(RequestId(1), 0, REMOVE, Kind.ALBUM, X, X),
+        LibraryChange(RequestId(1), 1, REMOVE, Kind.SEARCH, "slow harbour"),
+        LibraryChange(RequestId(1), 2, REMOVE, Kind.OTHER, "x", outcome=Outcome.NOT_ALBUM, detail="playlist"),
+    )
+    assert accepted.pending == list(request.changes[:2]) == await storage.changes.pending(ADA)
+
+
+async def test_a_second_acceptance_of_one_interaction_changes_nothing(storage: Storage) -> None:
+    await ask(storage, 1, X, Y)
+    await end(storage, 1, Outcome.SAVED)
+    before = await rows(storage, "library_changes")
+    await ask(storage, 1, Z, action=REMOVE)
+    assert await rows(storage, "library_changes") == before
+    assert (await got(storage, 1)).action is SAVE
+    results = await asyncio.gather(*(ask(storage, 2, X) for _ in range(20)))
+    assert len(results) == 20
+    assert len([row for row in await rows(storage, "library_changes") if row["request_id"] == 2]) == 1
+
+
+async def test_a_request_whose_changes_all_ended_at_once_is_ended(storage: Storage) -> None:
+    changes = [NewChange(Kind.OTHER, "x", Outcome.UNREADABLE)]
+    await storage.changes.accept(RequestId(1), ADA, SAVE, changes, "token", NOW)
+    assert (await got(storage, 1)).ended
+    await storage.changes.accept(RequestId(2), ADA, SAVE, [], "token", NOW)
+    assert (await got(storage, 2)).ended
+
+
+async def test_pending_changes_come_in_the_order_of_the_interactions_whoever_was_stored_first(storage: Storage) -> None:
+    await ask(storage, 30, X, Y)
+    await ask(storage, 10, Z)
+    await ask(storage, 20, X, member=BEN)
+    assert [change.key for change in await storage.changes.pending(ADA)] == [(10, 0), (30, 0), (30, 1)]
+
+
+async def test_no_more_than_a_batch_is_read_at_a_time_and_the_oldest_first(storage: Storage) -> None:
+    for number in range(5):
+        await ask(storage, number, *(AlbumId(f"{place:022d}") for place in range(260)))
+    pending = await storage.changes.pending(ADA)
+    assert len(pending) == BATCH == 1000
+    assert pending[0].key == (0, 0)
+    assert {change.request_id for change in pending} == {0, 1, 2, 3}
+
+
+async def test_a_command_costs_the_same_however_much_the_member_asked_for_before(storage: Storage) -> None:
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    async def cost(id_: int) -> int:
+        before = steps
+        await done(storage, id_, X)
+        await storage.changes.answered(RequestId(id_), told=True)
+        return steps - before
+
+    await storage.database.read(lambda c: c.set_progress_handler(count, 10))
+    first = await cost(1)
+    for id_ in range(2, 500):
+        await cost(id_)
+    assert await cost(500) <= first * 1.2 + 5
+
+
+async def test_an_acceptance_brings_the_members_link_along(storage: Storage) -> None:
+    assert (await ask(storage, 1, X)).link is None
+    await put(storage)
+    accepted = await ask(storage, 2, X)
+    tokens = storage.links.opened(accepted.link)
+    assert tokens is not None
+    assert (tokens.link, tokens.access_token) == (link(), "BQ-1")
+
+
+async def test_an_interaction_token_is_sealed_and_gone_when_it_is_not_needed_any_more(
+    storage: Storage, tmp_path: Path
+) -> None:
+    for id_ in (1, 2):
+        await ask(storage, id_, X, token=f"answer-token-{id_}")
+    assert "answer-token" not in repr(await got(storage, 1))
+    assert b"answer-token" not in on_disk(tmp_path)
+    await storage.changes.answered(RequestId(1), told=True)
+    await storage.changes.told([RequestId(2)])
+    assert [row["interaction_token_sealed"] for row in await rows(storage, "change_requests")] == [None, None]
+
+
+async def test_an_interaction_token_that_does_not_open_is_none_and_the_change_stays(storage: Storage) -> None:
+    await ask(storage, 1, X)
+    await execute(storage, "UPDATE change_requests SET interaction_token_sealed = x'00'")
+    assert (await got(storage, 1)).interaction_token is None
+    assert len(await storage.changes.pending(ADA)) == 1
+
+
+# -- carrying out
+
+
+async def test_what_was_noted_before_a_write_is_kept_by_a_retry(storage: Storage) -> None:
+    await ask(storage, 1, X)
+    assert await begin(storage, (1, X, False)) == set()
+    # the write may have been carried out, so now the library holds it: what was before still counts
+    assert await begin(storage, (1, X, True)) == set()
+    [change] = await storage.changes.pending(ADA)
+    assert change.was_saved is False
+
+
+async def test_what_was_noted_is_forgotten_when_the_write_certainly_did_not_happen(storage: Storage) -> None:
+    await ask(storage, 1, X)
+    await begin(storage, (1, X, False))
+    await storage.changes.not_carried_out([key(1)])
+    await begin(storage, (1, X, True))
+    [change] = await storage.changes.pending(ADA)
+    assert change.was_saved is True
+
+
+async def test_a_change_in_words_is_known_by_its_album_from_the_first_try_on(storage: Storage) -> None:
+    await storage.changes.accept(RequestId(1), ADA, SAVE, [NewChange(Kind.SEARCH, "slow harbour")], "token", NOW)
+    await begin(storage, (1, X, False))
+    [change] = await storage.changes.pending(ADA)
+    assert (change.album_id, change.reference) == (X, "slow harbour")
+
+
+async def test_a_request_ends_with_its_last_change_and_is_returned_once(storage: Storage) -> None:
+    await ask(storage, 1, X, Y)
+    assert await end(storage, 1, Outcome.SAVED) == []
+    [ended] = await end(storage, 1, Outcome.ALREADY, 1)
+    assert ended == await got(storage, 1)
+    assert [change.outcome for change in ended.changes] == [Outcome.SAVED, Outcome.ALREADY]
+    assert await end(storage, 1, Outcome.REFUSED, 1) == []
+    assert await storage.changes.pending(ADA) == []
+
+
+async def test_an_outcome_is_final(storage: Storage) -> None:
+    await ask(storage, 1, X)
+    await end(storage, 1, Outcome.SAVED)
+    await storage.changes.end([(key(1), Outcome.REFUSED, "detail", Y)], NOW)
+    [change] = (await got(storage, 1)).changes
+    assert (change.outcome, change.detail, change.album_id) == (Outcome.SAVED, None, X)
+
+
+async def test_a_change_that_ended_meanwhile_must_not_be_carried_out(storage: Storage) -> None:
+    await ask(storage, 1, X, Y)
+    await storage.changes.drop(ADA, NOW, is_busy=False)
+    assert await begin(storage, (1, X, False)) == {1}
+    assert await begin(storage, (99, X, False)) == {99}  # unlinked meanwhile: its row is gone
+
+
+# -- the last change for an album wins
+
+
+async def test_a_later_opposite_change_makes_an_earlier_one_outdated(storage: Storage) -> None:
+    await ask(storage, 1, X)
+    await ask(storage, 2, X, action=REMOVE)
+    assert await begin(storage, (1, X, False), (2, X, False)) == {1}
+
+
+async def test_the_order_is_that_of_the_interactions_not_of_their_arrival(storage: Storage) -> None:
+    await ask(storage, 2, X, action=REMOVE)
+    await ask(storage, 1, X)
+    assert await begin(storage, (2, X, False)) == set()
+    assert await begin(storage, (1, X, False)) == {1}
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1), (2, 1, 3)])
+async def test_of_three_commands_in_a_row_only_the_last_is_carried_out(
+    order: tuple[int, int, int], storage: Storage
+) -> None:
+    for id_ in order:
+        await ask(storage, id_, X, action=REMOVE if id_ == 2 else SAVE)
+    assert await begin(storage, (1, X, False), (2, X, False), (3, X, False)) == {1, 2}
+
+
+async def test_two_commands_for_the_same_change_are_both_carried_out(storage: Storage) -> None:
+    await ask(storage, 1, X)
+    await ask(storage, 2, X)
+    assert await begin(storage, (1, X, False), (2, X, False)) == set()
+
+
+async def test_other_albums_and_other_members_outdate_nothing(storage: Storage) -> None:
+    await ask(storage, 1, X)
+    await ask(storage, 2, Y, action=REMOVE)
+    await ask(storage, 3, X, action=REMOVE, member=BEN)
+    assert await begin(storage, (1, X, False), (2, Y, False), (3, X, False)) == set()
+
+
+async def test_words_are_outdated_by_the_album_that_they_turn_out_to_mean(storage: Storage) -> None:
+    await storage.changes.accept(RequestId(1), ADA, SAVE, [NewChange(Kind.SEARCH, "slow harbour")], "token", NOW)
+    await ask(storage, 2, X, action=REMOVE)
+    assert await begin(storage, (1, X, False)) == {1}
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REMOVED, Outcome.ABSENT])
+async def test_a_later_change_that_was_carried_out_outdates_too(outcome: Outcome, storage: Storage) -> None:
+    await ask(storage, 1, X)
+    await ask(storage, 2, X, action=REMOVE)
+    await end(storage, 2, outcome)
+    assert await begin(storage, (1, X, False)) == {1}
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [Outcome.DROPPED, Outcome.GIVEN_UP, Outcome.REFUSED, Outcome.NO_SEAT, Outcome.NO_ALBUM, Outcome.SUPERSEDED],
+)
+async def test_a_later_change_that_came_to_nothing_outdates_nothing(outcome: Outcome, storage: Storage) -> None:
+    await ask(storage, 1, X)
+    await ask(storage, 2, X, action=REMOVE)
+    await end(storage, 2, outcome)
+    assert await begin(storage, (1, X, False)) == set()
+
+
+async def test_a_kill_between_noting_and_ending_leaves_nothing_that_nobody_is_told_of(tmp_path: Path) -> None:
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY])
+    await ask(storage, 1, X)
+    await ask(storage, 2, X, action=REMOVE)
+    assert await begin(storage, (1, X, False), (2, X, False)) == {1}
+    await storage.close()
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY])
+    assert await storage.changes.unfinished() == ([ADA], [])
+    waiting = [change.request_id for change in await storage.changes.pending(ADA)]
+    outdated = await begin(storage, *((id_, X, False) for id_ in waiting))
+    for id_ in waiting:
+        await end(storage, id_, Outcome.SUPERSEDED if id_ in outdated else Outcome.ABSENT)
+    assert await storage.changes.unfinished() == ([], [1, 2])
+    await storage.close()
+
+
+# -- undo
+
+
+async def test_an_undo_takes_back_exactly_what_was_changed(storage: Storage) -> None:
+    await ask(storage, 1, X, Y, Z)
+    await end(storage, 1, Outcome.SAVED)
+    await end(storage, 1, Outcome.ALREADY, 1)
+    await end(storage, 1, Outcome.SAVED, 2)
+    assert await undo(storage, 2, 1) is UndoVerdict.ACCEPTED
+    request = await got(storage, 2)
+    assert (request.action, request.undoes, request.interaction_token) == (REMOVE, 1, TOKEN)
+    assert [change.album_id for change in request.changes] == [X, Z]
+    assert [change.album_id for change in await storage.changes.pending(ADA)] == [X, Z]
+    assert (await got(storage, 1)).undone
+
+
+async def test_an_undo_of_removing_saves(storage: Storage) -> None:
+    await done(storage, 1, X, action=REMOVE)
+    await undo(storage, 2, 1)
+    assert (await got(storage, 2)).action is SAVE
+
+
+async def test_an_undo_serves_once_however_often_it_is_pressed_at_once(storage: Storage) -> None:
+    await done(storage, 1, X)
+    verdicts = await asyncio.gather(*(undo(storage, 10 + number, 1) for number in range(10)))
+    assert sorted(verdicts) == [UndoVerdict.ACCEPTED] + [UndoVerdict.BEING_USED] * 9
+    accepted = 10 + verdicts.index(UndoVerdict.ACCEPTED)
+    assert [change.request_id for change in await storage.changes.pending(ADA)] == [accepted]
+    await end(storage, accepted, Outcome.REMOVED)
+    assert await undo(storage, 30, 1) is UndoVerdict.USED
+
+
+async def test_an_undo_that_came_to_nothing_can_be_pressed_again(storage: Storage) -> None:
+    await done(storage, 1, X)
+    await undo(storage, 2, 1)
+    await storage.changes.drop(ADA, NOW, is_busy=False)
+    assert await undo(storage, 3, 1) is UndoVerdict.ACCEPTED
+
+
+async def test_an_undo_is_for_the_one_who_asked(storage: Storage) -> None:
+    await done(storage, 1, X)
+    assert await undo(storage, 2, 1, BEN) is UndoVerdict.NOT_YOURS
+    assert not (await got(storage, 1)).undone
+    assert await storage.changes.get(RequestId(2)) is None
+
+
+async def test_an_undo_of_what_is_not_known_is_refused(storage: Storage) -> None:
+    assert await undo(storage, 2, 1) is UndoVerdict.UNKNOWN
+
+
+async def test_an_undo_of_what_is_not_done_yet_is_refused(storage: Storage) -> None:
+    await ask(storage, 1, X)
+    assert await undo(storage, 2, 1) is UndoVerdict.UNDER_WAY
+    assert await storage.changes.get(RequestId(2)) is None
+
+
+async def test_an_undo_does_not_reach_into_another_account(storage: Storage) -> None:
+    await put(storage)
+    await done(storage, 1, X)
+    await put(storage, link(account="acc-other"))
+    assert await undo(storage, 2, 1) is UndoVerdict.UNKNOWN
+    assert await storage.changes.pending(ADA) == []
+
+
+@pytest.mark.parametrize("later", [Outcome.REMOVED, Outcome.SAVED, None])
+async def test_an_undo_leaves_what_a_later_command_changed(later: Outcome | None, storage: Storage) -> None:
+    await done(storage, 1, X, Y)
+    await ask(storage, 2, X, action=REMOVE)
+    if later is not None:
+        await end(storage, 2, later)
+    await undo(storage, 3, 1)
+    assert await outcomes(storage, 3) == [Outcome.CHANGED_SINCE, None]
+
+
+@pytest.mark.parametrize("later", [Outcome.ALREADY, Outcome.DROPPED, Outcome.REFUSED])
+async def test_a_later_command_that_changed_nothing_does_not_stand_in_the_way(later: Outcome, storage: Storage) -> None:
+    await done(storage, 1, X)
+    await ask(storage, 2, X)
+    await end(storage, 2, later)
+    await undo(storage, 3, 1)
+    assert await outcomes(storage, 3) == [None]
+
+
+async def test_an_undo_with_nothing_left_to_do_is_ended_at_once(storage: Storage) -> None:
+    await done(storage, 1, X)
+    await done(storage, 2, X, action=REMOVE)
+    await undo(storage, 3, 1)
+    assert (await got(storage, 3)).ended
+    assert await undo(storage, 4, 1) is UndoVerdict.USED
+
+
+# -- what ends without Spotify
+
+
+async def test_a_member_drops_what_waits_and_only_theirs(storage: Storage) -> None:
+    await ask(storage, 1, X, Y)
+    await end(storage, 1, Outcome.SAVED)
+    await ask(storage, 2, Z)
+    await ask(storage, 3, X, member=BEN)
+    count, ended = await storage.changes.drop(ADA, NOW, is_busy=False)
+    assert (count, [request.id for request in ended]) == (2, [1, 2])
+    assert await outcomes(storage, 1) == [Outcome.SAVED, Outcome.DROPPED]
+    assert len(await storage.changes.pending(BEN)) == 1
+    assert await storage.changes.drop(ADA, NOW, is_busy=False) == (0, [])
+
+
+async def test_dropping_leaves_what_may_be_on_its_way(storage: Storage) -> None:
+    await ask(storage, 1, X, Y)
+    await begin(storage, (1, X, False))
+    count, _ = await storage.changes.drop(ADA, NOW, is_busy=True)
+    assert count == 1
+    assert await outcomes(storage, 1) == [None, Outcome.DROPPED]
+
+
+async def test_what_waits_too_long_is_given_up_and_what_is_younger_is_not(storage: Storage) -> None:
+    await ask(storage, 1, X, Y, now=NOW - 100)
+    await end(storage, 1, Outcome.SAVED)
+    await ask(storage, 2, Z, now=NOW)
+    [ended] = await storage.changes.give_up(NOW, NOW)
+    assert ended.id == 1
+    assert await outcomes(storage, 1) == [Outcome.SAVED, Outcome.GIVEN_UP]
+    assert await outcomes(storage, 2) == [None]
+    assert await storage.changes.give_up(NOW, NOW) == []
+
+
+async def test_what_ended_long_ago_is_deleted_with_its_changes_and_what_waits_is_not(storage: Storage) -> None:
+    await ask(storage, 1, X)
+    await end(storage, 1, Outcome.SAVED, now=NOW - 100)
+    await ask(storage, 2, X, now=NOW - 1000)
+    await ask(storage, 3, Y)
+    await end(storage, 3, Outcome.SAVED, now=NOW)
+    await storage.changes.purge(NOW)
+    assert [row["id"] for row in await rows(storage, "change_requests")] == [2, 3]
+    assert {row["request_id"] for row in await rows(storage, "library_changes")} == {2, 3}
+    assert await undo(storage, 4, 1) is UndoVerdict.UNKNOWN
+
+
+# -- telling
+
+
+async def test_a_start_finds_who_has_something_waiting_and_what_nobody_was_told_of(storage: Storage) -> None:
+    await ask(storage, 1, X)
+    await ask(storage, 2, Y)
+    await ask(storage, 3, X, member=BEN)
+    for id_ in (4, 5, 6):
+        await done(storage, id_, Z)
+    await storage.changes.answered(RequestId(4), told=True)
+    await storage.changes.answered(RequestId(5), told=False)
+    await storage.changes.told([RequestId(6)], refused=True)
+    assert await storage.changes.unfinished() == ([ADA, BEN], [5])
+
+
+async def test_what_could_not_be_told_comes_with_the_next_command_until_it_is_told(storage: Storage) -> None:
+    await done(storage, 1, X)
+    await ask(storage, 2, Y)
+    await storage.changes.told([RequestId(1), RequestId(2)], refused=True)
+    assert (await ask(storage, 3, Z)).untold == (1,)  # 2 is not done yet
+    assert (await ask(storage, 4, Z, member=BEN)).untold == ()
+    await storage.changes.told([RequestId(1)])
+    assert (await ask(storage, 5, Z)).untold == ()
+
+
+async def test_an_answer_that_did_not_say_all_keeps_its_token_for_the_rest(storage: Storage) -> None:
+    await ask(storage, 1, X)
+    await storage.changes.answered(RequestId(1), told=False)
+    request = await got(storage, 1)
+    assert (request.answered, request.interaction_token) == (True, "answer-token")

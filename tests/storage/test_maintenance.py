@@ -1,0 +1,622 @@
+"""Backups, putting one back, and changing the key."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.errors import StorageUnavailable
+from bot.storage import Storage, StorageStartupError, open_storage
+from bot.storage.backup import back_up, copy_unused, opened_alone
+from bot.storage.restore import Restored, restore
+from bot.storage.rotation import BATCH, SEALED, Rotation, rotate
+from bot.storage.schema_status import steps_of
+from bot.storage.vault import Vault, key_id
+from tests.storage.rows import ADA, BEN, KEY, NOW, OTHER_KEY, X, Y, ask, at, execute, link, on_disk, put, rows
+
+ROOT = Path(__file__).resolve().parents[2]
+NEW = b"n" * 32
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def held(file: Path, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(f"file:{file}?mode=ro&immutable=1", uri=True)) as c:
+        return c.execute(query).fetchall()
+
+
+async def filled(storage: Storage) -> None:
+    """A link, a request that waits, one that is done, and a link attempt on its way."""
+    await put(storage)
+    await ask(storage, 1, X, token="answer-token-of-a-request")
+    await ask(storage, 2, Y)
+    await storage.attempts.begin(b"attempt", BEN, "answer-token-of-an-attempt", NOW)
+    await storage.attempts.add_state(b"state", b"attempt", b"cookie", "spotify", NOW, "A Discord name")
+
+
+@pytest.fixture
+async def backup(tmp_path: Path) -> Path:
+    """A backup with a link and two requests, in a folder of its own."""
+    storage = await open_storage(tmp_path / "source" / "gatefold.db", [KEY])
+    await filled(storage)
+    (tmp_path / "kept").mkdir()
+    await back_up(storage.database.backup, tmp_path / "kept" / "one.backup")
+    await storage.close()
+    return tmp_path / "kept" / "one.backup"
+
+
+# -- backups
+
+
+async def test_a_backup_is_one_file_for_its_owner_alone_and_says_what_it_holds(
+    storage: Storage, tmp_path: Path
+) -> None:
+    await filled(storage)
+    (tmp_path / "kept").mkdir()
+    before = os.umask(0)
+    try:
+        copy = await back_up(storage.database.backup, tmp_path / "kept" / "one.backup")
+    finally:
+        os.umask(before)
+    assert names(tmp_path / "kept") == ["one.backup"]
+    assert stat.S_IMODE(copy.file.stat().st_mode) == 0o600
+    assert (copy.contents.links, copy.contents.requests, copy.contents.pending) == (1, 2, 2)
+    assert copy.size == copy.file.stat().st_size
+    assert held(copy.file, "PRAGMA integrity_check") == [("ok",)]
+    assert copy.file.read_bytes()[18:20] == b"\x01\x01"  # not in WAL mode: whoever looks into it lays nothing beside it
+    assert held(copy.file, "SELECT account_id FROM links") == [("acc-ada",)]
+
+
+async def test_what_lives_for_minutes_only_is_in_no_backup(storage: Storage, tmp_path: Path) -> None:
+    await filled(storage)
+    short = [
+        row["interaction_token_sealed"]
+        for table in ("change_requests", "link_attempts")
+        for row in await rows(storage, table)
+    ]
+    assert len(short) == 3
+    copy = await back_up(storage.database.backup, tmp_path / "one.backup")
+    for table in ("link_attempts", "oauth_states"):
+        assert held(copy.file, f"SELECT * FROM {table}") == []
+        assert len(await rows(storage, table)) == 1  # the database itself is left as it is
+    for secret in (*short, b"A Discord name"):
+        assert secret not in copy.file.read_bytes()
+    (link_row,) = await rows(storage, "links")
+    assert link_row["refresh_sealed"] in copy.file.read_bytes()
+
+
+@pytest.mark.parametrize("key_check", [True, False])
+async def test_the_keys_check_value_is_left_out_where_that_is_asked(
+    key_check: bool, storage: Storage, tmp_path: Path
+) -> None:
+    (row,) = await rows(storage, "key_check")
+    copy = await back_up(storage.database.backup, tmp_path / "one.backup", key_check=key_check)
+    assert (row["proof_sealed"] in copy.file.read_bytes()) == key_check
+
+
+@pytest.mark.parametrize("there", ["file", "link that leads nowhere"])
+async def test_a_backup_overwrites_nothing(there: str, storage: Storage, tmp_path: Path) -> None:
+    target = tmp_path / "one.backup"
+    if there == "file":
+        target.write_text("mine")
+    else:
+        target.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(StorageStartupError, match="never overwrites"):
+        await back_up(storage.database.backup, target)
+    assert target.is_symlink() or target.read_text() == "mine"
+    assert not (tmp_path / "nowhere").exists()
+
+
+async def test_a_copy_that_is_damaged_is_thrown_away_and_told(storage: Storage, tmp_path: Path) -> None:
+    await filled(storage)
+    (tmp_path / "kept").mkdir()
+
+    async def damaging(part: Path) -> None:
+        await storage.database.backup(part)
+        content = bytearray(part.read_bytes())
+        content[2 * 4096 : 3 * 4096] = b"\xff" * 4096
+        part.write_bytes(content)
+
+    with pytest.raises(StorageStartupError, match="could not be made"):
+        await back_up(damaging, tmp_path / "kept" / "one.backup")
+    assert names(tmp_path / "kept") == []
+
+
+async def test_a_disk_that_is_full_leaves_no_part_of_a_backup(storage: Storage, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+
+    async def full(part: Path) -> None:
+        await storage.database.backup(part)
+        raise StorageUnavailable("database or disk is full")
+
+    with pytest.raises(StorageStartupError, match="disk is full"):
+        await back_up(full, tmp_path / "kept" / "one.backup")
+    with pytest.raises(StorageStartupError, match="No such file"):
+        await back_up(storage.database.backup, tmp_path / "no such folder" / "one.backup")
+    assert names(tmp_path / "kept") == []
+
+
+async def test_a_backup_whose_caller_was_cancelled_is_whole_or_not_there(storage: Storage, tmp_path: Path) -> None:
+    await filled(storage)
+    (tmp_path / "kept").mkdir()
+    for number in range(8):
+        making = asyncio.create_task(back_up(storage.database.backup, tmp_path / "kept" / str(number)))
+        for _ in range(number):
+            await asyncio.sleep(0)
+        making.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await making
+    kept = list((tmp_path / "kept").iterdir())
+    assert kept, "none was begun before its caller was cancelled"
+    for file in kept:
+        assert held(file, "SELECT COUNT(*) FROM links") == [(1,)]
+        assert not file.name.endswith(".part")
+
+
+async def test_a_copy_that_things_are_deleted_from_is_asked_to_erase_them(
+    backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where SQLite was built to erase anyway, as often, neither the file nor an answer shows whether it was asked."""
+    executed: list[str] = []
+
+    class Listened(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            executed.append(sql)
+            return super().execute(sql, *values)
+
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Listened))
+    opened_alone(backup).close()
+    assert "PRAGMA secure_delete = ON" in executed
+
+
+async def test_what_a_killed_process_left_of_a_backup_is_in_nobodys_way(storage: Storage, tmp_path: Path) -> None:
+    (tmp_path / ".one.backup.part").write_text("half")
+    await back_up(storage.database.backup, tmp_path / "one.backup")
+    assert "one.backup" in names(tmp_path)
+    assert not [name for name in names(tmp_path) if "part" in name]
+
+
+async def test_without_a_bot_the_copy_has_what_a_killed_one_left_in_its_log(storage: Storage, tmp_path: Path) -> None:
+    await filled(storage)
+    with pytest.raises(StorageStartupError, match="Another Gatefold"):
+        copy_unused(storage.database.path, tmp_path / "copy")
+    killed = as_killed(storage, tmp_path / "killed")
+    copy_unused(killed, tmp_path / "copy")
+    assert held(tmp_path / "copy", "SELECT COUNT(*) FROM change_requests") == [(2,)]
+    with pytest.raises(StorageStartupError, match="There is no database"):
+        copy_unused(tmp_path / "none.db", tmp_path / "other")
+
+
+def as_killed(storage: Storage, folder: Path) -> Path:
+    """The files as SIGKILL would leave them: what was written last stands in the log alone."""
+    folder.mkdir()
+    path = storage.database.path
+    for end in ("", "-wal", "-shm"):
+        (folder / f"gatefold.db{end}").write_bytes(Path(f"{path}{end}").read_bytes())
+    assert (folder / "gatefold.db-wal").stat().st_size > 0
+    return folder / "gatefold.db"
+
+
+# -- putting one back
+
+
+def put_back(backup: Path, path: Path, *keys: bytes, replace: bool = False) -> Restored:
+    return restore(backup, path, keys or (KEY,), replace=replace, now=at())
+
+
+async def test_a_backup_is_put_back_and_used(backup: Path, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "gatefold.db"
+    done = put_back(backup, path)
+    assert (done.contents.links, done.unreadable, done.aside) == (1, 0, None)
+    assert names(path.parent) == ["gatefold.db", "gatefold.db.lock"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    storage = await open_storage(path, [KEY])
+    tokens = await storage.links.tokens(ADA)
+    assert tokens is not None
+    assert tokens.refresh_token == "AQ-1"
+    assert len(await storage.changes.pending(ADA)) == 2
+    await storage.close()
+    assert names(backup.parent) == ["one.backup"]  # nothing was laid beside it
+
+
+async def test_a_backup_without_the_check_value_gets_a_new_one_at_the_start(storage: Storage, tmp_path: Path) -> None:
+    await put(storage)
+    copy = await back_up(storage.database.backup, tmp_path / "one.backup", key_check=False)
+    path = tmp_path / "new" / "gatefold.db"
+    with pytest.raises(StorageStartupError, match="open nothing in it"):
+        put_back(copy.file, path, OTHER_KEY)
+    assert put_back(copy.file, path).unreadable == 0
+    again = await open_storage(path, [KEY])
+    assert len(await rows(again, "key_check")) == 1
+    await again.close()
+    with pytest.raises(StorageStartupError, match="TOKEN_KEYS do not open"):
+        await open_storage(path, [OTHER_KEY])
+
+
+async def test_links_that_no_key_opens_are_counted(storage: Storage, tmp_path: Path) -> None:
+    await put(storage)
+    await put(storage, link(BEN, "acc-ben"))
+    await execute(storage, "UPDATE links SET refresh_sealed = x'00' WHERE member_id = ?", BEN)
+    copy = await back_up(storage.database.backup, tmp_path / "one.backup", key_check=False)
+    assert put_back(copy.file, tmp_path / "new" / "gatefold.db").unreadable == 1
+
+
+Spoil = Callable[[Path], None]
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-4096])
+
+
+def scratch(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[2 * 4096 : 3 * 4096] = b"\xff" * 4096
+    file.write_bytes(content)
+
+
+def change(statement: str) -> Spoil:
+    def spoil(file: Path) -> None:
+        with closing(sqlite3.connect(file)) as c:
+            c.execute(statement)
+            c.commit()
+
+    return spoil
+
+
+def lose_from_index(file: Path) -> None:
+    """Damage that shows only to whoever looks at every page: a row that its index does not know."""
+    entry: list[tuple[object, ...]] = []
+    for step in ("hide", "insert", "show"):
+        with closing(sqlite3.connect(file)) as c:
+            c.execute("PRAGMA writable_schema = ON")
+            if step == "hide":
+                entry = c.execute("SELECT * FROM sqlite_schema WHERE name = 'change_requests_member'").fetchall()
+                c.execute("DELETE FROM sqlite_schema WHERE name = 'change_requests_member'")
+            elif step == "insert":
+                c.execute("INSERT INTO change_requests (id, member_id, action, created_at) VALUES (9, 9, 'save', 9)")
+            else:
+                c.execute("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", entry[0])
+            c.commit()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (cut, "could not be restored"),
+        (scratch, "could not be restored"),
+        (lambda file: file.write_text("a letter to a friend " * 400), "not a database"),
+        (lambda file: file.write_bytes(b""), "no database of Gatefold's"),
+        (lambda file: file.unlink(), "There is no file"),
+        (lambda file: Path(f"{file}-wal").write_text("x"), "not a whole backup"),
+        (change("DROP TABLE _sqlite_migrations"), "no database of Gatefold's"),
+        (
+            change("INSERT INTO _sqlite_migrations (migration_set, name) VALUES ('gatefold', 'm999_later')"),
+            "newer Gatefold",
+        ),
+        (change("UPDATE library_changes SET request_id = 77 WHERE request_id = 1"), "do not fit together"),
+        (lose_from_index, "it is damaged"),
+    ],
+    ids=["cut", "scratched", "text", "empty", "none", "log", "not ours", "newer", "references", "index"],
+)
+@pytest.mark.parametrize("replace", [False, True])
+async def test_a_file_that_is_no_good_backup_changes_nothing(
+    spoil: Spoil, says: str, replace: bool, backup: Path, tmp_path: Path
+) -> None:
+    spoil(backup)
+    path = tmp_path / "new" / "gatefold.db"
+    if replace:
+        await (await open_storage(path, [KEY])).close()
+    before = path.read_bytes() if replace else None
+    with pytest.raises(StorageStartupError, match=says):
+        put_back(backup, path, replace=replace)
+    assert (path.read_bytes() if path.exists() else None) == before
+    assert set(names(path.parent) if path.parent.exists() else []) <= {"gatefold.db", "gatefold.db.lock"}
+
+
+async def test_the_wrong_keys_a_running_bot_and_a_database_that_is_there_are_refused(
+    backup: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "new" / "gatefold.db"
+    with pytest.raises(StorageStartupError, match="TOKEN_KEYS do not open it"):
+        put_back(backup, path, OTHER_KEY)
+    put_back(backup, path, OTHER_KEY, KEY)
+    with pytest.raises(StorageStartupError, match="--replace"):
+        put_back(backup, path)
+    with pytest.raises(StorageStartupError, match="the database itself"):
+        put_back(path, path, replace=True)
+    storage = await open_storage(path, [KEY])
+    with pytest.raises(StorageStartupError, match="Another Gatefold"):
+        put_back(backup, path, replace=True)
+    assert await storage.links.get(ADA) == link()
+    await storage.close()
+
+
+async def test_the_old_database_is_kept_aside_whole_and_its_log_never_meets_the_new_one(
+    backup: Path, storage: Storage, tmp_path: Path
+) -> None:
+    await put(storage, link(BEN, "acc-ben"))
+    path = as_killed(storage, tmp_path / "killed")
+    done = put_back(backup, path, replace=True)
+    assert done.aside is not None
+    assert names(path.parent) == ["gatefold.db", "gatefold.db.lock", done.aside.name]
+    new = await open_storage(path, [KEY])
+    assert [row["member_id"] for row in await rows(new, "links")] == [ADA]
+    await new.close()
+    old = await open_storage(done.aside, [KEY])
+    assert [row["member_id"] for row in await rows(old, "links")] == [BEN]
+    await old.close()
+
+
+async def test_a_log_that_was_left_without_its_database_never_meets_the_new_one(
+    backup: Path, storage: Storage, tmp_path: Path
+) -> None:
+    await put(storage, link(BEN, "acc-ben"))
+    path = as_killed(storage, tmp_path / "killed")
+    path.unlink()
+    put_back(backup, path)
+    assert names(path.parent) == ["gatefold.db", "gatefold.db.lock"]
+    new = await open_storage(path, [KEY])
+    assert [row["member_id"] for row in await rows(new, "links")] == [ADA]
+    await new.close()
+
+
+async def test_an_old_file_that_is_no_database_any_more_is_kept_aside_too(backup: Path, tmp_path: Path) -> None:
+    path = tmp_path / "damaged" / "gatefold.db"
+    path.parent.mkdir()
+    path.write_text("no database any more, " * 400)
+    Path(f"{path}-wal").write_text("nor a log, " * 400)
+    done = put_back(backup, path, replace=True)
+    assert done.aside is not None
+    assert names(path.parent) == ["gatefold.db", "gatefold.db.lock", done.aside.name]
+    assert done.aside.read_text() == "no database any more, " * 400
+    new = await open_storage(path, [KEY])
+    assert await new.links.get(ADA) == link()
+    await new.close()
+
+
+def test_a_restore_that_is_killed_at_any_step_leaves_the_old_database_or_the_new_one(tmp_path: Path) -> None:
+    """A process of its own, whose children end at the first, second, ... touch of a file."""
+    script = """
+import asyncio, os, pathlib, shutil, signal, sys
+from bot.storage import open_storage
+from bot.storage.backup import back_up
+from bot.storage.restore import restore
+from tests.storage.rows import ADA, BEN, KEY, at, link, put, rows
+
+folder = pathlib.Path(sys.argv[1])
+TOUCHES = {"os.link", "os.remove", "os.rename", "shutil.copyfile", "sqlite3.connect", "open"}
+
+async def prepare():
+    old = await open_storage(folder / "old" / "gatefold.db", [KEY])
+    await put(old, link(BEN, "acc-ben"))
+    for end in ("", "-wal", "-shm"):  # as SIGKILL leaves it
+        (folder / f"killed{end}").write_bytes(pathlib.Path(f"{old.database.path}{end}").read_bytes())
+    await old.close()
+    new = await open_storage(folder / "new" / "gatefold.db", [KEY])
+    await put(new)
+    await back_up(new.database.backup, folder / "backup")
+    await new.close()
+
+async def members(path):
+    storage = await open_storage(path, [KEY])
+    found = [row["member_id"] for row in await rows(storage, "links")]
+    await storage.close()
+    return found
+
+def restoring(path, step):
+    seen = 0
+    def hook(event, arguments):
+        nonlocal seen
+        if event in TOUCHES:
+            seen += 1
+            if seen == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+    sys.addaudithook(hook)
+    restore(folder / "backup", path, [KEY], replace=True, now=at())
+    os._exit(0)
+
+asyncio.run(prepare())
+ends = set()
+for step in range(1, 100):
+    path = folder / str(step) / "gatefold.db"
+    path.parent.mkdir()
+    for end in ("", "-wal", "-shm"):
+        shutil.copy(folder / f"killed{end}", f"{path}{end}")
+    child = os.fork()
+    if not child:
+        restoring(path, step)
+    status = os.waitpid(child, 0)[1]
+    assert status in (0, signal.SIGKILL), status
+    left = asyncio.run(members(path))
+    assert left in ([ADA], [BEN]), (step, left)
+    ends.add((bool(status), left[0]))
+    if not status:
+        break
+assert ends == {(True, BEN), (True, ADA), (False, ADA)}, ends
+print(step)
+"""
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert int(ran.stdout) > 8
+
+
+# -- the key
+
+
+async def told_nobody(done: int, of: int) -> None:
+    pass
+
+
+async def turn(storage: Storage, *keys: bytes) -> Rotation:
+    return await rotate(storage.database, Vault(keys), told_nobody)
+
+
+async def test_every_sealed_column_of_the_schema_is_sealed_anew(storage: Storage) -> None:
+    def columns(c: sqlite3.Connection) -> set[tuple[str, str]]:
+        query = "SELECT t.name, c.name FROM pragma_table_list AS t, pragma_table_info(t.name) AS c"
+        return {(table, name) for table, name in c.execute(query) if name.endswith("_sealed")}
+
+    assert await storage.database.read(columns) == {(column.table, column.name) for column in SEALED}
+
+
+async def test_after_a_rotation_the_new_key_alone_opens_everything(storage: Storage, tmp_path: Path) -> None:
+    await filled(storage)
+    path = storage.database.path
+    rotation = await turn(storage, NEW, KEY)
+    assert rotation == Rotation(resealed=6, left=0, needed=frozenset({key_id(NEW)}))
+    await storage.close()
+    again = await open_storage(path, [NEW])
+    tokens = await again.links.tokens(ADA)
+    assert tokens is not None
+    assert (tokens.access_token, tokens.refresh_token) == ("BQ-1", "AQ-1")
+    attempt = await again.attempts.get(b"attempt", NOW)
+    assert attempt is not None
+    assert attempt.interaction_token == "answer-token-of-an-attempt"
+    vault = Vault([NEW])
+    (first, _) = await rows(again, "change_requests")
+    assert vault.open(first["interaction_token_sealed"], ADA, "answer") == "answer-token-of-a-request"
+    await again.close()
+
+
+async def test_nothing_of_the_old_blobs_is_left_on_the_disk(storage: Storage, tmp_path: Path) -> None:
+    await filled(storage)
+    assert key_id(KEY) in on_disk(tmp_path)
+    await turn(storage, NEW, KEY)
+    assert key_id(KEY) not in on_disk(tmp_path)
+    assert key_id(NEW) in on_disk(tmp_path)
+
+
+async def test_a_second_rotation_has_nothing_to_do(storage: Storage) -> None:
+    await filled(storage)
+    await turn(storage, NEW, KEY)
+    before = await rows(storage, "links")
+    assert (await turn(storage, NEW, KEY)).resealed == 0
+    assert await rows(storage, "links") == before
+
+
+async def many(storage: Storage, count: int) -> None:
+    vault = Vault([KEY])
+
+    def insert(c: sqlite3.Connection) -> None:
+        c.executemany(
+            "INSERT INTO change_requests (id, member_id, action, interaction_token_sealed, created_at) VALUES (?, ?, 'save', ?, 0)",
+            [(number, ADA, vault.seal(f"token-{number}", ADA, "answer")) for number in range(1, count + 1)],
+        )
+
+    await storage.database.write(insert)
+
+
+async def test_it_is_told_how_far_it_is(storage: Storage) -> None:
+    await many(storage, 2 * BATCH + 50)
+    told: list[tuple[int, int]] = []
+
+    async def tell(done: int, of: int) -> None:
+        told.append((done, of))
+
+    await rotate(storage.database, Vault([NEW, KEY]), tell)
+    total = 2 * BATCH + 51  # and the check value
+    assert told == [(BATCH, total), (2 * BATCH, total), (2 * BATCH + 50, total), (total, total)]
+
+
+async def test_a_rotation_that_was_stopped_goes_on_where_it_was_and_both_keys_stay_needed(storage: Storage) -> None:
+    await many(storage, 3 * BATCH)
+
+    async def gone(done: int, of: int) -> None:
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await rotate(storage.database, Vault([NEW, KEY]), gone)
+    named = {row["interaction_token_sealed"][1:5] for row in await rows(storage, "change_requests")}
+    assert named == {key_id(NEW), key_id(KEY)}
+    path = storage.database.path
+    await storage.close()
+    with pytest.raises(StorageStartupError, match="TOKEN_KEYS do not open"):
+        await open_storage(path, [NEW])  # the old key was taken away too early
+    again = await open_storage(path, [NEW, KEY])
+    # all that is left of it, the check value included unless the start has renewed it
+    assert (await turn(again, NEW, KEY)).resealed in (2 * BATCH, 2 * BATCH + 1)
+    await again.close()
+    await (await open_storage(path, [NEW])).close()
+
+
+async def test_what_does_not_open_is_counted_and_left(storage: Storage) -> None:
+    await put(storage)
+    await put(storage, link(BEN, "acc-ben"))
+    foreign = Vault([OTHER_KEY]).seal("x", BEN, "access")
+    await execute(storage, "UPDATE links SET access_sealed = ? WHERE member_id = ?", foreign, BEN)
+    rotation = await turn(storage, NEW, KEY)
+    assert (rotation.resealed, rotation.left) == (4, 1)
+    assert rotation.needed == {key_id(NEW), key_id(OTHER_KEY)}
+    assert [row["access_sealed"] for row in await rows(storage, "links") if row["member_id"] == BEN] == [foreign]
+
+
+async def test_a_refresh_in_the_middle_of_a_rotation_is_never_overwritten(storage: Storage, tmp_path: Path) -> None:
+    members = range(1, 2 * BATCH)
+    for member in members:
+        await put(storage, link(member, f"acc-{member}"), access="BQ-0", refresh="AQ-0")
+    path = storage.database.path
+    await storage.close()
+    again = await open_storage(path, [NEW, KEY])  # as the bot runs after its restart
+
+    async def refresh(member: int) -> None:
+        for number in range(1, 4):
+            tokens = await again.links.tokens(member)
+            assert tokens is not None
+            assert tokens.refresh_token == f"AQ-{number - 1}"
+            assert await again.links.refreshed(
+                tokens.link, f"BQ-{number}", f"AQ-{number}", at() + timedelta(hours=number)
+            )
+
+    await asyncio.gather(turn(again, NEW, KEY), *(refresh(member) for member in members if member % 8 == 0))
+    for member in members:
+        tokens = await again.links.tokens(member)
+        assert tokens is not None
+        expected = 3 if member % 8 == 0 else 0
+        assert (tokens.access_token, tokens.refresh_token) == (f"BQ-{expected}", f"AQ-{expected}")
+    assert not [row for row in await rows(again, "links") if row["access_sealed"][1:5] != key_id(NEW)]
+    await again.close()
+
+
+# -- the schema's steps
+
+
+async def test_the_steps_of_a_database_are_seen_without_changing_it(tmp_path: Path) -> None:
+    path = tmp_path / "gatefold.db"
+    assert steps_of(path).pending[0] == "m001_first"
+    assert not path.exists()
+    storage = await open_storage(path, [KEY])
+    assert (steps_of(path).pending, steps_of(path).unknown) == ((), ())  # beside the running bot
+    name = steps_of(path).applied[-1]
+    await execute(storage, "UPDATE _sqlite_migrations SET name = 'm999_later' WHERE name = ?", name)
+    assert (steps_of(path).pending, steps_of(path).unknown) == ((name,), ("m999_later",))
+    await storage.close()
+    before = on_disk(tmp_path), names(tmp_path)
+    assert steps_of(path).pending == (name,)
+    assert (on_disk(tmp_path), names(tmp_path)) == before
+    path.write_text("no database " * 500)
+    with pytest.raises(StorageStartupError, match="cannot be read"):
+        steps_of(path)
+
+
+async def test_the_steps_are_seen_beside_the_log_of_a_killed_process_which_stays_as_it_is(
+    storage: Storage, tmp_path: Path
+) -> None:
+    path = as_killed(storage, tmp_path / "killed")
+    before = path.read_bytes(), Path(f"{path}-wal").read_bytes()
+    assert steps_of(path).pending == ()
+    assert (path.read_bytes(), Path(f"{path}-wal").read_bytes()) == before
