@@ -12,7 +12,7 @@ from bot.changes import Action, MemberId, RequestId
 from bot.errors import TryLater, WrongDiscordAccount
 from bot.sandbox.catalogue import synthetic
 from bot.sandbox.faults import FAULTS
-from tests.discord_wire import WireInteraction, buttons, texts, walk
+from tests.discord_wire import WireInteraction, buttons, flatten, texts
 from tests.world import ADA, BEN, FIRST, SECOND, World
 
 WRITE = "/v1/me/albums"
@@ -64,7 +64,7 @@ async def test_a_card_shows_cover_alt_text_link_and_attribution(world: World) ->
     message = await (await world.save(FIRST)).message()
     album = world.spotify.catalogue.album(FIRST)
     assert album is not None
-    thumbnail = next(part for part in walk(message["components"]) if part["type"] == 11)
+    thumbnail = next(part for part in flatten(message["components"]) if part["type"] == 11)
     assert thumbnail["media"]["url"].startswith("https://i.scdn.co/image/")
     assert thumbnail["description"].startswith("Cover of ")
     assert f"https://open.spotify.com/album/{FIRST}" in texts(message)[0]
@@ -654,7 +654,7 @@ async def test_a_card_has_its_title_and_cover_however_slow_spotify_is(world: Wor
     world.spotify.delay_s = 2.3
     interaction = await world.save(FIRST)
     await until_said(interaction, "Saved **Slow Harbour** by The Lantern Ferry (2011)")
-    assert any("media" in part for part in walk(interaction.history[-1]["components"]))
+    assert any("media" in part for part in flatten(interaction.history[-1]["components"]))
     assert world.calls().count(("GET", f"/v1/albums/{FIRST}")) == 1
 
 

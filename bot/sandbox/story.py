@@ -10,8 +10,8 @@ import aiohttp
 import click
 
 from bot import logs
+from bot.sandbox.components import flatten
 from bot.sandbox.stage import Stage, set_up
-from tests.discord_wire import walk
 
 ALBUM = "4aawyAB9vmqN3uQ7FjRGTy"
 
@@ -106,11 +106,11 @@ async def _until(holds: Any, what: str) -> None:
 
 
 def _text(response: Any) -> str:
-    return "\n".join(str(part["content"]) for part in walk(response.components) if "content" in part)
+    return "\n".join(str(part["content"]) for part in flatten(response.components) if "content" in part)
 
 
 def _button(response: Any, label: str) -> Mapping[str, Any]:
-    for part in walk(response.components):
+    for part in flatten(response.components):
         if part.get("label") == label:
             return part
     raise StoryFailed(f"There is no button {label}")

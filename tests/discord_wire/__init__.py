@@ -4,7 +4,7 @@ SimCord replaces discord.py's HTTP client and so never meets JSON, sockets or a 
 nothing of discord.py: point a client at `api_url` and `gateway_url`. https://docs.discord.com/developers
 """
 
-from tests.discord_wire.messages import Json, buttons, choice_flaws, message_flaws, texts, walk
+from tests.discord_wire.messages import Json, buttons, choice_flaws, flatten, message_flaws, texts
 from tests.discord_wire.records import WireInteraction
 from tests.discord_wire.wire import AUTOCOMPLETE, COMMAND, COMPONENT, EPHEMERAL, MODAL, DiscordWire
 
@@ -19,7 +19,7 @@ __all__ = [
     "WireInteraction",
     "buttons",
     "choice_flaws",
+    "flatten",
     "message_flaws",
     "texts",
-    "walk",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bot.sandbox.components import flatten
+
 Json = dict[str, Any]
 
 COMPONENTS_V2 = 1 << 15
@@ -30,24 +32,15 @@ MESSAGE: Json = {
 # fmt: on
 
 
-def walk(components: Sequence[Json]) -> Iterator[Json]:
-    """Every component in reading order, nested ones and accessories included."""
-    for part in components:
-        yield part
-        yield from walk(part.get("components") or ())
-        if part.get("accessory"):
-            yield part["accessory"]
-
-
 def texts(message: Json) -> list[str]:
     """What a person reads: the content, if any, then every text display."""
-    displays = [part["content"] for part in walk(message["components"]) if part["type"] == TEXT]
+    displays = [part["content"] for part in flatten(message["components"]) if part["type"] == TEXT]
     return [message["content"], *displays] if message.get("content") else displays
 
 
 def buttons(message: Json) -> list[Json]:
     """Every button, in rows and beside sections."""
-    return [part for part in walk(message["components"]) if part["type"] == BUTTON]
+    return [part for part in flatten(message["components"]) if part["type"] == BUTTON]
 
 
 def _outside(thing: Json, limits: Sequence[tuple[str, int, int]]) -> Iterator[str]:
@@ -58,7 +51,7 @@ def _outside(thing: Json, limits: Sequence[tuple[str, int, int]]) -> Iterator[st
 
 def message_flaws(message: Json) -> Iterator[str]:
     """What Discord would refuse in a message."""
-    v2, parts = message["flags"] & COMPONENTS_V2, list(walk(message["components"]))
+    v2, parts = message["flags"] & COMPONENTS_V2, list(flatten(message["components"]))
     if v2 and (message["content"] or message["embeds"] or message.get("poll")):
         yield "content, embeds or a poll beside Components V2"
     if len(message["content"]) > 2000 or len(message["embeds"]) > 10:

@@ -26,7 +26,6 @@ from tests.discord_wire.messages import (
     choice_flaws,
     message_flaws,
     numbered,
-    walk,
 )
 from tests.discord_wire.records import Bell, Fault, Place, Refused, Where, WireInteraction, WireRequest
 
@@ -190,7 +189,7 @@ class DiscordWire(Gateway):
     ) -> WireInteraction:
         """Press a button, or pick `values` of a select, in the newest version of a message."""
         message = self.messages.get(message["id"], message)
-        kinds = [part["type"] for part in walk(message["components"]) if part.get("custom_id") == custom_id]
+        kinds = [part["type"] for part in flatten(message["components"]) if part.get("custom_id") == custom_id]
         data = {"custom_id": custom_id, "component_type": kinds[0] if kinds else BUTTON}
         if values:
             data["values"] = list(values)
@@ -613,7 +612,7 @@ class DiscordWire(Gateway):
         self._refuse(interaction, flaws + list(message_flaws(merged)))
         if not any(merged.get(key) for key in ("content", "embeds", "components", "attachments", "poll")):
             raise Refused(400, 50006, "Cannot send an empty message", "50006 empty message")
-        taken = {part.get("id") for part in walk(merged["components"])}
+        taken = {part.get("id") for part in flatten(merged["components"])}
         merged["components"] = numbered(merged["components"], (n for n in count(1) if n not in taken))
         if not new and not old["flags"] & LOADING:
             merged["edited_timestamp"] = datetime.now(UTC).isoformat()

@@ -15,7 +15,7 @@ import pytest
 
 from bot.albums import read
 from bot.sandbox.catalogue import Artist, synthetic
-from tests.discord_wire import WireInteraction, buttons, texts, walk
+from tests.discord_wire import WireInteraction, buttons, flatten, texts
 from tests.web.stage import MIA, NOAH, TOKEN_CALL, Browser, Stage, changed
 from tests.world import ADA, BEN, FIRST, World
 
@@ -188,7 +188,7 @@ async def test_hostile_names_are_shown_as_text_and_ping_nobody(world: World) -> 
             assert not re.search(r"https?://evil", text)
             assert not re.search(r"(?<!\\)\|\|", text)
             assert not re.search(r"(?<!\\)</save:1>", text)
-        links = [part["url"] for part in walk(message["components"]) if part.get("url")]
+        links = [part["url"] for part in flatten(message["components"]) if part.get("url")]
         assert [link for link in links if "evil" in link] == []
         assert len(buttons(message)) <= 4
     sent = [request.body for request in world.discord.requests if isinstance(request.body, dict)]
