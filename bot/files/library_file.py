@@ -11,10 +11,10 @@ from bot.albums import (
     AlbumRef,
     NotAnAlbum,
     Reference,
+    SearchText,
     ShortLink,
     TrackRef,
     Unreadable,
-    Words,
     album_url,
     fold,
     is_control,
@@ -56,7 +56,7 @@ class Reason(StrEnum):
 class FoundAlbum:
     """An album that the file names. `typed`: how the file names it; `at`: where first, in the file's unit, from 1."""
 
-    reference: AlbumRef | TrackRef | ShortLink | Words
+    reference: AlbumRef | TrackRef | ShortLink | SearchText
     typed: str
     at: int
 
@@ -105,9 +105,9 @@ class Collected:
         Raises:
             TooManyAlbums: there are 10,000 already.
         """
-        if isinstance(reference, (AlbumRef, TrackRef, ShortLink, Words)):
+        if isinstance(reference, (AlbumRef, TrackRef, ShortLink, SearchText)):
             if key is None:
-                key = fold(reference.text) if isinstance(reference, Words) else reference
+                key = fold(reference.text) if isinstance(reference, SearchText) else reference
             if key in self.found:
                 self.repeated += 1
             elif len(self.found) >= MAX_ALBUMS:
@@ -166,7 +166,7 @@ def named(reference: Reference) -> str:
             return f"https://open.spotify.com/track/{id_}"
         case ShortLink(host, path):
             return f"https://{host}{path}"
-        case Words(text):
+        case SearchText(text):
             return text
         case _:
             return reference.shown

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from bot.albums import (
     AlbumRef,
-    LeftAlone,
+    Ignored,
     NotAnAlbum,
     Reference,
+    SearchText,
     ShortLink,
     TrackRef,
     Unreadable,
-    Words,
     fold,
     read,
     shown,
@@ -144,8 +144,8 @@ def _references(row: Mapping[str, str]) -> tuple[list[Reference], list[Reference
         if name in TRACK_LINKS and _BARE_ID.fullmatch(row[name].strip()):
             found = [TrackRef(row[name].strip())]
         elif name in ANYTHING and not found:
-            found = [r for r in read(row[name]) if isinstance(r, Words)]
-        albums += [r for r in found if isinstance(r, (AlbumRef, TrackRef, ShortLink, Words))]
+            found = [r for r in read(row[name]) if isinstance(r, SearchText)]
+        albums += [r for r in found if isinstance(r, (AlbumRef, TrackRef, ShortLink, SearchText))]
         if albums:
             return albums, others
         others += found
@@ -157,11 +157,11 @@ def _references(row: Mapping[str, str]) -> tuple[list[Reference], list[Reference
 
 
 def search_for(artist: str, title: str) -> Reference:
-    """Words to search for, unless they look like a link: that is never searched."""
+    """SearchText to search for, unless they look like a link: that is never searched."""
     words = clean(f"{artist} {title}")
-    return Words(words) if [Words(words)] == read(words) else Unreadable(shown(words))
+    return SearchText(words) if [SearchText(words)] == read(words) else Unreadable(shown(words))
 
 
 def links_in(text: str) -> Iterator[Reference]:
     """What stands in a text as a link, a URI or an id; not the words around it."""
-    return (r for r in read(text) if not isinstance(r, (Words, LeftAlone)))
+    return (r for r in read(text) if not isinstance(r, (SearchText, Ignored)))

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import BasicAuth, web
 
+from bot.sandbox.components import flatten
 from tests.discord_wire.gateway import Gateway
 from tests.discord_wire.messages import (
     BUTTON,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.albums import AlbumId, AlbumRef, ShortLink, TrackRef, Words
+from bot.albums import AlbumId, AlbumRef, SearchText, ShortLink, TrackRef
 from bot.files.library import read_library
 from bot.files.library_file import MAX_UNREAD, Format, LibraryFile, Reason, Unit
 from bot.files.problems import (
@@ -103,7 +103,11 @@ def test_a_csv_without_column_names_is_read_like_a_text(separator: str) -> None:
 def test_a_list_of_artists_and_titles_without_any_link_is_searched() -> None:
     file = read_library("1. Slowdive - Souvlaki\nLow – Hey What\n\nCan — Ege Bamyasi\n".encode(), "list.txt")
 
-    assert references(file) == [Words("Slowdive Souvlaki"), Words("Low Hey What"), Words("Can Ege Bamyasi")]
+    assert references(file) == [
+        SearchText("Slowdive Souvlaki"),
+        SearchText("Low Hey What"),
+        SearchText("Can Ege Bamyasi"),
+    ]
     assert [found.at for found in file.found] == [1, 2, 4]
 
 
@@ -154,7 +158,7 @@ def test_a_bare_id_in_a_track_column_is_a_track() -> None:
 def test_ids_of_artists_are_not_taken_for_albums() -> None:
     text = f"Artist ID,Album,Artist,Genre ID\n{B},Souvlaki,Slowdive,{C}\n"
 
-    assert references(read_library(text.encode(), "x.csv")) == [Words("Slowdive Souvlaki")]
+    assert references(read_library(text.encode(), "x.csv")) == [SearchText("Slowdive Souvlaki")]
 
 
 def test_local_files_are_searched_by_title_and_artist_and_said_so_without() -> None:
@@ -166,7 +170,7 @@ def test_local_files_are_searched_by_title_and_artist_and_said_so_without() -> N
 
     file = read_library(text.encode(), "x.csv")
 
-    assert references(file) == [Words("Low Hey What")]
+    assert references(file) == [SearchText("Low Hey What")]
     assert unread(file) == [(3, Reason.UNREADABLE_LINK)]
 
 
@@ -193,7 +197,7 @@ def test_the_separator_is_found(delimiter: str, name: str) -> None:
 
     file = read_library("\r\n".join(map(delimiter.join, rows)).encode(), name)
 
-    assert references(file) == [album(A), Words("Can Future Days")]
+    assert references(file) == [album(A), SearchText("Can Future Days")]
     assert unread(file) == [(4, Reason.NO_ARTIST)]
 
 
@@ -240,7 +244,7 @@ def test_a_title_that_looks_like_a_link_is_never_searched() -> None:
 
     file = read_library(text.encode(), "x.csv")
 
-    assert references(file) == [Words("Can Future Days")]
+    assert references(file) == [SearchText("Can Future Days")]
     assert unread(file) == [(2, Reason.UNREADABLE_LINK)]
 
 
@@ -278,7 +282,7 @@ def test_spotifys_account_data_gives_its_albums_and_counts_what_is_left_out() ->
     assert [(found.reference, found.typed, found.at) for found in file.found] == [
         (album(A), "Low – Hey What", 1),
         (album(B), "Taylor Swift – 1989", 2),
-        (Words("Can Future Days"), "Can – Future Days", 3),
+        (SearchText("Can Future Days"), "Can – Future Days", 3),
     ]
     assert (file.format, file.unit) == (Format.ACCOUNT_DATA, Unit.ENTRY)
     assert file.left_out == {"tracks": 3, "shows": 1, "artists": 1}
@@ -382,15 +386,18 @@ def test_windows_and_latin_1_are_the_fallback(encoding: str) -> None:
     text = "artist;album\nBjörk;Début\nSigur Rós;Ágætis byrjun\n"
 
     assert references(read_library(text.encode(encoding), "x.csv")) == [
-        Words("Björk Début"),
-        Words("Sigur Rós Ágætis byrjun"),
+        SearchText("Björk Début"),
+        SearchText("Sigur Rós Ágætis byrjun"),
     ]
 
 
 def test_one_damaged_byte_does_not_spoil_a_utf_8_file() -> None:
     data = "artist,album\nBjörk,Début\nSigur Rós,Ágætis byrjun\nX,\xff\n".encode().replace("\xff".encode(), b"\xc3")
 
-    assert references(read_library(data, "x.csv"))[:2] == [Words("Björk Début"), Words("Sigur Rós Ágætis byrjun")]
+    assert references(read_library(data, "x.csv"))[:2] == [
+        SearchText("Björk Début"),
+        SearchText("Sigur Rós Ágætis byrjun"),
+    ]
 
 
 # -- files that are refused
