@@ -5,14 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
 
 from bot.albums import AlbumId
-
-MemberId = NewType("MemberId", int)
-"""A member's Discord id."""
-RequestId = NewType("RequestId", int)
-"""The id of the interaction that asked: a later one is greater."""
+from bot.caller import MemberId, RequestId
 
 
 class Action(StrEnum):

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.accounts.linking import LinkNews
-from bot.changes import Action, MemberId, RequestId
+from bot.caller import MemberId, RequestId
+from bot.changes import Action
 from bot.errors import TryLater, WrongDiscordAccount
 from bot.sandbox.catalogue import synthetic
 from bot.sandbox.faults import FAULTS

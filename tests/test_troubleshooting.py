@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bot import errors
-from bot.changes import Action, Kind, LibraryChange, Outcome, RequestId
+from bot.caller import RequestId
+from bot.changes import Action, Kind, LibraryChange, Outcome
 from bot.chat.words import Words
 from bot.errors import LinkDeclined, NeedsRelink, Refused, TryLater, UserError
 from bot.storage.changes import UndoVerdict

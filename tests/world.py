@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bot import app
-from bot.changes import MemberId
+from bot.caller import MemberId
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.spotify_server import SpotifyServer
 from bot.sandbox.standin import free_port

@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 import structlog
 
 from bot import logs
-from bot.changes import MemberId
+from bot.caller import MemberId
 from bot.errors import (
     AppRejected,
     DiscordUnavailable,

@@ -13,7 +13,8 @@ from discord import app_commands
 
 from bot.accounts.linking import Linking, consent_ends_at
 from bot.albums import Album, SearchText, read
-from bot.changes import Action, LibraryChange, MemberId, Outcome, RequestId
+from bot.caller import MemberId, RequestId
+from bot.changes import Action, LibraryChange, Outcome
 from bot.chat import cards
 from bot.chat.cards import Card, button, link_button, text_card
 from bot.chat.reply import Interaction, Reply

@@ -11,7 +11,8 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, cast
 
 from bot.albums import AlbumId
-from bot.changes import Action, RequestId
+from bot.caller import RequestId
+from bot.changes import Action
 from bot.chat.cards import Card, text_card
 from bot.chat.commands import Desk, who
 from bot.chat.reply import Interaction

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from bot import albums
 from bot.accounts.linking import MemberToken
 from bot.albums import AlbumId
-from bot.changes import Action, LibraryChange, MemberId, Outcome, RequestId
+from bot.caller import MemberId, RequestId
+from bot.changes import Action, LibraryChange, Outcome
 from bot.errors import (
     AppRejected,
     InternalError,

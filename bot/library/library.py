@@ -18,7 +18,8 @@ import structlog
 from bot import albums, logs
 from bot.accounts.linking import Linking, MemberToken
 from bot.albums import AlbumId, Reference
-from bot.changes import Action, ChangeRequest, Kind, LibraryChange, MemberId, Outcome, RequestId
+from bot.caller import MemberId, RequestId
+from bot.changes import Action, ChangeRequest, Kind, LibraryChange, Outcome
 from bot.errors import InternalError, NeedsRelink, NotLinked, Restarting, StorageUnavailable, TryLater, UserError
 from bot.library.executor import ChangeExecutor, Ending
 from bot.library.notifier import Notifier

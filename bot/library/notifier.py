@@ -10,7 +10,8 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from bot.changes import ChangeRequest, MemberId, RequestId
+from bot.caller import MemberId, RequestId
+from bot.changes import ChangeRequest
 from bot.errors import UserError
 from bot.library.report import Report, Reports
 from bot.storage.changes import LibraryChanges

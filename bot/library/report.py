@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from bot.accounts.linking import Linking
 from bot.albums import Album, AlbumId
-from bot.changes import ChangeRequest, MemberId, Outcome, RequestId
+from bot.caller import MemberId, RequestId
+from bot.changes import ChangeRequest, Outcome
 from bot.errors import UserError
 from bot.library.resolver import AlbumResolver
 

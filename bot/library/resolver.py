@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from bot.albums import Album, AlbumId, AlbumRef, NotAnAlbum, ShortLink, TrackRef, fold
-from bot.changes import Action, Kind, LibraryChange, MemberId, Outcome
+from bot.caller import MemberId
+from bot.changes import Action, Kind, LibraryChange, Outcome
 from bot.errors import NoSuchAlbum
 from bot.spotify.client import Spotify, TokenSource
 from bot.spotify.wire import MAX_PAGE

@@ -10,7 +10,8 @@ from enum import StrEnum
 from sqlite3 import Row
 
 from bot.albums import AlbumId
-from bot.changes import Action, ChangeRequest, Kind, LibraryChange, MemberId, Outcome, RequestId
+from bot.caller import MemberId, RequestId
+from bot.changes import Action, ChangeRequest, Kind, LibraryChange, Outcome
 from bot.storage.database import Connection, Database
 from bot.storage.links import CLOSED, Links, Sealed
 from bot.storage.vault import ANSWER, Vault

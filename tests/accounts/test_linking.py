@@ -18,7 +18,7 @@ import aiohttp
 import pytest
 
 from bot.accounts.linking import EARLY, Linking
-from bot.changes import MemberId
+from bot.caller import MemberId
 from bot.errors import AppRejected, NeedsRelink, NotLinked, Refused, StorageUnavailable, TryLater
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.faults import FAULTS

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from bot.albums import AlbumId
-from bot.changes import Action, Kind, LibraryChange, Outcome, RequestId
+from bot.caller import RequestId
+from bot.changes import Action, Kind, LibraryChange, Outcome
 
 # What stands beside others and is not told by itself: see Request.distinct.
 ASIDE = {Outcome.DUPLICATE, Outcome.IGNORED}

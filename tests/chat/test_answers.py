@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.accounts.linking import LinkNews
-from bot.changes import MemberId
+from bot.caller import MemberId
 from bot.errors import WrongDiscordAccount
 from bot.sandbox.faults import FAULTS
 from tests.chat.reading import PRIVATE, labels, press, said, text, until, until_said

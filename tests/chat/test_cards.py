@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from bot.albums import Album, AlbumId
-from bot.changes import Action, ChangeRequest, LibraryChange, MemberId, Outcome, RequestId
+from bot.caller import MemberId, RequestId
+from bot.changes import Action, ChangeRequest, LibraryChange, Outcome
 from bot.chat import cards
 from bot.chat.commands import Desk
 from bot.chat.reply import Reply

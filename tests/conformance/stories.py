@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from bot.accounts.linking import LinkNews
 from bot.admin.doctor.examination import examine
-from bot.changes import MemberId
+from bot.caller import MemberId
 from bot.errors import WrongDiscordAccount
 from bot.sandbox.catalogue import synthetic
 from bot.sandbox.faults import FAULTS

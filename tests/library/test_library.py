@@ -12,7 +12,8 @@ import aiohttp
 import pytest
 
 from bot.accounts.linking import Linking
-from bot.changes import Action, MemberId, Outcome, RequestId
+from bot.caller import MemberId, RequestId
+from bot.changes import Action, Outcome
 from bot.library import Library, Report
 from bot.library.resolver import AlbumResolver
 from bot.sandbox.catalogue import Catalogue

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bot.changes import Action, ChangeRequest, MemberId, RequestId
+from bot.caller import MemberId, RequestId
+from bot.changes import Action, ChangeRequest
 from bot.errors import StorageUnavailable, UserError
 from bot.library.notifier import Notifier
 from bot.library.report import Report

@@ -11,7 +11,8 @@ import aiohttp
 import pytest
 
 from bot.albums import AlbumId
-from bot.changes import Action, MemberId
+from bot.caller import MemberId
+from bot.changes import Action
 from bot.library.resolver import AlbumResolver
 from bot.sandbox.catalogue import Catalogue, made
 from bot.sandbox.records import Record

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from bot.changes import MemberId
+from bot.caller import MemberId
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.spotify_server import SpotifyServer
 from bot.sandbox.standin import free_port

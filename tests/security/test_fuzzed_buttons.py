@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.changes import MemberId
+from bot.caller import MemberId
 from tests.discord_wire import AUTOCOMPLETE, COMMAND, COMPONENT, EPHEMERAL, MODAL, WireInteraction, texts
 from tests.world import ADA, BEN, FIRST, World
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.albums import AlbumId
-from bot.changes import Action, Kind, MemberId, RequestId
+from bot.caller import MemberId, RequestId
+from bot.changes import Action, Kind
 from bot.storage import Storage
 from bot.storage.changes import Accepted, NewChange
 from bot.storage.links import Link

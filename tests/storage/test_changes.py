@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bot.albums import AlbumId
-from bot.changes import Action, ChangeRequest, Kind, LibraryChange, Outcome, RequestId
+from bot.caller import RequestId
+from bot.changes import Action, ChangeRequest, Kind, LibraryChange, Outcome
 from bot.storage import Storage, open_storage
 from bot.storage.changes import BATCH, Key, NewChange, UndoVerdict
 from tests.storage.rows import ADA, BEN, KEY, NOW, REMOVE, SAVE, X, Y, Z, ask, execute, link, on_disk, put, rows

@@ -16,7 +16,7 @@ from aiohttp import web
 from yarl import URL
 
 from bot.accounts.linking import Linked, Linking, LinkNews
-from bot.changes import MemberId
+from bot.caller import MemberId
 from bot.errors import UserError
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.discord_login import DiscordLogin
