@@ -85,7 +85,10 @@ class LibraryChange:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ChangeRequest:
-    """One command or button, with its changes. `interaction_token`: of its private message; no repr: a secret."""
+    """One command or button, with its changes. `interaction_token`: of its private message; no repr: a secret.
+
+    `locale`: the member's when they asked; what is sent later is in that language.
+    """
 
     id: RequestId
     member: MemberId
@@ -97,6 +100,7 @@ class ChangeRequest:
     answered: bool
     ended: bool
     changes: tuple[LibraryChange, ...]
+    locale: str | None = None
 
     @property
     def distinct(self) -> list[LibraryChange]:

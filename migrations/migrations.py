@@ -168,3 +168,13 @@ def m003_plain_names(db: Database) -> None:
         "ALTER TABLE new_spotify_apps RENAME TO spotify_apps",
     ):
         db.conn.execute(statement)
+
+
+@migrations()
+def m004_locales(db: Database) -> None:
+    """The language in which a member asked: later messages about the request or the link are written in it."""
+    for statement in (
+        "ALTER TABLE change_requests ADD COLUMN locale TEXT",
+        "ALTER TABLE link_attempts ADD COLUMN locale TEXT",
+    ):
+        db.conn.execute(statement)

@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.accounts.linking import LinkNews
-from bot.caller import MemberId, RequestId
+from bot.caller import MemberId
 from bot.changes import Action
 from bot.errors import TryLater, WrongDiscordAccount
 from bot.sandbox.catalogue import synthetic
 from bot.sandbox.faults import FAULTS
+from tests.callers import caller
 from tests.discord_wire import WireInteraction, buttons, flatten, texts
 from tests.world import ADA, BEN, FIRST, SECOND, World
 
@@ -473,7 +474,7 @@ async def test_an_interaction_that_is_delivered_twice_is_carried_out_once_and_le
     library = world.bot.library
 
     async def command() -> None:
-        report = await library.change(MemberId(ADA), RequestId(7), Action.SAVE, FIRST, "answer-token")
+        report = await library.change(caller(ADA, 7, "answer-token"), Action.SAVE, FIRST)
         assert report.request.ended
         await library.answered(report, arrived=True)
 

@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 import structlog
 
 from bot import logs
-from bot.caller import MemberId
+from bot.caller import Caller, MemberId
 from bot.errors import (
     AppRejected,
     DiscordUnavailable,
@@ -65,11 +65,15 @@ class Linked:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LinkNews:
-    """What the member's private message is to say now. `interaction_token` None: it cannot be edited."""
+    """What the member's private message is to say now. `interaction_token` None: it cannot be edited.
+
+    `locale`: the member's, from the interaction that asked for the link.
+    """
 
     member: MemberId
     interaction_token: str | None
     news: Linked | UserError
+    locale: str | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -113,10 +117,10 @@ class Linking:
 
     # -- the flow
 
-    async def start_link(self, member: MemberId, interaction_token: str) -> str:
+    async def start_link(self, caller: Caller) -> str:
         """A short address of ours that begins the flow; good for 10 minutes, for this member alone."""
         link_id = secrets.token_urlsafe(24)
-        await self._storage.attempts.begin(_hash(link_id), member, interaction_token, self._seconds())
+        await self._storage.attempts.begin(_hash(link_id), caller, self._seconds())
         return f"{self._settings.public_url}/link/{link_id}"
 
     async def open_link(self, link_id: str, cookie: str | None) -> Redirect:
@@ -282,7 +286,7 @@ class Linking:
     async def _tell(self, attempt: Attempt, news: Linked | UserError) -> None:
         member = MemberId(attempt.member_id)
         try:
-            await self.tell(LinkNews(member, attempt.interaction_token, news))
+            await self.tell(LinkNews(member, attempt.interaction_token, news, attempt.locale))
         except Exception:
             # What happened has happened: the page says it, whether or not the message could be edited.
             _log.exception("a member could not be told", member=member)

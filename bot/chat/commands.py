@@ -13,11 +13,11 @@ from discord import app_commands
 
 from bot.accounts.linking import Linking, consent_ends_at
 from bot.albums import Album, SearchText, read
-from bot.caller import MemberId, RequestId
+from bot.caller import MemberId
 from bot.changes import Action, LibraryChange, Outcome
 from bot.chat import cards
 from bot.chat.cards import Card, button, link_button, text_card
-from bot.chat.reply import Interaction, Reply
+from bot.chat.reply import Interaction, Reply, caller_of
 from bot.chat.words import Words
 from bot.errors import (
     NeedsRelink,
@@ -59,16 +59,16 @@ class Desk:
 
     async def change(self, interaction: Interaction, action: Action, text: str) -> None:
         """`/save` and `/unsave`."""
-        member, id_ = who(interaction), RequestId(interaction.id)
+        caller = caller_of(interaction)
         await self.report(
             interaction,
-            lambda: self.library.change(member, id_, action, text, interaction.token),
+            lambda: self.library.change(caller, action, text),
             name="save" if action is Action.SAVE else "unsave",
         )
 
     async def report(self, interaction: Interaction, work: Work, *, name: str) -> None:
         """Answer with what comes of `work`: a report, or a sentence where there is nothing to report."""
-        member = who(interaction)
+        caller = caller_of(interaction)
         report: Report | None = None
         earlier: list[Report] = []
         is_drawn = False
@@ -83,7 +83,7 @@ class Desk:
             earlier = await self.library.untold(report)
             link_url = None
             if isinstance(report.held, NotLinked | NeedsRelink):
-                link_url = await self.linking.start_link(member, interaction.token)
+                link_url = await self.linking.start_link(caller)
             earlier, notes = self._notes(earlier)
             drawn = cards.report(self.words, report, link_url=link_url, notes=notes)
             is_drawn = True
@@ -125,7 +125,7 @@ class Desk:
 
     async def suggest(self, interaction: Interaction, action: Action, text: str) -> list[app_commands.Choice[str]]:
         """Albums to pick while somebody types; an empty list where Spotify is too slow or says no."""
-        member = who(interaction)
+        member = caller_of(interaction).member_id
         if (older := self._typing.pop(member, None)) is not None:
             older.cancel()
         task = asyncio.create_task(self._suggestions(member, action, text))
@@ -152,10 +152,10 @@ class Desk:
 
     async def link(self, interaction: Interaction) -> Sequence[Card]:
         """`/link`."""
-        member = who(interaction)
+        caller = caller_of(interaction)
         self.check_open()
-        url = await self.linking.start_link(member, interaction.token)
-        account = await self.linking.account(member)
+        url = await self.linking.start_link(caller)
+        account = await self.linking.account(caller.member_id)
         label = "Link Spotify"
         if account is None:
             text = self.words.link_offer()
@@ -167,9 +167,10 @@ class Desk:
 
     async def account(self, interaction: Interaction) -> Sequence[Card]:
         """`/account`."""
-        member = who(interaction)
+        caller = caller_of(interaction)
+        member = caller.member_id
         account, pending = await self.linking.account(member), await self.library.pending(member)
-        url = await self.linking.start_link(member, interaction.token)
+        url = await self.linking.start_link(caller)
         buttons: list[discord.ui.Button[discord.ui.LayoutView]] = []
         if account is None:
             text = self.words.not_linked()
@@ -194,7 +195,7 @@ class Desk:
 
     async def ask_unlink(self, interaction: Interaction) -> Sequence[Card]:
         """`/unlink` asks once."""
-        member = who(interaction)
+        member = caller_of(interaction).member_id
         account = await self.linking.account(member)
         if account is None and not await self.library.pending(member):
             await self.library.forget(member)  # what was asked for lately, kept for Undo
@@ -205,12 +206,12 @@ class Desk:
 
     async def unlink(self, interaction: Interaction) -> Sequence[Card]:
         """The answer to the question."""
-        await self.library.forget(who(interaction))
+        await self.library.forget(caller_of(interaction).member_id)
         return [text_card(self.words.unlinked())]
 
     async def drop(self, interaction: Interaction) -> Sequence[Card]:
         """Drop what waits."""
-        return [text_card(self.words.dropped(await self.library.drop(who(interaction))))]
+        return [text_card(self.words.dropped(await self.library.drop(caller_of(interaction).member_id)))]
 
     async def help(self, interaction: Interaction) -> Sequence[Card]:
         """`/help`."""
@@ -228,11 +229,6 @@ def _refusal(changes: Sequence[LibraryChange]) -> UserError | None:
             case Outcome.REFUSED:
                 return Refused(0, change.detail or "")
     return None
-
-
-def who(interaction: Interaction) -> MemberId:
-    """The member who acts. Only ever themselves: no command names another."""
-    return MemberId(interaction.user.id)
 
 
 def _choice(album: Album) -> app_commands.Choice[str]:

@@ -14,8 +14,8 @@ from bot.albums import AlbumId
 from bot.caller import RequestId
 from bot.changes import Action
 from bot.chat.cards import Card, text_card
-from bot.chat.commands import Desk, who
-from bot.chat.reply import Interaction
+from bot.chat.commands import Desk
+from bot.chat.reply import Interaction, caller_of
 from bot.library import Report
 
 _ALBUM = re.compile(r"[0-9A-Za-z]{22}", re.ASCII)
@@ -34,16 +34,14 @@ async def press(desk: Desk, interaction: Interaction) -> None:
         action = Action.SAVE if verb == "save" else Action.REMOVE
         await desk.report(
             interaction,
-            lambda: desk.library.change_album(
-                who(interaction), RequestId(interaction.id), action, AlbumId(argument), interaction.token
-            ),
+            lambda: desk.library.change_album(caller_of(interaction), action, AlbumId(argument)),
             name=f"button {verb}",
         )
     elif verb == "undo" and _NUMBER.fullmatch(argument) and int(argument) < 2**63:
         of = RequestId(int(argument))
         await desk.report(interaction, lambda: _undo(desk, interaction, of), name="button undo")
     elif verb in own and _NUMBER.fullmatch(argument):
-        if int(argument) == who(interaction):
+        if int(argument) == caller_of(interaction).member_id:
             await desk.reply(interaction, own[verb](interaction), name=f"button {verb}")
         else:
             await _say(desk, interaction, desk.words.not_yours(), "button of another")
@@ -52,7 +50,7 @@ async def press(desk: Desk, interaction: Interaction) -> None:
 
 
 async def _undo(desk: Desk, interaction: Interaction, of: RequestId) -> Report | str:
-    result = await desk.library.undo(who(interaction), RequestId(interaction.id), of, interaction.token)
+    result = await desk.library.undo(caller_of(interaction), of)
     return result if isinstance(result, Report) else desk.words.undo(result)
 
 

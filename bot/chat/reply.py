@@ -16,6 +16,7 @@ import discord
 import structlog
 
 from bot import logs
+from bot.caller import Caller, GuildId, MemberId, RequestId
 from bot.chat.cards import Card, text_card
 from bot.chat.words import Words
 from bot.errors import InternalError, UserError
@@ -30,6 +31,19 @@ Interaction = discord.Interaction[Any]
 Work = Coroutine[Any, Any, Sequence[Card]]
 RECEIVED = "received"
 """Where an interaction keeps the moment at which it came, in monotonic time."""
+
+
+def caller_of(interaction: Interaction) -> Caller:
+    """Who used a command, a button or a modal. Only ever themselves: no command names another member."""
+    guild_locale = interaction.guild_locale
+    return Caller(
+        member_id=MemberId(interaction.user.id),
+        guild_id=None if interaction.guild_id is None else GuildId(interaction.guild_id),
+        locale=str(interaction.locale),
+        interaction_id=RequestId(interaction.id),
+        interaction_token=interaction.token,
+        guild_locale=None if guild_locale is None else str(guild_locale),
+    )
 
 
 class Observe(Protocol):

@@ -18,7 +18,7 @@ import structlog
 from bot import albums, logs
 from bot.accounts.linking import Linking, MemberToken
 from bot.albums import AlbumId, Reference
-from bot.caller import MemberId, RequestId
+from bot.caller import Caller, MemberId, RequestId
 from bot.changes import Action, ChangeRequest, Kind, LibraryChange, Outcome
 from bot.errors import InternalError, NeedsRelink, NotLinked, Restarting, StorageUnavailable, TryLater, UserError
 from bot.library.executor import ChangeExecutor, Ending
@@ -85,30 +85,24 @@ class Library:
 
     # -- what commands and buttons call
 
-    async def change(
-        self, member: MemberId, id_: RequestId, action: Action, text: str, interaction_token: str
-    ) -> Report:
+    async def change(self, caller: Caller, action: Action, text: str) -> Report:
         """Save or remove what somebody pasted."""
-        changes = [_new_change(reference) for reference in albums.read(text)]
-        return await self._ask(member, id_, action, changes, interaction_token)
+        return await self._ask(caller, action, [_new_change(reference) for reference in albums.read(text)])
 
-    async def change_album(
-        self, member: MemberId, id_: RequestId, action: Action, album: AlbumId, interaction_token: str
-    ) -> Report:
+    async def change_album(self, caller: Caller, action: Action, album: AlbumId) -> Report:
         """Save or remove the album of a button."""
-        return await self._ask(member, id_, action, [NewChange(Kind.ALBUM, album)], interaction_token)
+        return await self._ask(caller, action, [NewChange(Kind.ALBUM, album)])
 
-    async def undo(
-        self, member: MemberId, id_: RequestId, of: RequestId, interaction_token: str
-    ) -> Report | UndoVerdict:
+    async def undo(self, caller: Caller, of: RequestId) -> Report | UndoVerdict:
         """Take back exactly what a request changed, once; a verdict when there is nothing to do."""
+        id_ = caller.interaction_id
         self._live[id_] = None
         try:
-            verdict = await self._changes.accept_undo(id_, member, of, interaction_token, self._seconds())
+            verdict = await self._changes.accept_undo(caller, of, self._seconds())
             if verdict is not UndoVerdict.ACCEPTED:
                 self._live.pop(id_, None)
                 return verdict
-            return await self._carried_out(member, id_)
+            return await self._carried_out(caller.member_id, id_)
         except BaseException:
             self._live.pop(id_, None)
             raise
@@ -238,14 +232,13 @@ class Library:
 
     # -- one member's runner
 
-    async def _ask(
-        self, member: MemberId, id_: RequestId, action: Action, changes: list[NewChange], interaction_token: str
-    ) -> Report:
+    async def _ask(self, caller: Caller, action: Action, changes: list[NewChange]) -> Report:
+        id_ = caller.interaction_id
         self._live[id_] = None
         try:
-            accepted = await self._changes.accept(id_, member, action, changes, interaction_token, self._seconds())
+            accepted = await self._changes.accept(caller, action, changes, self._seconds())
             self._live[id_] = accepted.request
-            report = await self._carried_out(member, id_, accepted)
+            report = await self._carried_out(caller.member_id, id_, accepted)
             return replace(await self._promised(report), earlier=accepted.untold)
         except BaseException:
             self._live.pop(id_, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from sqlite3 import Row
 
+from bot.caller import Caller
 from bot.storage.database import Connection, Database
 from bot.storage.vault import ANSWER, Vault
 
@@ -14,11 +15,15 @@ LIFE_S = 600
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Attempt:
-    """One link that was given to one member. `interaction_token` None: it does not open. No repr: a secret."""
+    """One link that was given to one member. `interaction_token` None: it does not open. No repr: a secret.
+
+    `locale`: the member's when they asked for the link.
+    """
 
     id_hash: bytes
     member_id: int
     interaction_token: str | None
+    locale: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +43,16 @@ class LinkAttempts:
         self._database = database
         self._vault = vault
 
-    async def begin(self, id_hash: bytes, member_id: int, interaction_token: str, now: int) -> None:
+    async def begin(self, id_hash: bytes, caller: Caller, now: int) -> None:
         """Store a new attempt, and clear away what is too old."""
-        sealed = self._vault.seal(interaction_token, member_id, ANSWER)
+        sealed = self._vault.seal(caller.interaction_token, caller.member_id, ANSWER)
 
         def write(c: Connection) -> None:
             _clear(c, now)
             c.execute(
-                "INSERT INTO link_attempts (id_hash, member_id, interaction_token_sealed, created_at) VALUES (?, ?, ?, ?)",
-                (id_hash, member_id, sealed, now),
+                "INSERT INTO link_attempts (id_hash, member_id, interaction_token_sealed, locale, created_at)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (id_hash, caller.member_id, sealed, caller.locale, now),
             )
 
         await self._database.write(write)
@@ -126,7 +132,7 @@ class LinkAttempts:
 
     def _attempt(self, row: Row) -> Attempt:
         token = self._vault.opened(row["interaction_token_sealed"], row["member_id"], ANSWER)
-        return Attempt(row["id_hash"], row["member_id"], token)
+        return Attempt(row["id_hash"], row["member_id"], token, row["locale"])
 
 
 def _clear(c: Connection, now: int) -> None:

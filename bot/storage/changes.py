@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlite3 import Row
 
 from bot.albums import AlbumId
-from bot.caller import MemberId, RequestId
+from bot.caller import Caller, MemberId, RequestId
 from bot.changes import Action, ChangeRequest, Kind, LibraryChange, Outcome
 from bot.storage.database import Connection, Database
 from bot.storage.links import CLOSED, Links, Sealed
@@ -66,29 +66,23 @@ class LibraryChanges:
         self._links = links
         self._flush: asyncio.Future[None] | None = None
 
-    async def accept(
-        self,
-        id_: RequestId,
-        member: MemberId,
-        action: Action,
-        changes: Sequence[NewChange],
-        interaction_token: str,
-        now: int,
-    ) -> Accepted:
+    async def accept(self, caller: Caller, action: Action, changes: Sequence[NewChange], now: int) -> Accepted:
         """Store a request; a second time with the same id changes nothing.
 
         It outlives the process at once, and a power cut after `on_disk()`: wait for that before the first write
         to Spotify and before the member is answered.
         """
-        sealed = self._vault.seal(interaction_token, member, ANSWER)
+        id_, member = caller.interaction_id, caller.member_id
+        sealed = self._vault.seal(caller.interaction_token, member, ANSWER)
         ended_at = now if all(change.outcome for change in changes) else None
-        request = _new_request(id_, member, action, changes, interaction_token, now)
+        request = _new_request(caller, action, changes, now)
 
         def write(c: Connection) -> Accepted:
             cursor = c.execute(
-                "INSERT OR IGNORE INTO change_requests (id, member_id, action, interaction_token_sealed, created_at, ended_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (id_, member, action, sealed, now, ended_at),
+                "INSERT OR IGNORE INTO change_requests"
+                " (id, member_id, action, interaction_token_sealed, locale, created_at, ended_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (id_, member, action, sealed, caller.locale, now, ended_at),
             )
             if cursor.rowcount:
                 _insert(c, id_, member, changes)
@@ -128,11 +122,10 @@ class LibraryChanges:
         # The disk does not flush: that is why it is withdrawn.
         return await self._database.write(write, durable=False)
 
-    async def accept_undo(
-        self, id_: RequestId, member: MemberId, of: RequestId, interaction_token: str, now: int
-    ) -> UndoVerdict:
+    async def accept_undo(self, caller: Caller, of: RequestId, now: int) -> UndoVerdict:
         """Accept the undoing of a request, once: exactly what it changed, less what was changed since."""
-        sealed = self._vault.seal(interaction_token, member, ANSWER)
+        id_, member = caller.interaction_id, caller.member_id
+        sealed = self._vault.seal(caller.interaction_token, member, ANSWER)
 
         def write(c: Connection) -> UndoVerdict:
             row = c.execute("SELECT * FROM change_requests WHERE id = ?", (of,)).fetchone()
@@ -165,14 +158,16 @@ class LibraryChanges:
             ]
             c.execute("UPDATE change_requests SET undone_by = ? WHERE id = ?", (id_, of))
             c.execute(
-                "INSERT INTO change_requests (id, member_id, action, undoes, interaction_token_sealed, created_at, ended_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO change_requests"
+                " (id, member_id, action, undoes, interaction_token_sealed, locale, created_at, ended_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     id_,
                     member,
                     Action(row["action"]).opposite,
                     of,
                     sealed,
+                    caller.locale,
                     now,
                     now if all(change.outcome for change in changes) else None,
                 ),
@@ -365,25 +360,24 @@ class LibraryChanges:
             answered=bool(row["answered"]),
             ended=row["ended_at"] is not None,
             changes=tuple(_change(change) for change in changes),
+            locale=row["locale"],
         )
 
 
-def _new_request(
-    id_: RequestId, member: MemberId, action: Action, changes: Sequence[NewChange], interaction_token: str, now: int
-) -> ChangeRequest:
+def _new_request(caller: Caller, action: Action, changes: Sequence[NewChange], now: int) -> ChangeRequest:
     return ChangeRequest(
-        id=id_,
-        member=member,
+        id=caller.interaction_id,
+        member=caller.member_id,
         action=action,
         undoes=None,
         undone=False,
-        interaction_token=interaction_token,
+        interaction_token=caller.interaction_token,
         created_at=datetime.fromtimestamp(now, UTC),
         answered=False,
         ended=all(change.outcome for change in changes),
         changes=tuple(
             LibraryChange(
-                request_id=id_,
+                request_id=caller.interaction_id,
                 position=position,
                 action=action,
                 kind=change.kind,
@@ -394,6 +388,7 @@ def _new_request(
             )
             for position, change in enumerate(changes)
         ),
+        locale=caller.locale,
     )
 
 

@@ -27,6 +27,7 @@ from bot.spotify.client import Spotify
 from bot.spotify.gate import Gate
 from bot.storage import Storage, open_storage
 from bot.storage.links import Link
+from tests.callers import caller
 from tests.world import ADA, FIRST, SECOND, SPOTIFY_ID, SPOTIFY_SECRET
 
 MEMBER = MemberId(ADA)
@@ -78,7 +79,7 @@ class House:
         """A command, and its answer."""
         self.last += 1
         id_ = RequestId(self.last)
-        report = await self.library.change(MEMBER, id_, action, album, f"token {id_}")
+        report = await self.library.change(caller(MEMBER, id_, f"token {id_}"), action, album)
         await self.library.answered(report, arrived=True)
         return report
 
@@ -195,7 +196,7 @@ async def test_a_flush_that_fails_for_another_members_change_does_not_deny_what_
     await _until(lambda: any(call.method == "PUT" for call in house.server.calls))
     house.disk.fails = True
     with pytest.raises(StorageUnavailable):
-        await house.library.change(other, RequestId(1000), Action.SAVE, SECOND, "token")
+        await house.library.change(caller(other, 1000), Action.SAVE, SECOND)
     report = await saving
     assert [change.outcome for change in report.request.changes] == [Outcome.SAVED]
     assert house.saved == [FIRST]
@@ -219,7 +220,7 @@ async def test_a_kept_change_outlives_the_flush_that_failed_for_another_members(
     assert isinstance((await house.save(FIRST)).held, TryLater)
     house.disk.fails = True
     with pytest.raises(StorageUnavailable):
-        await house.library.change(MemberId(ADA + 1), RequestId(1000), Action.SAVE, SECOND, "token")
+        await house.library.change(caller(ADA + 1, 1000), Action.SAVE, SECOND)
     house.disk.fails = False
     house.server.clear_faults()
     await house.until_told()  # with no further command of anybody's
@@ -303,6 +304,6 @@ async def test_undo_works_across_a_jump_of_the_wall_clock(tmp_path: Path) -> Non
 async def _undone(house: House, jump: timedelta) -> None:
     saved = await house.save(FIRST)
     house.ahead = jump
-    undone = await house.library.undo(MEMBER, RequestId(500), saved.request.id, "token")
+    undone = await house.library.undo(caller(MEMBER, 500), saved.request.id)
     assert isinstance(undone, Report)
     assert house.saved == []

@@ -25,6 +25,7 @@ from bot.spotify.gate import Gate
 from bot.storage import Storage, open_storage
 from bot.storage.changes import UndoVerdict
 from bot.storage.links import Link
+from tests.callers import caller
 from tests.world import ADA, FIRST, SECOND, SPOTIFY_ID, SPOTIFY_SECRET
 
 MEMBER = MemberId(ADA)
@@ -47,7 +48,7 @@ class House:
         """A command, and its answer."""
         self.last += 1
         id_ = RequestId(self.last)
-        report = await self.library.change(MEMBER, id_, Action.SAVE, album, f"token {id_}")
+        report = await self.library.change(caller(MEMBER, id_, f"token {id_}"), Action.SAVE, album)
         if answered:
             await self.library.answered(report, arrived=True)
         return report
@@ -55,7 +56,7 @@ class House:
     async def undo(self, of: Report) -> Report | UndoVerdict:
         """Its Undo."""
         self.last += 1
-        return await self.library.undo(MEMBER, RequestId(self.last), of.request.id, "token")
+        return await self.library.undo(caller(MEMBER, self.last), of.request.id)
 
     async def pending(self) -> int:
         """How many changes wait."""

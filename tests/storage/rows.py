@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from bot.albums import AlbumId
-from bot.caller import MemberId, RequestId
+from bot.caller import MemberId
 from bot.changes import Action, Kind
 from bot.storage import Storage
 from bot.storage.changes import Accepted, NewChange
 from bot.storage.links import Link
+from tests.callers import caller
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 ADA, BEN = MemberId(200_000_000_000_000_001), MemberId(200_000_000_000_000_002)
@@ -46,7 +47,7 @@ async def ask(
 ) -> Accepted:
     """A command for these albums."""
     changes = [NewChange(Kind.ALBUM, album) for album in albums]
-    return await storage.changes.accept(RequestId(id_), member, action, changes, token, now)
+    return await storage.changes.accept(caller(member, id_, token), action, changes, now)
 
 
 async def rows(storage: Storage, table: str) -> list[dict[str, Any]]:

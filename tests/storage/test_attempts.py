@@ -9,13 +9,14 @@ import pytest
 
 from bot.storage import Storage
 from bot.storage.attempts import LIFE_S, OAuthState
+from tests.callers import caller
 from tests.storage.rows import ADA, BEN, NOW, execute, on_disk, rows
 
 LINK, STATE, COOKIE = b"hash of the link", b"hash of a state", b"hash of a cookie"
 
 
 async def begun(storage: Storage, member: int = ADA, id_hash: bytes = LINK) -> None:
-    await storage.attempts.begin(id_hash, member, "answer-token-of-the-link", NOW)
+    await storage.attempts.begin(id_hash, caller(member, token="answer-token-of-the-link"), NOW)
 
 
 async def hopped(storage: Storage, state: bytes = STATE, provider: str = "discord", now: int = NOW) -> bool:

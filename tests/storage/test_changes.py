@@ -12,6 +12,7 @@ from bot.caller import RequestId
 from bot.changes import Action, ChangeRequest, Kind, LibraryChange, Outcome
 from bot.storage import Storage, open_storage
 from bot.storage.changes import BATCH, Key, NewChange, UndoVerdict
+from tests.callers import caller
 from tests.storage.rows import ADA, BEN, KEY, NOW, REMOVE, SAVE, X, Y, Z, ask, execute, link, on_disk, put, rows
 
 TOKEN = "answer-token-of-the-undo"
@@ -46,7 +47,7 @@ async def done(storage: Storage, id_: int, *albums: AlbumId, action: Action = SA
 
 
 async def undo(storage: Storage, id_: int, of: int, member: int = ADA) -> UndoVerdict:
-    return await storage.changes.accept_undo(RequestId(id_), member, RequestId(of), TOKEN, NOW)  # type: ignore[arg-type]
+    return await storage.changes.accept_undo(caller(member, id_, TOKEN), RequestId(of), NOW)
 
 
 async def outcomes(storage: Storage, id_: int) -> list[Outcome | None]:
@@ -62,7 +63,7 @@ async def test_what_is_accepted_is_on_disk_with_all_its_changes_in_order(storage
         NewChange(Kind.SEARCH, "slow harbour"),
         NewChange(Kind.OTHER, "x", Outcome.NOT_ALBUM, "playlist"),
     ]
-    accepted = await storage.changes.accept(RequestId(1), ADA, REMOVE, changes, "token", NOW)
+    accepted = await storage.changes.accept(caller(ADA), REMOVE, changes, NOW)
     request = await got(storage, 1)
     assert accepted.request.changes == request.changes
     assert (request.member, request.action, request.interaction_token) == (ADA, REMOVE, "token")
@@ -74,6 +75,13 @@ async def test_what_is_accepted_is_on_disk_with_all_its_changes_in_order(storage
         LibraryChange(RequestId(1), 2, REMOVE, Kind.OTHER, "x", outcome=Outcome.NOT_ALBUM, detail="playlist"),
     )
     assert accepted.pending == list(request.changes[:2]) == await storage.changes.pending(ADA)
+
+
+async def test_a_request_and_its_undo_keep_the_language_in_which_each_was_asked(storage: Storage) -> None:
+    await storage.changes.accept(caller(ADA, locale="de"), SAVE, [NewChange(Kind.ALBUM, X)], NOW)
+    await end(storage, 1, Outcome.SAVED)
+    await storage.changes.accept_undo(caller(ADA, 2, locale="ja"), RequestId(1), NOW)
+    assert [(await got(storage, id_)).locale for id_ in (1, 2)] == ["de", "ja"]
 
 
 async def test_a_second_acceptance_of_one_interaction_changes_nothing(storage: Storage) -> None:
@@ -90,9 +98,9 @@ async def test_a_second_acceptance_of_one_interaction_changes_nothing(storage: S
 
 async def test_a_request_whose_changes_all_ended_at_once_is_ended(storage: Storage) -> None:
     changes = [NewChange(Kind.OTHER, "x", Outcome.UNREADABLE)]
-    await storage.changes.accept(RequestId(1), ADA, SAVE, changes, "token", NOW)
+    await storage.changes.accept(caller(ADA), SAVE, changes, NOW)
     assert (await got(storage, 1)).ended
-    await storage.changes.accept(RequestId(2), ADA, SAVE, [], "token", NOW)
+    await storage.changes.accept(caller(ADA, 2), SAVE, [], NOW)
     assert (await got(storage, 2)).ended
 
 
@@ -182,7 +190,7 @@ async def test_what_was_noted_is_forgotten_when_the_write_certainly_did_not_happ
 
 
 async def test_a_change_in_words_is_known_by_its_album_from_the_first_try_on(storage: Storage) -> None:
-    await storage.changes.accept(RequestId(1), ADA, SAVE, [NewChange(Kind.SEARCH, "slow harbour")], "token", NOW)
+    await storage.changes.accept(caller(ADA), SAVE, [NewChange(Kind.SEARCH, "slow harbour")], NOW)
     await begin(storage, (1, X, False))
     [change] = await storage.changes.pending(ADA)
     assert (change.album_id, change.reference) == (X, "slow harbour")
@@ -252,7 +260,7 @@ async def test_other_albums_and_other_members_outdate_nothing(storage: Storage) 
 
 
 async def test_words_are_outdated_by_the_album_that_they_turn_out_to_mean(storage: Storage) -> None:
-    await storage.changes.accept(RequestId(1), ADA, SAVE, [NewChange(Kind.SEARCH, "slow harbour")], "token", NOW)
+    await storage.changes.accept(caller(ADA), SAVE, [NewChange(Kind.SEARCH, "slow harbour")], NOW)
     await ask(storage, 2, X, action=REMOVE)
     assert await begin(storage, (1, X, False)) == {1}
 

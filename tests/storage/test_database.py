@@ -21,6 +21,7 @@ from sqlite_utils import Migrations
 from bot.errors import StorageUnavailable
 from bot.storage import Storage, StorageStartupError, open_storage
 from bot.storage.database import Connection, Database, load_migrations
+from tests.callers import caller
 from tests.storage.rows import ADA, BEN, KEY, NOW, OTHER_KEY, X, ask, execute, link, on_disk, put, rows
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -420,7 +421,7 @@ async def test_forgetting_one_member_deletes_every_row_that_names_them_and_no_ot
     for member, account in ((ADA, "acc-ada"), (BEN, "acc-ben")):
         await put(storage, link(member, account))
         await ask(storage, member + 1, X, member=member)
-        await storage.attempts.begin(str(member).encode(), member, "token", NOW)
+        await storage.attempts.begin(str(member).encode(), caller(member), NOW)
         await storage.attempts.add_state(b"s%d" % member, str(member).encode(), b"c", "discord", NOW)
     await storage.forget(ADA)
     for table in ("links", "change_requests", "library_changes", "link_attempts"):

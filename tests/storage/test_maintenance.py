@@ -24,6 +24,7 @@ from bot.storage.restore import Restored, restore
 from bot.storage.rotation import BATCH, SEALED, Rotation, rotate
 from bot.storage.schema_status import steps_of
 from bot.storage.vault import Vault, key_id
+from tests.callers import caller
 from tests.storage.rows import ADA, BEN, KEY, NOW, OTHER_KEY, X, Y, ask, at, execute, link, on_disk, put, rows
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +45,7 @@ async def filled(storage: Storage) -> None:
     await put(storage)
     await ask(storage, 1, X, token="answer-token-of-a-request")
     await ask(storage, 2, Y)
-    await storage.attempts.begin(b"attempt", BEN, "answer-token-of-an-attempt", NOW)
+    await storage.attempts.begin(b"attempt", caller(BEN, token="answer-token-of-an-attempt"), NOW)
     await storage.attempts.add_state(b"state", b"attempt", b"cookie", "spotify", NOW, "A Discord name")
 
 

@@ -28,6 +28,7 @@ from bot.spotify.gate import Gate
 from bot.storage import Storage, open_storage
 from bot.web import site
 from bot.web.identity import Identity
+from tests.callers import caller
 
 MIA, NOAH = MemberId(200_000_000_000_000_001), MemberId(200_000_000_000_000_002)
 DISCORD_ID, DISCORD_SECRET = "1100000000000000001", "discord-client-secret-of-the-tests"
@@ -136,7 +137,7 @@ class Stage:
     async def ask(self, member: int = MIA) -> str:
         """`/link`: the address that the member's private message shows."""
         self.asked += 1
-        return await self.linking.start_link(MemberId(member), f"answer-token-{self.asked}")
+        return await self.linking.start_link(caller(member, token=f"answer-token-{self.asked}"))
 
     @asynccontextmanager
     async def browser(self) -> AsyncIterator[Browser]:
