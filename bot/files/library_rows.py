@@ -157,7 +157,7 @@ def _references(row: Mapping[str, str]) -> tuple[list[Reference], list[Reference
 
 
 def search_for(artist: str, title: str) -> Reference:
-    """SearchText to search for, unless they look like a link: that is never searched."""
+    """An artist and a title as words to search for, unless they look like a link: that is never searched."""
     words = clean(f"{artist} {title}")
     return SearchText(words) if [SearchText(words)] == read(words) else Unreadable(shown(words))
 

@@ -17,6 +17,8 @@ MAX_LINES = 100_000
 """The most lines, or entries of a JSON list, that a file may have: room for the tracks of 10,000 albums."""
 MAX_ROWS = 10_000
 """The most rows that a club spreadsheet may have."""
+MAX_CELLS = 200_000
+"""The most rows times columns that a club spreadsheet may have; wide ones may have fewer rows."""
 MAX_COLUMNS = 100
 """The most columns that a club spreadsheet may have."""
 
