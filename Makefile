@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-pages check check-lint check-format check-types check-imports check-locks check-deploy soak conformance bench lock clean
+.PHONY: help demo test test-pages check check-lint check-format check-types check-imports check-locks check-deploy messages soak conformance bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +50,9 @@ check-locks: $(READY)
 
 check-deploy: $(READY)
 	@sh deploy/check.sh $(BIN)
+
+messages: $(READY) ## Update the message catalogue, and report what is not translated (ARGS=--check: only look; ARGS=--all: list all)
+	@$(BIN)/python .ci/messages.py $(ARGS)
 
 conformance: $(READY) ## Whole stories against the platforms' OpenAPI files: make conformance SPECS=<folder>
 	@test -n "$(SPECS)" || { echo "Name the folder of the OpenAPI files: make conformance SPECS=<folder>" >&2; exit 2; }

@@ -1,0 +1,110 @@
+"""Sentences in one language. The English sentence is the key; a sentence without a translation is shown in English.
+
+The `.po` files are read when a language is first asked for (about 25 ms each), so there is no build step and no
+compiled file in the repository. See docs/decisions/0013-the-message-catalogue.md.
+"""
+
+from __future__ import annotations
+
+import datetime
+import gettext
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from io import BytesIO
+
+from babel.dates import format_date
+from babel.lists import format_list
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+
+from bot.text.languages import PSEUDO, match
+from bot.text.pseudo import PseudoTranslations
+
+COMMAND_NAME = "command name"
+"""The context of names of commands and their options in the catalogue."""
+
+
+class Text:
+    """Sentences in one language. `t = texts(locale)`, then `t("Saved to your library.")`.
+
+    The sentence is a literal, so that `make messages` finds it. Facts are strings and have names; one that comes
+    from outside is escaped by the caller.
+    """
+
+    def __init__(self, language: str, conventions: str, translations: gettext.NullTranslations) -> None:
+        """`conventions`: the locale whose dates, numbers and lists are used, as Babel names it."""
+        self.language = language
+        self.conventions = conventions
+        self._translations = translations
+
+    def __repr__(self) -> str:
+        return f"<Text {self.language} {self.conventions}>"
+
+    @property
+    def html_lang(self) -> str:
+        """The language for the `lang` attribute of a page, such as "pt-BR"."""
+        return self.language.replace("_", "-")
+
+    def __call__(self, sentence: str, /, **facts: str) -> str:
+        """A sentence."""
+        return self._translations.gettext(sentence).format(**facts)
+
+    def plural(self, one: str, many: str, count: int, /, **facts: str) -> str:
+        """A sentence with a count, in the form that this language has for it. `{count}` is the formatted count."""
+        sentence = self._translations.ngettext(one, many, count)
+        return sentence.format(count=self.number(count), **facts)
+
+    def context(self, context: str, sentence: str, /, **facts: str) -> str:
+        """A sentence, mostly one word, that has another translation elsewhere: `t.context("button", "Save")`."""
+        return self._translations.pgettext(context, sentence).format(**facts)
+
+    def command(self, name: str) -> str:
+        """A command's name as clients in this language show it, without the slash: "club start"."""
+        return " ".join(self._translations.pgettext(COMMAND_NAME, part) for part in name.split())
+
+    def number(self, value: int | float) -> str:
+        """A number with this language's separators."""
+        return format_decimal(value, locale=self.conventions)
+
+    def date(self, day: datetime.date) -> str:
+        """A date without a time, such as "27 November 2026". In Discord use its timestamps instead."""
+        return format_date(day, "long", locale=self.conventions)
+
+    def list(self, items: Sequence[str]) -> str:
+        """Several things in one phrase: "a, b, and c"."""
+        return format_list(items, locale=self.conventions)
+
+
+def msg(sentence: str) -> str:
+    """The sentence itself, marked for translation later: `DESCRIPTION = msg("Save albums")`, then `t(DESCRIPTION)`."""
+    return sentence
+
+
+def command_name(name: str) -> str:
+    """The name of a command or of an option itself, marked for translation."""
+    return name
+
+
+def texts(locale: str | None) -> Text:
+    """The sentences for a locale of Discord's such as "de" or "es-419"; English for None and for unknown ones."""
+    return _text(*match(locale))
+
+
+@cache
+def _text(language: str, conventions: str) -> Text:
+    return Text(language, conventions, _translations(language))
+
+
+@cache
+def _translations(language: str) -> gettext.NullTranslations:
+    if language == "en":
+        return gettext.NullTranslations()
+    if language == PSEUDO:
+        return PseudoTranslations()
+    compiled = BytesIO()
+    with (files("bot.text") / f"{language}.po").open("rb") as file:
+        write_mo(compiled, read_po(file, locale=language))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
