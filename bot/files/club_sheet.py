@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
 from bot.albums import AlbumRef, NotAnAlbum, SearchText, ShortLink, TrackRef, Unreadable, fold
-from bot.files.club_columns import Column, Role, assign, is_person, known_columns
+from bot.files.club_columns import Column, assign, is_person, is_timestamp, known_columns
+from bot.files.column_names import Role
 from bot.files.dates import DateOrder, TypedDate, judge, read_date
 from bot.files.decoding import is_workbook, lines_of, text_of
 from bot.files.library_file import clean, named
@@ -188,7 +190,10 @@ class _Sheet:
     def _tell_raters(self, records: Sequence[Record]) -> None:
         """A column "Name" names raters, not pickers, where the same album comes on several rows, each with a score."""
         roles = {column.role for column in self.columns}
-        albums = [tuple(fold(self._text(r, role)) for role in (Role.DATE, Role.ALBUM, Role.LINK)) for r in records]
+        named = (
+            (Role.ALBUM, Role.LINK) if is_timestamp(self._columns(Role.DATE)[0]) else (Role.DATE, Role.ALBUM, Role.LINK)
+        )
+        albums = [tuple(fold(self._text(r, role)) for role in named) for r in records]
         if Role.SCORE in roles and Role.RATER not in roles and len(set(albums)) < len(albums):
             self.columns = tuple(
                 replace(column, role=Role.RATER) if column.role is Role.PICKER and is_person(column) else column
@@ -199,14 +204,16 @@ class _Sheet:
         """Turn every row into a round or a reason."""
         skipped = [SkippedRow(r.line, clean(r.text), WhyNot.ABOVE_THE_NAMES) for r in self.above]
         rounds: dict[object, SheetRound] = {}
-        has_raters = any(column.role is Role.RATER for column in self.columns)
+        has_raters = bool(self._columns(Role.RATER))
+        # A form's answers come over several days, so their times say nothing about rounds.
+        are_answers = has_raters and is_timestamp(self._columns(Role.DATE)[0])
         for record in self.rows:
             row = self._row(record)
             if isinstance(row, SkippedRow):
                 skipped.append(row)
                 continue
             reference = fold(row.reference.text) if isinstance(row.reference, SearchText) else row.reference
-            key = (row.on or self._text(record, Role.DATE), reference)
+            key = (None if are_answers else row.on or self._text(record, Role.DATE), reference)
             if key not in rounds:
                 rounds[key] = row
             elif has_raters:  # each score has a row of its own
@@ -215,7 +222,7 @@ class _Sheet:
             else:
                 skipped.append(SkippedRow(record.line, clean(record.text), WhyNot.REPEATED))
         if not rounds:
-            raise NothingFound(len(skipped))
+            raise NothingFound(Counter(row.why for row in skipped))
         scores = [named_score for row in rounds.values() for named_score in row.scores]
         return ClubSheet(
             self.columns,

@@ -19,7 +19,7 @@ _EXPORT_COLUMNS = {"title", "artists", "year", "url", "uri"}
 
 
 def read_library(data: bytes, name: str) -> LibraryFile:
-    """Read a file of albums; what it is shows in its content more than in its `name`.
+    """Read a file of albums. Its content decides how it is read; its `name` only where the content leaves a choice.
 
     Raises:
         FileProblem: the file is too large, no text, or names no album; see `problems`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -96,7 +97,7 @@ class Collected:
     found: dict[object, FoundAlbum] = field(default_factory=dict)
     repeated: int = 0
     unread: list[UnreadRow] = field(default_factory=list)
-    unread_count: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
     left_out: dict[str, int] = field(default_factory=dict)
 
     def add(self, reference: Reference, typed: str, at: int, key: object = None) -> None:
@@ -121,7 +122,7 @@ class Collected:
 
     def add_unread(self, at: int, text: str, reason: Reason, kind: str = "") -> None:
         """Note a row that names no album."""
-        self.unread_count += 1
+        self.reasons[reason] += 1
         if len(self.unread) < MAX_UNREAD:
             self.unread.append(UnreadRow(at, clean(text), reason, kind))
 
@@ -137,20 +138,20 @@ class Collected:
             NothingFound: no row names an album.
         """
         if not self.found:
-            raise NothingFound(self.unread_count, self.left_out)
+            raise NothingFound(self.reasons, self.left_out)
         return LibraryFile(
             format_,
             unit,
             tuple(self.found.values()),
             self.repeated,
             tuple(self.unread),
-            self.unread_count,
+            self.reasons.total(),
             self.left_out,
         )
 
 
 def clean(text: str) -> str:
-    """What stood in a file, fit to be shown and stored: one line, no control characters, at most 250 characters."""
+    """Text from a file, made fit to show and to store: one line, no control characters, at most 250 characters."""
     short = text[: 2 * MAX_QUERY]
     if not short.isprintable():  # asks each character only where there is a reason to
         short = "".join(" " if is_control(c) else c for c in short)

@@ -18,6 +18,7 @@ from bot.albums import (
     read,
     shown,
 )
+from bot.files.column_names import Role, role_of
 from bot.files.library_file import Collected, Reason, clean, named
 from bot.files.tables import Record, Table, column_key
 
@@ -57,18 +58,29 @@ ARTISTS = (
     "artist",
 )
 MAX_NAMES = 500
-"""How many columns are told apart by name."""
+"""How many columns are known by their names."""
 _NAMED = frozenset((*ALBUM_LINKS, *TRACK_LINKS, *ANYTHING, *TITLES, *ARTISTS))
 _LINKS = frozenset((*ALBUM_LINKS, *TRACK_LINKS, *ANYTHING))
 _BARE_ID = re.compile(r"[0-9A-Za-z]{22}", re.ASCII)
 
 
 def known_columns(record: Record) -> int:
-    """How many cells of a header row are column names of a list of albums; 0 if no album could be told from them."""
-    names = set(map(column_key, record.cells))
+    """How many cells of a row are names of columns that a list of albums has; 0 if they cannot identify an album."""
+    names = set(_column_names(record))
     if names & _LINKS or (names.intersection(TITLES) and names.intersection(ARTISTS)):
         return len(names & _NAMED)
     return 0
+
+
+def _column_names(header: Record) -> list[str]:
+    """The names by `column_key`; a title's and an artist's in other languages become the English ones."""
+    names = [column_key(cell) for cell in header.cells[:MAX_NAMES]]
+    for role, known in ((Role.ALBUM, TITLES), (Role.ARTIST, ARTISTS)):
+        if not {*names} & {*known}:
+            number = next((n for n, name in enumerate(names) if name not in _NAMED and role_of(name) is role), None)
+            if number is not None:
+                names[number] = known[-1]
+    return names
 
 
 def take_table(table: Table, into: Collected) -> None:
@@ -77,7 +89,7 @@ def take_table(table: Table, into: Collected) -> None:
     Raises:
         TooManyAlbums: see `Collected.add`.
     """
-    names = [column_key(cell) for cell in table.header.cells[:MAX_NAMES]]
+    names = _column_names(table.header)
     for record in (*table.above, *table.rows):
         if record.is_blank:
             continue
@@ -163,5 +175,5 @@ def search_for(artist: str, title: str) -> Reference:
 
 
 def links_in(text: str) -> Iterator[Reference]:
-    """What stands in a text as a link, a URI or an id; not the words around it."""
+    """The links, URIs and ids in a text, without the words around them."""
     return (r for r in read(text) if not isinstance(r, (SearchText, Ignored)))

@@ -104,11 +104,12 @@ class TooManyColumns(FileProblem):
 class NothingFound(FileProblem):
     """The file was read, and there is no album in it.
 
-    `unread`: how many rows, lines or entries could not be read as an album. `left_out`: how many things of a kind
-    that is not imported there are ("tracks": 812), by the name that the file gives them.
+    `unread`: how many rows, lines or entries could not be read, by the reason (`library_file.Reason` or
+    `club_sheet.WhyNot`). `left_out`: how many things the file has that are not imported ("tracks": 812), by the name
+    that it gives them.
     """
 
-    def __init__(self, unread: int = 0, left_out: Mapping[str, int] = MappingProxyType({})) -> None:
+    def __init__(self, unread: Mapping[str, int], left_out: Mapping[str, int] = MappingProxyType({})) -> None:
         super().__init__()
         self.unread = unread
         self.left_out = left_out

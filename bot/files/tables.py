@@ -28,7 +28,7 @@ _FORMULA = re.compile(r"'*[\t\r\n]|[\s']*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row. `line`: where it begins, from 1. `broken`: a quotation mark is never closed; one cell, as it stood."""
+    """One row. `line`: where it begins, from 1. `broken`: a quotation mark is never closed; one cell, the raw line."""
 
     line: int
     cells: tuple[str, ...]
@@ -38,6 +38,11 @@ class Record:
     def is_blank(self) -> bool:
         """Whether no cell says anything."""
         return not any(map(str.strip, self.cells))
+
+    @property
+    def has_links(self) -> bool:
+        """Whether a cell holds a link, so that the row is no row of column names."""
+        return any("://" in cell or "spotify:" in cell.lower() for cell in self.cells)
 
     @property
     def text(self) -> str:
@@ -69,7 +74,7 @@ def table_of(lines: Sequence[str], score: Callable[[Record], int]) -> Table | No
     for delimiter in delimiters:
         for _, record in zip(range(MAX_ROWS_ABOVE), records(sample, delimiter), strict=False):
             rank = score(record), len(record.cells)
-            if rank[0] > 0 and not record.broken and (best is None or rank > best[0]):
+            if rank[0] > 0 and not record.broken and not record.has_links and (best is None or rank > best[0]):
                 best = rank, delimiter, first + record.line
     if best is None:
         return None
@@ -86,7 +91,7 @@ def table_of(lines: Sequence[str], score: Callable[[Record], int]) -> Table | No
 def table_of_cells(rows: Sequence[Sequence[str]], score: Callable[[Record], int]) -> Table | None:
     """The same for rows that are in cells already (a workbook's)."""
     found = [Record(number, tuple(cells)) for number, cells in enumerate(rows, 1)]
-    ranked = [(score(record), -number) for number, record in enumerate(found[:MAX_ROWS_ABOVE])]
+    ranked = [(score(r), -number) for number, r in enumerate(found[:MAX_ROWS_ABOVE]) if not r.has_links]
     if not ranked or max(ranked)[0] <= 0:
         return None
     at = -max(ranked)[1]
@@ -96,8 +101,8 @@ def table_of_cells(rows: Sequence[Sequence[str]], score: Callable[[Record], int]
 def records(lines: Sequence[str], delimiter: str, first: int = 0) -> Iterator[Record]:
     """Read rows from line `first` (from 0) on. A quotation mark that is never closed costs its own row only.
 
-    The csv module would let such a mark swallow the rest of the file. Here the row is given back as it stood, and
-    reading goes on with the next line.
+    The csv module would let such a mark swallow the rest of the file. Here the first line is returned as a broken
+    record, and reading goes on with the next line.
     """
     open_quotes = 0
     while first < len(lines):

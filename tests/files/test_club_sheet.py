@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.albums import AlbumId, AlbumRef, SearchText, ShortLink
-from bot.files.club_columns import Role
 from bot.files.club_sheet import ClubSheet, OddCell, WhyNot, read_club_sheet
+from bot.files.column_names import Role
 from bot.files.dates import DateOrder
 from bot.files.exports import ClubRound, write_csv
 from bot.files.problems import (
@@ -157,6 +157,21 @@ def test_a_row_for_each_rating_becomes_one_round() -> None:
 
     assert scores(sheet) == [{"Ada": "4", "Ben": "5"}, {"Ada": "3"}]
     assert roles(sheet)["Name"] is Role.RATER
+
+
+def test_a_forms_answers_over_several_days_become_one_round() -> None:
+    sheet = read(
+        "Timestamp,Your name,Album,Score\n"
+        "2024-01-31 20:00,Ada,Hey What,4\n2024-02-02 09:00,Ben,Hey What,5\n2024-02-07 20:00,Ada,Future Days,3\n"
+    )
+
+    assert [(row.on, len(row.scores)) for row in sheet.rounds] == [(date(2024, 1, 31), 2), (date(2024, 2, 7), 1)]
+
+
+def test_members_may_be_called_like_a_column() -> None:
+    sheet = read("Date,Album,Picker,Mark,Dag,Chi\n2024-01-31,Hey What,Ada,4,5,3\n")
+
+    assert sheet.members == ("Mark", "Dag", "Chi")
 
 
 def test_a_name_beside_albums_that_come_once_is_the_pickers() -> None:
@@ -457,7 +472,7 @@ def test_every_row_that_says_something_is_a_round_or_skipped(
     try:
         sheet = read("\n".join(lines))
     except NothingFound as problem:
-        rest = problem.unread
+        rest = sum(problem.unread.values())
     except NoSuchColumns:
         return
     else:

@@ -117,7 +117,7 @@ def test_prose_is_not_searched() -> None:
     with pytest.raises(NothingFound) as caught:
         read_library(prose.encode(), "diary.txt")
 
-    assert caught.value.unread == 3
+    assert caught.value.unread == {Reason.NO_ALBUM: 3}
 
 
 # -- tables
@@ -205,6 +205,17 @@ def test_excels_line_that_names_the_separator_is_obeyed() -> None:
     text = f"sep=;\nartist, who;album;link\nLow;Hey What;spotify:album:{A}\n"
 
     assert references(read_library(text.encode(), "x.csv")) == [album(A)]
+
+
+@pytest.mark.parametrize("header", ["Künstler;Platte", "Artista;Título", "Interpret;Titel", "Исполнитель;Альбом"])
+def test_titles_and_artists_are_known_in_other_languages(header: str) -> None:
+    assert references(read_library(f"{header};x\nLow;Hey What;y\n".encode(), "x.csv")) == [SearchText("Low Hey What")]
+
+
+def test_a_first_row_with_links_is_no_row_of_column_names() -> None:
+    text = f"Spotify,https://open.spotify.com/album/{A}\nlink,spotify:album:{B}\n"
+
+    assert references(read_library(text.encode(), "x.csv")) == [album(A), album(B)]
 
 
 def test_a_title_above_the_column_names_does_not_hide_them() -> None:
@@ -517,4 +528,4 @@ def test_every_row_is_found_repeated_or_unread(rows: list[tuple[str, str, str]],
     else:
         with pytest.raises(NothingFound) as caught:
             read_library(data, "x.csv")
-        assert caught.value.unread == len(rows)
+        assert sum(caught.value.unread.values()) == len(rows)
