@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from bot.files.decoding import lines_of, text_of
 from bot.files.library_file import Collected, Format, LibraryFile, Reason, Unit, named
 from bot.files.library_json import parse, read_json
-from bot.files.library_rows import known_columns, links_in, search_for, take_table
+from bot.files.library_rows import MAYBE_A_LINK, known_columns, links_in, search_for, take_table
 from bot.files.problems import BrokenJson
 from bot.files.tables import Record, Table, column_key, table_of
 
-_MAYBE_A_LINK = re.compile(r"spotify|://|(?<![0-9A-Za-z])[0-9A-Za-z]{22}(?![0-9A-Za-z])", re.IGNORECASE | re.ASCII)
 _ARTIST_AND_TITLE = re.compile(r"(?:\d{1,5}[.)]\s+)?(\S.{0,119}?)\s+[-–—]\s+(\S.{0,119})", re.DOTALL)
 _MANY = 0.8
 _EXPORT_COLUMNS = {"title", "artists", "year", "url", "uri"}
@@ -50,7 +49,7 @@ def _read_table(table: Table) -> LibraryFile:
 def _read_text(lines: Sequence[str]) -> LibraryFile:
     into = Collected()
     # a semicolon separates in CSV without column names, and is in no link of Spotify's
-    links = [list(links_in(line.replace(";", " "))) if _MAYBE_A_LINK.search(line) else [] for line in lines]
+    links = [list(links_in(line.replace(";", " "))) if MAYBE_A_LINK.search(line) else [] for line in lines]
     if not any(links):
         _take_titles([Record(at, (line,)) for at, line in enumerate(lines, 1) if line.strip()], into)
     else:
