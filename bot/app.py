@@ -20,14 +20,16 @@ from bot.chat.reply import Reply
 from bot.chat.words import Words
 from bot.errors import TryLater
 from bot.library import Library
+from bot.library.library import SWEEP_S
 from bot.library.resolver import AlbumResolver
 from bot.maintenance import control
 from bot.maintenance.backups import Backups
 from bot.maintenance.jobs import Maintenance
 from bot.monitoring.alerts import Alerts, Cause, Facts
-from bot.monitoring.disk import DiskWatch
+from bot.monitoring.disk import EVERY_S, DiskWatch
 from bot.monitoring.metrics import Metrics
 from bot.monitoring.systemd import Supervisor
+from bot.schedule import Schedule
 from bot.settings import Settings
 from bot.spotify.client import Spotify
 from bot.spotify.gate import Gate
@@ -38,6 +40,8 @@ from bot.web.identity import Identity
 
 FINISH_S = 4.0
 """How long what is in flight may take to finish when the process is asked to stop."""
+TIMERS_S = 1.0
+"""The same for the handlers of timers: what does not finish runs again at the next start."""
 REFRESHED_S = 7.0
 """The same for a refresh, whose token may be the only one; all in all the process has 10 seconds."""
 
@@ -62,6 +66,7 @@ class Services:
     identity: Identity
     maintenance: Maintenance
     backups: Backups | None
+    schedule: Schedule
     metrics: Metrics
     alerts: Alerts
 
@@ -143,8 +148,21 @@ async def _build(settings: Settings, storage: Storage, session: aiohttp.ClientSe
     identity = Identity(session, settings)
     alerts.tell = client.tell_host
     alert_sources.listen(alerts, spotify, linking, identity, storage.database, backups)
+    schedule = Schedule(storage.timers)
     services = Services(
-        settings, storage, spotify, linking, library, desk, client, identity, maintenance, backups, metrics, alerts
+        settings,
+        storage,
+        spotify,
+        linking,
+        library,
+        desk,
+        client,
+        identity,
+        maintenance,
+        backups,
+        schedule,
+        metrics,
+        alerts,
     )
     metrics.parts = services.readiness
     return services
@@ -175,23 +193,25 @@ async def measuring(services: Services) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def keeping_up(services: Services) -> AsyncIterator[None]:
-    """Backups by themselves, a look at the disk, and the socket for `gatefold backup` and `gatefold rotate-key`."""
+async def scheduled(services: Services) -> AsyncIterator[None]:
+    """Whatever is due runs in here: backups, the look at the disk, and the timers of everybody who set some."""
+    schedule = services.schedule
     disk = DiskWatch(
         services.settings.database_path,
         lambda free: services.alerts.raise_(Cause.DISK, Facts(free=free)),
         lambda: services.alerts.end(Cause.DISK),
     )
-    tasks = [asyncio.create_task(disk.work(), name="disk")]
-    if services.backups is not None:
-        tasks.append(asyncio.create_task(services.backups.work(), name="backups"))
+    schedule.repeat("disk", EVERY_S, disk.look)
+    if (backups := services.backups) is not None:
+        every_s = services.settings.backup_every_hours * 3600.0
+        schedule.repeat("backup", every_s, backups.run, first_at=await backups.first_at())
+    task = asyncio.create_task(schedule.work(), name="schedule")
     try:
-        async with control.listening(services.settings.database_path, services.maintenance.jobs()):
-            yield
+        yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await schedule.stop(TIMERS_S)
 
 
 @asynccontextmanager
@@ -219,6 +239,8 @@ async def supervised(services: Services, supervisor: Supervisor) -> AsyncIterato
 @asynccontextmanager
 async def working(services: Services) -> AsyncIterator[asyncio.Task[None]]:
     """The worker that tries pending changes again; on the way out, what is in flight finishes or is kept."""
+    # After the login, since it tells members.
+    services.schedule.repeat("library sweep", SWEEP_S, services.library.sweep)
     worker = asyncio.create_task(services.library.work(), name="worker")
     try:
         yield worker
@@ -259,7 +281,9 @@ async def run(settings: Settings) -> None:
                 f"METRICS_HOST and METRICS_PORT: cannot listen at {settings.metrics_host}:{settings.metrics_port} "
                 f"({os.strerror(error.errno or 0)}). Another program may use that port."
             ) from None
-        await stack.enter_async_context(keeping_up(services))
+        await stack.enter_async_context(scheduled(services))
+        # for `gatefold backup` and `gatefold rotate-key`
+        await stack.enter_async_context(control.listening(settings.database_path, services.maintenance.jobs()))
         _log.info("listening", host=settings.web_host, port=port, public_url=settings.public_url)
         try:
             await _until(stop, _chat(services), supervisor)

@@ -178,3 +178,24 @@ def m004_locales(db: Database) -> None:
         "ALTER TABLE link_attempts ADD COLUMN locale TEXT",
     ):
         db.conn.execute(statement)
+
+
+@migrations()
+def m005_timers(db: Database) -> None:
+    """What is due and when. claimed_at: its handler runs; try_at: later than due_at after a failure."""
+    for statement in (
+        """
+        CREATE TABLE timers (
+            kind TEXT NOT NULL,
+            key TEXT NOT NULL,
+            due_at INTEGER NOT NULL,
+            try_at INTEGER NOT NULL,
+            tries INTEGER NOT NULL DEFAULT 0,
+            version INTEGER NOT NULL DEFAULT 0,
+            claimed_at INTEGER,
+            PRIMARY KEY (kind, key)
+        ) STRICT
+        """,
+        "CREATE INDEX timers_due ON timers (kind, try_at)",
+    ):
+        db.conn.execute(statement)

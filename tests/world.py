@@ -49,7 +49,7 @@ class World:
         """The real bot, from its start to its clean stop."""
         async with app.built(self.settings) as services:
             self.services = services
-            async with app.website(services):
+            async with app.website(services), app.scheduled(services):
                 chat = app._chat(services)
                 try:
                     await self._ready(chat)

@@ -180,13 +180,9 @@ class Library:
             self._retries.setdefault(member, _Retry(started, started, 0.0))
         requests = [await self._changes.get(id_) for id_ in untold if id_ not in self._live]
         self.notifier.enqueue([request for request in requests if request is not None])
-        swept = started - SWEEP_S
         places = asyncio.Semaphore(WORKERS)
         while True:
             now = self._monotonic()
-            if now - swept >= SWEEP_S:
-                swept = now
-                await self._sweep()
             for member in [m for m, retry in self._retries.items() if retry.at <= now]:
                 await places.acquire()
                 retry = self._retries.get(member)
@@ -219,7 +215,8 @@ class Library:
         except TimeoutError:
             pass
 
-    async def _sweep(self) -> None:
+    async def sweep(self) -> None:
+        """Give up what has been pending too long, and delete what is too old."""
         now = self._seconds()
         try:
             given_up = await self._changes.give_up(now - GIVE_UP_S, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -24,8 +24,8 @@ _log = structlog.get_logger("gatefold.backups")
 class Backups:
     """Makes a backup every so often, also across restarts, and keeps the newest.
 
-    `every_s`: seconds from one to the next; `keep`: how many files stay; `make`: makes and proves one, StorageStartupError
-    when it can't. `on_trouble` is told why one could not be made.
+    `every_s`: seconds from one to the next, `bot/schedule.py` keeps them; `keep`: how many files stay; `make`: makes
+    and proves one, StorageStartupError when it can't. `on_trouble` is told why one could not be made.
     """
 
     def __init__(
@@ -36,30 +36,28 @@ class Backups:
         make: Callable[[Path], Awaitable[Copy]],
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._folder = folder
         self._every_s = every_s
         self._keep = keep
         self._make = make
         self._now = now
-        self._sleep = sleep
         self.on_trouble: Callable[[str], None] = lambda reason: None
         self.on_made: Callable[[], None] = lambda: None
 
-    async def work(self) -> None:
-        """Make them until cancelled.
-
-        The wall clock is asked only at the start, how old the newest file is. From then on it is waited for as
-        long as the setting says, so a clock that jumps neither makes many at once nor none for long.
-        """
+    async def first_at(self) -> datetime:
+        """When the first backup after a start is due: it depends on how old the newest file is."""
         try:
             due_in_s = await asyncio.to_thread(self._due_in_s)
         except OSError:
             due_in_s = 0.0  # trying to make one tells why
-        await self._sleep(due_in_s)
-        while True:
-            await self._sleep(self._every_s if await self._one() else min(self._every_s, RETRY_S))
+        return self._now() + timedelta(seconds=due_in_s)
+
+    async def run(self) -> datetime | None:
+        """Make one. Returned: when to try again, if it could not be made."""
+        if await self._one():
+            return None
+        return self._now() + timedelta(seconds=min(self._every_s, RETRY_S))
 
     def _due_in_s(self) -> float:
         now = self._now()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 
 EVERY_S = 600.0
+"""How often `bot/schedule.py` has it look."""
 LEAST_FREE = 200 * 1024**2
 """Bytes. Below that, or below twice the database (updates and backups copy it), the disk counts as nearly full."""
 
@@ -31,27 +32,23 @@ class DiskWatch:
         on_enough: Callable[[], None],
         *,
         free: Callable[[Path], int] = free_bytes,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._database = database
         self._on_little = on_little
         self._on_enough = on_enough
         self._free = free
-        self._sleep = sleep
 
-    async def work(self) -> None:
-        """Look every ten minutes until cancelled."""
-        while True:
-            try:
-                free, needed = await asyncio.to_thread(self._look)
-            except OSError as error:
-                _log.warning("the disk cannot be looked at", reason=error.strerror)
-            else:
-                if free < needed:
-                    self._on_little(free)
-                else:
-                    self._on_enough()
-            await self._sleep(EVERY_S)
+    async def look(self) -> None:
+        """Look once, and say what was found."""
+        try:
+            free, needed = await asyncio.to_thread(self._look)
+        except OSError as error:
+            _log.warning("the disk cannot be looked at", reason=error.strerror)
+            return
+        if free < needed:
+            self._on_little(free)
+        else:
+            self._on_enough()
 
     def _look(self) -> tuple[int, int]:
         return self._free(self._database.parent), max(LEAST_FREE, 2 * self._database.stat().st_size)

@@ -15,6 +15,7 @@ from bot.storage.changes import LibraryChanges
 from bot.storage.commands import RegisteredCommands
 from bot.storage.database import Connect, Connection, Database, StorageStartupError
 from bot.storage.links import Links
+from bot.storage.timers import Timers
 from bot.storage.vault import CHECK_OWNER, PROOF, Vault
 
 
@@ -29,6 +30,7 @@ class Storage:
     changes: LibraryChanges
     commands: RegisteredCommands
     alerts: ToldAlerts
+    timers: Timers
 
     async def forget(self, member_id: int) -> None:
         """Delete everything that names this member, and make the deletion real on the disk."""
@@ -68,6 +70,7 @@ async def open_storage(path: Path, keys: Sequence[bytes], connect: Connect = sql
         LibraryChanges(database, vault, links),
         RegisteredCommands(database),
         ToldAlerts(database),
+        Timers(database),
     )
 
 

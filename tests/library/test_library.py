@@ -139,11 +139,11 @@ async def test_a_change_is_given_up_after_7_days_and_that_is_told(house: House) 
     down(house)
     report = await house.save(FIRST)
     house.ahead = timedelta(days=6, hours=23)
-    await house.library._sweep()
+    await house.library.sweep()
     assert await house.pending() == 1
     assert house.told == []
     house.ahead = timedelta(days=7, minutes=1)
-    await house.library._sweep()
+    await house.library.sweep()
     assert await house.pending() == 0
     await until(house, 1)
     assert [(each.request.id, each.request.changes[0].outcome) for each in house.told] == [
@@ -155,7 +155,7 @@ async def test_a_change_is_given_up_after_7_days_and_that_is_told(house: House) 
 async def test_an_undo_lives_for_30_days(house: House, days: int, works: bool) -> None:
     saved = await house.save(FIRST)
     house.ahead = timedelta(days=days)
-    await house.library._sweep()
+    await house.library.sweep()
     undone = await house.undo(saved)
     assert isinstance(undone, Report) if works else undone is UndoVerdict.UNKNOWN
     assert house.saved == ([] if works else [FIRST])

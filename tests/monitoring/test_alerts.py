@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from dataclasses import dataclass, field
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from bot import app
 from bot.albums import Album
 from bot.chat import host_words
 from bot.errors import DiscordUnavailable
@@ -330,30 +328,20 @@ async def test_a_database_that_is_full_is_told_to_the_host(world: World) -> None
 
 
 async def test_a_disk_that_is_nearly_full_is_told_to_the_host_until_it_has_room(world: World) -> None:
-    alerts, looked = world.bot.alerts, asyncio.Event()
+    alerts = world.bot.alerts
     free = [LEAST_FREE - 1]
-
-    async def sleep(_: float) -> None:
-        looked.set()
-        await asyncio.Event().wait()
-
     watch = DiskWatch(
         world.settings.database_path,
         lambda left: alerts.raise_(Cause.DISK, Facts(free=left)),
         lambda: alerts.end(Cause.DISK),
         free=lambda folder: free[0],
-        sleep=sleep,
     )
-    task = asyncio.create_task(watch.work())
+    await watch.look()
     assert "little room has been left where the database lies: 199 MB" in await told_host(world)
-    task.cancel()
     assert alerts._states[Cause.DISK].open_since is not None
     alerts._states[Cause.DISK].seen_at -= QUIET_S
     free[0] = LEAST_FREE
-    looked.clear()
-    task = asyncio.create_task(watch.work())
-    await looked.wait()
-    task.cancel()
+    await watch.look()
     assert alerts._states[Cause.DISK].open_since is None
 
 
@@ -363,23 +351,13 @@ async def test_room_for_less_than_the_database_twice_is_little(tmp_path: Path, f
     database.touch()
     os.truncate(database, 300 * 1024**2)  # and takes no room
     said: list[str] = []
-    looked = asyncio.Event()
-
-    async def sleep(_: float) -> None:
-        looked.set()
-        await asyncio.Event().wait()
-
     watch = DiskWatch(
         database,
         lambda left: said.append("little"),
         lambda: said.append("enough"),
         free=lambda folder: free_mb * 1024**2,
-        sleep=sleep,
     )
-    task = asyncio.create_task(watch.work())
-    async with asyncio.timeout(5.0):
-        await looked.wait()
-    task.cancel()
+    await watch.look()
     assert said == [verdict]
 
 
@@ -419,7 +397,7 @@ async def test_an_alert_about_the_client_secret_is_over_when_discord_has_taken_i
 async def test_a_backup_that_fails_is_told_to_the_host(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     folder = tmp_path / "file" / "backups"
-    async with made(tmp_path, backup_folder=folder) as world, world.running(), app.keeping_up(world.bot):
+    async with made(tmp_path, backup_folder=folder) as world, world.running():
         said = await told_host(world)
     assert host_words.name(Cause.BACKUP) in said
 
