@@ -43,22 +43,17 @@ class Calendar:
     rhythm: Rhythm = Rhythm.WEEKLY
 
     @classmethod
-    def starting(
-        cls,
-        weekday: int,
-        clock: time,
-        timezone: str,
-        rhythm: Rhythm,
-        now: datetime,
-        *,
-        ahead: timedelta = FIRST_AHEAD,
-    ) -> Calendar:
-        """The calendar whose first club hour is the first `weekday` (Monday is 0) that is at least `ahead` from now."""
+    def starting(cls, weekday: int, clock: time, timezone: str, rhythm: Rhythm, earliest: datetime) -> Calendar:
+        """The calendar whose first club hour is the first `weekday` (Monday is 0) at `earliest` or later."""
         zone = ZoneInfo(timezone)
-        day = (now + ahead).astimezone(zone).date() - _DAY
-        while day.weekday() != weekday or _instant(day, clock, zone) < now + ahead:
+        day = earliest.astimezone(zone).date() - _DAY
+        while day.weekday() != weekday or _instant(day, clock, zone) < earliest:
             day += _DAY
         return cls(day, clock, timezone, rhythm)
+
+    def starting_from(self, earliest: datetime) -> Calendar:
+        """The same hours, with the first one at `earliest` or later: other weeks, where not every week has one."""
+        return Calendar.starting(self.anchor.weekday(), self.clock, self.timezone, self.rhythm, earliest)
 
     def next_after(self, instant: datetime) -> datetime:
         """The first club hour after `instant`, in UTC."""

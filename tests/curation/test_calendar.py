@@ -131,14 +131,14 @@ def test_a_monthly_club_of_a_fifth_week_meets_in_the_last_one() -> None:
     ],
 )
 def test_the_first_club_hour_is_at_least_five_days_ahead(now: str, first: str) -> None:
-    calendar = Calendar.starting(TUESDAY, time(20), BERLIN, Rhythm.WEEKLY, utc(now))
+    calendar = Calendar.starting(TUESDAY, time(20), BERLIN, Rhythm.WEEKLY, utc(now) + FIRST_AHEAD)
 
     assert calendar.anchor == date.fromisoformat(first)
 
 
 def test_the_preview_shows_the_next_three_rounds() -> None:
     now = utc("2026-03-18T12:00")
-    calendar = Calendar.starting(TUESDAY, time(20), BERLIN, Rhythm.WEEKLY, now)
+    calendar = Calendar.starting(TUESDAY, time(20), BERLIN, Rhythm.WEEKLY, now + FIRST_AHEAD)
 
     rounds = preview(calendar, now, 3 * DAY)
 
@@ -204,7 +204,7 @@ def test_club_hours_go_on_in_the_clubs_rhythm(calendar: Calendar, instant: datet
 def test_a_club_can_start_at_any_moment(
     weekday: int, clock: time, timezone: str, rhythm: Rhythm, now: datetime
 ) -> None:
-    calendar = Calendar.starting(weekday, clock, timezone, rhythm, now)
+    calendar = Calendar.starting(weekday, clock, timezone, rhythm, now + FIRST_AHEAD)
     first = calendar.first_from(now + FIRST_AHEAD)
 
     assert calendar.anchor.weekday() == weekday
