@@ -4,12 +4,24 @@ Times are whole seconds since 1970 (UTC). Discord ids are 64-bit snowflakes. A c
 `_sealed` holds a blob from `bot/storage/vault.py`, one that ends in `_hash` a SHA-256.
 """
 
-from sqlite_utils import Database, Migrations
+from __future__ import annotations
 
-migrations = Migrations("gatefold")
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+STEPS: list[Callable[[Database], None]] = []
 
 
-@migrations()
+def step(function: Callable[[Database], None]) -> Callable[[Database], None]:
+    """Append a step. Its name is noted in each database that has it."""
+    STEPS.append(function)
+    return function
+
+
+@step
 def m001_first(db: Database) -> None:
     """Apps, links, link attempts, requests with their wishes, registered commands."""
     for statement in (
@@ -109,7 +121,7 @@ def m001_first(db: Database) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@step
 def m002_alerts(db: Database) -> None:
     """What the host was told of: since when each cause holds (NULL: it is over), and when it was told last."""
     db.conn.execute(
@@ -123,7 +135,7 @@ def m002_alerts(db: Database) -> None:
     )
 
 
-@migrations()
+@step
 def m003_plain_names(db: Database) -> None:
     """Tables, columns and values take the names that the code uses."""
     for statement in (
@@ -170,7 +182,7 @@ def m003_plain_names(db: Database) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@step
 def m004_locales(db: Database) -> None:
     """The language in which a member asked: later messages about the request or the link are written in it."""
     for statement in (
@@ -180,7 +192,7 @@ def m004_locales(db: Database) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@step
 def m005_timers(db: Database) -> None:
     """What is due and when. claimed_at: its handler runs; try_at: later than due_at after a failure."""
     for statement in (

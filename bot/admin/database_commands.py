@@ -29,7 +29,8 @@ from bot.storage.database import Database
 from bot.storage.restore import Restored
 from bot.storage.restore import restore as put_back
 from bot.storage.rotation import rotate
-from bot.storage.schema_status import Steps, is_in_use, steps_of
+from bot.storage.schema import Steps
+from bot.storage.schema_status import is_in_use, steps_of
 from bot.storage.vault import Vault, key_id
 
 _Settings = TypeVar("_Settings", bound=FileSettings)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bot.errors import StorageUnavailable
 from bot.storage.database import Connection, StorageStartupError, hold_lock
-from bot.storage.schema_status import Steps, steps_in
+from bot.storage.schema import Steps, steps_in
 
 PART = ".part"
 """Ends the name under which a copy is made: it gets its own name when it is proved."""

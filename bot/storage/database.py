@@ -12,18 +12,15 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, TypeVar
 
-import sqlite_utils
-from sqlite_utils import Migrations
-
 from bot.errors import StorageUnavailable
+from bot.storage.schema import Step, apply, load_steps, steps_in
 
 _T = TypeVar("_T")
 Connection = sqlite3.Connection
@@ -34,27 +31,12 @@ class StorageStartupError(Exception):
     """The database cannot be used; the text says why and what to do."""
 
 
-def load_migrations() -> Migrations:
-    """The schema's steps: `migrations/` inside the installed package, else at the top of the repository."""
-    package = Path(__file__).resolve().parent.parent
-    for folder in (package / "migrations", package.parent / "migrations"):
-        if (file := folder / "migrations.py").is_file():
-            spec = spec_from_file_location("gatefold_migrations", file)
-            assert spec is not None
-            assert spec.loader is not None
-            module = module_from_spec(spec)
-            spec.loader.exec_module(module)
-            found: Migrations = module.migrations
-            return found
-    raise StorageStartupError("The migrations are missing from this installation. Install Gatefold again.")
-
-
 class Database:
     """One SQLite file with one connection in one thread, locked against other processes."""
 
-    def __init__(self, path: Path, migrations: Migrations, lock: int, connect: Connect = sqlite3.connect) -> None:
+    def __init__(self, path: Path, steps: Sequence[Step], lock: int, connect: Connect = sqlite3.connect) -> None:
         self.path = path
-        self._migrations = migrations
+        self._steps = steps
         self._lock = lock
         self._connect = connect
         self._thread = _Thread()
@@ -67,13 +49,13 @@ class Database:
 
     @classmethod
     async def open(
-        cls, path: Path, migrations: Migrations | None = None, connect: Connect = sqlite3.connect
+        cls, path: Path, steps: Sequence[Step] | None = None, connect: Connect = sqlite3.connect
     ) -> Database:
         """Open, lock and migrate. StorageStartupError when another process has it or a newer Gatefold wrote it.
 
-        `migrations`: the schema's steps, ours unless others are given. `connect`: makes the one connection.
+        `steps`: the schema's, ours unless others are given. `connect`: makes the one connection.
         """
-        database = cls(path, migrations or load_migrations(), hold_lock(path), connect)
+        database = cls(path, steps or load_steps(), hold_lock(path), connect)
         try:
             await database._run(database._open)
         except BaseException as error:
@@ -105,29 +87,25 @@ class Database:
         connection.row_factory = sqlite3.Row
 
     def _migrate(self) -> None:
-        migrations = self._migrations
-        db = sqlite_utils.Database(self._connection)
-        applied = [step.name for step in migrations.applied(db)]
-        pending = [step.name for step in migrations.pending(db)]
-        known = {step.name for step in migrations._migrations}
-        if unknown := [name for name in applied if name not in known]:
+        steps = steps_in(self._connection, self._steps)
+        if steps.unknown:
             raise StorageStartupError(
-                f"{self.path} was written by a newer Gatefold (step {unknown[-1]}). Install that version again, "
+                f"{self.path} was written by a newer Gatefold (step {steps.unknown[-1]}). Install that version again, "
                 "or restore the backup that it made before the update."
             )
-        if not pending:
+        if not steps.pending:
             return
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        backup = self.path.with_name(f"{self.path.name}.before-{pending[0]}-{stamp}.backup")
+        backup = self.path.with_name(f"{self.path.name}.before-{steps.pending[0]}-{stamp}.backup")
         part = self.path.with_name(f".{self.path.name}.before.part")
-        if applied:
+        if steps.applied:
             part.unlink(missing_ok=True)  # left by a process that was killed
             self._copy_to(part)
             part.rename(backup)
         self._connection.execute("PRAGMA foreign_keys = OFF")
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            migrations.apply(db)
+            apply(self._connection, self._steps)
             if broken := self._connection.execute("PRAGMA foreign_key_check").fetchall():
                 raise StorageStartupError(f"{self.path} does not fit together after the update: {broken[:3]}.")
             self._connection.execute("COMMIT")

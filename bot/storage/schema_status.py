@@ -1,4 +1,4 @@
-"""The schema's steps: which of them a database has, seen without changing anything."""
+"""Looking at a database that a bot may be using, without changing anything."""
 
 from __future__ import annotations
 
@@ -7,39 +7,16 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from bot.storage.database import Connection, StorageStartupError, load_migrations
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """Names of steps. `pending`: ours, not applied yet; `unknown`: applied by a newer Gatefold."""
-
-    applied: tuple[str, ...] = ()
-    pending: tuple[str, ...] = ()
-    unknown: tuple[str, ...] = ()
-
-
-def steps_in(c: Connection) -> Steps:
-    """The steps of an open database."""
-    known = [step.name for step in load_migrations()._migrations]
-    applied: list[str] = []
-    if c.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchone():
-        found = c.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'gatefold' ORDER BY id")
-        applied = [name for (name,) in found]
-    return Steps(
-        tuple(applied),
-        tuple(name for name in known if name not in applied),
-        tuple(name for name in applied if name not in known),
-    )
+from bot.storage.database import Connection, StorageStartupError
+from bot.storage.schema import Steps, load_steps, steps_in
 
 
 def steps_of(path: Path) -> Steps:
     """The steps of a database that a bot may be using; a missing one has none. StorageStartupError: it cannot be read."""
     if not path.exists():
-        return Steps(pending=tuple(step.name for step in load_migrations()._migrations))
+        return Steps(pending=tuple(step.__name__ for step in load_steps()))
     with opened_to_look(path) as c:
         return steps_in(c)
 

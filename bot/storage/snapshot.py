@@ -10,7 +10,8 @@ from pathlib import Path
 
 from bot.storage.apps import KnownApp, known_app
 from bot.storage.database import Connection
-from bot.storage.schema_status import Steps, opened_to_look, steps_in
+from bot.storage.schema import Steps, steps_in
+from bot.storage.schema_status import opened_to_look
 from bot.storage.vault import ACCESS, CHECK_OWNER, PROOF, Vault
 
 

@@ -16,7 +16,7 @@ from bot.schedule import Schedule
 from bot.storage import Storage, open_storage
 from bot.storage.backup import Contents, Copy
 from bot.storage.database import StorageStartupError
-from bot.storage.schema_status import Steps
+from bot.storage.schema import Steps
 
 DAY = timedelta(days=1)
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

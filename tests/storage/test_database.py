@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 import sqlite_utils
-from sqlite_utils import Migrations
 
 from bot.errors import StorageUnavailable
 from bot.storage import Storage, StorageStartupError, open_storage
-from bot.storage.database import Connection, Database, load_migrations
+from bot.storage.database import Connection, Database
+from bot.storage.schema import Step, load_steps
 from tests.callers import caller
 from tests.storage.rows import ADA, BEN, KEY, NOW, OTHER_KEY, X, ask, execute, link, on_disk, put, rows
 
@@ -167,21 +167,15 @@ async def test_a_start_that_failed_releases_the_lock(tmp_path: Path) -> None:
 
 # -- migrations
 
-FIRST = load_migrations()
 
+def extended(step: str) -> list[Step]:
+    """Our steps and one more, as a later version has them."""
 
-def extended(step: str) -> Migrations:
-    """Our migrations and one more, as a later version has them."""
-    later = Migrations("gatefold")
-    for known in FIRST._migrations:
-        later._migrations.append(known)
-
-    @later(name="m999_later")
-    def more(db: sqlite_utils.Database) -> None:
+    def m999_later(db: sqlite_utils.Database) -> None:
         for statement in step.split(";"):
             db.conn.execute(statement)
 
-    return later
+    return [*load_steps(), m999_later]
 
 
 GROW = "CREATE TABLE grown (id INTEGER PRIMARY KEY) STRICT; INSERT INTO grown VALUES (1)"
@@ -189,7 +183,7 @@ GROW = "CREATE TABLE grown (id INTEGER PRIMARY KEY) STRICT; INSERT INTO grown VA
 
 async def upgraded(path: Path, step: str) -> Database:
     """Open it as a later version would."""
-    return await Database.open(path, migrations=extended(step))
+    return await Database.open(path, steps=extended(step))
 
 
 async def test_a_newer_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
@@ -247,6 +241,23 @@ async def test_a_second_start_migrates_nothing(tmp_path: Path) -> None:
     for _ in range(3):
         await (await open_storage(path, [KEY])).close()
     assert sorted(modes(tmp_path)) == ["gatefold.db", "gatefold.db.lock"]
+
+
+async def test_a_start_with_nothing_to_migrate_does_not_load_the_library_for_it(tmp_path: Path) -> None:
+    script = """
+import asyncio, pathlib, sys
+from bot.storage.database import Database
+
+async def main():
+    await (await Database.open(pathlib.Path(sys.argv[1]))).close()
+    print("sqlite_utils" in sys.modules)
+
+asyncio.run(main())
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "gatefold.db")]
+    for loads in ("True", "False"):
+        ran = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, cwd=ROOT, timeout=30)
+        assert (ran.stdout.strip(), ran.stderr) == (loads, "")
 
 
 # -- jobs
