@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from bot.settings import Settings, SettingsError, from_values, load, read_key
-from bot.storage.vault import new_key
 
 SECRET = "a-very-secret-value"
-KEY, OTHER_KEY = new_key(), new_key()
+# Fixed, since they stand in the names of tests, which must be the same in every worker.
+KEY, OTHER_KEY = "siW3WELQ-acBGbM3tJVt0dHpjui7iCOAYgFtZq-0UPA", "ufDC8ezQjtz-wx9yvzJ0NBaeOwO3PMlSlbFbR_ppew0"
 GOOD = {
     "DISCORD_TOKEN": f"{SECRET}-token",
     "DISCORD_CLIENT_ID": "1100000000000000001",
