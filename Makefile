@@ -7,21 +7,23 @@ VENV ?= .venv
 ARGS ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-BENCH_VENV := .venv-bench
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-pages check check-lint check-format check-types check-imports check-locks check-deploy messages soak conformance bench lock clean
+.PHONY: help demo test test-all test-pages check check-lint check-format check-types check-imports check-locks check-deploy messages soak conformance bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(READY) ## The whole bot on this machine, without any account (SCRIPT=1: plays a story by itself and ends)
+demo: $(VENV)/.demo ## The whole bot on this machine, without any account (SCRIPT=1: plays a story by itself and ends)
 	@$(BIN)/gatefold sandbox $(if $(filter 1,$(SCRIPT)),--script)
 
-test: $(READY) ## All tests but those that need a browser
-	@$(BIN)/python -m pytest -m "not pages" $(ARGS)
+test: $(READY) ## The fast tests: about 2 minutes on 2 cores
+	@$(BIN)/python -m pytest -n auto -m "not pages and not slow" $(ARGS)
+
+test-all: $(READY) ## Every test; those of pages need Chromium
+	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 test-pages: $(READY) ## The tests that look at pages, in headless Chromium
 	@$(BIN)/python -m pytest -m pages $(ARGS)
@@ -44,9 +46,9 @@ check-types: $(READY)
 check-imports: $(READY)
 	$(BIN)/lint-imports --no-logo
 
-# Says loudly when there is nobody to ask whether a package is known to be vulnerable, and does not fail for that.
+# Where the index does not tell about vulnerabilities, it says so for each package, and that is no failure.
 check-locks: $(READY)
-	@$(BIN)/python .ci/audit.py
+	@$(BIN)/pip-audit --progress-spinner off --disable-pip --require-hashes -r requirements.lock
 
 check-deploy: $(READY)
 	@sh deploy/check.sh $(BIN)
@@ -58,11 +60,11 @@ conformance: $(READY) ## Whole stories against the platforms' OpenAPI files: mak
 	@test -n "$(SPECS)" || { echo "Name the folder of the OpenAPI files: make conformance SPECS=<folder>" >&2; exit 2; }
 	@$(BIN)/python -m tests.conformance "$(SPECS)"
 
-bench: $(BENCH_VENV)/.ready ## The table of docs/performance.md (ARGS=--quick: a taste; ARGS=--full: 100,000 interactions)
-	@$(BENCH_VENV)/bin/python -m bench $(ARGS)
+bench: $(READY) ## The table of docs/performance.md (ARGS=--quick: a taste; ARGS=--full: 100,000 interactions)
+	@$(BIN)/python -m bench $(ARGS)
 
 clean: ## Remove the virtual environments, caches and builds (never data)
-	rm -rf $(VENV) $(BENCH_VENV) $(LOCK_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(LOCK_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find bot migrations tests bench -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # ---------------------------------------------------------------- setting up
@@ -78,47 +80,42 @@ if sys.version_info < (3, 11):
 endef
 export WHICH_PYTHON
 
+# `make demo` installs only what the demo needs; everything else adds the tools of the developers to the same venv.
+$(VENV)/.demo: pyproject.toml requirements-demo.lock
+	@$(MAKE) --no-print-directory venv
+	@$(PIP) install --require-hashes -r requirements-demo.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
 $(READY): pyproject.toml requirements-dev.lock
+	@$(MAKE) --no-print-directory venv
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.demo
+
+.PHONY: venv
+venv:
 	@command -v $(PYTHON) >/dev/null || { echo "Gatefold needs Python 3.11 or newer, and there is no $(PYTHON) here." >&2; exit 1; }
 	@$(PYTHON) -c "$$WHICH_PYTHON"
 	@echo "Setting up $(VENV) (the first time takes about a minute)"
 	@$(BIN)/python -c "$(OLD_ENOUGH)" 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
-	@$(PIP) install --require-hashes -r requirements-dev.lock
-	@$(PIP) install --no-deps --no-build-isolation -e .
-	@touch $@
-
-# A venv of its own: what is measured beside us must not come near the tests, nor near a host.
-$(BENCH_VENV)/.ready: requirements-bench.lock
-	@$(PYTHON) -c "$$WHICH_PYTHON"
-	@echo "Setting up $(BENCH_VENV)"
-	@$(PYTHON) -m venv --clear $(BENCH_VENV)
-	@$(BENCH_VENV)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements-bench.lock
-	@touch $@
 
 # ---------------------------------------------------------------- locks
 
 LOCK_VENV := .venv-lock
-LOCK_TOOLS := pip==26.3 pip-tools==7.6.2
-COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(LOCK_VENV)/bin/pip-compile --quiet --no-config \
-	--generate-hashes --allow-unsafe --strip-extras --newline=lf \
-	--no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+UV := uv==0.13.9
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate
 
-# The larger lock is made first; the others start from it, so that they take its versions (and its hashes).
-# pip-compile locks for the Python it runs on: the oldest that we support. What only newer ones need is kept by hand.
-lock: ## Make all lock files anew (UPGRADE=1: with the newest versions that pyproject.toml allows)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
-		{ echo "The locks are made with Python 3.11, the oldest that we support: make lock PYTHON=python3.11" >&2; exit 1; }
+# One resolution for every supported Python and system. The largest lock is made first; the others start from it,
+# so that they take its versions.
+lock: ## Make all lock files again (UPGRADE=1: with the newest versions that pyproject.toml allows)
 	@$(PYTHON) -m venv --clear $(LOCK_VENV)
-	@$(LOCK_VENV)/bin/python -m pip --disable-pip-version-check --quiet install $(LOCK_TOOLS)
-	@$(COMPILE) $(if $(filter 1,$(UPGRADE)),--upgrade) --extra sandbox --extra test --extra check \
-		--build-deps-for editable --output-file requirements-dev.lock pyproject.toml
-	@cp requirements-dev.lock requirements.lock
-	@$(COMPILE) --output-file requirements.lock pyproject.toml
-	@cp requirements-dev.lock requirements-build.lock
-	@$(COMPILE) --only-build-deps --build-deps-for wheel --output-file requirements-build.lock pyproject.toml
-	@cp requirements-dev.lock requirements-bench.lock
-	@$(COMPILE) --extra bench --output-file requirements-bench.lock pyproject.toml
-	@for lock in requirements.lock requirements-dev.lock requirements-bench.lock; do cat .ci/python-3.13.lock >> $$lock; done
+	@$(LOCK_VENV)/bin/python -m pip --disable-pip-version-check --quiet install $(UV)
+	@$(COMPILE) $(if $(filter 1,$(UPGRADE)),--upgrade) pyproject.toml --extra sandbox --group test --group check --group build \
+		--output-file requirements-dev.lock
+	@for lock in requirements requirements-demo requirements-build; do cp requirements-dev.lock $$lock.lock; done
+	@$(COMPILE) pyproject.toml --output-file requirements.lock
+	@$(COMPILE) pyproject.toml --extra sandbox --group build --output-file requirements-demo.lock
+	@$(COMPILE) --group build --output-file requirements-build.lock
 	@rm -rf $(LOCK_VENV)
-	@! grep -E '^[a-z0-9-]+==' requirements.lock | grep -vxFf requirements-dev.lock || \
-		{ echo "These versions of requirements.lock are not those of requirements-dev.lock." >&2; exit 1; }

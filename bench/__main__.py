@@ -12,15 +12,13 @@ from pathlib import Path
 
 import click
 
-from bench import burst, lookup, memory, restart, save, start, table, thousand
+from bench import burst, memory, restart, save, start, table
 from bench.figures import Line
 from bench.scale import FULL, QUICK, USUAL, Scale
 
 ROWS: dict[str, Callable[[Scale], Awaitable[list[Line]]]] = {
     "save": save.measure,
     "burst": burst.measure,
-    "thousand": thousand.measure,
-    "lookup": lookup.measure,
     "memory": memory.measure,
     "start": start.measure,
     "restart": restart.measure,

@@ -84,14 +84,13 @@ class Outside:
         members: int = 1,
         albums: int = 0,
         clock: Callable[[], float] = time.monotonic,
-        server: type[SpotifyServer] = SpotifyServer,
     ) -> None:
         self.folder = folder
         self.key = new_key()
         self.discord = DiscordWire(application_id=APP, bot_token=BOT_TOKEN, client_secret=DISCORD_SECRET, clock=clock)
         catalogue = Catalogue()
         catalogue.add(synthetic(albums))
-        self.spotify = server(
+        self.spotify = SpotifyServer(
             client_id=SPOTIFY_ID,
             client_secret=SPOTIFY_SECRET,
             redirect_uris=[],
@@ -235,11 +234,10 @@ async def outside(
     members: int = 1,
     albums: int = 0,
     clock: Callable[[], float] = time.monotonic,
-    server: type[SpotifyServer] = SpotifyServer,
 ) -> AsyncIterator[Outside]:
     """Both platforms, running, and a folder that is deleted afterwards. Discord must have had no objection."""
     with tempfile.TemporaryDirectory(prefix="gatefold-bench-") as folder:
-        made = Outside(Path(folder), members=members, albums=albums, clock=clock, server=server)
+        made = Outside(Path(folder), members=members, albums=albums, clock=clock)
         gc.collect()
         gc.freeze()
         async with made.discord.running(), made.spotify.running():

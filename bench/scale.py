@@ -16,10 +16,6 @@ class Scale:
     warm_saves: int
     burst: int
     bursts_at_ms: tuple[int, ...]
-    albums: int
-    lookups: int
-    few_members: int
-    many_members: int
     interactions: int
     starts: int
     restarts: int
@@ -35,10 +31,6 @@ QUICK = Scale(
     warm_saves=4,
     burst=12,
     bursts_at_ms=(0,),
-    albums=60,
-    lookups=20,
-    few_members=10,
-    many_members=200,
     interactions=40,
     starts=1,
     restarts=1,
@@ -54,10 +46,6 @@ USUAL = Scale(
     warm_saves=40,
     burst=500,
     bursts_at_ms=(0, 20, 50),
-    albums=1000,
-    lookups=2000,
-    few_members=1000,
-    many_members=1_000_000,
     interactions=20_000,
     starts=7,
     restarts=3,

@@ -17,7 +17,7 @@ from bench.scale import Scale
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 BEGIN, END = "<!-- made by `make bench`: what stands from here -->", "<!-- to here is overwritten -->"
 _HEAD = ("what", "floor", "Gatefold", "ratio", "to reach", "reached")
-_TOLD = ("discord.py", "aiohttp", "spotipy", "tekore")
+_TOLD = ("discord.py", "aiohttp")
 
 
 def rendered(lines: Iterable[Line]) -> str:

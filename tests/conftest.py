@@ -9,6 +9,26 @@ import pytest
 
 from tests.world import World, made
 
+SLOW = (
+    "bench",
+    "deploy/test_build.py",
+    "faults",
+    "process",
+    "security/test_floods.py",
+    "security/test_nothing_leaks.py",
+    "test_docs_commands.py",
+)
+"""Folders and files whose tests start processes, kill them, or wait for real time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tests by where they are, and give them more time."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.timeout(400))
+
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:

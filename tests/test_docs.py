@@ -118,9 +118,9 @@ def test_pictures_are_small() -> None:
     assert all(picture.stat().st_size < 400_000 for picture in pictures)
 
 
-def test_decisions_are_numbered_without_a_gap_and_what_names_one_is_right() -> None:
+def test_each_decision_has_its_own_number_and_what_names_one_is_right() -> None:
     numbers = [path.name[:4] for path in sorted((ROOT / "docs/decisions").glob("*.md"))]
-    assert numbers == [f"{number:04d}" for number in range(1, len(numbers) + 1)]
+    assert len(set(numbers)) == len(numbers)
     sources = [*ROOT.joinpath("bot").rglob("*.py"), *ROOT.joinpath("tests").rglob("*.py"), ROOT / "pyproject.toml"]
     for source in sources:
         for number in re.findall(r"docs/decisions/([0-9]{4})", source.read_text(encoding="utf-8")):

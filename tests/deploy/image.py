@@ -31,6 +31,6 @@ def context() -> Iterator[str]:
     """What an image's build is given: every file but those that .dockerignore names."""
     for folder, _, files in os.walk(ROOT):
         inner = Path(folder).relative_to(ROOT).as_posix()
-        if inner.split("/")[0] in (".git", ".venv", ".venv-bench", ".venv-lock"):
+        if inner.split("/")[0] in (".git", ".venv", ".venv-newer", ".venv-lock"):
             continue
         yield from (name for file in files if not is_left_out(name := f"{inner}/{file}".removeprefix("./")))

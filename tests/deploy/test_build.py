@@ -89,5 +89,5 @@ def test_the_image_runs_as_nobody_in_particular_stops_by_sigterm_and_asks_after_
     last = (ROOT / "Dockerfile").read_text(encoding="utf-8").split("\nFROM ")[-1]
     assert re.search(r"^USER [1-9][0-9]*:[1-9][0-9]*$", last, re.MULTILINE)
     assert re.search(r"^STOPSIGNAL SIGTERM$", last, re.MULTILINE)
-    assert re.search(r'^HEALTHCHECK .* CMD \["python", "-m", "bot\.health"\]$', last, re.MULTILINE)
+    assert re.search(r'^HEALTHCHECK .* CMD \["python", "-m", "bot\.admin\.health"\]$', last, re.MULTILINE)
     assert "pip" not in last

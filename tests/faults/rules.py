@@ -42,9 +42,9 @@ LIBRARY: Rules = {
     "closed": ("saved", "refused"),  # the other generation of the endpoint serves
     "no album": ("no album", "no album"),
     "refused": ("refused", "refused"),
-    "rate_limited": ("saved", "busy -> saved"),
-    "busy for long": ("busy -> saved", "busy -> saved"),
-    "busy for a day": ("busy -> saved", "busy -> saved"),
+    "rate_limited": ("saved", "rate_limited -> saved"),
+    "busy for long": ("rate_limited -> saved", "rate_limited -> saved"),
+    "busy for a day": ("rate_limited -> saved", "rate_limited -> saved"),
     "quota": ("quota -> saved", "quota -> saved"),
     "trouble": ("saved", "trouble -> saved"),
     "nonsense": ("trouble -> saved", "trouble -> saved"),
@@ -60,7 +60,7 @@ REFRESH: Rules = {
     "dead": ("relink -> saved", "relink -> saved"),
     "host": ("host -> saved", "host -> saved"),
     "scope": ("scope -> saved", "scope -> saved"),
-    "rate_limited": ("saved", "busy -> saved"),
+    "rate_limited": ("saved", "rate_limited -> saved"),
     "refused": ("refused", "refused"),
     "trouble": ("saved", "trouble -> saved"),
 }
