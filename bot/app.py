@@ -16,6 +16,8 @@ from bot import alert_sources
 from bot.accounts.linking import Linking
 from bot.chat.client import Client, GuildRefused, LoginRefused, point_at
 from bot.chat.commands import Desk
+from bot.chat.delivery import Delivery
+from bot.chat.messages import Messages
 from bot.chat.reply import Reply
 from bot.chat.words import Words
 from bot.errors import TryLater
@@ -63,6 +65,7 @@ class Services:
     library: Library
     desk: Desk
     client: Client
+    delivery: Delivery
     identity: Identity
     maintenance: Maintenance
     backups: Backups | None
@@ -135,6 +138,7 @@ async def _build(settings: Settings, storage: Storage, session: aiohttp.ClientSe
     words.privacy_url = f"{settings.public_url}/privacy"
     desk = Desk(linking, library, resolver, words, Reply(words, metrics.answered))
     client = Client(desk, storage.commands, settings.dev_guild_id)
+    delivery = Delivery(storage.outbox, Messages(client), lambda locale: words, client.hosts)
     # Nobody imports upward: where a lower room causes something above it, it is handed a callable here.
     linking.on_linked = library.linked
     linking.tell = client.tell_link
@@ -157,6 +161,7 @@ async def _build(settings: Settings, storage: Storage, session: aiohttp.ClientSe
         library,
         desk,
         client,
+        delivery,
         identity,
         maintenance,
         backups,
@@ -238,10 +243,10 @@ async def supervised(services: Services, supervisor: Supervisor) -> AsyncIterato
 
 @asynccontextmanager
 async def working(services: Services) -> AsyncIterator[asyncio.Task[None]]:
-    """The worker that tries pending changes again; on the way out, what is in flight finishes or is kept."""
+    """The workers for pending changes and for messages; on the way out, what is in flight finishes or is kept."""
     # After the login, since it tells members.
     services.schedule.repeat("library sweep", SWEEP_S, services.library.sweep)
-    worker = asyncio.create_task(services.library.work(), name="worker")
+    worker = asyncio.create_task(_work(services), name="worker")
     try:
         yield worker
     finally:
@@ -253,8 +258,15 @@ async def working(services: Services) -> AsyncIterator[asyncio.Task[None]]:
             services.linking.finish_links(FINISH_S),
             services.linking.finish_refreshes(REFRESHED_S),
             services.alerts.stop(FINISH_S),
+            services.delivery.stop(FINISH_S),
         )
         await services.desk.reply.finish(1.0)
+
+
+async def _work(services: Services) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(services.library.work(), name="library")
+        tasks.create_task(services.delivery.work(), name="delivery")
 
 
 async def run(settings: Settings) -> None:

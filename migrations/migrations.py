@@ -211,3 +211,46 @@ def m005_timers(db: Database) -> None:
         "CREATE INDEX timers_due ON timers (kind, try_at)",
     ):
         db.conn.execute(statement)
+
+
+@step
+def m006_outbox(db: Database) -> None:
+    """Messages that do not answer an interaction directly: stored with the fact that they tell, until they arrive."""
+    for statement in (
+        # one row per message; `queue`: what leaves in order; `page`: the card that is next;
+        # `sending_at`: when an attempt to send that card began that may have arrived
+        """
+        CREATE TABLE outbox (
+            id INTEGER PRIMARY KEY,
+            kind TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            queue TEXT NOT NULL,
+            way TEXT NOT NULL CHECK (way IN ('answer', 'follow-up', 'direct', 'channel', 'edit', 'hosts')),
+            member_id INTEGER,
+            channel_id INTEGER,
+            interaction_token_sealed BLOB,
+            token_until INTEGER,
+            or_directly INTEGER NOT NULL DEFAULT 0,
+            edits_kind TEXT,
+            edits_subject TEXT,
+            payload TEXT NOT NULL,
+            locale TEXT,
+            nonce TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            due_at INTEGER NOT NULL,
+            state TEXT NOT NULL DEFAULT 'stored'
+                CHECK (state IN ('stored', 'sending', 'confirmed', 'refused', 'given up')),
+            tries INTEGER NOT NULL DEFAULT 0,
+            page INTEGER NOT NULL DEFAULT 0,
+            sending_at INTEGER,
+            message_id INTEGER,
+            ended_at INTEGER,
+            UNIQUE (kind, subject)
+        ) STRICT
+        """,
+        "CREATE INDEX outbox_due ON outbox (due_at, id) WHERE state IN ('stored', 'sending')",
+        "CREATE INDEX outbox_queue ON outbox (queue, id) WHERE state IN ('stored', 'sending')",
+        "CREATE INDEX outbox_member ON outbox (member_id) WHERE member_id IS NOT NULL",
+        "CREATE INDEX outbox_ended ON outbox (ended_at) WHERE ended_at IS NOT NULL",
+    ):
+        db.conn.execute(statement)

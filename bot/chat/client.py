@@ -228,12 +228,12 @@ class Client(discord.Client):
 
     async def tell_host(self, alert: Alert) -> bool:
         """Say what only the host can mend, to the owner of the application; False if no way to them is open."""
-        for host in self._hosts():
+        for host in self.hosts():
             if await self._send_directly(host, [text_card(host_words.sentences(alert))]):
                 return True
         return False
 
-    def _hosts(self) -> list[int]:
+    def hosts(self) -> list[int]:
         """Whom the application belongs to: its owner, or the team's, and behind that one the team's members."""
         if self.application is None or self.is_closed():
             return []

@@ -15,6 +15,7 @@ from bot.storage.changes import LibraryChanges
 from bot.storage.commands import RegisteredCommands
 from bot.storage.database import Connect, Connection, Database, StorageStartupError
 from bot.storage.links import Links
+from bot.storage.outbox import Outbox
 from bot.storage.timers import Timers
 from bot.storage.vault import CHECK_OWNER, PROOF, Vault
 
@@ -31,12 +32,13 @@ class Storage:
     commands: RegisteredCommands
     alerts: ToldAlerts
     timers: Timers
+    outbox: Outbox
 
     async def forget(self, member_id: int) -> None:
         """Delete everything that names this member, and make the deletion real on the disk."""
 
         def delete(connection: Connection) -> None:
-            for store in (self.links, self.attempts, self.changes):
+            for store in (self.links, self.attempts, self.changes, self.outbox):
                 store.delete_in(connection, member_id)
 
         await self.database.write(delete)
@@ -71,6 +73,7 @@ async def open_storage(path: Path, keys: Sequence[bytes], connect: Connect = sql
         RegisteredCommands(database),
         ToldAlerts(database),
         Timers(database),
+        Outbox(database, vault),
     )
 
 

@@ -30,6 +30,7 @@ SEALED = (
     Column("links", "member_id", "refresh_sealed", REFRESH),
     Column("link_attempts", "id_hash", "interaction_token_sealed", ANSWER),
     Column("change_requests", "id", "interaction_token_sealed", ANSWER),
+    Column("outbox", "id", "interaction_token_sealed", ANSWER),
     # the last: until all else is done, it keeps the host from taking away a key that is still needed
     Column("key_check", "id", "proof_sealed", PROOF, owner=str(CHECK_OWNER)),
 )

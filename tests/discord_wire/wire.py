@@ -33,7 +33,7 @@ from tests.discord_wire.records import Bell, Fault, Place, Refused, Where, WireI
 Answer = tuple[int, Any] | None
 _dump = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 
-ANSWER_WITHIN_S, TOKEN_LIVES_S = 3.0, 900.0
+ANSWER_WITHIN_S, TOKEN_LIVES_S, NONCE_LIVES_S = 3.0, 900.0, 120.0
 SUPPRESS_EMBEDS, EPHEMERAL, LOADING, SUPPRESS_NOTIFICATIONS = 1 << 2, 1 << 6, 1 << 7, 1 << 12
 
 COMMAND, COMPONENT, AUTOCOMPLETE, MODAL = 2, 3, 4, 5
@@ -96,6 +96,7 @@ class DiscordWire(Gateway):
         self._direct_users: dict[int, int] = {}
         self._handed_out: dict[int, int] = {}
         self._codes: dict[str, tuple[int, str]] = {}
+        self._nonces: dict[str, tuple[float, str]] = {}
         self._bearers: dict[str, int] = {}
         self._mail = Bell()
         self._last_id = 0
@@ -156,6 +157,7 @@ class DiscordWire(Gateway):
         self.secrets -= self.interactions.keys()
         self.requests, self.interactions, self.messages = [], {}, {}
         self.direct_messages, self.channel_messages, self._handed_out = {}, {}, {}
+        self._nonces = {}
 
     # ---------------------------------------------------------------- what people do
 
@@ -331,13 +333,13 @@ class DiscordWire(Gateway):
         record = WireRequest(request.method, path, dict(request.query), request.headers, self._clock())
         self.requests.append(record)
         fault = self._take_fault(record) if self._faults else None
-        if fault and fault.delay_s:
-            await asyncio.sleep(fault.delay_s)
         # Exactly this: discord.py compares it, and a charset breaks the login.
         headers = {"Content-Type": "application/json"}
         body: Any
         try:
             await self._read(request, record)
+            if fault and fault.delay_s:
+                await asyncio.sleep(fault.delay_s)
             status, body = 0, None
             if fault is None or fault.status is None or fault.applied:
                 answer = self._route(record, path.strip("/").split("/"))
@@ -442,6 +444,8 @@ class DiscordWire(Gateway):
                 return 200, self._channel(place, self._user(user_id))
             case ("POST", "channels", channel_id, "messages"):
                 return self._post(record, int(channel_id))
+            case ("GET", "channels", channel_id, "messages"):
+                return 200, self._history(record, channel_id)
             case (_, "channels", channel_id, "messages", message_id):
                 message = self.messages.get(message_id)
                 if message is None or message["channel_id"] != channel_id or message["flags"] & EPHEMERAL:
@@ -549,7 +553,15 @@ class DiscordWire(Gateway):
         user_id = self._direct_users.get(channel_id)
         if user_id in self.refuses_direct_messages:
             raise Refused(403, 50007, "Cannot send messages to this user")
+        nonce = record.body.get("nonce")
+        if nonce is not None and (not isinstance(nonce, int | str) or len(str(nonce)) > 25):
+            self._refuse(None, ["a nonce of more than 25 characters"])
+        if nonce is not None and record.body.get("enforce_nonce"):
+            sent_at, known = self._nonces.get(str(nonce), (float("-inf"), ""))
+            if self._clock() - sent_at < NONCE_LIVES_S and known in self.messages:
+                return 200, self.messages[known] | {"nonce": nonce}
         message = self._merged(self._blank(None, channel_id), record, record.body, None, new=True)
+        self._nonces[str(nonce)] = self._clock(), message["id"]
         self._store(message, None, shown=False)
         if user_id is None:
             self.channel_messages.setdefault(channel_id, []).append(message)
@@ -557,6 +569,17 @@ class DiscordWire(Gateway):
             self.direct_messages.setdefault(user_id, []).append(message)
         self._mail.ring()
         return 200, message
+
+    def _history(self, record: WireRequest, channel_id: str) -> list[Json]:
+        """The messages of a channel, the newest first; `after` an id: those that follow it. No nonce is in them."""
+        limit, after = int(record.query.get("limit", 50)), int(record.query.get("after", 0))
+        found = [
+            message
+            for message in self.messages.values()
+            if message["channel_id"] == channel_id and int(message["id"]) > after and not message["flags"] & EPHEMERAL
+        ]
+        found.sort(key=lambda message: int(message["id"]))
+        return [*reversed(found[:limit] if after else found[-limit:])]
 
     def _refuse(self, interaction: WireInteraction | None, flaws: list[str]) -> None:
         if flaws:

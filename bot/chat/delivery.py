@@ -1,0 +1,289 @@
+"""Delivery: takes messages from the outbox, draws them, sends them, and confirms them.
+
+A message that surely was not sent is tried again. One that may have been sent is repeated with the same nonce,
+which Discord takes only once; when that is too long ago for Discord to remember, the channel's history decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import chain, repeat
+from typing import Any
+
+import structlog
+
+from bot.chat.cards import Card
+from bot.chat.messages import Failure, Messages
+from bot.chat.words import Words
+from bot.errors import StorageUnavailable, UserError
+from bot.storage.outbox import Gone, Message, Outbox, Queued, State, Way
+
+MAX_CONCURRENT = 8
+"""How many messages are sent at a time; each to another member or channel."""
+NONCE = timedelta(seconds=60)
+"""How long Discord surely remembers a nonce ("a few minutes")."""
+EDIT_TRIES = 3
+"""How often an answer is edited before a direct message is sent in its place."""
+FIRST_RETRY_S, RETRY_MAX_S = 2.0, 600.0
+GIVE_UP = timedelta(days=1)
+
+Drawer = Callable[[Mapping[str, Any], Words], Awaitable[Sequence[Card]]]
+"""Makes the cards of a message from its payload, in the language of its words. No cards: nothing is left to say."""
+
+_log = structlog.get_logger("gatefold.delivery")
+
+
+class Delivery:
+    """Sends what the outbox holds, in order per member and per channel."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        messages: Messages,
+        words: Callable[[str | None], Words],
+        hosts: Callable[[], Iterable[int]],
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`words`: the words of a locale. `hosts`: the ids of the hosts' accounts, the first one first."""
+        self._outbox = outbox
+        self._messages = messages
+        self._words = words
+        self._hosts = hosts
+        self._now = now
+        self._sleep = sleep
+        self._drawers: dict[str, Drawer] = {}
+        self._sending: dict[str, asyncio.Task[None]] = {}
+        self._waiting: dict[tuple[str, str], asyncio.Future[State]] = {}
+        self._is_stopping = False
+
+    def register(self, kind: str, drawer: Drawer) -> None:
+        """Let messages of this kind be drawn by `drawer`."""
+        assert kind not in self._drawers, kind
+        self._drawers[kind] = drawer
+
+    async def send(self, message: Message, wait_s: float = 0.0) -> State | None:
+        """Store a message, and wait for its end for at most `wait_s`; its final state, None: not yet.
+
+        StorageUnavailable when it cannot be stored; see `send_unstored`.
+        """
+        key = message.kind, message.subject
+        future = self._waiting.setdefault(key, asyncio.get_running_loop().create_future())
+        try:
+            if not await self._outbox.add(message, self._now()):
+                return None
+            async with asyncio.timeout(wait_s):
+                return await asyncio.shield(future)
+        except TimeoutError:
+            return None
+        finally:
+            self._waiting.pop(key, None)
+
+    async def send_unstored(self, message: Message, nonce: str) -> bool:
+        """Send a message to the hosts without the database, which is what it tells of; whether it arrived."""
+        arrived = False
+        for page, card in enumerate(await self._drawers[message.kind](message.payload, self._words(message.locale))):
+            try:
+                await self._to_hosts(card, f"{nonce}-{page}", None)
+                arrived = True
+            except Failure as failure:
+                _log.warning("the host could not be told", code=failure.code)
+        return arrived
+
+    # -- the worker
+
+    async def work(self) -> None:
+        """Send whatever is due, until cancelled; then `stop`."""
+        while True:
+            next_at: datetime | None = None
+            try:
+                due, next_at = await self._outbox.due(self._now(), 2 * MAX_CONCURRENT)
+                for message in due:
+                    if message.queue not in self._sending and len(self._sending) < MAX_CONCURRENT:
+                        self._begin(message)
+            except StorageUnavailable as error:
+                _log.warning("the outbox cannot be read", error=str(error))
+                next_at = self._now() + timedelta(seconds=FIRST_RETRY_S)
+            wait_s = 60.0 if next_at is None else min(max((next_at - self._now()).total_seconds(), 0.05), 60.0)
+            await self._outbox.wait(wait_s)
+
+    async def stop(self, seconds: float) -> None:
+        """Let what is being sent arrive, `seconds` at most; the rest leaves after the next start."""
+        self._is_stopping = True
+        if self._sending:
+            _, late = await asyncio.wait([*self._sending.values()], timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being sent."""
+        return not self._sending
+
+    def _begin(self, message: Queued) -> None:
+        task = asyncio.create_task(self._deliver(message), name=f"deliver {message.kind} {message.subject}")
+        self._sending[message.queue] = task
+
+        def done(_: asyncio.Task[None]) -> None:
+            del self._sending[message.queue]
+            self._outbox.ring()
+
+        task.add_done_callback(done)
+
+    # -- one message
+
+    async def _deliver(self, message: Queued) -> None:
+        try:
+            await self._try(message)
+        except Gone:
+            pass  # its member unlinked, and everything about them was deleted
+        except UserError as error:
+            # a name cannot be looked up, or the disk is full
+            _log.warning("a message waits", kind=message.kind, error=type(error).__name__)
+            await self._later(message, Failure(type(error).__name__))
+        except Exception:
+            _log.exception("a message could not be drawn or sent", kind=message.kind)
+            await self._later(message, Failure("broken"))
+
+    async def _try(self, message: Queued) -> None:
+        drawer = self._drawers.get(message.kind)
+        if drawer is None:
+            _log.error("a message of an unknown kind is dropped", kind=message.kind)
+            await self._settle(message, State.GIVEN_UP)
+            return
+        cards = [*await drawer(message.payload, self._words(message.locale))]
+        way, message_id = message.way, None
+        for page in range(message.page, len(cards)):
+            if way is Way.ANSWER and (failure := await self._on_answer(message, page, cards[page])) is not None:
+                if not failure.is_final:
+                    await self._later(message, failure)
+                    return
+                if not message.or_directly:
+                    await self._settle(message, State.GIVEN_UP, failure.code)
+                    return
+                way = Way.DIRECT
+            if way is not Way.ANSWER:
+                try:
+                    sent = await self._send(message, way, page, cards[page])
+                except Failure as failure:
+                    if failure.is_final or self._now() - message.created_at > GIVE_UP:
+                        await self._settle(message, _end_of(way), failure.code)
+                    else:
+                        await self._later(message, failure)
+                    return
+                message_id = message_id or sent
+        await self._settle(message, State.CONFIRMED, message_id=message_id)
+
+    async def _on_answer(self, message: Queued, page: int, card: Card) -> Failure | None:
+        """Edit the answer, or follow it up; the failure, which is final when it is no use to try again."""
+        if message.token is None or message.token_until is None or message.token_until <= self._now():
+            return Failure("too old", is_final=True)
+        await self._outbox.begin(message, Way.ANSWER, page, self._now(), durable=False)
+        try:
+            if page == 0:
+                await self._messages.edit_answer(message.token, card)
+            else:
+                await self._messages.follow_up(message.token, card)
+        except Failure as failure:
+            _log.warning("a private message was not edited", code=failure.code)
+            is_over = message.tries + 1 >= EDIT_TRIES or failure.retry_s > RETRY_MAX_S
+            failure.is_final = failure.is_final or is_over
+            return failure
+        return None
+
+    async def _send(self, message: Queued, way: Way, page: int, card: Card) -> int | None:
+        """Send one card; its id where it is a message in a channel. Failure."""
+        since = await self._outbox.begin(message, way, page, self._now(), durable=way is not Way.EDIT)
+        try:
+            return await self._send_by(message, way, card, message.nonce_of(page), since)
+        except Failure as failure:
+            if since is not None:  # the attempt before this one may have arrived
+                failure.may_have_arrived = True
+            raise
+
+    async def _send_by(self, message: Queued, way: Way, card: Card, nonce: str, since: datetime | None) -> int | None:
+        match way:
+            case Way.FOLLOW_UP:
+                if message.token is None or message.token_until is None or message.token_until <= self._now():
+                    raise Failure("too old", is_final=True)
+                await self._messages.follow_up(message.token, card)
+            case Way.DIRECT:
+                assert message.member_id is not None
+                await self._to_channel(await self._messages.open_direct(message.member_id), card, nonce, since)
+            case Way.HOSTS:
+                await self._to_hosts(card, nonce, since)
+            case Way.CHANNEL:
+                assert message.channel_id is not None
+                return await self._to_channel(message.channel_id, card, nonce, since)
+            case Way.EDIT:
+                if message.channel_id is None or message.edits is None:
+                    raise Failure("nothing to edit", is_final=True)
+                await self._messages.edit(message.channel_id, message.edits, card)
+        return None
+
+    async def _to_channel(self, channel_id: int, card: Card, nonce: str, since: datetime | None) -> int:
+        if since is not None and self._now() - since > NONCE:
+            try:
+                found = await self._messages.find(channel_id, nonce, since)
+            except Failure as failure:
+                if not failure.is_final:
+                    raise
+                found = None  # the bot may not read there
+            if found is not None:
+                return found
+        return await self._messages.send(channel_id, card, nonce)
+
+    async def _to_hosts(self, card: Card, nonce: str, since: datetime | None) -> None:
+        last = Failure("no host", is_final=True)
+        for host in self._hosts():
+            try:
+                await self._to_channel(await self._messages.open_direct(host), card, nonce, since)
+            except Failure as failure:
+                if failure.may_have_arrived:
+                    raise
+                last = failure
+            else:
+                return
+        raise last
+
+    async def _later(self, message: Queued, failure: Failure) -> None:
+        """Try again, ever less often."""
+        pause_s = max(min(FIRST_RETRY_S * 2**message.tries, RETRY_MAX_S), failure.retry_s)
+        if self._now() - message.created_at > GIVE_UP + timedelta(seconds=RETRY_MAX_S):
+            await self._settle(message, _end_of(message.way), failure.code)
+            return
+        _log.info("a message is sent later", kind=message.kind, code=failure.code, pause_s=pause_s)
+        due_at = self._now() + timedelta(seconds=pause_s)
+        await self._stored(
+            lambda: self._outbox.later(message, due_at, may_have_arrived=failure.may_have_arrived), message
+        )
+
+    async def _settle(
+        self, message: Queued, state: State, code: int | str | None = None, message_id: int | None = None
+    ) -> None:
+        if state is not State.CONFIRMED:
+            _log.warning("a message was not sent", kind=message.kind, state=state.value, code=code)
+        future = self._waiting.get((message.kind, message.subject))
+        if future is not None and not future.done():
+            future.set_result(state)
+        await self._stored(lambda: self._outbox.settle(message, state, self._now(), message_id), message)
+
+    async def _stored(self, write: Callable[[], Awaitable[None]], message: Queued) -> None:
+        """Note it, however long the disk is full: otherwise it would be sent again."""
+        for pause_s in chain((2.0, 20.0), repeat(RETRY_MAX_S)):
+            try:
+                await write()
+                return
+            except StorageUnavailable as error:
+                _log.warning("it could not be noted what became of a message", kind=message.kind, error=str(error))
+            if self._is_stopping:
+                return
+            await self._sleep(pause_s)
+
+
+def _end_of(way: Way) -> State:
+    return State.REFUSED if way in (Way.ANSWER, Way.DIRECT) else State.GIVEN_UP

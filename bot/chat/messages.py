@@ -1,0 +1,151 @@
+"""Single messages to Discord outside an interaction's first answer, and what a failure of one means."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import aiohttp
+import discord
+from discord.http import handle_message_parameters
+from discord.webhook.async_ import async_context
+
+from bot.chat.cards import Card
+
+DELIVER_S = 10.0
+"""How long one call to Discord may take."""
+CLOCKS = timedelta(minutes=1)
+"""How far our clock and Discord's may differ."""
+_T = TypeVar("_T")
+
+
+class Failure(Exception):
+    """Discord did not take a message.
+
+    `code`: Discord's, or the error's name; it is safe to log. `is_final`: Discord refused it, and will again.
+    `may_have_arrived`: nobody knows, as after a broken connection. `retry_s`: how long Discord asks to wait.
+    """
+
+    def __init__(
+        self, code: int | str, *, is_final: bool = False, may_have_arrived: bool = False, retry_s: float = 0.0
+    ) -> None:
+        super().__init__(str(code))
+        self.code = code
+        self.is_final = is_final
+        self.may_have_arrived = may_have_arrived
+        self.retry_s = retry_s
+
+
+class Messages:
+    """Sends and edits. Every method raises `Failure`, and nothing else."""
+
+    def __init__(self, client: discord.Client) -> None:
+        self._client = client
+
+    async def edit_answer(self, token: str, card: Card) -> None:
+        """Edit the private message of an interaction, also of one from before a restart."""
+
+        async def call() -> None:
+            # discord.py does this only through the Interaction, which a restart forgets; so this is what
+            # Interaction.edit_original_response does.
+            mentions = self._client.allowed_mentions
+            with handle_message_parameters(view=card, allowed_mentions=mentions) as parts:
+                await async_context.get().edit_original_interaction_response(
+                    self._application_id, token, session=self._webhook(token).session, payload=parts.payload
+                )
+
+        await _tried(call)
+
+    async def follow_up(self, token: str, card: Card) -> None:
+        """Send a further private message of an interaction."""
+        await _tried(lambda: self._webhook(token).send(view=card, ephemeral=True))
+
+    async def open_direct(self, member_id: int) -> int:
+        """The channel of a member's direct messages."""
+
+        async def call() -> int:
+            # create_dm() sends the id as a number, which Discord's description does not allow
+            channel: Mapping[str, Any] = await self._client.http.start_private_message(str(member_id))
+            return int(channel["id"])
+
+        try:
+            return await _tried(call)
+        except Failure as failure:
+            # opening a channel twice gives the same channel, and no message
+            raise Failure(failure.code, is_final=failure.is_final, retry_s=failure.retry_s) from None
+
+    async def send(self, channel_id: int, card: Card, nonce: str) -> int:
+        """Send a message to a channel; its id. Within a few minutes, Discord takes one nonce only once."""
+        mark(card, nonce)
+
+        async def call() -> int:
+            return (await self._client.get_partial_messageable(channel_id).send(view=card, nonce=nonce)).id
+
+        return await _tried(call)
+
+    async def edit(self, channel_id: int, message_id: int, card: Card) -> None:
+        """Edit a message of ours in a channel."""
+        message = self._client.get_partial_messageable(channel_id).get_partial_message(message_id)
+        await _tried(lambda: message.edit(view=card, allowed_mentions=self._client.allowed_mentions))
+
+    async def find(self, channel_id: int, nonce: str, since: datetime) -> int | None:
+        """The id of the message that was sent with this nonce, if the channel has it since then."""
+
+        async def call() -> int | None:
+            after = discord.utils.time_snowflake(since - CLOCKS)
+            for message in await self._client.http.logs_from(channel_id, 100, after=after):
+                if any(part.get("id") == marker_of(nonce) for part in message.get("components") or ()):
+                    return int(message["id"])
+            return None
+
+        return await _tried(call)
+
+    @property
+    def _application_id(self) -> int:
+        if self._client.application_id is None:
+            raise Failure("not logged in")
+        return self._client.application_id
+
+    def _webhook(self, token: str) -> discord.Webhook:
+        # as Interaction.followup makes it: a partial webhook may not send what only one person sees
+        data: Any = {"id": self._application_id, "type": 3, "token": token}
+        return discord.Webhook.from_state(data=data, state=self._client._connection)
+
+
+def mark(card: Card, nonce: str) -> None:
+    """Give a card an invisible mark by which `find` knows it: the id of its container, which Discord keeps.
+
+    https://discord.com/developers/docs/components/reference#anatomy-of-a-component
+    """
+    card.children[0].id = marker_of(nonce)
+
+
+def marker_of(nonce: str) -> int:
+    """The mark that belongs to a nonce: 31 bits, and above what Discord numbers by itself."""
+    return int.from_bytes(hashlib.sha256(nonce.encode()).digest()[:4]) >> 1 | 1 << 20
+
+
+async def _tried(call: Callable[[], Awaitable[_T]]) -> _T:
+    try:
+        async with asyncio.timeout(DELIVER_S):
+            return await call()
+    except Failure:
+        raise
+    except discord.RateLimited as error:
+        raise Failure("rate limited", retry_s=error.retry_after) from None
+    except discord.HTTPException as error:
+        # discord.py has waited out and repeated what it could. 429: the ban of the address, without a time.
+        if error.status == 429:
+            raise Failure(error.code, retry_s=60.0) from None
+        if error.status >= 500:
+            raise Failure(error.code or error.status, may_have_arrived=True) from None
+        # 40003: direct messages are opened too fast
+        raise Failure(error.code, is_final=error.code != 40003) from None
+    except aiohttp.ClientConnectorError as error:
+        raise Failure(type(error).__name__) from None
+    except Exception as error:
+        # Whatever it is (discord.py takes the shape of an answer for granted). Its text may hold a token.
+        raise Failure(type(error).__name__, may_have_arrived=True) from None

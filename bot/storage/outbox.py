@@ -1,0 +1,372 @@
+"""The outbox: every message that does not answer an interaction directly, from the fact that it tells to its arrival.
+
+A message is stored in the transaction of the fact it tells. `bot/chat/delivery.py` takes it from here, sends it
+and confirms it. Messages to one member, or to one channel, form a queue and leave in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from math import ceil
+from sqlite3 import Row
+from typing import Any
+
+from bot.caller import MemberId
+from bot.storage.database import Connection, Database
+from bot.storage.vault import ANSWER, Vault
+
+TOKEN_LIFE = timedelta(minutes=14, seconds=30)
+"""An interaction token works for 15 minutes. A later attempt counts towards a ban of the address."""
+_OPEN = "state IN ('stored', 'sending')"
+
+
+class Way(StrEnum):
+    """How a message leaves."""
+
+    ANSWER = "answer"  # edits the private message of an interaction
+    FOLLOW_UP = "follow-up"  # a further private message of an interaction
+    DIRECT = "direct"  # a direct message
+    CHANNEL = "channel"  # a new message in a channel
+    EDIT = "edit"  # edits a message that the outbox sent to a channel
+    HOSTS = "hosts"  # a direct message to the host
+
+
+class State(StrEnum):
+    """Where a message is. The last three are final."""
+
+    STORED = "stored"
+    SENDING = "sending"  # an attempt has begun; until it is confirmed, it may have arrived
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"  # the member accepts no direct messages
+    GIVEN_UP = "given up"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The private message of an interaction. `or_directly`: send a direct message when it cannot be edited."""
+
+    member_id: MemberId
+    token: str = field(repr=False)
+    asked_at: datetime
+    or_directly: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """A further private message of an interaction, which exists only while the token works."""
+
+    member_id: MemberId
+    token: str = field(repr=False)
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """A member's direct messages."""
+
+    member_id: MemberId
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A new message in a channel."""
+
+    channel_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """The message in this channel that was stored with this kind and subject. It is replaced as a whole."""
+
+    channel_id: int
+    kind: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """The host: the owner of the Discord application, or its team."""
+
+
+Address = Answer | FollowUp | Direct | Channel | Edit | Hosts
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message to store.
+
+    `kind`: whose drawer makes its cards. `subject`: the fact; one kind tells one subject only once.
+    `payload`: what the drawer needs, JSON. `locale`: its language. `due_at`: not before this; None: now.
+    `pages_sent`: how many of its cards have arrived already.
+    """
+
+    kind: str
+    subject: str
+    address: Address
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    locale: str | None = None
+    due_at: datetime | None = None
+    pages_sent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A stored message that is due.
+
+    `way`: how it leaves now; a direct message where an answer can no longer be edited. `page`: the card that is
+    next. `nonce`: tells Discord that two attempts are one message; see `nonce_of`. `sending_at`: when the first
+    attempt to send this page began, None: surely it has not been sent. `edits`: the id of the message to edit.
+    """
+
+    id: int
+    queue: str
+    kind: str
+    subject: str
+    way: Way
+    member_id: MemberId | None
+    channel_id: int | None
+    token: str | None = field(repr=False)
+    token_until: datetime | None
+    or_directly: bool
+    payload: Mapping[str, Any]
+    locale: str | None
+    nonce: str
+    created_at: datetime
+    tries: int
+    page: int
+    sending_at: datetime | None
+    edits: int | None
+
+    def nonce_of(self, page: int) -> str:
+        """The nonce of one page: at most 25 characters."""
+        return f"{self.nonce}-{page}"
+
+
+Settle = Callable[[Connection, str, State], None]
+"""Called in the transaction that ends a message, with its subject and its final state."""
+
+
+class Outbox:
+    """One row per message."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+        self._settles: dict[str, Settle] = {}
+        self._bell = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def settles(self, kind: str, settle: Settle) -> None:
+        """Let a store note the end of its messages in the same transaction."""
+        self._settles[kind] = settle
+
+    # -- storing
+
+    def put(self, c: Connection, message: Message, now: datetime) -> bool:
+        """Store a message in the caller's transaction. False: its subject has been stored before."""
+        address = message.address
+        member_id = address.member_id if isinstance(address, Answer | FollowUp | Direct) else None
+        channel_id = address.channel_id if isinstance(address, Channel | Edit) else None
+        sealed = until = None
+        if isinstance(address, Answer | FollowUp):
+            sealed = self._vault.seal(address.token, address.member_id, ANSWER)
+            until = int((address.asked_at + TOKEN_LIFE).timestamp())
+        cursor = c.execute(
+            "INSERT INTO outbox (kind, subject, queue, way, member_id, channel_id, interaction_token_sealed,"
+            " token_until, or_directly, edits_kind, edits_subject, payload, locale, nonce, created_at, due_at, page)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, subject) DO NOTHING",
+            (
+                message.kind,
+                message.subject,
+                _queue(member_id, channel_id),
+                _WAYS[type(address)],
+                member_id,
+                channel_id,
+                sealed,
+                until,
+                int(isinstance(address, Answer) and address.or_directly),
+                address.kind if isinstance(address, Edit) else None,
+                address.subject if isinstance(address, Edit) else None,
+                json.dumps(message.payload),
+                message.locale,
+                secrets.token_urlsafe(12),
+                int(now.timestamp()),
+                int(now.timestamp()) if message.due_at is None else ceil(message.due_at.timestamp()),
+                message.pages_sent,
+            ),
+        )
+        if self._loop is not None:
+            # The delivery reads in a later job of this thread: by then, this transaction has ended.
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._bell.set)
+        return cursor.rowcount == 1
+
+    async def add(self, message: Message, now: datetime) -> bool:
+        """Store a message in a transaction of its own."""
+        return await self._database.write(lambda c: self.put(c, message, now))
+
+    # -- sending
+
+    async def wait(self, timeout_s: float | None) -> None:
+        """Until a message is stored, or `ring`, or the time is over."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._bell.wait()
+        except TimeoutError:
+            pass
+        self._bell.clear()
+
+    def ring(self) -> None:
+        """Let `wait` return."""
+        self._bell.set()
+
+    async def due(self, now: datetime, limit: int) -> tuple[list[Queued], datetime | None]:
+        """The first due message of each queue, and when the next one is due."""
+        seconds = int(now.timestamp())
+
+        def read(c: Connection) -> tuple[list[Queued], datetime | None]:
+            rows = c.execute(
+                "SELECT m.*, (SELECT message_id FROM outbox AS posted WHERE posted.kind = m.edits_kind"  # noqa: S608 - the condition stands above
+                "  AND posted.subject = m.edits_subject) AS edits"
+                f" FROM outbox AS m WHERE m.{_OPEN} AND m.due_at <= ?"
+                " AND NOT EXISTS (SELECT 1 FROM outbox AS earlier WHERE earlier.queue = m.queue AND earlier.id < m.id"
+                f"  AND earlier.{_OPEN} AND (earlier.tries > 0 OR earlier.due_at <= ?))"
+                " ORDER BY m.due_at, m.id LIMIT ?",
+                (seconds, seconds, limit),
+            ).fetchall()
+            (next_at,) = c.execute(
+                f"SELECT MIN(due_at) FROM outbox WHERE {_OPEN} AND due_at > ?",  # noqa: S608 - the same
+                (seconds,),
+            ).fetchone()
+            return [self._queued(row) for row in rows], None if next_at is None else _at(next_at)
+
+        return await self._database.read(read)
+
+    async def begin(self, message: Queued, way: Way, page: int, now: datetime, *, durable: bool) -> datetime | None:
+        """Note that an attempt to send a page begins; since when it may have arrived, None: it has not.
+
+        `durable`: outlives a power cut, for what must not be sent twice.
+        """
+
+        def write(c: Connection) -> datetime | None:
+            row = c.execute("SELECT way, page, sending_at FROM outbox WHERE id = ?", (message.id,)).fetchone()
+            if row is None:
+                raise Gone
+            is_same = row["way"] == way and row["page"] == page and row["sending_at"] is not None
+            c.execute(
+                "UPDATE outbox SET state = 'sending', way = ?, page = ?, sending_at = ? WHERE id = ?",
+                (way, page, row["sending_at"] if is_same else int(now.timestamp()), message.id),
+            )
+            return _at(row["sending_at"]) if is_same else None
+
+        return await self._database.write(write, durable=durable)
+
+    async def later(self, message: Queued, due_at: datetime, *, may_have_arrived: bool) -> None:
+        """The attempt failed: try again at `due_at`."""
+        await self._database.write(
+            lambda c: c.execute(
+                "UPDATE outbox SET tries = tries + 1, due_at = ?, state = CASE WHEN ? THEN state ELSE 'stored' END,"
+                " sending_at = CASE WHEN ? THEN sending_at ELSE NULL END WHERE id = ?",
+                (ceil(due_at.timestamp()), may_have_arrived, may_have_arrived, message.id),
+            ),
+            durable=False,
+        )
+
+    async def settle(self, message: Queued, state: State, now: datetime, message_id: int | None = None) -> None:
+        """End a message; its store notes it in the same transaction. `message_id`: of the first card, in a channel."""
+
+        def write(c: Connection) -> None:
+            c.execute(
+                "UPDATE outbox SET state = ?, ended_at = ?, message_id = ?, payload = '{}', sending_at = NULL,"
+                " interaction_token_sealed = NULL WHERE id = ?",
+                (state, int(now.timestamp()), message_id, message.id),
+            )
+            if (settle := self._settles.get(message.kind)) is not None:
+                settle(c, message.subject, state)
+
+        await self._database.write(write)
+
+    def take_over_in(self, c: Connection, kind: str, subject: str, now: datetime) -> bool:
+        """Let the answer that is being made tell it: False when it may have arrived, or is being sent."""
+        cursor = c.execute(
+            "UPDATE outbox SET state = 'refused', ended_at = ?, payload = '{}', interaction_token_sealed = NULL"
+            " WHERE kind = ? AND subject = ? AND state = 'stored' AND tries > 0",
+            (int(now.timestamp()), kind, subject),
+        )
+        return cursor.rowcount == 1
+
+    # -- keeping and deleting
+
+    async def open_count(self) -> int:
+        """How many messages have not arrived yet."""
+        count: int = await self._database.read(
+            lambda c: c.execute(f"SELECT COUNT(*) FROM outbox WHERE {_OPEN}").fetchone()[0]  # noqa: S608 - the same
+        )
+        return count
+
+    async def purge(self, before: datetime) -> None:
+        """Delete what ended before this, but what can be edited: messages in channels stay."""
+        await self._database.write(
+            lambda c: c.execute(
+                "DELETE FROM outbox WHERE ended_at < ? AND way <> 'channel'", (int(before.timestamp()),)
+            )
+        )
+
+    def delete_in(self, c: Connection, member_id: int) -> None:
+        """Delete the messages to a member."""
+        c.execute("DELETE FROM outbox WHERE member_id = ?", (member_id,))
+
+    def _queued(self, row: Row) -> Queued:
+        sealed, member_id = row["interaction_token_sealed"], row["member_id"]
+        return Queued(
+            id=row["id"],
+            queue=row["queue"],
+            kind=row["kind"],
+            subject=row["subject"],
+            way=Way(row["way"]),
+            member_id=member_id,
+            channel_id=row["channel_id"],
+            token=None if sealed is None else self._vault.opened(sealed, member_id, ANSWER),
+            token_until=None if row["token_until"] is None else _at(row["token_until"]),
+            or_directly=bool(row["or_directly"]),
+            payload=json.loads(row["payload"]),
+            locale=row["locale"],
+            nonce=row["nonce"],
+            created_at=_at(row["created_at"]),
+            tries=row["tries"],
+            page=row["page"],
+            sending_at=None if row["sending_at"] is None else _at(row["sending_at"]),
+            edits=row["edits"],
+        )
+
+
+class Gone(Exception):
+    """The message was deleted, with all that is kept about its member."""
+
+
+_WAYS = {
+    Answer: Way.ANSWER,
+    FollowUp: Way.FOLLOW_UP,
+    Direct: Way.DIRECT,
+    Channel: Way.CHANNEL,
+    Edit: Way.EDIT,
+    Hosts: Way.HOSTS,
+}
+
+
+def _queue(member_id: int | None, channel_id: int | None) -> str:
+    if member_id is not None:
+        return f"member {member_id}"
+    return "hosts" if channel_id is None else f"channel {channel_id}"
+
+
+def _at(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,366 @@
+"""Messages outside an interaction's first answer: stored, sent in order, confirmed, and never sent twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot import app
+from bot.caller import MemberId
+from bot.chat.cards import Card, text_card
+from bot.chat.delivery import Delivery
+from bot.chat.messages import Messages
+from bot.chat.words import Words
+from bot.storage.outbox import Address, Answer, Channel, Direct, Edit, FollowUp, Hosts, Message, State
+from tests.discord_wire import WireInteraction, texts
+from tests.world import ADA, BEN, CHLOE, World, made
+
+CHANNEL = 613425648685547545
+POST = ("POST", "/channels/*/messages")
+LOST = {"status": 0, "applied": True}
+CLOSED = {"status": 403, "json": {"code": 50007, "message": "Cannot send messages to this user"}}
+
+
+@dataclass
+class Office:
+    """A delivery with a clock of its own, before the wire-level Discord, with the real client."""
+
+    world: World
+    services: app.Services
+    ahead: timedelta = timedelta()
+    count: int = 0
+    drawn: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.delivery = self.new()
+
+    def new(self) -> Delivery:
+        """A delivery as after a start."""
+        words, client = Words(), self.services.client
+        delivery = Delivery(
+            self.services.storage.outbox, Messages(client), lambda locale: words, client.hosts, now=self.now
+        )
+        delivery.register("test", self.draw)
+        return delivery
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+    async def draw(self, payload: Mapping[str, Any], words: Words) -> Sequence[Card]:
+        self.drawn.append(payload)
+        return [text_card(text) for text in payload["cards"]]
+
+    async def put(self, address: Address, *cards: str, subject: str = "", **values: Any) -> str:
+        self.count += 1
+        subject = subject or str(self.count)
+        message = Message("test", subject, address, {"cards": cards}, **values)
+        await self.services.storage.outbox.add(message, self.now())
+        return subject
+
+    @asynccontextmanager
+    async def working(self, delivery: Delivery | None = None) -> AsyncIterator[None]:
+        delivery = delivery or self.delivery
+        worker = asyncio.create_task(delivery.work())
+        try:
+            yield
+        finally:
+            worker.cancel()
+            await asyncio.gather(worker, return_exceptions=True)
+            await delivery.stop(0.0)
+
+    async def states(self) -> list[str]:
+        rows = await self.services.storage.database.read(
+            lambda c: c.execute("SELECT state FROM outbox ORDER BY id").fetchall()
+        )
+        return [row["state"] for row in rows]
+
+    async def until(self, *states: str) -> None:
+        """Until the messages are in these states; time passes quickly while one waits."""
+        async with asyncio.timeout(10):
+            while await self.states() != [*states]:
+                await asyncio.sleep(0.02)
+
+    async def until_tried(self, tries: int, *, index: int = 0) -> None:
+        async with asyncio.timeout(10):
+            while True:
+                rows = await self.services.storage.database.read(
+                    lambda c: c.execute("SELECT tries FROM outbox ORDER BY id").fetchall()
+                )
+                if rows[index]["tries"] >= tries:
+                    return
+                await asyncio.sleep(0.02)
+
+    def skip(self, **time: float) -> None:
+        """Move the clock, and let the delivery look at it."""
+        self.ahead += timedelta(**time)
+        self.services.storage.outbox.ring()
+
+    async def interaction(self, member: int = ADA) -> WireInteraction:
+        """An interaction that the bot has answered."""
+        interaction = await self.world.discord.slash(member, "help")
+        await interaction.message()
+        return interaction
+
+    def said(self, member: int = ADA) -> list[str]:
+        """The direct messages of a member."""
+        return ["\n".join(texts(message)) for message in self.world.discord.direct_messages.get(member, [])]
+
+    def posted(self) -> list[str]:
+        """What stands in the channel."""
+        return ["\n".join(texts(message)) for message in self.world.discord.channel_messages.get(CHANNEL, [])]
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    async with made(tmp_path) as world, app.built(world.settings) as services, services.client as client:
+        await client.log_in(world.settings.discord_token.get_secret_value())
+        gateway = asyncio.create_task(client.stay_connected())
+        async with asyncio.timeout(10):
+            while not client.is_connected:
+                await asyncio.sleep(0.005)
+        yield Office(world, services)
+        gateway.cancel()
+        await asyncio.gather(gateway, return_exceptions=True)
+
+
+def answer(interaction: WireInteraction, member: int = ADA, **values: Any) -> Answer:
+    return Answer(MemberId(member), interaction.token, datetime.now(UTC), **values)
+
+
+# -- each way
+
+
+async def test_an_answer_is_edited_and_its_further_pages_follow(office: Office) -> None:
+    interaction = await office.interaction()
+    async with office.working():
+        await office.put(answer(interaction), "one", "two", "three")
+        await office.until("confirmed")
+    assert texts(interaction.history[-1]) == ["one"]
+    assert ["\n".join(texts(message)) for message in interaction.followups] == ["two", "three"]
+    assert all(message["flags"] & 64 for message in interaction.followups)
+
+
+async def test_a_direct_message_a_channel_message_and_a_message_to_the_host_arrive(office: Office) -> None:
+    async with office.working():
+        await office.put(Direct(MemberId(ADA)), "hello")
+        await office.put(Channel(CHANNEL), "round 1")
+        await office.put(Hosts(), "disk")
+        await office.until(*["confirmed"] * 3)
+    assert office.said() == ["hello"]
+    assert office.posted() == ["round 1"]
+    assert office.said(office.world.discord.OWNER) == ["disk"]
+
+
+async def test_a_channel_message_is_edited_by_the_subject_it_was_sent_with(office: Office) -> None:
+    async with office.working():
+        subject = await office.put(Channel(CHANNEL), "0 votes")
+        await office.put(Edit(CHANNEL, "test", subject), "1 vote")
+        await office.until("confirmed", "confirmed")
+    assert office.posted() == ["1 vote"]
+
+
+async def test_nobody_is_pinged_by_any_way(office: Office) -> None:
+    interaction = await office.interaction()
+    async with office.working():
+        subject = await office.put(Channel(CHANNEL), "@everyone")
+        await office.put(Edit(CHANNEL, "test", subject), "@everyone again")
+        await office.put(Direct(MemberId(BEN)), "@everyone")
+        await office.put(answer(interaction), "@everyone", "@everyone")
+        await office.until(*["confirmed"] * 4)
+    sent = [r.body for r in office.world.discord.requests if r.path.startswith(("/channels", "/webhooks"))]
+    assert len(sent) == 5
+    assert [body["allowed_mentions"]["parse"] for body in sent] == [[]] * 5
+
+
+# -- once
+
+
+async def test_one_subject_is_told_once(office: Office) -> None:
+    async with office.working():
+        for _ in range(3):
+            await office.put(Direct(MemberId(ADA)), "hello", subject="7")
+        await office.until("confirmed")
+        await office.put(Direct(MemberId(ADA)), "hello", subject="7")
+    assert office.said() == ["hello"]
+
+
+@pytest.mark.parametrize("minutes", [0, 10], ids=["while Discord knows the nonce", "by the channel's history"])
+@pytest.mark.parametrize("address", [Channel(CHANNEL), Direct(MemberId(ADA))], ids=["channel", "direct"])
+async def test_a_message_whose_confirmation_was_lost_is_not_sent_twice(
+    office: Office, address: Address, minutes: int
+) -> None:
+    office.world.discord.fault(*POST, **LOST)
+    async with office.working():
+        await office.put(address, "hello")
+        await office.until_tried(1)
+        if minutes:
+            office.world.discord._nonces.clear()  # as Discord does after some minutes
+        office.skip(minutes=minutes, seconds=5)
+        await office.until("confirmed")
+    assert office.posted() + office.said() == ["hello"]
+
+
+@pytest.mark.parametrize("minutes", [0, 10])
+async def test_a_process_that_ends_between_sending_and_confirming_does_not_send_twice(
+    office: Office, minutes: int
+) -> None:
+    office.world.discord.fault(*POST, delay_s=0.3)
+    for text in ("one", "two"):
+        await office.put(Channel(CHANNEL), text)
+    async with office.working():
+        await office.until("sending", "stored")
+        async with asyncio.timeout(5):
+            while not any(request.path.endswith("/messages") for request in office.world.discord.requests):
+                await asyncio.sleep(0.01)
+    async with asyncio.timeout(5):
+        while office.posted() != ["one"]:  # it arrives when nobody waits for it any more
+            await asyncio.sleep(0.01)
+    assert await office.states() == ["sending", "stored"]
+    if minutes:
+        office.world.discord._nonces.clear()
+        office.skip(minutes=minutes)
+    async with office.working(office.new()):
+        await office.until("confirmed", "confirmed")
+    assert office.posted() == ["one", "two"]
+
+
+async def test_a_message_that_never_left_is_sent_after_the_restart(office: Office) -> None:
+    office.world.discord.fault(*POST, status=0, times=1)
+    await office.put(Channel(CHANNEL), "one")
+    async with office.working():
+        await office.until_tried(1)
+    office.skip(minutes=10)
+    async with office.working(office.new()):
+        await office.until("confirmed")
+    assert office.posted() == ["one"]
+
+
+# -- in order
+
+
+async def test_what_fails_holds_up_what_follows_to_the_same_member_and_nobody_else(office: Office) -> None:
+    office.world.discord.fault(*POST, status=503, user_id=ADA)
+    async with office.working():
+        for text in ("one", "two"):
+            await office.put(Direct(MemberId(ADA)), text)
+        await office.put(Direct(MemberId(BEN)), "three")
+        await office.until_tried(1)
+        async with asyncio.timeout(5):
+            while office.said(BEN) != ["three"]:
+                await asyncio.sleep(0.01)
+        assert office.said() == []
+        office.skip(seconds=5)
+        await office.until(*["confirmed"] * 3)
+    assert office.said() == ["one", "two"]
+
+
+async def test_what_is_due_tomorrow_holds_up_nothing_today(office: Office) -> None:
+    async with office.working():
+        await office.put(Direct(MemberId(ADA)), "tomorrow", due_at=office.now() + timedelta(days=1))
+        await office.put(Direct(MemberId(ADA)), "today")
+        await office.until("stored", "confirmed")
+        office.skip(days=1, seconds=2)
+        await office.until("confirmed", "confirmed")
+    assert office.said() == ["today", "tomorrow"]
+
+
+# -- where no way is open
+
+
+async def test_an_answer_whose_token_is_too_old_is_never_tried_and_sent_directly(office: Office) -> None:
+    interaction = await office.interaction()
+    office.skip(minutes=15)
+    before = len(office.world.discord.requests)
+    async with office.working():
+        await office.put(answer(interaction), "late")
+        await office.until("confirmed")
+    assert office.said() == ["late"]
+    assert not any("/webhooks/" in r.path for r in office.world.discord.requests[before:])
+
+
+async def test_pages_that_no_longer_follow_the_answer_are_sent_directly(office: Office) -> None:
+    interaction = await office.interaction()
+    office.world.discord.fault("POST", "/webhooks/*", status=404, json={"code": 10015, "message": "Unknown Webhook"})
+    async with office.working():
+        await office.put(answer(interaction), "one", "two", "three")
+        await office.until("confirmed")
+    assert texts(interaction.history[-1]) == ["one"]
+    assert office.said() == ["two", "three"]
+
+
+async def test_an_answer_that_is_meant_for_its_place_alone_is_not_sent_directly(office: Office) -> None:
+    interaction = await office.interaction()
+    office.world.discord.fault("PATCH", "/webhooks/*", status=404, json={"code": 10008, "message": "Unknown Message"})
+    async with office.working():
+        await office.put(answer(interaction, or_directly=False), "dropped")
+        await office.put(FollowUp(MemberId(ADA), interaction.token, office.now()), "another")
+        await office.until("given up", "confirmed")
+    assert office.said() == []
+    assert texts(interaction.followups[0]) == ["another"]
+
+
+async def test_closed_direct_messages_end_as_refused_and_a_channel_that_is_gone_as_given_up(office: Office) -> None:
+    office.world.discord.refuses_direct_messages.add(CHLOE)
+    office.world.discord.fault("POST", f"/channels/{CHANNEL}/*", status=403, json={"code": 50001, "message": "No"})
+    async with office.working():
+        await office.put(Direct(MemberId(CHLOE)), "hello")
+        await office.put(Channel(CHANNEL), "hello")
+        await office.until("refused", "given up")
+
+
+async def test_a_direct_channel_that_is_answered_in_another_shape_is_asked_for_again(office: Office) -> None:
+    office.world.discord.fault("POST", "/users/@me/channels", status=200, json={"nothing": True})
+    async with office.working():
+        await office.put(Direct(MemberId(ADA)), "hello")
+        await office.until_tried(1)
+        office.skip(seconds=5)
+        await office.until("confirmed")
+    assert office.said() == ["hello"]
+
+
+async def test_a_limit_of_an_hour_is_waited_for(office: Office) -> None:
+    limit = {"message": "limited", "retry_after": 3600.0, "global": False}
+    office.world.discord.fault(*POST, status=429, json=limit)
+    async with office.working():
+        await office.put(Direct(MemberId(ADA)), "hello")
+        await office.until_tried(1)
+        office.skip(minutes=59)
+        await asyncio.sleep(0.1)
+        assert office.said() == []
+        office.skip(minutes=2)
+        await office.until("confirmed")
+    assert office.said() == ["hello"]
+
+
+async def test_after_a_day_a_message_is_given_up(office: Office) -> None:
+    office.world.discord.fault(*POST, status=503, times=100)
+    async with office.working():
+        await office.put(Channel(CHANNEL), "hello")
+        for _ in range(2):
+            await office.until_tried(1)
+            office.skip(days=1, minutes=1)
+        await office.until("given up")
+
+
+# -- who waits for it
+
+
+async def test_whoever_waits_for_a_message_learns_its_end(office: Office) -> None:
+    office.world.discord.refuses_direct_messages.add(CHLOE)
+    async with office.working():
+        sent = await office.delivery.send(Message("test", "a", Direct(MemberId(ADA)), {"cards": ["x"]}), 5.0)
+        refused = await office.delivery.send(Message("test", "b", Direct(MemberId(CHLOE)), {"cards": ["x"]}), 5.0)
+    assert (sent, refused) == (State.CONFIRMED, State.REFUSED)
+
+
+async def test_nothing_of_a_message_stays_when_its_member_unlinks(office: Office) -> None:
+    await office.put(Direct(MemberId(ADA)), "secret words")
+    await office.services.storage.forget(ADA)
+    assert await office.states() == []
