@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import attrs
+
 from bot.app import built
 from bot.errors import TryLater
 from bot.settings import Settings, from_values
@@ -61,7 +63,7 @@ async def test_the_endpoint_that_works_is_known_after_a_restart(world: World) ->
     known = await world.bot.storage.apps.get(SPOTIFY_ID)
     assert known.album_endpoint == "library"
     world.spotify.calls.clear()
-    async with built(world.settings.model_copy(update={"database_path": await _copied(world)})) as services:
+    async with built(attrs.evolve(world.settings, database_path=await _copied(world))) as services:
         token = services.linking.token_for(ADA)
         assert await services.spotify.contains(token, [FIRST, SECOND]) == {FIRST: True, SECOND: False}
     assert [path for _, path in world.calls()] == ["/v1/me/library/contains"]

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, cast
 
+import attrs
 import discord
 import pytest
 from discord import app_commands
@@ -22,13 +23,19 @@ PAPERS = [
     ROOT / "SECURITY.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
-FIELDS = {name.upper(): field for name, field in Settings.model_fields.items()}
+FIELDS = {name.upper(): field for name, field in attrs.fields_dict(Settings).items()}
+
+
+def is_required(name: str) -> bool:
+    return FIELDS[name].default is attrs.NOTHING
 
 
 def default(name: str) -> str | None:
     """A setting's default as one writes it; None when there is none."""
-    field = FIELDS[name]
-    return None if field.is_required() or field.default is None else str(field.default)
+    value = FIELDS[name].default
+    if value is attrs.NOTHING or value in (None, "", ()):
+        return None
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -50,16 +57,15 @@ def test_env_example_names_exactly_the_settings_with_their_defaults() -> None:
 def test_env_example_has_what_is_required_first() -> None:
     text = (ROOT / ".env.example").read_text(encoding="utf-8")
     required, rest = text.split("- usual\n", 1)
-    for name, field in FIELDS.items():
-        must = field.is_required() or name in ("TOKEN_KEYS", "TOKEN_KEYS_FILE")
+    for name in FIELDS:
+        must = is_required(name) or name in ("TOKEN_KEYS", "TOKEN_KEYS_FILE")
         assert f"{name}=" in (required if must else rest)
 
 
 def test_readme_lists_exactly_the_settings_with_their_defaults() -> None:
     shown = {cells[0].strip("`"): cells[1] for cells in rows("Settings")}
     expected = {
-        name: "required" if field.is_required() else f"`{default(name)}`" if default(name) else "empty"
-        for name, field in FIELDS.items()
+        name: "required" if is_required(name) else f"`{default(name)}`" if default(name) else "empty" for name in FIELDS
     }
     assert shown == expected
 
@@ -118,9 +124,10 @@ def test_pictures_are_small() -> None:
     assert all(picture.stat().st_size < 400_000 for picture in pictures)
 
 
-def test_each_decision_has_its_own_number_and_what_names_one_is_right() -> None:
+def test_no_two_decisions_have_the_same_number_and_references_to_them_are_right() -> None:
     numbers = [path.name[:4] for path in sorted((ROOT / "docs/decisions").glob("*.md"))]
     assert len(set(numbers)) == len(numbers)
+    assert all(re.fullmatch("[0-9]{4}", number) for number in numbers)
     sources = [*ROOT.joinpath("bot").rglob("*.py"), *ROOT.joinpath("tests").rglob("*.py"), ROOT / "pyproject.toml"]
     for source in sources:
         for number in re.findall(r"docs/decisions/([0-9]{4})", source.read_text(encoding="utf-8")):

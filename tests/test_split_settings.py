@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+import attrs
 import pytest
 from click.testing import CliRunner
 
@@ -35,7 +36,7 @@ MODES = {"discord_token", "discord_client_secret", "spotify_client_secret", "tok
 @pytest.fixture(autouse=True)
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A host's folder with a `.env`, and none of our names in the environment."""
-    for name in [name for name in os.environ if name.lower() in Settings.model_fields]:
+    for name in [name for name in os.environ if name.lower() in attrs.fields_dict(Settings)]:
         monkeypatch.delenv(name)
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     monkeypatch.chdir(tmp_path)

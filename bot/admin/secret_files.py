@@ -6,23 +6,16 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import get_args
 
+import attrs
 import click
-from dotenv import dotenv_values
-from pydantic import SecretStr
 
-from bot.settings import Settings, SettingsError, load
+from bot.settings import Settings, SettingsError, load, secret_names
+from bot.settings.sources import of_env_file, read_text
 
 ENV_FILE = Path(".env")
 PLACED = frozenset({"DATABASE_PATH", "TOKEN_KEYS_FILE"})
 """What the unit and the image say for themselves: their paths are not those of this folder."""
-
-
-def secret_names() -> list[str]:
-    """The settings that are secrets, in lower case: the names of their files."""
-    fields = Settings.model_fields.items()
-    return [name for name, field in fields if SecretStr in (field.annotation, *get_args(field.annotation))]
 
 
 @click.command("split-settings")
@@ -37,7 +30,7 @@ def split_settings(folder: Path) -> None:
     """
     try:
         settings = load(ENV_FILE)
-        plain, secrets = parts(settings, dotenv_values(ENV_FILE))
+        plain, secrets = parts(settings, of_env_file(read_text(ENV_FILE)) if ENV_FILE.exists() else {})
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         inner = folder / "secrets"
         inner.mkdir(mode=0o700, exist_ok=True)
@@ -55,13 +48,13 @@ def split_settings(folder: Path) -> None:
     click.echo("When all runs from there, delete .env and the key file here, but keep a copy of the key elsewhere.")
 
 
-def parts(settings: Settings, given: Mapping[str, str | None]) -> tuple[str, dict[str, str]]:
+def parts(settings: Settings, given: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """The text of gatefold.env, and every secret by its name; an empty one is not set. SettingsError: it cannot be."""
     hidden = set(secret_names())
     lines = []
-    for name in (name for name in Settings.model_fields if name not in hidden and name.upper() not in PLACED):
-        value = next((value for known, value in given.items() if known.lower() == name and value), None)
-        if value is None:
+    for name in attrs.fields_dict(Settings):
+        value = given.get(name)
+        if not value or name in hidden or name.upper() in PLACED:
             continue
         if not value.isprintable() or set(value) & set("'\"\\$`"):
             raise SettingsError([f"{name.upper()}: holds a character that not every reader of such files takes alike."])

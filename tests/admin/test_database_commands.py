@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from click.testing import CliRunner, Result
 
@@ -27,7 +28,7 @@ class Host:
         self.folder = folder
         self.database = folder / "data" / "gatefold.db"
         self._monkeypatch = monkeypatch
-        for name in Settings.model_fields:
+        for name in attrs.fields_dict(Settings):
             monkeypatch.delenv(name.upper(), raising=False)
         monkeypatch.chdir(folder)
         self.set(DATABASE_PATH=str(self.database), TOKEN_KEYS=KEY)

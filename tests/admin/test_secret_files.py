@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import attrs
 import pytest
 
 from bot.settings import KeySettings, Settings, SettingsError, from_values, load, load_only
@@ -27,7 +28,7 @@ SECRET = {
 @pytest.fixture
 def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The folder of credentials, with the secrets in it; what is no secret stands in the environment."""
-    for name in [name for name in os.environ if name.lower() in Settings.model_fields]:
+    for name in [name for name in os.environ if name.lower() in attrs.fields_dict(Settings)]:
         monkeypatch.delenv(name)
     for name, value in PLAIN.items():
         monkeypatch.setenv(name, value)
@@ -87,7 +88,9 @@ def test_a_file_that_is_no_text_says_which_and_shows_nothing_of_it(given: Path) 
     (given / "discord_token").write_bytes(b"secret\xff")
     with pytest.raises(SettingsError) as caught:
         load()
-    assert caught.value.problems == ["DISCORD_TOKEN: its secret file cannot be read (it is no text)."]
+    assert caught.value.problems == [
+        f"DISCORD_TOKEN: its secret file {given / 'discord_token'} is not saved as UTF-8; save it as UTF-8."
+    ]
 
 
 def test_a_folder_that_is_not_there_is_no_trouble(given: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import attrs
 import pytest
 
 from bot.admin.setup import CannotAsk, Question, Setup, SetupError
@@ -36,7 +37,7 @@ GOOD = {
 @pytest.fixture(autouse=True)
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The folder where the bot starts, and an environment without any of our names."""
-    for name in [name for name in os.environ if name.lower() in Settings.model_fields]:
+    for name in [name for name in os.environ if name.lower() in attrs.fields_dict(Settings)]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -120,11 +121,11 @@ def test_no_secret_is_said() -> None:
         ("PUBLIC_URL", "gatefold.example.org", "https://"),
         ("DISCORD_CLIENT_ID", "gatefold", "DISCORD_CLIENT_ID"),
         ("SPOTIFY_CLIENT_ID", "two words", "SPOTIFY_CLIENT_ID"),
-        ("DISCORD_TOKEN", "a\x00b", "cannot be typed"),
+        ("DISCORD_TOKEN", "a\x00b", "no such secret has"),
     ],
 )
 def test_an_answer_is_judged_at_once_and_asked_again(name: str, wrong: str, word: str) -> None:
-    ada = person(**{name: [wrong, "", f" {GOOD[name]} "]})
+    ada = person(**{name: [wrong, wrong, f" {GOOD[name]} "]})
     ada.run()
     assert ada.asked.count(name) == 3
     assert ada.asked[ada.asked.index(name) : ada.asked.index(name) + 3] == [name] * 3
@@ -148,17 +149,10 @@ def test_a_spotify_secret_that_was_never_asked_for_is_asked_for_later() -> None:
     assert later.asked == ["SPOTIFY_CLIENT_SECRET"]
 
 
-@pytest.mark.parametrize("secret", ["a b#c", "it's", '"quoted"', "back\\slash", "$HOME", "#x", "a=b", "ü"])
+@pytest.mark.parametrize("secret", ["a#c", "it's", '"quoted"', "back\\slash", "$HOME", "${HOME}", "#x", "a=b"])
 def test_whatever_a_secret_holds_it_is_read_back(secret: str) -> None:
     assert person(DISCORD_CLIENT_SECRET=secret).run().discord_client_secret.get_secret_value() == secret
     assert load().discord_client_secret.get_secret_value() == secret
-
-
-def test_what_cannot_be_written_so_that_it_reads_back_is_not_written() -> None:
-    with pytest.raises(SetupError, match="reads back") as caught:
-        person(DISCORD_CLIENT_SECRET="a-${HOME}-b").run()
-    assert "${HOME}" not in str(caught.value)
-    assert os.listdir(".") == ["keys"]
 
 
 # -- from a file
@@ -414,7 +408,7 @@ async def test_a_whole_setup_at_a_terminal_ends_with_the_doctor_and_the_bot_star
             there.type(answer)
         assert await there.ended() == 0, there.shown
     shown = there.shown
-    assert "Spotify refuses `localhost`" in shown
+    assert "Spotify does not accept `localhost`" in shown
     assert f"{out.env['PUBLIC_URL']}/callback/spotify" in shown
     assert re.search(r"ok\S* +discord-secret", shown)
     assert "\x1b[" in shown  # a terminal gets colours

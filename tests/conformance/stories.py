@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import attrs
+
 from bot.accounts.linking import LinkNews
 from bot.admin.doctor.examination import examine
 from bot.caller import MemberId
@@ -149,7 +151,7 @@ async def leaving(world: World) -> None:
 async def registering(world: World) -> None:
     """The commands move into a server for development, and back to everywhere."""
     everywhere = world.settings
-    world.settings = everywhere.model_copy(update={"dev_guild_id": world.discord.GUILD})
+    world.settings = attrs.evolve(everywhere, dev_guild_id=world.discord.GUILD)
     async with world.running():
         assert world.discord.commands[world.discord.GUILD]
         assert not world.discord.commands[None]

@@ -53,7 +53,9 @@ class Setup:
             if question.name in self.problems() and question.name != questions.KEYS:
                 self._answer(question)
             if question is questions.SPOTIFY_CLIENT_ID:
-                self._answer_once(questions.SPOTIFY_CLIENT_SECRET, before)
+                self._answer_once(question, before)
+                if self._answers.get(question.name) != "":
+                    self._answer_once(questions.SPOTIFY_CLIENT_SECRET, before)
         if questions.KEYS in self.problems():
             self._answer_keys(before)
         settings = self._written(before)
@@ -72,7 +74,7 @@ class Setup:
     # -- asking
 
     def _answer_once(self, question: Question, before: str) -> None:
-        if question.name not in stated(before) | self._environment:
+        if question.name not in stated(before) | self._environment | self._answers.keys():
             self._answer(question)
 
     def _answer(self, question: Question) -> None:
@@ -93,8 +95,7 @@ class Setup:
 
     def _overrides(self) -> dict[str, Any]:
         """The answers; an empty one means the default."""
-        defaults = {name: field.default for name, field in Settings.model_fields.items()}
-        return {name.lower(): answer or defaults[name.lower()] for name, answer in self._answers.items()}
+        return {name.lower(): answer for name, answer in self._answers.items()}
 
     def _refuse_what_no_answer_mends(self, problems: Mapping[str, str], before: str) -> None:
         if wrong := [problem for name, problem in problems.items() if name in self._environment]:

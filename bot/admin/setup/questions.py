@@ -45,6 +45,7 @@ SPOTIFY_CLIENT_ID = Question(
     "SPOTIFY_CLIENT_ID",
     "Spotify's developer dashboard (https://developer.spotify.com/dashboard), your app, Settings, Client ID.",
     "The app's id. Spotify's developer dashboard, Settings.",
+    is_optional=True,
 )
 SPOTIFY_CLIENT_SECRET = Question(
     "SPOTIFY_CLIENT_SECRET",

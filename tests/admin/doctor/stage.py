@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -40,7 +41,7 @@ class Practice:
 
     async def found(self, **changes: Any) -> dict[str, CheckResult]:
         """Every finding by its name; none twice, and no secret in any."""
-        settings: Settings = self.world.settings.model_copy(update=changes)
+        settings: Settings = attrs.evolve(self.world.settings, **changes)
         results = [result async for result in examine(lambda: settings, self.env_file, self.environment)]
         by_name = {result.name: result for result in results}
         assert len(by_name) == len(results)

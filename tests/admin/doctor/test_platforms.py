@@ -8,16 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from bot.admin.doctor import CheckEnvironment
 from bot.sandbox.faults import FAULTS
-from bot.settings import read_key
+from bot.settings import Secret, read_key
 from bot.storage import open_storage
 from tests.admin.doctor.stage import FAILED, OK, SKIPPED, WARNING, Practice
 from tests.world import KEY, SPOTIFY_ID, made
 
-WRONG = SecretStr("wrong-secret-of-the-tests")
+WRONG = Secret("wrong-secret-of-the-tests")
 
 
 # -- Discord

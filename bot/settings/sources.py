@@ -1,0 +1,154 @@
+"""Where settings come from: the environment, `.env`, and files named like a setting. Names are matched in any case."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv.parser import parse_stream
+
+SECRETS = Path("/run/secrets")
+"""Where containers hand in secrets as files."""
+_OTHERS = ("COMPOSE_", "GATEFOLD_")
+"""Variables with these prefixes in `.env` are docker compose's, which reads the same file."""
+_SHOWN = re.compile(r"[A-Z][A-Z0-9_]{0,39}|[a-z][a-z0-9_]{0,39}")
+"""Names that may be repeated. Anything else may be a part of a secret that went over two lines."""
+
+
+class Unreadable(Exception):
+    """A file that cannot be read; the text says why, as the end of a sentence."""
+
+
+def read_text(file: Path) -> str:
+    """The text of a file in UTF-8, with a byte order mark or without. Unreadable, FileNotFoundError."""
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        to_do = "; run this as its owner" if isinstance(error, PermissionError) else ""
+        raise Unreadable(f"cannot be read ({error.strerror}){to_do}") from None
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content:
+        raise Unreadable("is saved as UTF-16 or is not a text file; save it as UTF-8")
+    # Not through the codec's error: that one holds the whole content.
+    text = content.decode("utf-8-sig", errors="replace")
+    if "\ufffd" in text:
+        raise Unreadable("is not saved as UTF-8; save it as UTF-8")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One statement of an env file. `name`: None when it cannot be read; `value`: None when it has no `=`."""
+
+    number: int
+    name: str | None
+    value: str | None
+    original: str
+
+
+def env_lines(content: str) -> Iterator[Line]:
+    """The statements of an env file. Nothing is expanded: a `$` is a `$`."""
+    for found in parse_stream(io.StringIO(content)):
+        if found.key is not None or found.error:
+            skipped = len(found.original.string) - len(found.original.string.lstrip())
+            number = found.original.line + found.original.string[:skipped].count("\n")
+            yield Line(number, found.key, found.value, found.original.string.strip())
+
+
+def of_env_file(content: str) -> dict[str, str]:
+    """The values by name in lower case; a later line overrides an earlier one."""
+    return {line.name.lower(): line.value for line in env_lines(content) if line.name and line.value is not None}
+
+
+def of_files(names: Collection[str], places: Collection[Path]) -> dict[str, str]:
+    """The contents of the files named like these settings (given in lower case). The last place overrides the others.
+
+    Unreadable: its text begins with the setting's name.
+    """
+    found = {}
+    for place in places:
+        try:
+            files = {file.name.lower(): file for file in place.iterdir()}
+        except OSError:
+            continue
+        for name in names & files.keys():
+            try:
+                found[name] = read_text(files[name]).strip()
+            except (Unreadable, FileNotFoundError) as error:
+                raise Unreadable(f"{name.upper()}: its secret file {files[name]} {error}") from None
+    return {name: value for name, value in found.items() if value}
+
+
+def not_used(content: str, file: Path, names: Collection[str]) -> list[str]:
+    """What in an env file sets nothing, one sentence each with the nearest setting. `names`: in lower case."""
+    found = []
+    seen: dict[str, int] = {}
+    for line in env_lines(content):
+        where = f"{file}, line {line.number}:"
+        if line.name is None:
+            found.append(f"{where} This line cannot be read.{_hint(_first_word(line.original), names)}")
+        elif line.name.lower() in names:
+            name = line.name.upper()
+            if line.value is None:
+                found.append(f"{where} {name} has no = behind it, so nothing is set. Write {name}=value.")
+            elif name in seen:
+                found.append(f"{where} {name} is set again; line {seen[name]} is ignored.")
+            seen[name] = line.number
+        elif not line.name.upper().startswith(_OTHERS):
+            found.append(f"{where} {_unknown(line, names)}")
+    return found
+
+
+def nearly_set(environment: Collection[str], names: Collection[str]) -> list[str]:
+    """Environment variables that are a setting's name misspelled. Only near ones: most variables are not ours."""
+    found = []
+    for name in sorted(environment):
+        near = _nearest(name, names, 0.87)
+        if near and name.lower() not in names and "_" in near:
+            found.append(f"Environment variable {_printable(name)}: This is not a setting. Did you mean {near}?")
+    return found
+
+
+def _unknown(line: Line, names: Collection[str]) -> str:
+    assert line.name is not None
+    near = _nearest(line.name, names)
+    if near:
+        # Close to a public name, so it cannot be a part of a secret.
+        return f"{_printable(line.name)} is not a setting. Did you mean {near}?"
+    if line.value is None:
+        return "This line has no = and sets nothing. If it belongs to the line above it, write both as one line."
+    return f"{line.name if _SHOWN.fullmatch(line.name) else 'This name'} is not a setting."
+
+
+def _hint(word: str, names: Collection[str]) -> str:
+    near = _nearest(word, names)
+    if near:
+        return f" Write {near}=value, and put a value with spaces or quotes between single quotes."
+    return " Write NAME=value, and put a value with spaces or quotes between single quotes."
+
+
+def _first_word(text: str) -> str:
+    return re.split(r"[\s=:]", text.removeprefix("export ").strip(), maxsplit=1)[0]
+
+
+def _nearest(word: str, names: Collection[str], likeness: float = 0.75) -> str | None:
+    from difflib import get_close_matches  # here, since it is needed only where something is wrong
+
+    plain = _printable(word).strip("'\":").replace("-", "_").lower()
+    near = get_close_matches(plain, sorted(names), n=1, cutoff=likeness)
+    return near[0].upper() if near else None
+
+
+def _printable(word: str) -> str:
+    return "".join(c for c in word if c.isprintable())
+
+
+def secret_places(environment: Mapping[str, str]) -> list[Path]:
+    """The folders that may hold a file per setting; the last one overrides the others."""
+    directory = environment.get("CREDENTIALS_DIRECTORY")
+    return [SECRETS, Path(directory)] if directory else [SECRETS]

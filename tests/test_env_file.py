@@ -1,0 +1,103 @@
+"""What in `.env` and in the environment sets nothing is named, with the nearest setting and without any secret."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import attrs
+import pytest
+
+from bot.settings import Settings, ignored, load
+from tests.test_settings import GOOD
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty folder, and an environment without any of our names."""
+    for name in [name for name in os.environ if name.lower() in attrs.fields_dict(Settings)]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def told(content: str) -> list[str]:
+    Path(".env").write_text(content)
+    return ignored()
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("BACKUP_FOLDR", "BACKUP_FOLDER"),
+        ("backup_foldr", "BACKUP_FOLDER"),
+        ("BACKUPFOLDER", "BACKUP_FOLDER"),
+        ("BACKUP-FOLDER", "BACKUP_FOLDER"),
+        ("SPOTIFY_CLIENT_SECERT", "SPOTIFY_CLIENT_SECRET"),
+        ("DISCORD_BOT_TOKEN", "DISCORD_TOKEN"),
+        ("TOKEN_KEY", "TOKEN_KEYS"),
+        ("HOST", "HOSTS"),
+        ("\u200bDISCORD_TOKEN", "DISCORD_TOKEN"),
+    ],
+)
+def test_a_misspelled_name_is_told_with_the_nearest_setting(written: str, meant: str) -> None:
+    [sentence] = told(f"WEB_PORT=1\n\n# a comment\n{written}=x\n")
+    assert sentence.startswith(".env, line 4: ")
+    assert sentence.endswith(f" is not a setting. Did you mean {meant}?")
+    assert sentence.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("DISCORD_TOKEN: abc.def.ghi", "Write DISCORD_TOKEN=value"),
+        ("WEB_PORT 8080", "Write WEB_PORT=value"),
+        ("WEB_PORT", "WEB_PORT has no = behind it"),
+        ("'WEB_PORT", "cannot be read"),
+        ('CONTACT="ada', "Write CONTACT=value"),
+        ("=value", "cannot be read"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_told(line: str, words: str) -> None:
+    [sentence] = told(f"LOG_LEVEL=INFO\n{line}\n")
+    assert sentence.startswith(".env, line 2: ")
+    assert words in sentence
+    assert "abc" not in sentence
+    assert "ada" not in sentence
+
+
+def test_the_second_half_of_a_token_is_never_repeated() -> None:
+    for half in ("qWeRtZ123456", "qWeRtZ123456==", "5f0a1c2d3e4f5a6b7c8d9e0f1a2b3c4d", "qWe.RtZ-12_34 56"):
+        sentences = told(f"DISCORD_TOKEN=abc\n{half}\n")
+        assert len(sentences) == 1, half
+        assert "line 2" in sentences[0]
+        assert not [part for part in half.replace("=", " ").split() if part in sentences[0]], sentences
+
+
+def test_a_setting_that_is_there_twice_is_told() -> None:
+    assert told("WEB_PORT=1\nLOG_LEVEL=INFO\nweb_port=2\n") == [
+        ".env, line 3: WEB_PORT is set again; line 1 is ignored."
+    ]
+
+
+def test_what_is_right_is_not_told_and_neither_is_what_belongs_to_compose() -> None:
+    lines = [*(f"{name}={value}" for name, value in GOOD.items()), "export LOG_LEVEL=INFO", "web_port = 1", "HOSTS="]
+    assert told("\n".join([*lines, "COMPOSE_PROFILES=caddy", "GATEFOLD_TAG=1", "#BACKUP_FOLDR=x", ""])) == []
+
+
+def test_an_unknown_name_that_is_near_to_nothing_is_told() -> None:
+    assert told("SOMETHING_ELSE=1\n") == [".env, line 1: SOMETHING_ELSE is not a setting."]
+
+
+def test_a_misspelled_environment_variable_is_told_and_other_peoples_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOST", "LOGLEVEL", "WEBHOST", "PYTHONPATH", "DATABASE_URL", "PUBLIC_IP"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("BACKUP_FOLDR", "x")
+    assert [sentence.partition(":")[0] for sentence in ignored()] == [
+        *("Environment variable BACKUP_FOLDR", "Environment variable LOGLEVEL", "Environment variable WEBHOST")
+    ]
+
+
+def test_a_dollar_sign_is_a_dollar_sign() -> None:
+    Path(".env").write_text("".join(f"{name}={value}\n" for name, value in GOOD.items()) + "CONTACT='${HOME} $x'\n")
+    assert load().contact == "${HOME} $x"
