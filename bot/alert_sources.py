@@ -1,50 +1,57 @@
-"""Which room's trouble is which alert, and what shows that it is over."""
+"""Which part's trouble raises which alert, and what shows that it is over."""
 
 from __future__ import annotations
 
-from bot.accounts.linking import Linking
-from bot.errors import AppRejected, PremiumLapsed, TryLater
-from bot.maintenance.backups import Backups
+from bot.errors import AppRejected, PremiumLapsed
 from bot.monitoring.alerts import Alerts, Cause, Facts
-from bot.spotify.client import Spotify
-from bot.storage.database import Database
-from bot.web.identity import Identity
+from bot.spotify.app import AppProblem
 
 
-def listen(
-    alerts: Alerts, spotify: Spotify, linking: Linking, identity: Identity, database: Database, backups: Backups | None
-) -> None:
-    """Let these rooms say to `alerts` what they meet and what works."""
+class AlertSources:
+    """What the parts of the bot are given to report to. As a `HealthListener` it hears of the host's app alone."""
 
-    def at_spotify(error: PremiumLapsed | AppRejected | TryLater) -> None:
-        match error:
+    def __init__(self, alerts: Alerts) -> None:
+        self._alerts = alerts
+
+    def app_problem(self, problem: AppProblem) -> None:
+        """Spotify answered that something is wrong with the host's app."""
+        match problem:
             case PremiumLapsed():
-                alerts.raise_(Cause.PREMIUM)
+                self._alerts.raise_(Cause.PREMIUM)
             case AppRejected():
-                alerts.raise_(Cause.SPOTIFY_APP)
-            case TryLater():
-                alerts.raise_(Cause.QUOTA, Facts(until=error.until))
+                self._alerts.raise_(Cause.SPOTIFY_APP)
+            case _:
+                self._alerts.raise_(Cause.QUOTA, Facts(until=problem.until))
 
-    def spotify_answers() -> None:
-        alerts.end(Cause.PREMIUM)
-        alerts.end(Cause.QUOTA)
+    def app_served(self) -> None:
+        """A call through the host's app succeeded."""
+        self._alerts.end(Cause.PREMIUM)
+        self._alerts.end(Cause.QUOTA)
 
-    def discord_secret(is_taken: bool) -> None:
-        if is_taken:
-            alerts.end(Cause.DISCORD_SECRET)
+    def app_accepted(self) -> None:
+        """Spotify accepted the host's client id and secret."""
+        self._alerts.end(Cause.SPOTIFY_APP)
+
+    def discord_secret(self, is_accepted: bool) -> None:
+        """Whether Discord accepted the client secret."""
+        if is_accepted:
+            self._alerts.end(Cause.DISCORD_SECRET)
         else:
-            alerts.raise_(Cause.DISCORD_SECRET)
+            self._alerts.raise_(Cause.DISCORD_SECRET)
 
-    def at_database(reason: str) -> None:
+    def unopenable(self) -> None:
+        """A stored token could not be decrypted."""
+        self._alerts.raise_(Cause.KEY)
+
+    def database(self, reason: str) -> None:
+        """The database could not be read or written."""
         if "locked" not in reason:  # somebody looks at it with a tool
-            alerts.raise_(Cause.DISK, Facts(reason=reason))
+            self._alerts.raise_(Cause.DISK, Facts(reason=reason))
 
-    spotify.on_trouble = at_spotify
-    spotify.on_success = spotify_answers
-    spotify.on_token = lambda: alerts.end(Cause.SPOTIFY_APP)
-    linking.on_unopenable = lambda: alerts.raise_(Cause.KEY)
-    identity.on_secret = discord_secret
-    database.on_trouble = at_database
-    if backups is not None:
-        backups.on_trouble = lambda reason: alerts.raise_(Cause.BACKUP, Facts(reason=reason))
-        backups.on_made = lambda: alerts.end(Cause.BACKUP)
+    def backup_failed(self, reason: str) -> None:
+        """A backup could not be made."""
+        self._alerts.raise_(Cause.BACKUP, Facts(reason=reason))
+
+    def backup_made(self) -> None:
+        """A backup was made."""
+        self._alerts.end(Cause.BACKUP)

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 import aiohttp
 import structlog
 
-from bot import alert_sources
+from bot.accounts.apps import Apps, load_host_app
+from bot.accounts.discord_login import DiscordLogin
 from bot.accounts.linking import Linking
+from bot.accounts.tokens import Tokens
+from bot.alert_sources import AlertSources
 from bot.chat.client import Client, GuildRefused, LoginRefused, point_at
 from bot.chat.commands import Desk
 from bot.chat.delivery import Delivery
 from bot.chat.messages import Messages
 from bot.chat.reply import Reply
 from bot.chat.words import Words
-from bot.errors import TryLater
 from bot.library import Library
 from bot.library.library import SWEEP_S
 from bot.library.resolver import AlbumResolver
@@ -34,11 +36,8 @@ from bot.monitoring.systemd import Supervisor
 from bot.schedule import Schedule
 from bot.settings import Settings
 from bot.spotify.client import Spotify
-from bot.spotify.gate import Gate
-from bot.spotify.wire import Endpoint
 from bot.storage import Storage, open_storage
 from bot.web import ops, site
-from bot.web.identity import Identity
 
 FINISH_S = 4.0
 """How long what is in flight may take to finish when the process is asked to stop."""
@@ -61,12 +60,14 @@ class Services:
     settings: Settings
     storage: Storage
     spotify: Spotify
+    apps: Apps
+    tokens: Tokens
     linking: Linking
     library: Library
     desk: Desk
     client: Client
     delivery: Delivery
-    identity: Identity
+    discord_login: DiscordLogin
     maintenance: Maintenance
     backups: Backups | None
     schedule: Schedule
@@ -85,7 +86,7 @@ class Services:
         """Whether it can serve now. An outage of Spotify's is no part of it: changes are taken and kept."""
         return {
             **await self.health(),
-            "spotify_app": not self.spotify.is_app_refused,
+            "spotify_app": self.apps.host is None or not self.apps.host.health.is_refused,
             "accepting": not self.desk.is_stopping,
         }
 
@@ -108,61 +109,67 @@ async def built(settings: Settings, *, keepalive_s: float = 60.0) -> AsyncIterat
 
 
 async def _build(settings: Settings, storage: Storage, session: aiohttp.ClientSession) -> Services:
-    client_id = settings.spotify_client_id
-    known = await storage.apps.get(client_id)
-    gate = Gate(
-        closed_until=known.closed_until,
-        closed_by=TryLater.Cause(known.closed_by) if known.closed_by else None,
-        on_close=lambda until, cause: storage.apps.set_closed(client_id, until, cause),
-    )
-    metrics = Metrics(gate, storage.database, storage.changes)
     alerts = Alerts(storage.alerts)
     await alerts.load()
+    sources = AlertSources(alerts)
+    apps = Apps(
+        storage.apps,
+        await load_host_app(
+            storage.apps,
+            settings.spotify_client_id,
+            settings.spotify_secret,
+            settings.spotify_album_endpoint,
+            sources,
+        ),
+    )
+    metrics = Metrics(lambda: [app.gate for app in apps.loaded], storage.database, storage.changes)
     spotify = Spotify(
         session,
         api_url=settings.spotify_api_url,
         accounts_url=settings.spotify_accounts_url,
-        client_id=client_id,
-        client_secret=settings.spotify_secret,
-        gate=gate,
-        endpoint=settings.spotify_album_endpoint,
-        works=Endpoint(known.album_endpoint) if known.album_endpoint else None,
-        on_endpoint=lambda endpoint: storage.apps.set_endpoint(client_id, endpoint),
         short_link_url=settings.spotify_short_link_url,
         observe=metrics.called,
     )
-    linking = Linking(storage, spotify, settings)
+    tokens = Tokens(storage.links, spotify, apps, on_refresh=metrics.refreshed, on_unopenable=sources.unopenable)
     resolver = AlbumResolver(spotify)
-    library = Library(storage.changes, linking, resolver, spotify)
+    library = Library(
+        storage.changes,
+        tokens,
+        resolver,
+        spotify,
+    )
+    linking = Linking(storage, spotify, apps, tokens, settings, on_linked=library.linked, on_unlinked=library.unlinked)
     words = Words()
     words.privacy_url = f"{settings.public_url}/privacy"
-    desk = Desk(linking, library, resolver, words, Reply(words, metrics.answered))
+    desk = Desk(linking, tokens, library, resolver, words, Reply(words, metrics.answered))
     client = Client(desk, storage.commands, settings.dev_guild_id)
     delivery = Delivery(storage.outbox, Messages(client), lambda locale: words, client.hosts)
-    # Nobody imports upward: where a lower room causes something above it, it is handed a callable here.
-    linking.on_linked = library.linked
+    # Nobody imports upward: where a lower package causes something above it, it is given a callable.
     linking.tell = client.tell_link
-    linking.on_refresh = metrics.refreshed
     library.notifier.tell = client.tell
     maintenance = Maintenance(storage.database, settings.sealing_keys())
     backups = None
     if settings.backup_folder is not None:
         every_s = settings.backup_every_hours * 3600.0
         backups = Backups(settings.backup_folder, every_s, settings.backup_keep, maintenance.back_up)
-    identity = Identity(session, settings)
+        backups.on_trouble = sources.backup_failed
+        backups.on_made = sources.backup_made
+    login = DiscordLogin(session, settings, on_secret=sources.discord_secret)
     alerts.tell = client.tell_host
-    alert_sources.listen(alerts, spotify, linking, identity, storage.database, backups)
+    storage.database.on_trouble = sources.database
     schedule = Schedule(storage.timers)
     services = Services(
         settings,
         storage,
         spotify,
+        apps,
+        tokens,
         linking,
         library,
         desk,
         client,
         delivery,
-        identity,
+        login,
         maintenance,
         backups,
         schedule,
@@ -176,7 +183,7 @@ async def _build(settings: Settings, storage: Storage, session: aiohttp.ClientSe
 @asynccontextmanager
 async def website(services: Services) -> AsyncIterator[int]:
     """The web site, listening; yields its port."""
-    app = site.build(services.linking, services.identity, services.settings, services.health, services.readiness)
+    app = site.build(services.linking, services.discord_login, services.settings, services.health, services.readiness)
     async with site.serving(app, services.settings.web_host, services.settings.web_port) as port:
         yield port
 
@@ -246,6 +253,7 @@ async def working(services: Services) -> AsyncIterator[asyncio.Task[None]]:
     """The workers for pending changes and for messages; on the way out, what is in flight finishes or is kept."""
     # After the login, since it tells members.
     services.schedule.repeat("library sweep", SWEEP_S, services.library.sweep)
+    services.schedule.repeat("link attempts sweep", SWEEP_S, services.linking.sweep)
     worker = asyncio.create_task(_work(services), name="worker")
     try:
         yield worker
@@ -256,7 +264,7 @@ async def working(services: Services) -> AsyncIterator[asyncio.Task[None]]:
         await asyncio.gather(
             services.library.stop(FINISH_S),
             services.linking.finish_links(FINISH_S),
-            services.linking.finish_refreshes(REFRESHED_S),
+            services.tokens.stop(REFRESHED_S),
             services.alerts.stop(FINISH_S),
             services.delivery.stop(FINISH_S),
         )

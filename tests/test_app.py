@@ -43,10 +43,12 @@ async def test_the_day_that_is_used_up_outlives_a_restart(tmp_path: Path) -> Non
     wanted = settings(tmp_path)
     until = datetime.now(UTC) + timedelta(hours=13)
     async with built(wanted) as services:
-        assert services.spotify.gate.closed() is None
+        assert services.apps.host is not None
+        assert services.apps.host.gate.closed() is None
         await services.storage.apps.set_closed(SPOTIFY_ID, until, TryLater.Cause.QUOTA)
     async with built(wanted) as services:
-        closed = services.spotify.gate.closed()
+        assert services.apps.host is not None
+        closed = services.apps.host.gate.closed()
         assert closed is not None
         assert closed.cause is TryLater.Cause.QUOTA
         assert closed.until is not None
@@ -64,8 +66,8 @@ async def test_the_endpoint_that_works_is_known_after_a_restart(world: World) ->
     assert known.album_endpoint == "library"
     world.spotify.calls.clear()
     async with built(attrs.evolve(world.settings, database_path=await _copied(world))) as services:
-        token = services.linking.token_for(ADA)
-        assert await services.spotify.contains(token, [FIRST, SECOND]) == {FIRST: True, SECOND: False}
+        access = await services.tokens.access(ADA)
+        assert await services.spotify.contains(access, [FIRST, SECOND]) == {FIRST: True, SECOND: False}
     assert [path for _, path in world.calls()] == ["/v1/me/library/contains"]
 
 

@@ -163,7 +163,7 @@ async def test_another_members_unlink_button_is_refused(world: World) -> None:
     await said(saving)
     pressed = await world.discord.press(BEN, f"unlink:{ADA}", saving.history[-1])
     assert "belongs to somebody else" in await said(pressed)
-    assert await world.bot.linking.account(MemberId(ADA)) is not None
+    assert await world.bot.tokens.account(MemberId(ADA)) is not None
 
 
 # -- what is pasted
@@ -667,11 +667,11 @@ async def test_look_ups_that_nobody_waits_for_any_more_are_still_counted(world: 
         await world.discord.autocomplete(ADA, "save", "albums", typed)
         await asyncio.sleep(0.05)
     assert await offered(world, "save", "slow") == []
-    assert world.bot.spotify.gate.in_flight == world.spotify.in_flight == 1  # the first still; no other was begun
+    assert world.app.gate.in_flight == world.spotify.in_flight == 1  # the first still; no other was begun
     async with asyncio.timeout(5):
         while world.spotify.in_flight:
             await asyncio.sleep(0.05)
-    assert world.bot.spotify.gate.in_flight == 0
+    assert world.app.gate.in_flight == 0
 
 
 async def test_a_day_that_ends_between_the_write_and_the_proof_is_told_with_its_time(world: World) -> None:

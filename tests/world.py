@@ -16,6 +16,7 @@ from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.spotify_server import SpotifyServer
 from bot.sandbox.standin import free_port
 from bot.settings import Settings, from_values
+from bot.spotify.app import App
 from bot.storage.links import Link
 from tests.discord_wire import DiscordWire, WireInteraction
 
@@ -43,6 +44,12 @@ class World:
         """The running bot."""
         assert self.services is not None
         return self.services
+
+    @property
+    def app(self) -> App:
+        """The host's Spotify app."""
+        assert self.bot.apps.host is not None
+        return self.bot.apps.host
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[app.Services]:

@@ -1,7 +1,7 @@
-"""Linking a member's Spotify account, and the only place that refreshes tokens.
+"""Linking a member's Spotify account, and unlinking it.
 
 The flow proves three things in one browser: that it opened the link, that it is logged in at Discord as the
-member who asked (`web/identity.py`), and that it consented at Spotify. See docs/decisions/0003.
+member who asked (`discord_login.py`), and that it consented at Spotify. See docs/decisions/0003.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ import hmac
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from urllib.parse import urlencode
 
 import structlog
 
 from bot import logs
+from bot.accounts.apps import Apps
+from bot.accounts.tokens import Tokens
 from bot.caller import Caller, MemberId
 from bot.errors import (
     AppRejected,
@@ -29,9 +30,8 @@ from bot.errors import (
     InternalError,
     LinkDeclined,
     LinkExpired,
-    NeedsRelink,
-    NotLinked,
     Restarting,
+    StorageUnavailable,
     TryLater,
     UserError,
     WrongBrowser,
@@ -39,14 +39,11 @@ from bot.errors import (
 )
 from bot.settings import Settings
 from bot.spotify import oauth
+from bot.spotify.app import Access, App, FixedToken
 from bot.spotify.client import Spotify
 from bot.storage import Storage
 from bot.storage.attempts import Attempt, OAuthState
-from bot.storage.links import Link, Sealed, StoredTokens
-from bot.storage.vault import Unopenable
-
-EARLY = timedelta(seconds=60)
-"""An access token is refreshed this long before it ends."""
+from bot.storage.links import Link
 
 _log = structlog.get_logger("gatefold.linking")
 _COOKIE = _STATE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
@@ -84,35 +81,34 @@ class Redirect:
     cookie: str
 
 
-def consent_ends_at(link: Link) -> datetime:
-    """When Spotify asks for the member's consent again."""
-    return link.consented_at + timedelta(days=oauth.CONSENT_DAYS)
-
-
 class Linking:
-    """Everything about who is linked to what."""
+    """The way through the browser to a link, and its end."""
 
     def __init__(
         self,
         storage: Storage,
         spotify: Spotify,
+        apps: Apps,
+        tokens: Tokens,
         settings: Settings,
         *,
+        on_linked: Callable[[MemberId], None],
+        on_unlinked: Callable[[MemberId], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """`on_linked`: what waits can be carried out now. `on_unlinked`: what is known of the member is forgotten."""
         self._storage = storage
         self._spotify = spotify
+        self._apps = apps
+        self._tokens = tokens
         self._settings = settings
         self._now = now
-        self._refreshing: dict[MemberId, asyncio.Task[str]] = {}
-        self._unstored: dict[MemberId, StoredTokens] = {}
+        self._on_linked = on_linked
+        self._on_unlinked = on_unlinked
         self._finishing: dict[asyncio.Task[Linked], MemberId] = {}
         self._unlinks = 0
         self.is_stopping = False
-        # Rooms above are handed in by app.py: nobody imports upward.
-        self.on_linked: Callable[[MemberId], None] = lambda member: None
-        self.on_refresh: Callable[[str], None] = lambda outcome: None
-        self.on_unopenable: Callable[[], None] = lambda: None
+        # From app.py, until the outbox carries this news.
         self.tell: Callable[[LinkNews], Awaitable[None]]
 
     # -- the flow
@@ -181,15 +177,18 @@ class Linking:
         state = await self._add_state(attempt.id_hash, cookie, SPOTIFY, discord_name)
         return oauth.authorize_url(
             self._settings.spotify_accounts_url,
-            client_id=self._settings.spotify_client_id,
+            client_id=self._app().client_id,
             redirect_uri=self._settings.redirect_to_spotify,
             state=state,
             code_challenge=oauth.challenge(_verifier(cookie, state)),
         )
 
-    async def clear_attempts(self) -> None:
+    async def sweep(self) -> None:
         """Delete the links that nobody finished in time."""
-        await self._storage.attempts.clear(self._seconds())
+        try:
+            await self._storage.attempts.clear(self._seconds())
+        except StorageUnavailable as error:
+            _log.warning("old link attempts cannot be deleted", error=str(error))
 
     async def decline(self, oauth_state: OAuthState, error_code: str) -> UserError:
         """The person came back from `oauth_state.provider` without a code: why, as `error=` has it. The member is told.
@@ -248,7 +247,7 @@ class Linking:
         linked = Linked(link, before, oauth_state.discord_name or "")
         _log.info("linked", member=member, renewed=before is not None)
         await self._tell(attempt, linked)
-        self.on_linked(member)
+        self._on_linked(member)
         return linked
 
     def _cut_short(self) -> UserError:
@@ -256,16 +255,17 @@ class Linking:
         return Restarting() if self.is_stopping else LinkExpired()
 
     async def _exchange(self, member: MemberId, code: str, verifier: str) -> tuple[Link, Link | None]:
+        app = self._app()
         try:
-            tokens = await self._spotify.exchange(code, self._settings.redirect_to_spotify, verifier)
+            tokens = await self._spotify.exchange(app, code, self._settings.redirect_to_spotify, verifier)
         except GrantRefused:
             raise LinkExpired from None
         if tokens.refresh_token is None:
             raise TryLater(TryLater.Cause.UNAVAILABLE)
         # Also the first call that a member who is not on the app's list is refused.
-        profile = await self._spotify.profile(_Fixed(tokens.access_token))
+        profile = await self._spotify.profile(Access(app, FixedToken(tokens.access_token)))
         now = self._now()
-        link = Link(member, self._spotify.client_id, profile.account_id, profile.name, now, now, None)
+        link = Link(member, app.client_id, profile.account_id, profile.name, now, now, None)
         before = await self._storage.links.put(
             link,
             tokens.access_token,
@@ -273,6 +273,12 @@ class Linking:
             now + timedelta(seconds=tokens.expires_in_s),
         )
         return link, before
+
+    def _app(self) -> App:
+        """The app that a member links through."""
+        if self._apps.host is None:
+            raise AppRejected
+        return self._apps.host
 
     async def _add_state(self, attempt_hash: bytes, cookie: str, provider: str, discord_name: str | None = None) -> str:
         state = secrets.token_urlsafe(32)
@@ -291,20 +297,7 @@ class Linking:
             # What happened has happened: the page says it, whether or not the message could be edited.
             _log.exception("a member could not be told", member=member)
 
-    # -- what a member can see and undo
-
-    async def account(self, member: MemberId) -> Link | None:
-        """The member's link; `broken` says why it would not work now."""
-        try:
-            stored = await self._storage.links.tokens(member)
-        except Unopenable:
-            link = await self._storage.links.get(member)
-            return None if link is None else replace(link, broken=NeedsRelink.Reason.UNREADABLE)
-        return None if stored is None else self._judged(stored.link)
-
-    def _judged(self, link: Link) -> Link:
-        is_others = link.client_id != self._spotify.client_id and not link.broken
-        return replace(link, broken=NeedsRelink.Reason.OTHER_APP) if is_others else link
+    # -- unlinking
 
     async def unlink(self, member: MemberId) -> None:
         """Delete everything that names this member, at once; a link that is being made is not made."""
@@ -313,105 +306,9 @@ class Linking:
             if whose == member:
                 task.cancel()
         await self._storage.forget(member)
-        self._unstored.pop(member, None)
+        self._tokens.forget(member)
+        self._on_unlinked(member)
         _log.info("unlinked", member=member)
-
-    # -- tokens
-
-    def token_for(self, member: MemberId, sealed: Sealed | None = None) -> MemberToken:
-        """The member's access token, refreshed when needed; `sealed`: their row, if it was read just now."""
-        return MemberToken(self, member, sealed)
-
-    async def access_token(self, member: MemberId, rejected: str | None = None, sealed: Sealed | None = None) -> str:
-        """An access token that is good for a minute at least, and is not `rejected`.
-
-        NotLinked, NeedsRelink, AppRejected, TryLater. However many wait for a refresh, it happens once, and it
-        goes on when they are cancelled: a rotated refresh token must not be lost.
-        """
-        token = await self._usable(member, rejected, sealed)
-        if token is not None:
-            return token
-        task = self._refreshing.get(member)
-        if task is None:
-            task = asyncio.create_task(self._refresh(member, rejected))
-            self._refreshing[member] = task
-            task.add_done_callback(partial(self._refreshed, member))
-        return await asyncio.shield(task)
-
-    def _refreshed(self, member: MemberId, task: asyncio.Task[str]) -> None:
-        self._refreshing.pop(member, None)
-        if not task.cancelled():
-            task.exception()  # whoever still waits is told; if nobody does, nobody misses it
-
-    async def _usable(self, member: MemberId, rejected: str | None, sealed: Sealed | None = None) -> str | None:
-        stored = await self._opened(member, sealed)
-        if rejected is None:
-            return stored.access_token if stored.expires_at - EARLY > self._now() else None
-        return stored.access_token if stored.access_token != rejected else None
-
-    async def _opened(self, member: MemberId, sealed: Sealed | None = None) -> StoredTokens:
-        links = self._storage.links
-        try:
-            stored = links.opened(sealed) if sealed is not None else await links.tokens(member)
-        except Unopenable:
-            _log.warning("a stored token does not open: this member must link again", member=member)
-            self.on_unopenable()
-            await links.mark_broken(member, NeedsRelink.Reason.UNREADABLE)
-            raise NeedsRelink(NeedsRelink.Reason.UNREADABLE) from None
-        if stored is None:
-            raise NotLinked
-        if (why := self._judged(stored.link).broken) is not None:
-            raise NeedsRelink(NeedsRelink.Reason(why))
-        return stored
-
-    async def _refresh(self, member: MemberId, rejected: str | None) -> str:
-        # Look again: another task may have refreshed between our look and this one's turn.
-        if (token := await self._usable(member, rejected)) is not None:
-            return token
-        if (token := await self._store_late(member)) is not None:
-            return token
-        stored = await self._opened(member)
-        try:
-            tokens = await self._ask_anew(stored.refresh_token)
-        except GrantRefused:
-            if await self._storage.links.refused(stored.link, NeedsRelink.Reason.REVOKED):
-                raise NeedsRelink(NeedsRelink.Reason.REVOKED, is_new=True) from None
-            return (await self._opened(member)).access_token
-        self._unstored[member] = StoredTokens(
-            stored.link,
-            tokens.access_token,
-            tokens.refresh_token or stored.refresh_token,
-            self._now() + timedelta(seconds=tokens.expires_in_s),
-        )
-        token = await self._store_late(member)
-        # None: the member linked anew (another account, maybe) while Spotify answered: that link counts.
-        return token or (await self._opened(member)).access_token
-
-    async def _ask_anew(self, refresh_token: str) -> oauth.Tokens:
-        outcome = "cancelled"
-        try:
-            tokens = await self._spotify.refresh(refresh_token)
-            outcome = "refreshed"
-        except (UserError, GrantRefused) as error:
-            outcome = type(error).__name__
-            raise
-        finally:
-            self.on_refresh(outcome)
-        return tokens
-
-    async def _store_late(self, member: MemberId) -> str | None:
-        """Store what a refresh gave, also one whose storing failed: a rotated refresh token is the only one.
-
-        The access token if it stands then, None if there was nothing to store or the link was replaced.
-        """
-        fresh = self._unstored.get(member)
-        if fresh is None:
-            return None
-        stands = await self._storage.links.refreshed(
-            fresh.link, fresh.access_token, fresh.refresh_token, fresh.expires_at
-        )
-        del self._unstored[member]
-        return fresh.access_token if stands else None
 
     def _check_open(self) -> None:
         # before anything is used up, so that the same page can be loaded again after the restart
@@ -427,51 +324,8 @@ class Linking:
             if late:
                 await asyncio.wait(late, timeout=1.0)
 
-    async def finish_refreshes(self, seconds: float) -> None:
-        """Let refreshes that are under way end, `seconds` at most: their tokens may be the only ones."""
-        if self._refreshing:
-            _, late = await asyncio.wait([*self._refreshing.values()], timeout=seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
-
     def _seconds(self) -> int:
         return int(self._now().timestamp())
-
-
-class MemberToken:
-    """One member's token through one piece of work: read once, renewed when Spotify rejects it."""
-
-    def __init__(self, linking: Linking, member: MemberId, sealed: Sealed | None = None) -> None:
-        self._linking = linking
-        self._member = member
-        self._sealed = sealed
-        self._token: str | None = None
-
-    async def current(self) -> str:
-        """The access token to send."""
-        if self._token is None:
-            self._token = await self._linking.access_token(self._member, sealed=self._sealed)
-        return self._token
-
-    async def renewed(self, rejected: str) -> str:
-        """Another one, after Spotify rejected this."""
-        if self._token is None or self._token == rejected:
-            self._token = await self._linking.access_token(self._member, rejected)
-        return self._token
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _Fixed:
-    """A token that has no row yet."""
-
-    token: str
-
-    async def current(self) -> str:
-        return self.token
-
-    async def renewed(self, rejected: str) -> str:
-        return rejected
 
 
 def _without_code(provider: str, error_code: str) -> UserError:

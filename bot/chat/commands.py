@@ -11,7 +11,8 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.accounts.linking import Linking, consent_ends_at
+from bot.accounts.linking import Linking
+from bot.accounts.tokens import Tokens, consent_ends_at
 from bot.albums import Album, SearchText, read
 from bot.caller import MemberId
 from bot.changes import Action, LibraryChange, Outcome
@@ -48,6 +49,7 @@ class Desk:
     """What commands and buttons need. Their bodies are its methods, so that both take the same road."""
 
     linking: Linking
+    tokens: Tokens
     library: Library
     resolver: AlbumResolver
     words: Words
@@ -146,7 +148,7 @@ class Desk:
             text = words.text
         elif references or action is Action.SAVE:
             return []  # a link was pasted, or nothing was typed yet
-        return await self.resolver.suggestions(member, self.linking.token_for(member), action, text)
+        return await self.resolver.suggestions(member, await self.tokens.access(member), action, text)
 
     # -- accounts
 
@@ -155,7 +157,7 @@ class Desk:
         caller = caller_of(interaction)
         self.check_open()
         url = await self.linking.start_link(caller)
-        account = await self.linking.account(caller.member_id)
+        account = await self.tokens.account(caller.member_id)
         label = "Link Spotify"
         if account is None:
             text = self.words.link_offer()
@@ -169,7 +171,7 @@ class Desk:
         """`/account`."""
         caller = caller_of(interaction)
         member = caller.member_id
-        account, pending = await self.linking.account(member), await self.library.pending(member)
+        account, pending = await self.tokens.account(member), await self.library.pending(member)
         url = await self.linking.start_link(caller)
         buttons: list[discord.ui.Button[discord.ui.LayoutView]] = []
         if account is None:
@@ -196,9 +198,9 @@ class Desk:
     async def ask_unlink(self, interaction: Interaction) -> Sequence[Card]:
         """`/unlink` asks once."""
         member = caller_of(interaction).member_id
-        account = await self.linking.account(member)
+        account = await self.tokens.account(member)
         if account is None and not await self.library.pending(member):
-            await self.library.forget(member)  # what was asked for lately, kept for Undo
+            await self.linking.unlink(member)  # what was asked for lately, kept for Undo
             return [text_card(self.words.not_linked())]
         name = account.account_name if account is not None else None
         yes = button("Unlink" if name else "Delete", f"unlink:{member}", discord.ButtonStyle.danger)
@@ -206,7 +208,7 @@ class Desk:
 
     async def unlink(self, interaction: Interaction) -> Sequence[Card]:
         """The answer to the question."""
-        await self.library.forget(caller_of(interaction).member_id)
+        await self.linking.unlink(caller_of(interaction).member_id)
         return [text_card(self.words.unlinked())]
 
     async def drop(self, interaction: Interaction) -> Sequence[Card]:

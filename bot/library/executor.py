@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from bot import albums
-from bot.accounts.linking import MemberToken
 from bot.albums import AlbumId
 from bot.caller import MemberId, RequestId
 from bot.changes import Action, LibraryChange, Outcome
@@ -26,6 +25,7 @@ from bot.errors import (
 )
 from bot.library.report import NAMES
 from bot.library.resolver import AlbumResolver, Resolution
+from bot.spotify.app import Access
 from bot.spotify.client import Spotify
 from bot.storage.changes import Key, LibraryChanges
 
@@ -49,24 +49,24 @@ class ChangeExecutor:
         self._resolver = resolver
         self._spotify = spotify
 
-    async def carry_out(self, member: MemberId, token: MemberToken, batch: list[LibraryChange]) -> Carried:
+    async def carry_out(self, member: MemberId, access: Access, batch: list[LibraryChange]) -> Carried:
         """Carry a member's changes out, joined. The outcomes are the caller's to store."""
         try:
-            return await self._carry_out(member, token, batch)
+            return await self._carry_out(member, access, batch)
         except UserError as error:
             if isinstance(error, Retryable):
                 return [], error
             return [(change.key, *_ending(error), None) for change in batch], None
 
-    async def _carry_out(self, member: MemberId, token: MemberToken, batch: list[LibraryChange]) -> Carried:
-        await token.current()  # whoever is not linked waits, and nothing is looked up
+    async def _carry_out(self, member: MemberId, access: Access, batch: list[LibraryChange]) -> Carried:
+        await access.token.current()  # whoever is not linked waits, and nothing is looked up
         held: list[UserError] = []
         outcomes: list[Ending] = []
 
         # 1. which albums are meant
         named: list[tuple[LibraryChange, AlbumId]] = []
         duplicates: set[tuple[RequestId, AlbumId]] = set()
-        for change, resolve in zip(batch, await self._resolve(member, token, batch), strict=True):
+        for change, resolve in zip(batch, await self._resolve(member, access, batch), strict=True):
             if isinstance(resolve, UserError):
                 if isinstance(resolve, Retryable):
                     held.append(resolve)
@@ -85,7 +85,7 @@ class ChangeExecutor:
         ids = list(dict.fromkeys(id_ for _, id_ in named))
         saved: dict[AlbumId, bool] = {}
         if ids:
-            saved, missing = await asyncio.gather(self._spotify.contains(token, ids), self._missing(token, named))
+            saved, missing = await asyncio.gather(self._spotify.contains(access, ids), self._missing(access, named))
             for change, id_ in named:
                 if id_ in missing or id_ not in saved:
                     outcomes.append((change.key, Outcome.NO_ALBUM, None, id_))
@@ -114,7 +114,7 @@ class ChangeExecutor:
             # nothing was written: what was noted just now is no doubt
             await self._changes.not_carried_out(change.key for change, _ in named if change.was_saved is None)
             raise
-        answers = await self._write(token, named, saved)
+        answers = await self._write(access, named, saved)
         if any(answer is None for answer in answers.values()):
             self._resolver.forget_own(member)
 
@@ -142,7 +142,7 @@ class ChangeExecutor:
         return outcomes, max(held, key=lambda error: isinstance(error, TryLater) and bool(error.until), default=None)
 
     async def _resolve(
-        self, member: MemberId, token: MemberToken, batch: list[LibraryChange]
+        self, member: MemberId, access: Access, batch: list[LibraryChange]
     ) -> list[Resolution | UserError]:
         places = asyncio.Semaphore(8)
 
@@ -151,7 +151,7 @@ class ChangeExecutor:
                 return Resolution(change.album_id)
             async with places:
                 try:
-                    return await self._resolver.resolve(member, token, change)
+                    return await self._resolver.resolve(member, access, change)
                 except UserError as error:
                     return error
 
@@ -159,7 +159,7 @@ class ChangeExecutor:
             return [Resolution(change.album_id) for change in batch]
         return await asyncio.gather(*map(one, batch))
 
-    async def _missing(self, token: MemberToken, named: list[tuple[LibraryChange, AlbumId]]) -> set[AlbumId]:
+    async def _missing(self, access: Access, named: list[tuple[LibraryChange, AlbumId]]) -> set[AlbumId]:
         """Look up the first albums of each request by name; those that do not exist.
 
         A look-up that fails otherwise costs the name, never the change.
@@ -174,7 +174,7 @@ class ChangeExecutor:
         async def is_missing(id_: AlbumId) -> bool:
             try:
                 async with asyncio.timeout(NAME_S):
-                    await self._resolver.album(token, id_)
+                    await self._resolver.album(access, id_)
             except NoSuchAlbum:
                 return True
             except (UserError, TimeoutError):
@@ -185,7 +185,7 @@ class ChangeExecutor:
         return {id_ for id_, missing in zip(wanted, found, strict=True) if missing}
 
     async def _write(
-        self, token: MemberToken, named: list[tuple[LibraryChange, AlbumId]], saved: Mapping[AlbumId, bool]
+        self, access: Access, named: list[tuple[LibraryChange, AlbumId]], saved: Mapping[AlbumId, bool]
     ) -> dict[AlbumId, UserError | None]:
         """Write what is to change; for each such album None or why it failed."""
         answers: dict[AlbumId, UserError | None] = {}
@@ -193,7 +193,7 @@ class ChangeExecutor:
             wanted = action is Action.SAVE
             ids = dict.fromkeys(id_ for change, id_ in named if change.action is action and saved[id_] != wanted)
             if ids:
-                answers |= await self._spotify.write(token, action, list(ids))
+                answers |= await self._spotify.write(access, action, list(ids))
         unproven = [
             id_
             for id_ in dict.fromkeys(id_ for change, id_ in named if change.action is Action.SAVE)
@@ -202,7 +202,7 @@ class ChangeExecutor:
         if unproven:
             # 200 is no proof: an id of no album is accepted, too
             try:
-                there = await self._spotify.contains(token, unproven)
+                there = await self._spotify.contains(access, unproven)
             except UserError as error:
                 # written, but not proven: what was noted before the write must stay
                 known = error if isinstance(error, TryLater) else TryLater(TryLater.Cause.UNAVAILABLE)

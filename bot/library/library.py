@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import structlog
 
 from bot import albums, logs
-from bot.accounts.linking import Linking, MemberToken
+from bot.accounts.tokens import Tokens
 from bot.albums import AlbumId, Reference
 from bot.caller import Caller, MemberId, RequestId
 from bot.changes import Action, ChangeRequest, Kind, LibraryChange, Outcome
@@ -27,6 +27,7 @@ from bot.library.report import Report, Reports
 from bot.library.resolver import AlbumResolver
 from bot.spotify.client import Spotify
 from bot.storage.changes import BATCH, Accepted, LibraryChanges, NewChange, UndoVerdict
+from bot.storage.links import Sealed
 
 EARLIER = 25
 """So many earlier requests are told with one answer at most."""
@@ -58,7 +59,7 @@ class Library:
     def __init__(
         self,
         changes: LibraryChanges,
-        linking: Linking,
+        tokens: Tokens,
         resolver: AlbumResolver,
         spotify: Spotify,
         *,
@@ -67,10 +68,10 @@ class Library:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._changes = changes
-        self._linking = linking
+        self._tokens = tokens
         self._resolver = resolver
         self._executor = ChangeExecutor(changes, resolver, spotify)
-        self._reports = Reports(linking, resolver)
+        self._reports = Reports(tokens, resolver)
         self.notifier = Notifier(changes, self._reports, sleep)
         self._now = now
         self._monotonic = monotonic
@@ -147,11 +148,10 @@ class Library:
         self.notifier.enqueue(request for request in ended if request.id not in self._live)
         return count
 
-    async def forget(self, member: MemberId) -> None:
-        """Unlink: everything that names the member is deleted."""
+    def unlinked(self, member: MemberId) -> None:
+        """The member has unlinked: everything of theirs was deleted."""
         self._retries.pop(member, None)
         self._resolver.forget_own(member)
-        await self._linking.unlink(member)
 
     def linked(self, member: MemberId) -> None:
         """The member has linked: what waits is carried out, maybe in another account's library than before."""
@@ -223,7 +223,6 @@ class Library:
             self.notifier.enqueue(request for request in given_up if request.id not in self._live)
             await self._changes.purge(now - UNDO_S)
             await self._changes.make_deletions_real()
-            await self._linking.clear_attempts()
         except StorageUnavailable as error:
             _log.warning("the database cannot be swept", error=str(error))
 
@@ -281,9 +280,9 @@ class Library:
                 if accepted is None:
                     self._again.discard(member)
                 batch = accepted.pending if accepted is not None else await self._changes.pending(member)
-                token = self._linking.token_for(member, accepted.link if accepted is not None else None)
+                sealed = accepted.link if accepted is not None else None
                 accepted = None
-                held = await self._carry_out(member, token, batch) if batch else None
+                held = await self._carry_out(member, sealed, batch) if batch else None
                 if held is not None:
                     for id_ in {change.request_id for change in batch}:
                         self._release(member, id_, None, held)
@@ -311,9 +310,13 @@ class Library:
                 # nobody waits for it, and it goes on only when the member knows
                 self.notifier.held(max(change.request_id for change in batch), held)
 
-    async def _carry_out(self, member: MemberId, token: MemberToken, batch: list[LibraryChange]) -> UserError | None:
+    async def _carry_out(self, member: MemberId, sealed: Sealed | None, batch: list[LibraryChange]) -> UserError | None:
         """Carry a batch out; why some of it stays pending, or None when all of it ended."""
-        outcomes, held = await self._executor.carry_out(member, token, batch)
+        try:
+            access = await self._tokens.access(member, sealed)
+        except UserError as error:
+            return error
+        outcomes, held = await self._executor.carry_out(member, access, batch)
         await self._end(member, outcomes)
         return held
 

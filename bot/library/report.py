@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bot.accounts.linking import Linking
+from bot.accounts.tokens import Tokens
 from bot.albums import Album, AlbumId
 from bot.caller import MemberId, RequestId
 from bot.changes import ChangeRequest, Outcome
@@ -35,8 +35,8 @@ class Report:
 class Reports:
     """Makes reports."""
 
-    def __init__(self, linking: Linking, resolver: AlbumResolver) -> None:
-        self._linking = linking
+    def __init__(self, tokens: Tokens, resolver: AlbumResolver) -> None:
+        self._tokens = tokens
         self._resolver = resolver
 
     async def report(self, request: ChangeRequest, held: UserError | None = None, *, may_ask: bool = True) -> Report:
@@ -59,8 +59,11 @@ class Reports:
     async def names(self, member: MemberId, ids: Iterable[AlbumId]) -> dict[AlbumId, Album]:
         """The albums of these ids, the first ten looked up where needed; without those that fail."""
         wanted = list(dict.fromkeys(ids))[:NAMES]
-        token = self._linking.token_for(member)
-        found = await asyncio.gather(*(self._resolver.album(token, id_) for id_ in wanted), return_exceptions=True)
+        try:
+            access = await self._tokens.access(member)
+        except UserError:
+            return {}
+        found = await asyncio.gather(*(self._resolver.album(access, id_) for id_ in wanted), return_exceptions=True)
         return {album.id: album for album in found if isinstance(album, Album)}
 
 

@@ -12,7 +12,8 @@ from bot.albums import Album, AlbumId, AlbumRef, NotAnAlbum, ShortLink, TrackRef
 from bot.caller import MemberId
 from bot.changes import Action, Kind, LibraryChange, Outcome
 from bot.errors import NoSuchAlbum
-from bot.spotify.client import Spotify, TokenSource
+from bot.spotify.app import Access
+from bot.spotify.client import Spotify
 from bot.spotify.wire import MAX_PAGE
 
 KNOWN_S, KNOWN_MOST = 3600.0, 5000
@@ -52,16 +53,16 @@ class AlbumResolver:
         found = self._known.get(id_)
         return found[1] if found is not None and found[0] > self._monotonic() else None
 
-    async def album(self, token: TokenSource, id_: AlbumId) -> Album:
+    async def album(self, access: Access, id_: AlbumId) -> Album:
         """The album, looked up unless it is known. NoSuchAlbum if there is none."""
         if (known := self.known(id_)) is not None:
             return known
         if (asking := self._asking.get(id_)) is None:
-            asking = _kept(self._asking, id_, self._look_up(token, id_))
+            asking = _kept(self._asking, id_, self._look_up(access, id_))
         return await asyncio.shield(asking)
 
-    async def _look_up(self, token: TokenSource, id_: AlbumId) -> Album:
-        album = await self._spotify.album(token, id_)
+    async def _look_up(self, access: Access, id_: AlbumId) -> Album:
+        album = await self._spotify.album(access, id_)
         self._see([album])
         return album
 
@@ -70,25 +71,25 @@ class AlbumResolver:
         if asking := [self._asking[id_] for id_ in ids if id_ in self._asking]:
             await asyncio.wait(asking, timeout=seconds)
 
-    async def search(self, token: TokenSource, words: str) -> list[Album]:
+    async def search(self, access: Access, words: str) -> list[Album]:
         """Up to ten albums by words, best first."""
         key = fold(words)
         found = self._searched.get(key)
         if found is None or found[0] < self._monotonic():
-            found = (self._monotonic() + SEARCHED_S, await self._spotify.search(token, words))
+            found = (self._monotonic() + SEARCHED_S, await self._spotify.search(access, words))
             _make_room(self._searched, SEARCHED_MOST)
             self._searched[key] = found
             self._see(found[1])
         return found[1]
 
-    async def own(self, member: MemberId, token: TokenSource) -> list[Album]:
+    async def own(self, member: MemberId, access: Access) -> list[Album]:
         """The member's newest 200 saved albums."""
         found = self._own.get(member)
         changes = self._changes
         if found is None or found[0] < self._monotonic():
-            albums = await self._spotify.saved(token, 0)
+            albums = await self._spotify.saved(access, 0)
             if len(albums) == MAX_PAGE:
-                pages = (self._spotify.saved(token, offset) for offset in range(MAX_PAGE, OWN_ALBUMS, MAX_PAGE))
+                pages = (self._spotify.saved(access, offset) for offset in range(MAX_PAGE, OWN_ALBUMS, MAX_PAGE))
                 for page in await asyncio.gather(*pages):
                     albums += page
             found = (self._monotonic() + OWN_S, albums)
@@ -103,51 +104,51 @@ class AlbumResolver:
         self._changes += 1
         self._own.pop(member, None)
 
-    async def resolve(self, member: MemberId, token: TokenSource, change: LibraryChange) -> Resolution:
+    async def resolve(self, member: MemberId, access: Access, change: LibraryChange) -> Resolution:
         """The album that a change means. Errors are those of a call to Spotify, but never NoSuchAlbum."""
         try:
             match change.kind:
                 case Kind.TRACK:
-                    return await self._track(token, change.reference)
+                    return await self._track(access, change.reference)
                 case Kind.SHORT:
                     host, _, path = change.reference.partition("/")
-                    return await self._short(token, ShortLink(host, f"/{path}"))
+                    return await self._short(access, ShortLink(host, f"/{path}"))
                 case Kind.SEARCH:
-                    return await self._words(member, token, change.action, change.reference)
+                    return await self._words(member, access, change.action, change.reference)
         except NoSuchAlbum:
             return Resolution(outcome=Outcome.NO_ALBUM)
         return Resolution(AlbumId(change.reference))
 
-    async def suggestions(self, member: MemberId, token: TokenSource, action: Action, text: str) -> list[Album]:
+    async def suggestions(self, member: MemberId, access: Access, action: Action, text: str) -> list[Album]:
         """What to offer while somebody types: a search to save, their own albums to remove. One at a time a member."""
         while (before := self._suggesting.get(member)) is not None:
             await asyncio.wait({before})
-        looking = self.search(token, text) if action is Action.SAVE else self.own(member, token)
+        looking = self.search(access, text) if action is Action.SAVE else self.own(member, access)
         albums = await asyncio.shield(_kept(self._suggesting, member, looking))
         return albums if action is Action.SAVE else _matching(albums, text)
 
-    async def _track(self, token: TokenSource, id_: str) -> Resolution:
-        album = await self._spotify.album_of_track(token, id_)
+    async def _track(self, access: Access, id_: str) -> Resolution:
+        album = await self._spotify.album_of_track(access, id_)
         self._see([album])
         return Resolution(album.id)
 
-    async def _short(self, token: TokenSource, link: ShortLink) -> Resolution:
+    async def _short(self, access: Access, link: ShortLink) -> Resolution:
         match await self._spotify.expand(link):
             case AlbumRef(id_):
                 return Resolution(id_)
             case TrackRef(id_):
-                return await self._track(token, id_)
+                return await self._track(access, id_)
             case NotAnAlbum(kind, _):
                 return Resolution(outcome=Outcome.NOT_ALBUM, detail=kind)
         return Resolution(outcome=Outcome.NO_ALBUM)
 
-    async def _words(self, member: MemberId, token: TokenSource, action: Action, words: str) -> Resolution:
+    async def _words(self, member: MemberId, access: Access, action: Action, words: str) -> Resolution:
         if action is Action.REMOVE:
             # One album has several editions: the one that the member has is meant.
-            mine = _matching(await self.own(member, token), words)
+            mine = _matching(await self.own(member, access), words)
             if mine:
                 return _choose(mine, words)
-        found = await self.search(token, words)
+        found = await self.search(access, words)
         return _choose(found, words) if found else Resolution(outcome=Outcome.NO_MATCH)
 
     def _see(self, albums: Iterable[Album]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -36,7 +36,7 @@ class Metrics:
 
     def __init__(
         self,
-        gate: Gate,
+        gates: Callable[[], Sequence[Gate]],
         database: Database,
         changes: LibraryChanges,
         *,
@@ -45,7 +45,8 @@ class Metrics:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        self._gate = gate
+        """`gates`: those of the Spotify apps in memory, the host's first."""
+        self._gates = gates
         self._database = database
         self._changes = changes
         self._now = now
@@ -116,8 +117,9 @@ class Metrics:
 
     async def scrape(self) -> bytes:
         """All of it in Prometheus' text format, also while the database does not answer."""
-        self._closed.set(self._gate.closed_for_s)
-        self._in_flight.set(self._gate.in_flight)
+        gates = self._gates()
+        self._closed.set(gates[0].closed_for_s if gates else 0.0)
+        self._in_flight.set(sum(gate.in_flight for gate in gates))
         self._jobs.set(self._database.waiting)
         await self._ask_database()
         await self._ask_parts()

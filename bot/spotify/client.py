@@ -1,4 +1,4 @@
-"""The only socket to Spotify: one call, its time limits, its few tries, and the gate before it.
+"""The only socket to Spotify: one call, its time limits, its few tries, and its app's gate before it.
 
 What a request looks like and what an answer means is `wire.py`'s and `oauth.py`'s. Every error of aiohttp is
 turned into one of ours here, since aiohttp's carry the Authorization header in their repr.
@@ -11,9 +11,9 @@ import html
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
-from typing import Any, Protocol, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 from urllib.parse import urljoin
 
 import aiohttp
@@ -28,14 +28,12 @@ from bot.errors import (
     NoSuchAlbum,
     PremiumLapsed,
     Refused,
-    StorageUnavailable,
     TokenRejected,
     TryLater,
     UserError,
 )
-from bot.settings import AlbumEndpointChoice
 from bot.spotify import oauth, wire
-from bot.spotify.gate import Gate
+from bot.spotify.app import Access, App, TokenSource
 from bot.spotify.wire import Endpoint, Profile, Request
 
 TIMEOUT_S = 10.0
@@ -45,6 +43,8 @@ TRYING_S = 12.0
 """No further try is begun later than this after the first."""
 AT_ONCE = 4
 """Parts of one member's call that run side by side."""
+PAGES_AT_ONCE = 32
+"""Public pages (short links, consent pages) that are read side by side. They count against no app."""
 SHORT_LINK_HOPS = 4
 SHORT_LINK_TIMEOUT_S = 4.0
 
@@ -59,20 +59,8 @@ _OG_URL = re.compile(
 )
 
 
-class TokenSource(Protocol):
-    """Where a member's access token comes from."""
-
-    async def current(self) -> str:
-        """The access token to send."""
-        ...
-
-    async def renewed(self, rejected: str) -> str:
-        """Another one, after Spotify rejected this."""
-        ...
-
-
 class Spotify:
-    """Calls Spotify for members, each call with that member's access token."""
+    """Calls Spotify. Each call says through which app and with whose token: see `Access`."""
 
     def __init__(
         self,
@@ -80,49 +68,30 @@ class Spotify:
         *,
         api_url: str,
         accounts_url: str,
-        client_id: str,
-        client_secret: str | None,
-        gate: Gate,
-        endpoint: AlbumEndpointChoice = "auto",
-        works: Endpoint | None = None,
-        on_endpoint: Callable[[Endpoint], Awaitable[None]] | None = None,
         short_link_url: str | None = None,
-        observe: Observe = lambda call, outcome, seconds: None,
+        observe: Observe,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`works`: the generation that is known to serve this app; `on_endpoint` stores a newly found one."""
         self._session = session
         self._api_url = api_url
         self._accounts_url = accounts_url
-        self.client_id = client_id
-        self._client_secret = client_secret
-        self.gate = gate
-        self._is_auto = endpoint == "auto"
-        self._known = works or Endpoint.ALBUMS
-        self.endpoint = self._known if endpoint == "auto" else Endpoint(endpoint)
-        self._on_endpoint = on_endpoint
         self._short_link_url = short_link_url
         self._observe = observe
-        self.is_app_refused = False
-        # What an answer says about the app itself: an error that only the host can mend, or that there is none.
-        # From app.py, as are both others.
-        self.on_trouble: Callable[[PremiumLapsed | AppRejected | TryLater], None] = lambda error: None
-        self.on_success: Callable[[], None] = lambda: None
-        self.on_token: Callable[[], None] = lambda: None
         self._sleep = sleep
         self._monotonic = monotonic
+        self._pages = asyncio.Semaphore(PAGES_AT_ONCE)
 
     # -- a member's library
 
-    async def contains(self, token: TokenSource, ids: Sequence[AlbumId]) -> dict[AlbumId, bool]:
+    async def contains(self, access: Access, ids: Sequence[AlbumId]) -> dict[AlbumId, bool]:
         """Which of these albums are saved. An id that Spotify cannot read is missing from the answer."""
 
         async def call(endpoint: Endpoint, part: Sequence[AlbumId]) -> dict[AlbumId, bool]:
-            return wire.read_contains(part, await self.call(wire.contains(endpoint, part), token))
+            return wire.read_contains(part, await self.call(wire.contains(endpoint, part), access))
 
         found: dict[AlbumId, bool] = {}
-        for _, answer in await self._in_parts(ids, wire.contains_size, call):
+        for _, answer in await self._in_parts(access.app, ids, wire.contains_size, call):
             if isinstance(answer, UserError):
                 if isinstance(answer, NoSuchAlbum):
                     continue
@@ -130,98 +99,89 @@ class Spotify:
             found.update(answer)
         return found
 
-    async def write(
-        self, token: TokenSource, action: Action, ids: Sequence[AlbumId]
-    ) -> dict[AlbumId, UserError | None]:
+    async def write(self, access: Access, action: Action, ids: Sequence[AlbumId]) -> dict[AlbumId, UserError | None]:
         """Save or remove these albums: for each, None when Spotify took it, else why not."""
 
         async def call(endpoint: Endpoint, part: Sequence[AlbumId]) -> None:
-            wire.read_write(await self.call(wire.write(endpoint, action, part), token))
+            wire.read_write(await self.call(wire.write(endpoint, action, part), access))
 
-        parts = await self._in_parts(ids, lambda endpoint: wire.write_size(endpoint, action), call)
+        parts = await self._in_parts(access.app, ids, lambda endpoint: wire.write_size(endpoint, action), call)
         return {id_: answer for part, answer in parts for id_ in part}
 
-    async def saved(self, token: TokenSource, offset: int) -> list[Album]:
+    async def saved(self, access: Access, offset: int) -> list[Album]:
         """Up to 50 of the member's saved albums, newest first."""
-        return wire.read_saved(await self.call(wire.saved_albums(offset), token))
+        return wire.read_saved(await self.call(wire.saved_albums(offset), access))
 
     # -- albums and people
 
-    async def album(self, token: TokenSource, id_: AlbumId) -> Album:
+    async def album(self, access: Access, id_: AlbumId) -> Album:
         """One album. NoSuchAlbum if there is none."""
-        return wire.read_album(await self.call(wire.album(id_), token))
+        return wire.read_album(await self.call(wire.album(id_), access))
 
-    async def album_of_track(self, token: TokenSource, id_: str) -> Album:
+    async def album_of_track(self, access: Access, id_: str) -> Album:
         """The album that a track belongs to. NoSuchAlbum if there is no such track."""
-        return wire.read_track(await self.call(wire.track(id_), token))
+        return wire.read_track(await self.call(wire.track(id_), access))
 
-    async def search(self, token: TokenSource, words: str) -> list[Album]:
+    async def search(self, access: Access, words: str) -> list[Album]:
         """Up to ten albums, best first."""
-        return wire.read_search(await self.call(wire.search(words), token))
+        return wire.read_search(await self.call(wire.search(words), access))
 
-    async def profile(self, token: TokenSource) -> Profile:
+    async def profile(self, access: Access) -> Profile:
         """Whose token this is."""
-        return wire.read_profile(await self.call(wire.me(), token))
+        return wire.read_profile(await self.call(wire.me(), access))
 
     # -- tokens
 
-    async def exchange(self, code: str, redirect_uri: str, verifier: str) -> oauth.Tokens:
+    async def exchange(self, app: App, code: str, redirect_uri: str, verifier: str) -> oauth.Tokens:
         """Turn a code into tokens; codes are single use, so this is tried once. See `oauth.read_tokens`."""
-        return await self._token(oauth.exchange_form(code, redirect_uri, verifier))
+        return await self._tokens(app, oauth.exchange_form(code, redirect_uri, verifier), oauth.read_tokens)
 
-    async def refresh(self, refresh_token: str) -> oauth.Tokens:
+    async def refresh(self, app: App, refresh_token: str) -> oauth.Tokens:
         """A new access token. Tried once: a rotated refresh token must not be sent twice."""
-        return await self._token(oauth.refresh_form(refresh_token))
+        return await self._tokens(app, oauth.refresh_form(refresh_token), oauth.read_tokens)
 
-    async def app_token(self) -> str:
+    async def app_token(self, app: App) -> oauth.AppToken:
         """A token of the app itself, for the catalogue alone. Only an app with a secret gets one."""
-        return oauth.read_app_token(*await self._ask_for_token(oauth.app_form()))
+        return await self._tokens(app, oauth.app_form(), oauth.read_app_token)
 
-    async def _token(self, form: dict[str, str]) -> oauth.Tokens:
-        answer = await self._ask_for_token(form)
+    async def _tokens(self, app: App, form: dict[str, str], read: Callable[[int, bytes], _T]) -> _T:
+        form, headers = oauth.authenticate(form, app.client_id, app.client_secret)
+        async with _through(app, waits=False):
+            status, _, body = await self._exchange(
+                "token", "POST", URL(f"{self._accounts_url}/api/token"), data=form, headers=headers
+            )
         try:
-            tokens = oauth.read_tokens(*answer)
+            tokens = read(status, body)
         except AppRejected as error:
-            # the host's mistake and no member's: it holds until Spotify gives a token again
-            self.is_app_refused = True
-            self.on_trouble(error)
+            # no member's mistake; it holds until Spotify gives a token again
+            app.health.problem(error)
             raise
-        self.is_app_refused = False
-        self.on_token()
+        app.health.accepted()
         return tokens
 
-    async def _ask_for_token(self, form: dict[str, str]) -> tuple[int, bytes]:
-        form, headers = oauth.authenticate(form, self.client_id, self._client_secret)
-        status, _, body = await self._exchange(
-            "token", "POST", URL(f"{self._accounts_url}/api/token"), data=form, headers=headers
-        )
-        return status, body
-
-    async def consent_refused(self, redirect_uri: str) -> str | None:
-        """Why the consent page refuses this redirect URI (or the app), as far as it says so to nobody in particular."""
+    async def consent_refused(self, client_id: str, redirect_uri: str) -> str | None:
+        """Why the consent page refuses this client id or redirect URI, as far as it says so before a login."""
         url = oauth.authorize_url(
             self._accounts_url,
-            client_id=self.client_id,
+            client_id=client_id,
             redirect_uri=redirect_uri,
             state="gatefold-doctor",
             code_challenge=oauth.challenge("gatefold-doctor"),
         )
         # the head of the page has it, and no member is there to log in
-        status, _, body = await self._exchange(
-            "consent", "GET", URL(url, encoded=True), headers={}, is_head_enough=True
-        )
+        status, _, body = await self._page("consent", URL(url, encoded=True))
         return oauth.read_consent_page(status, body)
 
     # -- one call
 
-    async def call(self, request: Request, token: TokenSource) -> bytes:
+    async def call(self, request: Request, access: Access) -> bytes:
         """Make one call, with its few tries; the body of a success, else one of `bot/errors.py`."""
         begun, tries, may_have_applied = self._monotonic(), 0, False
         sent = rejected = None
         while True:
             try:
-                sent = await _token(token, rejected)
-                return await self._once(request, sent)
+                sent = await _token(access.token, rejected)
+                return await self._once(request, access.app, sent)
             except TokenRejected:
                 if rejected is not None:
                     # A fresh token was rejected: a fault at Spotify (seen in July 2026), not the member's.
@@ -233,36 +193,36 @@ class Spotify:
                 hopeless = error.cause is TryLater.Cause.QUOTA or not (request.waits or _is_trouble(error))
                 if hopeless or tries == TRIES or self._monotonic() - begun > TRYING_S:
                     raise
-                if _is_trouble(error) or not self.gate.closed_for_s:
+                if _is_trouble(error) or not access.app.gate.closed_for_s:
                     # after a 429 the gate does the waiting, unless it was the token endpoint's
                     await self._sleep(0.2 * 3 ** (tries - 1) * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
 
-    async def _once(self, request: Request, token: str) -> bytes:
+    async def _once(self, request: Request, app: App, token: str) -> bytes:
         url = URL(self._api_url + request.path)
         if request.query:
             url = url.with_query(request.query)
-        status, headers, body = await self._exchange(
-            request.name,
-            request.method,
-            url,
-            json=request.json,
-            headers={"Authorization": f"Bearer {token}"},
-            waits=request.waits,
-            max_bytes=request.max_bytes,
-        )
+        async with _through(app, waits=request.waits):
+            status, headers, body = await self._exchange(
+                request.name,
+                request.method,
+                url,
+                json=request.json,
+                headers={"Authorization": f"Bearer {token}"},
+                max_bytes=request.max_bytes,
+            )
         try:
             wire.check(request, status, body)
         except PremiumLapsed as error:
-            self.on_trouble(error)
+            app.health.problem(error)
             raise
         except TryLater as error:
             if error.cause is TryLater.Cause.UNAVAILABLE:
                 raise
-            closed = await self.gate.close(wire.retry_after_s(headers, error.cause), error.cause)
+            closed = await app.gate.close(wire.retry_after_s(headers, error.cause), error.cause)
             if closed.cause is TryLater.Cause.QUOTA:
-                self.on_trouble(closed)
+                app.health.problem(closed)
             raise closed from None
-        self.on_success()
+        app.health.served()
         return body
 
     async def _exchange(
@@ -272,13 +232,11 @@ class Spotify:
         url: URL,
         *,
         headers: Mapping[str, str],
-        waits: bool = False,
         max_bytes: int = wire.SMALL,
         is_head_enough: bool = False,
         **body: Any,
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """Send one request through the gate; no redirect is followed, no more than `max_bytes` is read."""
-        await self.gate.enter(waits=waits)
+        """Send one request; no redirect is followed, no more than `max_bytes` is read."""
         begun = time.monotonic()
         outcome: int | str = "cancelled"
         try:
@@ -298,25 +256,30 @@ class Spotify:
             may_have_applied = not isinstance(error, aiohttp.ClientConnectorError)
             trouble = TryLater(TryLater.Cause.UNAVAILABLE, may_have_applied=may_have_applied)
         finally:
-            self.gate.leave()
             seconds = time.monotonic() - begun
             self._observe(name, outcome, seconds)
             _log.debug("spotify", call=name, outcome=outcome, ms=round(seconds * 1000, 1))
         # Raised out here: else aiohttp's error would go along as its context.
         raise trouble
 
+    async def _page(self, name: str, url: URL) -> tuple[int, Mapping[str, str], bytes]:
+        """A public page, of which the head is enough."""
+        async with self._pages:
+            return await self._exchange(name, "GET", url, headers={}, is_head_enough=True)
+
     # -- many albums, two generations
 
     async def _in_parts(
         self,
+        app: App,
         ids: Sequence[AlbumId],
         size: Callable[[Endpoint], int],
         call: Callable[[Endpoint, Sequence[AlbumId]], Awaitable[_T]],
     ) -> Parts[_T]:
         """Call for all `ids` in parts of `size`, a few side by side. After a refusal no further part begins."""
-        parts = list(wire.chunks(ids, size(self.endpoint)))
+        parts = list(wire.chunks(ids, size(app.endpoint.current)))
         if len(parts) == 1:
-            return await self._part(parts[0], size, call)
+            return await self._part(app, parts[0], size, call)
         places = asyncio.Semaphore(AT_ONCE)
         stopped: list[UserError] = []
 
@@ -324,7 +287,7 @@ class Spotify:
             async with places:
                 if stopped:
                     return [(part, stopped[0])]
-                answers = await self._part(part, size, call)
+                answers = await self._part(app, part, size, call)
             for _, answer in answers:
                 if isinstance(answer, UserError) and not isinstance(answer, NoSuchAlbum):
                     # what was not begun was certainly not carried out
@@ -335,41 +298,38 @@ class Spotify:
 
     async def _part(
         self,
+        app: App,
         part: Sequence[AlbumId],
         size: Callable[[Endpoint], int],
         call: Callable[[Endpoint, Sequence[AlbumId]], Awaitable[_T]],
         closed: frozenset[Endpoint] = frozenset(),
     ) -> Parts[_T]:
-        endpoint = self.endpoint if self.endpoint not in closed else self.endpoint.other
+        current = app.endpoint.current
+        endpoint = current if current not in closed else current.other
         if len(part) > (most := size(endpoint)):
             # the generation changed, and this one takes fewer at a time
-            smaller = [await self._part(few, size, call, closed) for few in wire.chunks(part, most)]
+            smaller = [await self._part(app, few, size, call, closed) for few in wire.chunks(part, most)]
             return [answer for answers in smaller for answer in answers]
         try:
             answer = await call(endpoint, part)
         except EndpointClosed:
             closed |= {endpoint}
-            if not self._is_auto or len(closed) == len(Endpoint):
+            if not app.endpoint.is_auto or len(closed) == len(Endpoint):
                 return [(part, Refused(403, "Forbidden"))]
-            self.endpoint = endpoint.other
-            return await self._part(part, size, call, closed)
+            app.endpoint.current = endpoint.other
+            return await self._part(app, part, size, call, closed)
         except NoSuchAlbum as error:
             if len(part) == 1:
                 return [(part, error)]
             # One unreadable id spoils a whole call: find it, so that the others are served.
             half = len(part) // 2
             return [
-                *await self._part(part[:half], size, call, closed),
-                *await self._part(part[half:], size, call, closed),
+                *await self._part(app, part[:half], size, call, closed),
+                *await self._part(app, part[half:], size, call, closed),
             ]
         except UserError as error:
             return [(part, error)]
-        if self._is_auto and endpoint is not self._known:
-            self._known = endpoint
-            if self._on_endpoint is not None:
-                # not remembered, it is found out once more: no reason to fail a call that worked
-                with suppress(StorageUnavailable):
-                    await self._on_endpoint(endpoint)
+        await app.endpoint.worked(endpoint)
         return [(part, answer)]
 
     # -- short links
@@ -389,10 +349,7 @@ class Spotify:
 
     async def _hop(self, link: ShortLink) -> Reference:
         base = self._short_link_url or f"https://{link.host}"
-        # of a page, the head is enough
-        status, headers, body = await self._exchange(
-            "short link", "GET", URL(base + link.path), headers={}, is_head_enough=True
-        )
+        status, headers, body = await self._page("short link", URL(base + link.path))
         if status >= 500 or status == 429:
             raise TryLater(TryLater.Cause.UNAVAILABLE)
         if 300 <= status < 400:
@@ -408,6 +365,16 @@ class Spotify:
         if found is None:
             raise NoSuchAlbum
         return found
+
+
+@asynccontextmanager
+async def _through(app: App, *, waits: bool) -> AsyncIterator[None]:
+    """A place in the app's gate. TryLater when it is closed for longer than a call waits."""
+    await app.gate.enter(waits=waits)
+    try:
+        yield
+    finally:
+        app.gate.leave()
 
 
 async def _token(token: TokenSource, rejected: str | None) -> str:

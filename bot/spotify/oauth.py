@@ -33,6 +33,14 @@ class Tokens:
     scope: str
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class AppToken:
+    """A token of an app itself, without any member. No repr: it is a secret."""
+
+    token: str
+    expires_in_s: int
+
+
 def challenge(verifier: str) -> str:
     """PKCE's S256 challenge of a verifier (RFC 7636, 4.2)."""
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
@@ -93,15 +101,15 @@ def read_tokens(status: int, body: bytes) -> Tokens:
     raise _refusal(status, data)
 
 
-def read_app_token(status: int, body: bytes) -> str:
-    """Read the answer to `app_form`: the token. AppRejected: the app itself is refused. TryLater, Refused."""
+def read_app_token(status: int, body: bytes) -> AppToken:
+    """Read the answer to `app_form`. AppRejected: the app itself is refused. TryLater, Refused."""
     data = _data(body)
-    token = data.get("access_token")
+    token, expires = data.get("access_token"), data.get("expires_in")
     if not 200 <= status < 300:
         raise _refusal(status, data)
-    if not _is_token(token):
+    if not _is_token(token) or not _is_life(expires):
         raise TryLater(TryLater.Cause.UNAVAILABLE)
-    return token
+    return AppToken(token, expires)
 
 
 def read_consent_page(status: int, body: bytes) -> str | None:
@@ -144,9 +152,7 @@ def _tokens(data: dict[str, object]) -> Tokens:
     refresh = data.get("refresh_token") or None
     if (
         not _is_token(access)
-        or isinstance(expires, bool)
-        or not isinstance(expires, int)
-        or not 0 < expires <= 86_400 * 366
+        or not _is_life(expires)
         or not isinstance(scope, str)
         or not (refresh is None or _is_token(refresh))
     ):
@@ -154,6 +160,11 @@ def _tokens(data: dict[str, object]) -> Tokens:
     if not set(SCOPES) <= set(scope.split()):
         raise NeedsRelink(NeedsRelink.Reason.SCOPE)
     return Tokens(access, refresh, expires, scope)
+
+
+def _is_life(value: object) -> TypeGuard[int]:
+    """Whether it can be how long a token lives, in seconds."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 86_400 * 366
 
 
 def _is_token(value: object) -> TypeGuard[str]:

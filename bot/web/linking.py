@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from bot.accounts.discord_login import DiscordLogin
 from bot.accounts.linking import DISCORD, SPOTIFY, Linking
 from bot.errors import LinkExpired
 from bot.settings import Settings
 from bot.storage.attempts import LIFE_S
 from bot.web import pages
-from bot.web.identity import Identity
 from bot.web.pages import Page
 
 Show = Callable[[web.Request, Page], web.Response]
@@ -22,9 +22,9 @@ LONGEST = 2048
 class LinkPages:
     """Three addresses: the link itself, and one way back for each provider."""
 
-    def __init__(self, linking: Linking, identity: Identity, settings: Settings, show: Show) -> None:
+    def __init__(self, linking: Linking, login: DiscordLogin, settings: Settings, show: Show) -> None:
         self._linking = linking
-        self._identity = identity
+        self._login = login
         self._show = show
         self._is_https = settings.is_https
         # The prefix binds the cookie to this very host; browsers take it over https only.
@@ -64,7 +64,7 @@ class LinkPages:
             return self._show(request, pages.of_error(await self._linking.decline(oauth_state, error)))
         if code is None:
             raise LinkExpired
-        person = await self._identity.who(code)
+        person = await self._login.who(code)
         return _see_other(await self._linking.verify_discord_account(oauth_state, person.id, person.name, cookie))
 
     async def back_from_spotify(self, request: web.Request) -> web.StreamResponse:

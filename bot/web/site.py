@@ -19,11 +19,11 @@ import structlog
 from aiohttp import web
 
 from bot import logs
+from bot.accounts.discord_login import DiscordLogin
 from bot.accounts.linking import Linking
 from bot.errors import UserError
 from bot.settings import Settings
 from bot.web import pages
-from bot.web.identity import Identity
 from bot.web.linking import LinkPages
 from bot.web.ops import Parts, parts_route
 from bot.web.pages import Page
@@ -54,7 +54,7 @@ _HEADERS_KEY = web.AppKey("headers", dict[str, str])
 
 def build(
     linking: Linking,
-    identity: Identity,
+    login: DiscordLogin,
     settings: Settings,
     health: Parts,
     readiness: Parts,
@@ -80,7 +80,7 @@ def build(
         response.headers.popall("Server", None)
 
     app.on_response_prepare.append(add_headers)
-    app.add_routes(LinkPages(linking, identity, settings, show).routes())
+    app.add_routes(LinkPages(linking, login, settings, show).routes())
     app.add_routes([web.get("/", _front), web.get("/privacy", _privacy)])
     app.add_routes([parts_route("/healthz", health), parts_route("/readyz", readiness)])
     app.add_routes([web.get("/static/{name}", _static)])

@@ -187,7 +187,7 @@ async def test_the_albums_of_a_member_who_unlinked_are_not_offered_any_more(worl
 
 async def test_account_says_that_the_consent_ends_182_days_after_it_was_given(world: World) -> None:
     await world.link(ADA, age=timedelta(days=100))
-    account = await world.bot.linking.account(MemberId(ADA))
+    account = await world.bot.tokens.account(MemberId(ADA))
     assert account is not None
     ends = int((account.consented_at + timedelta(days=182)).timestamp())
     assert f"Yours ends <t:{ends}:R>" in await said(await world.discord.slash(ADA, "account"))

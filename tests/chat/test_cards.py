@@ -57,7 +57,7 @@ def drawn(report: Report) -> list[str]:
 def noted(report: Report) -> list[str]:
     """How it is told with a later answer."""
     nothing = cast(Any, None)
-    _, notes = Desk(nothing, nothing, nothing, WORDS, Reply(WORDS))._notes([report])
+    _, notes = Desk(nothing, nothing, nothing, nothing, WORDS, Reply(WORDS))._notes([report])
     return notes
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.accounts.linking import Linking
+from bot.accounts.apps import Apps
+from bot.accounts.tokens import Tokens
 from bot.caller import MemberId, RequestId
 from bot.changes import Action, Outcome
 from bot.errors import StorageUnavailable, TryLater
@@ -22,12 +23,13 @@ from bot.library.resolver import AlbumResolver
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.faults import FAULTS
 from bot.sandbox.spotify_server import SpotifyServer
-from bot.settings import from_values
 from bot.spotify.client import Spotify
 from bot.spotify.gate import Gate
 from bot.storage import Storage, open_storage
 from bot.storage.links import Link
+from tests.accounts.stage import made_tokens
 from tests.callers import caller
+from tests.spotify.stage import made_app, unobserved
 from tests.world import ADA, FIRST, SECOND, SPOTIFY_ID, SPOTIFY_SECRET
 
 MEMBER = MemberId(ADA)
@@ -69,7 +71,7 @@ class House:
     storage: Storage
     server: SpotifyServer
     library: Library
-    linking: Linking
+    tokens: Tokens
     disk: Disk
     ahead: timedelta = timedelta()
     told: list[Report] = field(default_factory=list)
@@ -114,25 +116,12 @@ async def _open(folder: Path, secret: str | None = SPOTIFY_SECRET) -> AsyncItera
         def now() -> datetime:
             return datetime.now(UTC) + house.ahead
 
-        spotify = Spotify(
-            session,
-            api_url=f"{url}/v1",
-            accounts_url=url,
-            client_id=SPOTIFY_ID,
-            client_secret=secret,
-            gate=Gate(now=now, on_close=lambda until, cause: storage.apps.set_closed(SPOTIFY_ID, until, cause)),
-        )
-        settings = from_values(
-            discord_token="token",
-            discord_client_id="1100000000000000001",
-            discord_client_secret="secret",
-            spotify_client_id=SPOTIFY_ID,
-            public_url="http://127.0.0.1:8080",
-            token_keys="k" * 43,
-        )
-        linking = Linking(storage, spotify, settings, now=now)
-        library = Library(storage.changes, linking, AlbumResolver(spotify), spotify, now=now)
-        house = House(storage, server, library, linking, disk)
+        spotify = Spotify(session, api_url=f"{url}/v1", accounts_url=url, observe=unobserved)
+        gate = Gate(now=now, on_close=lambda until, cause: storage.apps.set_closed(SPOTIFY_ID, until, cause))
+        apps = Apps(storage.apps, made_app(SPOTIFY_ID, secret, gate=gate))
+        tokens = made_tokens(storage, spotify, apps, now)
+        library = Library(storage.changes, tokens, AlbumResolver(spotify), spotify, now=now)
+        house = House(storage, server, library, tokens, disk)
 
         async def tell(report: Report) -> bool:
             house.told.append(report)
@@ -232,12 +221,12 @@ async def test_a_rotated_refresh_token_outlives_a_flush_that_fails(tmp_path: Pat
         house.server.expire_access_tokens()
         house.disk.fails = True
         with pytest.raises(StorageUnavailable):
-            await house.linking.access_token(MEMBER, rejected=(await _access(house)))
+            await house.tokens.access_token(MEMBER, rejected=(await _access(house)))
         house.disk.fails = False
         assert Outcome.SAVED in await house.outcomes((await house.save(FIRST)).request.id)
         house.server.expire_access_tokens()
         assert Outcome.SAVED in await house.outcomes((await house.save(SECOND)).request.id)
-        account = await house.linking.account(MEMBER)
+        account = await house.tokens.account(MEMBER)
         assert account is not None
         assert account.broken is None
 

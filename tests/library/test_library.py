@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.accounts.linking import Linking
+from bot.accounts.apps import Apps
 from bot.caller import MemberId, RequestId
 from bot.changes import Action, Outcome
 from bot.library import Library, Report
@@ -19,13 +19,14 @@ from bot.library.resolver import AlbumResolver
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.faults import FAULTS
 from bot.sandbox.spotify_server import SpotifyServer
-from bot.settings import from_values
 from bot.spotify.client import Spotify
 from bot.spotify.gate import Gate
 from bot.storage import Storage, open_storage
 from bot.storage.changes import UndoVerdict
 from bot.storage.links import Link
+from tests.accounts.stage import made_tokens
 from tests.callers import caller
+from tests.spotify.stage import made_app, unobserved
 from tests.world import ADA, FIRST, SECOND, SPOTIFY_ID, SPOTIFY_SECRET
 
 MEMBER = MemberId(ADA)
@@ -84,26 +85,11 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         return True
 
     async with server.running() as url, aiohttp.ClientSession() as session:
-        spotify = Spotify(
-            session,
-            api_url=f"{url}/v1",
-            accounts_url=url,
-            client_id=SPOTIFY_ID,
-            client_secret=SPOTIFY_SECRET,
-            gate=Gate(now=now),
-            sleep=no_sleep,
-        )
-        settings = from_values(
-            discord_token="token",
-            discord_client_id="1100000000000000001",
-            discord_client_secret="secret",
-            spotify_client_id=SPOTIFY_ID,
-            public_url="http://127.0.0.1:8080",
-            token_keys="k" * 43,
-        )
+        spotify = Spotify(session, api_url=f"{url}/v1", accounts_url=url, observe=unobserved, sleep=no_sleep)
+        apps = Apps(storage.apps, made_app(SPOTIFY_ID, SPOTIFY_SECRET, gate=Gate(now=now)))
         library = Library(
             storage.changes,
-            Linking(storage, spotify, settings, now=now),
+            made_tokens(storage, spotify, apps, now),
             AlbumResolver(spotify),
             spotify,
             now=now,

@@ -17,6 +17,7 @@ from bot.library.resolver import AlbumResolver
 from bot.sandbox.catalogue import Catalogue, made
 from bot.sandbox.records import Record
 from bot.sandbox.spotify_server import SpotifyServer
+from bot.spotify.app import Access
 from tests.spotify.stage import CLIENT_ID, SECRET, Clock, Served, Tokens
 from tests.world import FIRST
 
@@ -40,7 +41,7 @@ class Desk:
     """A finder before the strict stand-in."""
 
     def __init__(self, served: Served) -> None:
-        self.served, self.token = served, served.tokens
+        self.served, self.access = served, served.access
         self.clock = Clock()
         self.resolver = AlbumResolver(served.spotify, monotonic=self.clock.monotonic)
 
@@ -57,7 +58,7 @@ class Desk:
 
     async def titles(self, text: str) -> list[str]:
         """What is offered to somebody who types this to remove something."""
-        return [album.title for album in await self.resolver.suggestions(ADA, self.token, Action.REMOVE, text)]
+        return [album.title for album in await self.resolver.suggestions(ADA, self.access, Action.REMOVE, text)]
 
     def calls(self, path: str) -> int:
         """How often Spotify was asked for this."""
@@ -83,32 +84,32 @@ async def _until(is_so: Callable[[], bool]) -> None:
 async def test_of_a_members_own_albums_the_newest_200_are_known(desk: Desk) -> None:
     ids = desk.served.albums(230)
     desk.save(ids)
-    assert [album.id for album in await desk.resolver.own(ADA, desk.token)] == ids[:-201:-1]
+    assert [album.id for album in await desk.resolver.own(ADA, desk.access)] == ids[:-201:-1]
     assert sorted(int(call.param("offset") or 0) for call in desk.served.calls()) == [0, 50, 100, 150]
 
 
 async def test_a_library_that_fits_on_one_page_is_one_call(desk: Desk) -> None:
     desk.save(desk.served.albums(49))
-    assert len(await desk.resolver.own(ADA, desk.token)) == 49
+    assert len(await desk.resolver.own(ADA, desk.access)) == 49
     assert desk.calls(OWN) == 1
 
 
 async def test_a_members_own_albums_are_asked_for_anew_after_a_minute(desk: Desk) -> None:
     for passed, calls in ((0, 1), (59, 1), (2, 2)):
         desk.clock.now += passed
-        await desk.resolver.own(ADA, desk.token)
+        await desk.resolver.own(ADA, desk.access)
         assert desk.calls(OWN) == calls
 
 
 async def test_a_search_is_made_anew_after_a_minute_whatever_its_case_and_accents(desk: Desk) -> None:
     for words, passed, calls in (("Été", 0, 1), ("ete ", 59, 1), ("ÉTÉ", 2, 2)):
         desk.clock.now += passed
-        await desk.resolver.search(desk.token, words)
+        await desk.resolver.search(desk.access, words)
         assert desk.calls(SEARCH) == calls
 
 
 async def test_a_name_is_known_for_an_hour(desk: Desk) -> None:
-    await desk.resolver.album(desk.token, AlbumId(FIRST))
+    await desk.resolver.album(desk.access, AlbumId(FIRST))
     desk.clock.now += 3599
     assert desk.resolver.known(AlbumId(FIRST)) is not None
     desk.clock.now += 2
@@ -116,14 +117,15 @@ async def test_a_name_is_known_for_an_hour(desk: Desk) -> None:
 
 
 async def test_own_albums_that_were_read_while_the_library_changed_are_not_remembered(desk: Desk) -> None:
-    slow = Slow(desk.token)
+    tokens = Slow(desk.served.tokens)
+    slow = Access(desk.served.app, tokens)
     reading = asyncio.create_task(desk.resolver.own(ADA, slow))
     await asyncio.sleep(0)
     desk.resolver.forget_own(ADA)
-    slow.door.set()
+    tokens.door.set()
     assert await reading == []
     desk.save([AlbumId(FIRST)])
-    assert [album.id for album in await desk.resolver.own(ADA, desk.token)] == [FIRST]
+    assert [album.id for album in await desk.resolver.own(ADA, desk.access)] == [FIRST]
 
 
 # -- what matches
@@ -152,36 +154,38 @@ async def test_titles_that_begin_with_the_words_come_first_and_the_newest_first_
 
 
 async def test_two_who_ask_for_one_album_at_once_make_one_call(desk: Desk) -> None:
-    first, second = await asyncio.gather(*(desk.resolver.album(desk.token, AlbumId(FIRST)) for _ in range(2)))
+    first, second = await asyncio.gather(*(desk.resolver.album(desk.access, AlbumId(FIRST)) for _ in range(2)))
     assert first == second
     assert desk.calls(f"/v1/albums/{FIRST}") == 1
 
 
 async def test_a_look_up_that_nobody_waits_for_any_more_goes_on_and_is_remembered(desk: Desk) -> None:
-    slow = Slow(desk.token)
+    tokens = Slow(desk.served.tokens)
+    slow = Access(desk.served.app, tokens)
     waiting = asyncio.create_task(desk.resolver.album(slow, AlbumId(FIRST)))
     await asyncio.sleep(0)
     waiting.cancel()
     with suppress(asyncio.CancelledError):
         await waiting
-    slow.door.set()
+    tokens.door.set()
     await _until(lambda: desk.resolver.known(AlbumId(FIRST)) is not None)
     assert desk.calls(f"/v1/albums/{FIRST}") == 1
 
 
 async def test_while_a_member_types_one_call_at_a_time_is_under_way_for_them(desk: Desk) -> None:
     desk.served.server.delay_s = 0.03
-    typed = [desk.resolver.suggestions(ADA, desk.token, Action.SAVE, text) for text in ("q", "qu", "qui")]
+    typed = [desk.resolver.suggestions(ADA, desk.access, Action.SAVE, text) for text in ("q", "qu", "qui")]
     assert len(await asyncio.gather(*typed)) == 3
     assert desk.calls(SEARCH) == 3
     assert desk.served.server.max_in_flight == 1
 
 
 async def test_another_member_who_types_waits_for_nobody(desk: Desk) -> None:
-    slow = Slow(desk.token)
+    tokens = Slow(desk.served.tokens)
+    slow = Access(desk.served.app, tokens)
     typing = asyncio.create_task(desk.resolver.suggestions(ADA, slow, Action.SAVE, "quiet"))
     await asyncio.sleep(0)
     async with asyncio.timeout(5):
-        await desk.resolver.suggestions(BEN, desk.token, Action.SAVE, "rooms")
-    slow.door.set()
+        await desk.resolver.suggestions(BEN, desk.access, Action.SAVE, "rooms")
+    tokens.door.set()
     await typing

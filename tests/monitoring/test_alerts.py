@@ -307,7 +307,7 @@ async def test_a_token_that_does_not_open_is_told_to_the_host(world: World) -> N
 async def test_a_client_secret_that_discord_refuses_is_told_to_the_host(tmp_path: Path) -> None:
     async with made(tmp_path, discord_client_secret="of yesterday") as world, world.running():
         with pytest.raises(DiscordUnavailable):
-            await world.bot.identity.who("some-code")
+            await world.bot.discord_login.who("some-code")
         assert host_words.name(Cause.DISCORD_SECRET) in await told_host(world)
 
 
@@ -315,7 +315,7 @@ async def test_an_outage_of_discords_token_endpoint_says_nothing_about_the_secre
     for answer in ({"status": 503}, {"status": 400, "json": {"error": "invalid_grant"}}):
         world.discord.fault("POST", "/oauth2/token", **answer)
         with pytest.raises(Exception, match=r"^$"):
-            await world.bot.identity.who("some-code")
+            await world.bot.discord_login.who("some-code")
     assert world.bot.alerts._states[Cause.DISCORD_SECRET].open_since is None
 
 
@@ -390,7 +390,7 @@ async def test_an_alert_about_the_client_secret_is_over_when_discord_has_taken_i
         alerts._states[Cause.DISCORD_SECRET].seen_at -= passed_s
         world.discord.fault("POST", "/oauth2/token", status=200, json={"access_token": "of nobody"})
         with pytest.raises(DiscordUnavailable):  # who it is, it does not say
-            await world.bot.identity.who("some-code")
+            await world.bot.discord_login.who("some-code")
         assert (alerts._states[Cause.DISCORD_SECRET].open_since is not None) == is_open
 
 

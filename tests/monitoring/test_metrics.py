@@ -153,7 +153,7 @@ async def test_a_429_shows_how_long_the_gate_is_closed(world: World) -> None:
 
 
 async def test_calls_under_way_are_counted_while_they_are(world: World) -> None:
-    gate = world.bot.spotify.gate
+    gate = world.app.gate
     await gate.enter(waits=False)
     assert (await scraped(world))("spotify_calls_in_flight") == 1
     gate.leave()
@@ -186,7 +186,7 @@ async def test_whatever_comes_of_a_call_is_one_of_few_words(world: World, outcom
 
 
 async def test_parts_are_those_of_readyz(world: World) -> None:
-    world.bot.spotify.is_app_refused = True
+    world.app.health.is_refused = True
     scrape = await scraped(world)
     assert {part: scrape("part_ready", part=part) for part in PARTS} == {
         **dict.fromkeys(PARTS, 1.0),
@@ -237,7 +237,7 @@ async def test_a_database_that_hangs_costs_its_figures_and_not_the_scrape(world:
 def of_its_own(world: World, **how: Any) -> Metrics:
     """Metrics of the running bot with other clocks; nothing is told to them."""
     storage = world.bot.storage
-    metrics = Metrics(Gate(), storage.database, storage.changes, **how)
+    metrics = Metrics(lambda: [Gate()], storage.database, storage.changes, **how)
     metrics.parts = world.bot.readiness
     return metrics
 

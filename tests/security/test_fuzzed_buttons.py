@@ -73,7 +73,7 @@ async def test_a_forged_button_is_answered_once_in_private_and_reaches_nobody_el
     await answered_once(await world.discord.press(BEN, custom_id, card))
     unharmed(capsys)
     assert world.saved("ada") == [FIRST]
-    assert await world.bot.linking.account(MemberId(ADA)) is not None
+    assert await world.bot.tokens.account(MemberId(ADA)) is not None
 
 
 @pytest.mark.parametrize("verb", ["undo", "drop", "unlink", "unlink-ask"])
@@ -85,7 +85,7 @@ async def test_an_id_of_somebody_elses_is_refused_in_private(
     custom_id = undo if verb == "undo" else f"{verb}:{ADA}"
     assert "belongs to somebody else" in await answered_once(await world.discord.press(BEN, custom_id, card))
     assert world.saved("ada") == [FIRST]
-    assert await world.bot.linking.account(MemberId(ADA)) is not None
+    assert await world.bot.tokens.account(MemberId(ADA)) is not None
     assert "belongs to" not in await answered_once(await world.discord.press(ADA, custom_id, card))
     unharmed(capsys)
 

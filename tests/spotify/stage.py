@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,8 @@ import aiohttp
 from bot.albums import AlbumId
 from bot.sandbox.catalogue import synthetic
 from bot.sandbox.spotify_server import Call, SpotifyServer
+from bot.settings import AlbumEndpointChoice
+from bot.spotify.app import Access, AlbumEndpoint, App, AppProblem, Health, HealthListener
 from bot.spotify.client import Spotify
 from bot.spotify.gate import Gate
 from bot.spotify.wire import Endpoint
@@ -51,39 +53,90 @@ class Tokens:
         return self.token
 
 
+@dataclass
+class Heard:
+    """What an app's health was said to be."""
+
+    problems: list[AppProblem] = field(default_factory=list)
+    served: int = 0
+    accepted: int = 0
+
+    def app_problem(self, problem: AppProblem) -> None:
+        self.problems.append(problem)
+
+    def app_served(self) -> None:
+        self.served += 1
+
+    def app_accepted(self) -> None:
+        self.accepted += 1
+
+
+async def forgotten(endpoint: Endpoint) -> None:
+    """For an app whose endpoint is stored nowhere."""
+
+
+def unobserved(call: str, outcome: int | str, seconds: float) -> None:
+    """For calls that nobody counts."""
+
+
+def made_app(
+    client_id: str = CLIENT_ID,
+    client_secret: str | None = SECRET,
+    *,
+    gate: Gate | None = None,
+    endpoint: AlbumEndpointChoice = "auto",
+    works: Endpoint | None = None,
+    on_endpoint: Callable[[Endpoint], Awaitable[None]] = forgotten,
+    listener: HealthListener | None = None,
+    is_own: bool = False,
+) -> App:
+    """A Spotify app."""
+    memory = AlbumEndpoint(endpoint, known=works, remember=on_endpoint)
+    return App(client_id, client_secret, gate or Gate(), memory, Health(listener), is_own)
+
+
 class Served:
-    """A client before the strict stand-in."""
+    """A client before the strict stand-in, with an app and a linked account."""
 
     def __init__(self, session: aiohttp.ClientSession, server: SpotifyServer, base: str) -> None:
         self.session, self.server, self.base = session, server, base
         self.clock = Clock()
         self.found: list[Endpoint] = []
+        self.health = Heard()
         self.account = server.add_account("ada", display_name="Ada")
-        self.access, self.refresh = server.issue_tokens("ada")
+        self.access_token, self.refresh = server.issue_tokens("ada")
         self.tokens = self.tokens_of("ada")
         self.spotify = self.client()
+        self.app = self.made_app()
+        self.access = Access(self.app, self.tokens)
 
     def client(self, **options: Any) -> Spotify:
-        """Another client of the same app."""
-
-        async def on_endpoint(endpoint: Endpoint) -> None:
-            self.found.append(endpoint)
-
+        """Another client."""
         return Spotify(
             self.session,
             **{
                 "api_url": f"{self.base}/v1",
                 "accounts_url": self.base,
-                "client_id": CLIENT_ID,
-                "client_secret": SECRET,
-                "gate": Gate(sleep=self.clock.sleep, monotonic=self.clock.monotonic),
-                "on_endpoint": on_endpoint,
                 "short_link_url": self.base,
+                "observe": unobserved,
                 "sleep": self.clock.sleep,
                 "monotonic": self.clock.monotonic,
                 **options,
             },
         )
+
+    def made_app(self, **options: Any) -> App:
+        """Another app of the same client id."""
+
+        async def on_endpoint(endpoint: Endpoint) -> None:
+            self.found.append(endpoint)
+
+        gate = Gate(sleep=self.clock.sleep, monotonic=self.clock.monotonic)
+        return made_app(**{"gate": gate, "on_endpoint": on_endpoint, "listener": self.health, **options})
+
+    def through(self, app: App) -> Access:
+        """The same member's access through another app."""
+        return Access(app, self.tokens)
 
     def tokens_of(self, account: str) -> Tokens:
         """Tokens that work, and one fresh one."""

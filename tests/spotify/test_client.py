@@ -32,11 +32,12 @@ from bot.errors import (
 from bot.sandbox.faults import FAULTS, Answer, Fault
 from bot.sandbox.spotify_server import Call
 from bot.spotify import wire
+from bot.spotify.app import Access
 from bot.spotify.client import TIMEOUT_S, TRIES, TRYING_S, Spotify
 from bot.spotify.gate import PLACES, Gate
 from bot.spotify.wire import Endpoint, Request
 from tests.spotify.responses import Canned
-from tests.spotify.stage import CLIENT_ID, SECRET, Clock, Served, Tokens, leaks
+from tests.spotify.stage import SECRET, Clock, Served, Tokens, leaks, made_app, unobserved
 
 RATE_LIMITED, QUOTA, UNAVAILABLE = TryLater.Cause.RATE_LIMITED, TryLater.Cause.QUOTA, TryLater.Cause.UNAVAILABLE
 ALBUMS, LIBRARY = Endpoint.ALBUMS, Endpoint.LIBRARY
@@ -52,6 +53,7 @@ class Peer:
     """A client, and a Spotify that answers every call with one fault."""
 
     spotify: Spotify
+    access: Access
     tokens: Tokens
     clock: Clock
     calls: Callable[[], list[tuple[str, str]]]
@@ -69,9 +71,7 @@ async def canned(session: aiohttp.ClientSession) -> AsyncIterator[Peer]:
         session,
         api_url=f"{CANNED}/v1",
         accounts_url=CANNED,
-        client_id=CLIENT_ID,
-        client_secret=SECRET,
-        gate=gate,
+        observe=unobserved,
         sleep=clock.sleep,
         monotonic=clock.monotonic,
     )
@@ -94,7 +94,7 @@ async def canned(session: aiohttp.ClientSession) -> AsyncIterator[Peer]:
             made = [call for calls in answers.requests.values() for call in calls]
             return [call.kwargs["headers"]["Authorization"] for call in made]
 
-        yield Peer(spotify, tokens, clock, calls, meet, sent, answers)
+        yield Peer(spotify, Access(made_app(gate=gate), tokens), tokens, clock, calls, meet, sent, answers)
 
 
 @asynccontextmanager
@@ -110,7 +110,7 @@ async def served_peer(served: Served) -> AsyncIterator[Peer]:
     def sent() -> list[str]:
         return [call.headers["authorization"] for call in served.server.calls]
 
-    yield Peer(served.spotify, served.tokens, served.clock, calls, meet, sent)
+    yield Peer(served.spotify, served.access, served.tokens, served.clock, calls, meet, sent)
 
 
 @pytest.fixture(params=["canned", "served"])
@@ -192,14 +192,14 @@ def rows() -> Iterator[Row]:
 async def test_every_row_of_the_error_table_is_its_own_error(row: Row, peer: Peer) -> None:
     peer.meet(FAULTS[row.fault])
     first = peer.tokens.token
-    error = await failed(peer.spotify.call(row.request, peer.tokens), first, peer.tokens.fresh[0], SECRET)
+    error = await failed(peer.spotify.call(row.request, peer.access), first, peer.tokens.fresh[0], SECRET)
     assert type(error) is row.error
     assert {name: in_seconds(getattr(error, name), peer.clock) for name in row.facts} == row.facts
     assert peer.calls() == [(row.request.method, f"/v1{row.request.path}")] * row.tries
     is_401 = FAULTS[row.fault]["status"] == 401 if "status" in FAULTS[row.fault] else False
     assert peer.tokens.rejected == ([first] if is_401 else [])
     assert peer.sent()[0] == f"Bearer {first}"
-    assert peer.spotify.gate.in_flight == 0
+    assert peer.access.app.gate.in_flight == 0
 
 
 def in_seconds(fact: Any, clock: Clock) -> Any:
@@ -244,9 +244,9 @@ async def test_every_answer_of_the_token_endpoint_is_its_own_error(
     peer.meet(FAULTS[row.fault])
     secret = "AQ-refresh-or-code"
     if kind == "refresh":
-        call = peer.spotify.refresh(secret)
+        call = peer.spotify.refresh(peer.access.app, secret)
     else:
-        call = peer.spotify.exchange(secret, "http://127.0.0.1/cb", "v" * 43)
+        call = peer.spotify.exchange(peer.access.app, secret, "http://127.0.0.1/cb", "v" * 43)
     error = await failed(call, secret, SECRET, "v" * 43, "BQ-not-a-real-token")
     assert type(error) is row.error
     assert {name: getattr(error, name) for name in row.facts} == row.facts
@@ -273,7 +273,7 @@ async def test_every_failure_of_the_network_is_trouble_without_aiohttps_error(
 ) -> None:
     async with canned(session) as peer:
         peer.answers.put(re.compile(".*"), exception=exception, repeat=True)
-        error = await failed(peer.spotify.call(WRITE, peer.tokens), FIRST_TOKEN)
+        error = await failed(peer.spotify.call(WRITE, peer.access), FIRST_TOKEN)
     assert isinstance(error, TryLater)
     assert (error.cause, error.may_have_applied) == (UNAVAILABLE, may_have_applied)
 
@@ -281,7 +281,7 @@ async def test_every_failure_of_the_network_is_trouble_without_aiohttps_error(
 async def test_a_call_is_given_up_after_ten_seconds_and_follows_no_redirect(session: aiohttp.ClientSession) -> None:
     async with canned(session) as peer:
         peer.answers.put(re.compile(".*"))
-        await peer.spotify.call(WRITE, peer.tokens)
+        await peer.spotify.call(WRITE, peer.access)
         [[call]] = peer.answers.requests.values()
     assert call.kwargs["timeout"].total == TIMEOUT_S == 10
     assert call.kwargs["allow_redirects"] is False
@@ -299,7 +299,7 @@ async def test_the_shim_is_still_needed(session: aiohttp.ClientSession) -> None:
 
 async def test_a_refused_connection_certainly_did_nothing(served: Served, unused_tcp_port: int) -> None:
     spotify = served.client(api_url=f"http://127.0.0.1:{unused_tcp_port}/v1")
-    error = await failed(spotify.call(WRITE, served.tokens), served.tokens.token)
+    error = await failed(spotify.call(WRITE, served.access), served.tokens.token)
     assert isinstance(error, TryLater)
     assert (error.cause, error.may_have_applied) == (UNAVAILABLE, False)
     assert len(served.clock.slept) == TRIES - 1
@@ -336,14 +336,14 @@ async def test_whatever_comes_over_the_wire_is_trouble_without_aiohttps_error(an
     server = await asyncio.start_server(respond, "127.0.0.1", 0)
     async with server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-        error = await failed(served.client(api_url=url).call(CONTAINS, served.tokens), served.tokens.token)
+        error = await failed(served.client(api_url=url).call(CONTAINS, served.access), served.tokens.token)
     assert isinstance(error, TryLater)
     assert (error.cause, error.may_have_applied) == (UNAVAILABLE, True)
 
 
 async def test_a_write_that_was_cut_off_may_have_been_carried_out(served: Served) -> None:
     served.server.fault(path="/v1/me/albums", times=None, **FAULTS["cut_after_work"])
-    [(_, error)] = (await served.spotify.write(served.tokens, Action.SAVE, [ID])).items()
+    [(_, error)] = (await served.spotify.write(served.access, Action.SAVE, [ID])).items()
     assert isinstance(error, TryLater)
     assert error.may_have_applied
     assert list(served.account.saved) == [ID]
@@ -352,7 +352,7 @@ async def test_a_write_that_was_cut_off_may_have_been_carried_out(served: Served
 async def test_a_doubt_from_an_earlier_try_is_kept(served: Served) -> None:
     served.server.fault(path="/v1/me/albums", **FAULTS["server_error_after_work"])
     served.server.fault(path="/v1/me/albums", times=None, **FAULTS["elsewhere"])
-    error = await failed(served.spotify.call(WRITE, served.tokens))
+    error = await failed(served.spotify.call(WRITE, served.access))
     assert isinstance(error, TryLater)
     assert error.may_have_applied
 
@@ -360,7 +360,7 @@ async def test_a_doubt_from_an_earlier_try_is_kept(served: Served) -> None:
 async def test_a_doubt_is_kept_when_the_token_is_rejected_after_it(served: Served) -> None:
     served.server.fault(path="/v1/me/albums", **FAULTS["server_error_after_work"])
     served.server.fault(path="/v1/me/albums", times=None, **FAULTS["expired_token"])
-    error = await failed(served.spotify.call(WRITE, served.tokens))
+    error = await failed(served.spotify.call(WRITE, served.access))
     assert isinstance(error, TryLater)
     assert error.may_have_applied
 
@@ -369,7 +369,7 @@ async def test_a_redirect_is_never_followed(served: Served) -> None:
     served.server.fault(
         path="/v1/albums/*", status=302, body="", headers={"Location": f"{served.base}/v1/me"}, times=None
     )
-    await failed(served.spotify.album(served.tokens, ID))
+    await failed(served.spotify.album(served.access, ID))
     assert {call.path for call in served.calls()} == {f"/v1/albums/{ID}"}
 
 
@@ -378,16 +378,16 @@ async def test_a_redirect_is_never_followed(served: Served) -> None:
 )
 async def test_an_answer_larger_than_the_cap_is_trouble(request_: Request, largest: int, served: Served) -> None:
     served.server.fault(path="/v1/*", status=200, body=b" " * largest)
-    assert await served.spotify.call(request_, served.tokens) == b" " * largest
+    assert await served.spotify.call(request_, served.access) == b" " * largest
     served.server.fault(path="/v1/*", status=200, body=b" " * (largest + 1), times=None)
-    error = await failed(served.spotify.call(request_, served.tokens))
+    error = await failed(served.spotify.call(request_, served.access))
     assert isinstance(error, TryLater)
     assert (error.cause, error.may_have_applied) == (UNAVAILABLE, True)
 
 
 async def test_a_huge_answer_of_the_token_endpoint_is_trouble(served: Served) -> None:
     served.server.fault(path="/api/token", **FAULTS["ok_huge"])
-    error = await failed(served.spotify.refresh(served.refresh), served.refresh)
+    error = await failed(served.spotify.refresh(served.app, served.refresh), served.refresh)
     assert isinstance(error, TryLater)
 
 
@@ -396,7 +396,7 @@ async def test_a_huge_answer_of_the_token_endpoint_is_trouble(served: Served) ->
 
 async def test_trouble_that_passes_costs_only_a_moment(served: Served) -> None:
     served.server.fault(path="/v1/me/albums", times=2, **FAULTS["unavailable"])
-    await served.spotify.call(WRITE, served.tokens)
+    await served.spotify.call(WRITE, served.access)
     first, second = served.clock.slept
     assert 0.16 <= first <= 0.24
     assert 0.48 <= second <= 0.72
@@ -410,27 +410,27 @@ async def test_no_try_begins_long_after_the_first_one(served: Served) -> None:
             served.clock.now += TRYING_S / 2 + 1  # as if each try took so long
             return self.token
 
-    await failed(served.spotify.call(WRITE, Slow(served.tokens.token)))
+    await failed(served.spotify.call(WRITE, Access(served.app, Slow(served.tokens.token))))
     assert len(served.calls()) == 2
 
 
 async def test_a_short_429_is_waited_for_at_the_gate(served: Served) -> None:
     served.server.fault(path="/v1/me/albums", **FAULTS["rate_limited"])
-    await served.spotify.call(WRITE, served.tokens)
+    await served.spotify.call(WRITE, served.access)
     assert served.clock.slept == [pytest.approx(1.0)]
     assert len(served.calls()) == 2
 
 
 async def test_a_long_429_holds_up_everybody_but_not_profile_and_tokens(served: Served) -> None:
     served.server.fault(path="/v1/me/albums", **FAULTS["quota"])
-    await failed(served.spotify.call(WRITE, served.tokens))
+    await failed(served.spotify.call(WRITE, served.access))
     for request in (CONTAINS, WRITE, ALBUM, wire.search("x"), wire.saved_albums(0), wire.track(ID)):
-        error = await failed(served.spotify.call(request, served.tokens))
+        error = await failed(served.spotify.call(request, served.access))
         assert isinstance(error, TryLater)
         assert error.cause is QUOTA
     assert len(served.calls()) == 1
-    assert (await served.spotify.profile(served.tokens)).name == "Ada"
-    assert (await served.spotify.refresh(served.refresh)).access_token
+    assert (await served.spotify.profile(served.access)).name == "Ada"
+    assert (await served.spotify.refresh(served.app, served.refresh)).access_token
     assert served.clock.slept == []
 
 
@@ -439,14 +439,14 @@ async def test_a_429_of_the_token_endpoint_which_closes_no_gate_is_not_asked_aga
         async def current(self) -> str:
             raise TryLater(RATE_LIMITED)
 
-    await failed(served.spotify.call(WRITE, Busy(served.tokens.token)))
+    await failed(served.spotify.call(WRITE, Access(served.app, Busy(served.tokens.token))))
     assert len(served.clock.slept) == TRIES - 1
     assert min(served.clock.slept) > 0.1
 
 
 async def test_a_page_in_place_of_nothing_is_no_proof_of_a_write(served: Served) -> None:
     served.server.fault(path="/v1/me/albums", **FAULTS["ok_html"])
-    answers = await served.spotify.write(served.tokens, Action.SAVE, [ID])
+    answers = await served.spotify.write(served.access, Action.SAVE, [ID])
     assert isinstance(error := answers[ID], TryLater)
     assert error.may_have_applied
 
@@ -454,7 +454,7 @@ async def test_a_page_in_place_of_nothing_is_no_proof_of_a_write(served: Served)
 async def test_a_401_refreshes_once_and_repeats_once(served: Served) -> None:
     old, fresh = served.tokens.token, served.tokens.fresh[0]
     served.server.access_tokens[old].expires_at = 0
-    await served.spotify.call(WRITE, served.tokens)
+    await served.spotify.call(WRITE, served.access)
     assert served.tokens.rejected == [old]
     assert [call.headers["authorization"] for call in served.calls()] == [f"Bearer {old}", f"Bearer {fresh}"]
     assert list(served.account.saved) == [ID]
@@ -466,65 +466,67 @@ async def test_an_error_of_the_refresh_is_the_calls_error(served: Served) -> Non
             raise NeedsRelink(NeedsRelink.Reason.REVOKED)
 
     served.server.expire_access_tokens()
-    error = await failed(served.spotify.call(WRITE, Dead(served.tokens.token)), served.tokens.token)
+    error = await failed(served.spotify.call(WRITE, Access(served.app, Dead(served.tokens.token))), served.tokens.token)
     assert isinstance(error, NeedsRelink)
 
 
 async def test_a_cancelled_call_gives_its_place_back(served: Served) -> None:
     served.server.fault(path="/v1/me/albums", times=None, **FAULTS["hang"])
-    task = asyncio.create_task(served.spotify.call(WRITE, served.tokens))
+    task = asyncio.create_task(served.spotify.call(WRITE, served.access))
     while not served.calls():
         await asyncio.sleep(0.001)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert served.spotify.gate.in_flight == 0
+    assert served.app.gate.in_flight == 0
 
 
 # -- what the calls give, over real HTTP
 
 
 async def test_albums_tracks_searches_and_profiles_are_read(served: Served) -> None:
-    spotify, tokens = served.spotify, served.tokens
-    album = await spotify.album(tokens, ID)
+    spotify, access = served.spotify, served.access
+    album = await spotify.album(access, ID)
     assert (album.id, album.title, album.by, album.year) == (ID, "Slow Harbour", "The Lantern Ferry", "2011")
     assert album.cover_url is not None
     known = served.server.catalogue.album(ID)
     assert known is not None
-    assert await spotify.album_of_track(tokens, known.tracks[0].id) == album
-    assert album in await spotify.search(tokens, "slow harbour")
-    assert len(await spotify.search(tokens, "the")) <= 10
-    profile = await spotify.profile(tokens)
+    assert await spotify.album_of_track(access, known.tracks[0].id) == album
+    assert album in await spotify.search(access, "slow harbour")
+    assert len(await spotify.search(access, "the")) <= 10
+    profile = await spotify.profile(access)
     assert (profile.account_id, profile.name) == (served.account.account_id, "Ada")
 
 
 async def test_an_account_without_a_name_is_called_by_its_id(served: Served) -> None:
     served.account.display_name = None
-    assert (await served.spotify.profile(served.tokens)).name == "ada"
+    assert (await served.spotify.profile(served.access)).name == "ada"
 
 
 async def test_a_page_of_the_library_is_read_newest_first(served: Served) -> None:
     for id_ in (wanted := served.albums(60)):
         served.server.save(served.account, id_)
-    page = await served.spotify.saved(served.tokens, 0)
+    page = await served.spotify.saved(served.access, 0)
     assert [album.id for album in page] == wanted[:9:-1]
-    assert [album.id for album in await served.spotify.saved(served.tokens, 50)] == wanted[9::-1]
+    assert [album.id for album in await served.spotify.saved(served.access, 50)] == wanted[9::-1]
 
 
 async def test_a_long_search_is_cut_and_not_refused(served: Served) -> None:
-    assert await served.spotify.search(served.tokens, "é" * 6000) == []
+    assert await served.spotify.search(served.access, "é" * 6000) == []
     assert len(served.calls()[0].param("q") or "") == 250
 
 
 @pytest.mark.parametrize("secret", [SECRET, None], ids=["secret", "public"])
 async def test_codes_and_refresh_tokens_are_turned_in_as_the_app_must(secret: str | None, served: Served) -> None:
     served.server.client_secret, served.server.rotates = secret, secret is None
-    spotify = served.client(client_secret=secret)
+    app = served.made_app(client_secret=secret)
     scope = "user-library-read user-library-modify"
     challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
     code = served.server.issue_code("ada", "http://127.0.0.1/cb", challenge, scope)
-    tokens = await spotify.exchange(code, "http://127.0.0.1/cb", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
+    tokens = await served.spotify.exchange(
+        app, code, "http://127.0.0.1/cb", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+    )
     assert tokens.refresh_token is not None
-    again = await spotify.refresh(tokens.refresh_token)
+    again = await served.spotify.refresh(app, tokens.refresh_token)
     assert (again.refresh_token is None) == (secret is not None)
     assert (again.expires_in_s, again.scope) == (3600, scope)
     assert all(("authorization" in call.headers) == (secret is not None) for call in served.calls())
@@ -557,8 +559,8 @@ async def test_writes_reach_every_album_in_as_few_calls_as_can_be(
     wanted = served.albums(size + over)
     for id_ in wanted if action is Action.REMOVE else ():
         served.server.save(served.account, id_)
-    spotify = served.client(endpoint=endpoint.value)
-    assert await spotify.write(served.tokens, action, wanted) == dict.fromkeys(wanted)
+    access = served.through(served.made_app(endpoint=endpoint.value))
+    assert await served.spotify.write(access, action, wanted) == dict.fromkeys(wanted)
     assert sorted(served.account.saved) == (sorted(wanted) if action is Action.SAVE else [])
     assert len(served.calls()) == -(-len(wanted) // size)
     method = wire.METHODS[action]
@@ -574,14 +576,14 @@ async def test_contains_asks_for_every_album_in_as_few_calls_as_can_be(
     wanted = served.albums(count)
     for id_ in wanted[::2]:
         served.server.save(served.account, id_)
-    spotify = served.client(endpoint=endpoint.value)
-    assert await spotify.contains(served.tokens, wanted) == {id_: n % 2 == 0 for n, id_ in enumerate(wanted)}
+    access = served.through(served.made_app(endpoint=endpoint.value))
+    assert await served.spotify.contains(access, wanted) == {id_: n % 2 == 0 for n, id_ in enumerate(wanted)}
     assert len(served.calls()) == -(-count // wire.contains_size(endpoint))
 
 
 async def test_no_albums_are_no_call(served: Served) -> None:
-    assert await served.spotify.contains(served.tokens, []) == {}
-    assert await served.spotify.write(served.tokens, Action.SAVE, []) == {}
+    assert await served.spotify.contains(served.access, []) == {}
+    assert await served.spotify.write(served.access, Action.SAVE, []) == {}
     assert served.calls() == []
 
 
@@ -595,10 +597,10 @@ async def test_the_bare_403_changes_the_generation_in_the_middle_of_a_write(
     for id_ in wanted if action is Action.REMOVE else ():
         served.server.save(served.account, id_)
     served.server.generations = {works.value}
-    spotify = served.client(works=works.other)
-    assert await spotify.write(served.tokens, action, wanted) == dict.fromkeys(wanted)
+    access = served.through(served.made_app(works=works.other))
+    assert await served.spotify.write(access, action, wanted) == dict.fromkeys(wanted)
     assert sorted(served.account.saved) == (sorted(wanted) if action is Action.SAVE else [])
-    assert spotify.endpoint is works
+    assert access.app.endpoint.current is works
     assert served.found == [works]
     refused = [call for call in served.calls() if call.status == 403]
     assert 1 <= len(refused) <= 4
@@ -609,48 +611,48 @@ async def test_the_bare_403_changes_the_generation_in_the_middle_of_a_write(
 async def test_the_bare_403_changes_the_generation_in_a_contains(works: Endpoint, served: Served) -> None:
     wanted = served.albums(120)
     served.server.generations = {works.value}
-    spotify = served.client(works=works.other)
-    assert await spotify.contains(served.tokens, wanted) == dict.fromkeys(wanted, False)
+    access = served.through(served.made_app(works=works.other))
+    assert await served.spotify.contains(access, wanted) == dict.fromkeys(wanted, False)
     assert served.found == [works]
 
 
 async def test_what_works_is_known_from_then_on(served: Served) -> None:
     served.server.generations = {"library"}
-    await served.spotify.write(served.tokens, Action.SAVE, [ID])
+    await served.spotify.write(served.access, Action.SAVE, [ID])
     assert [call.status for call in served.calls()] == [403, 200]
-    await served.spotify.contains(served.tokens, [ID])
-    restarted = served.client(works=served.found[0])
-    await restarted.write(served.tokens, Action.REMOVE, [ID])
+    await served.spotify.contains(served.access, [ID])
+    restarted = served.through(served.made_app(works=served.found[0]))
+    await served.spotify.write(restarted, Action.REMOVE, [ID])
     assert [call.status for call in served.calls()] == [403, 200, 200, 200]
     assert served.found == [LIBRARY]
 
 
 async def test_an_app_that_may_use_both_keeps_the_original_one(served: Served) -> None:
-    await served.spotify.write(served.tokens, Action.SAVE, [ID])
-    assert served.spotify.endpoint is ALBUMS
+    await served.spotify.write(served.access, Action.SAVE, [ID])
+    assert served.app.endpoint.current is ALBUMS
     assert served.found == []
 
 
 async def test_when_both_generations_are_closed_it_is_refused(served: Served) -> None:
     wanted = served.albums(120)
     served.server.generations = set()
-    answers = await served.spotify.write(served.tokens, Action.SAVE, wanted)
+    answers = await served.spotify.write(served.access, Action.SAVE, wanted)
     assert list(answers) == wanted
     for error in answers.values():
         assert isinstance(error, Refused)
         assert (error.status, error.message) == (403, "Forbidden")
-    assert isinstance(await failed(served.spotify.contains(served.tokens, wanted)), Refused)
+    assert isinstance(await failed(served.spotify.contains(served.access, wanted)), Refused)
     assert served.found == []
 
 
 @pytest.mark.parametrize("endpoint", list(Endpoint))
 async def test_a_generation_that_the_host_set_is_never_changed(endpoint: Endpoint, served: Served) -> None:
     served.server.generations = {endpoint.other.value}
-    spotify = served.client(endpoint=endpoint.value, works=endpoint.other)
-    answers = await spotify.write(served.tokens, Action.SAVE, [ID])
+    access = served.through(served.made_app(endpoint=endpoint.value, works=endpoint.other))
+    answers = await served.spotify.write(access, Action.SAVE, [ID])
     assert isinstance(answers[ID], Refused)
-    assert isinstance(await failed(spotify.contains(served.tokens, [ID])), Refused)
-    assert (spotify.endpoint, served.found) == (endpoint, [])
+    assert isinstance(await failed(served.spotify.contains(access, [ID])), Refused)
+    assert (access.app.endpoint.current, served.found) == (endpoint, [])
     assert [call.status for call in served.calls()] == [403, 403]
 
 
@@ -663,8 +665,8 @@ async def test_one_bad_id_is_found_by_halving_and_the_others_are_served(
     for id_ in wanted if action is Action.REMOVE else ():
         served.server.save(served.account, id_)
     bad = AlbumId("no-base62-at-all")
-    spotify = served.client(endpoint=endpoint.value)
-    answers = await spotify.write(served.tokens, action, [*wanted[:7], bad, *wanted[7:]])
+    access = served.through(served.made_app(endpoint=endpoint.value))
+    answers = await served.spotify.write(access, action, [*wanted[:7], bad, *wanted[7:]])
     assert isinstance(answers.pop(bad), NoSuchAlbum)
     assert answers == dict.fromkeys(wanted)
     assert sorted(served.account.saved) == (sorted(wanted) if action is Action.SAVE else [])
@@ -674,19 +676,19 @@ async def test_one_bad_id_is_found_by_halving_and_the_others_are_served(
 async def test_contains_leaves_out_an_id_that_spotify_cannot_read(served: Served) -> None:
     wanted = served.albums(19)
     bad = AlbumId("no-base62-at-all")
-    assert await served.spotify.contains(served.tokens, [bad, *wanted]) == dict.fromkeys(wanted, False)
-    assert await served.spotify.contains(served.tokens, [bad]) == {}
+    assert await served.spotify.contains(served.access, [bad, *wanted]) == dict.fromkeys(wanted, False)
+    assert await served.spotify.contains(served.access, [bad]) == {}
 
 
 async def test_contains_that_fails_in_one_part_fails_whole(served: Served) -> None:
     wanted = served.albums(120)
     served.server.fault(path="*/contains", **FAULTS["premium"])
-    assert isinstance(await failed(served.spotify.contains(served.tokens, wanted)), PremiumLapsed)
+    assert isinstance(await failed(served.spotify.contains(served.access, wanted)), PremiumLapsed)
 
 
 async def test_at_most_four_parts_of_one_command_run_side_by_side(served: Served) -> None:
     served.server.delay_s = 0.005
-    await served.spotify.write(served.tokens, Action.REMOVE, served.albums(200))
+    await served.spotify.write(served.access, Action.REMOVE, served.albums(200))
     assert len(served.calls()) == 10
     assert served.server.max_in_flight == 4
 
@@ -697,10 +699,12 @@ async def test_at_most_32_calls_are_in_flight_over_all_members(served: Served) -
     for number in range(20):
         served.server.add_account(f"member-{number}")
     members = [served.tokens_of(f"member-{number}") for number in range(20)]
-    looks = [served.spotify.album(served.tokens, id_) for id_ in wanted[:20]]
-    refreshes = [served.spotify.refresh(served.refresh) for _ in range(5)]
+    looks = [served.spotify.album(served.access, id_) for id_ in wanted[:20]]
+    refreshes = [served.spotify.refresh(served.app, served.refresh) for _ in range(5)]
     await asyncio.gather(
-        *(served.spotify.write(tokens, Action.REMOVE, wanted) for tokens in members), *looks, *refreshes
+        *(served.spotify.write(Access(served.app, tokens), Action.REMOVE, wanted) for tokens in members),
+        *looks,
+        *refreshes,
     )
     assert len(served.calls()) == 20 * 6 + 20 + 5
     assert served.server.max_in_flight == PLACES == 32
@@ -709,7 +713,7 @@ async def test_at_most_32_calls_are_in_flight_over_all_members(served: Served) -
 async def test_after_a_refusal_no_further_part_begins_and_what_did_not_begin_is_not_in_doubt(served: Served) -> None:
     served.server.fault(path="/v1/me/albums", times=None, **FAULTS["server_error_after_work"])
     wanted = served.albums(500)
-    answers = await served.spotify.write(served.tokens, Action.SAVE, wanted)
+    answers = await served.spotify.write(served.access, Action.SAVE, wanted)
     assert list(answers) == wanted
     assert all(isinstance(error, TryLater) for error in answers.values())
     in_doubt = {id_ for id_, error in answers.items() if isinstance(error, TryLater) and error.may_have_applied}
@@ -721,7 +725,7 @@ async def test_a_refusal_in_the_middle_keeps_what_was_written(served: Served) ->
     served.server.fault(path="/v1/me/albums", times=4)
     served.server.fault(path="/v1/me/albums", times=None, **FAULTS["not_registered_text"])
     wanted = served.albums(500)
-    answers = await served.spotify.write(served.tokens, Action.SAVE, wanted)
+    answers = await served.spotify.write(served.access, Action.SAVE, wanted)
     assert {id_ for id_, error in answers.items() if error is None} == set(served.account.saved)
     assert {type(error) for error in answers.values()} == {type(None), NotAllowlisted}
     assert len(served.account.saved) == 200

@@ -18,7 +18,7 @@ async def test_a_write_that_worked_is_no_trouble_when_the_disk_is_full(served: S
         raise StorageUnavailable("database or disk is full")
 
     served.server.generations = {"library"}
-    spotify = served.client(on_endpoint=full)
-    assert await spotify.write(served.tokens, Action.SAVE, [AlbumId(FIRST)]) == {FIRST: None}
+    access = served.through(served.made_app(on_endpoint=full))
+    assert await served.spotify.write(access, Action.SAVE, [AlbumId(FIRST)]) == {FIRST: None}
     assert told == [Endpoint.LIBRARY]
     assert list(served.account.saved) == [FIRST]

@@ -256,7 +256,7 @@ def test_no_answer_makes_it_fail_otherwise(status: int, fields: dict[str, Any], 
 def test_the_apps_own_token_needs_no_scope() -> None:
     body = json.dumps({"access_token": "BQ-app", "token_type": "Bearer", "expires_in": 3600}).encode()
     assert oauth.app_form() == {"grant_type": "client_credentials"}
-    assert oauth.read_app_token(200, body) == "BQ-app"
+    assert oauth.read_app_token(200, body) == oauth.AppToken("BQ-app", 3600)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,10 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from bot.accounts.apps import Apps
+from bot.accounts.discord_login import DiscordLogin as OurDiscordLogin
 from bot.accounts.linking import Linked, Linking, LinkNews
+from bot.accounts.tokens import Tokens
 from bot.caller import MemberId
 from bot.errors import UserError
 from bot.sandbox.catalogue import Catalogue
@@ -24,11 +27,11 @@ from bot.sandbox.spotify_server import SpotifyServer
 from bot.sandbox.standin import free_port
 from bot.settings import Settings, load
 from bot.spotify.client import Spotify
-from bot.spotify.gate import Gate
 from bot.storage import Storage, open_storage
 from bot.web import site
-from bot.web.identity import Identity
+from tests.accounts.stage import made_tokens
 from tests.callers import caller
+from tests.spotify.stage import made_app, unobserved
 
 MIA, NOAH = MemberId(200_000_000_000_000_001), MemberId(200_000_000_000_000_002)
 DISCORD_ID, DISCORD_SECRET = "1100000000000000001", "discord-client-secret-of-the-tests"
@@ -123,15 +126,16 @@ class Stage:
 
     settings: Settings
     storage: Storage
+    tokens: Tokens
     linking: Linking
     discord: DiscordLogin
     spotify: SpotifyServer
     clock: Clock
+    woken: list[MemberId]
     app: web.Application = field(default_factory=web.Application)
     port: int = 0
     health: Callable[[], Awaitable[dict[str, bool]]] = field(default_factory=lambda: _healthy)
     told: list[LinkNews] = field(default_factory=list)
-    woken: list[MemberId] = field(default_factory=list)
     asked: int = 0
 
     async def ask(self, member: int = MIA) -> str:
@@ -254,13 +258,23 @@ async def _served(settings: Settings, discord: DiscordLogin, spotify: SpotifySer
             session,
             api_url=settings.spotify_api_url,
             accounts_url=settings.spotify_accounts_url,
-            client_id=settings.spotify_client_id,
-            client_secret=settings.spotify_secret,
-            gate=Gate(),
+            observe=unobserved,
             sleep=_no_sleep,
         )
-        linking = Linking(storage, client, settings, now=clock)
-        stage = Stage(settings, storage, linking, discord, spotify, clock)
+        apps = Apps(storage.apps, made_app(settings.spotify_client_id, settings.spotify_secret))
+        tokens = made_tokens(storage, client, apps, clock)
+        woken: list[MemberId] = []
+        linking = Linking(
+            storage,
+            client,
+            apps,
+            tokens,
+            settings,
+            on_linked=woken.append,
+            on_unlinked=lambda member: None,
+            now=clock,
+        )
+        stage = Stage(settings, storage, tokens, linking, discord, spotify, clock, woken)
 
         async def tell(news: LinkNews) -> None:
             stage.told.append(news)
@@ -269,8 +283,9 @@ async def _served(settings: Settings, discord: DiscordLogin, spotify: SpotifySer
             return await stage.health()
 
         linking.tell = tell
-        linking.on_linked = stage.woken.append
-        stage.app = site.build(linking, Identity(session, settings), settings, health, health)
+        stage.app = site.build(
+            linking, OurDiscordLogin(session, settings, on_secret=lambda is_accepted: None), settings, health, health
+        )
         async with site.serving(stage.app, settings.web_host, settings.web_port) as stage.port:
             yield stage
     finally:

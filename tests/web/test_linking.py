@@ -74,7 +74,7 @@ async def test_the_whole_flow_ends_with_linked_and_both_names(stage: Stage, brow
 
 async def test_the_link_is_stored_with_the_right_account_and_times(stage: Stage, browser: Browser) -> None:
     await browser.link()
-    link = await stage.linking.account(MIA)
+    link = await stage.tokens.account(MIA)
     assert link is not None
     assert (link.account_id, link.account_name, link.broken) == ("acc-mia", "Mia’s records", None)
     assert abs(link.linked_at - stage.clock()) < timedelta(seconds=10)
@@ -133,7 +133,7 @@ async def test_the_member_is_told_before_the_page_comes(stage: Stage, browser: B
     stage.linking.tell = tell
     page = asyncio.create_task(browser.link())
     await reached.wait()
-    assert await stage.linking.account(MIA) is not None
+    assert await stage.tokens.account(MIA) is not None
     assert not page.done()
     go_on.set()
     assert (await page).status == 200
@@ -164,7 +164,7 @@ async def test_an_account_without_a_name_is_shown_by_its_id(stage: Stage, browse
     stage.spotify.add_account("31x5", account_id="acc-31x5", display_name=None)
     page = await browser.link(account="31x5")
     assert ">31x5<" in page.text
-    link = await stage.linking.account(MIA)
+    link = await stage.tokens.account(MIA)
     assert link is not None
     assert (link.account_id, link.account_name) == ("acc-31x5", "31x5")
 
@@ -225,17 +225,17 @@ async def test_an_unlink_while_a_link_is_being_made_leaves_nothing_behind(stage:
     page = await coming
     assert (page.status, page.title) == (400, "This link is too old or was used already.")
     await asyncio.sleep(0.6)  # the token comes, and nobody takes it
-    assert await stage.linking.account(MIA) is None
+    assert await stage.tokens.account(MIA) is None
     assert not any(await stage.counts())
 
 
 async def test_renewal_keeps_the_day_of_linking_and_moves_the_day_of_consent(stage: Stage, browser: Browser) -> None:
     await browser.link()
-    first = await stage.linking.account(MIA)
+    first = await stage.tokens.account(MIA)
     stage.clock.ahead = timedelta(days=170)
     page = await browser.link()
     assert page.title == "Renewed. You can go back to Discord."
-    link = await stage.linking.account(MIA)
+    link = await stage.tokens.account(MIA)
     assert first is not None
     assert link is not None
     assert link.linked_at == first.linked_at
@@ -248,10 +248,10 @@ async def test_renewal_mends_a_broken_link(stage: Stage, browser: Browser) -> No
     await browser.link()
     await stage.storage.links.mark_broken(MIA, "revoked")
     assert (await browser.link()).status == 200
-    link = await stage.linking.account(MIA)
+    link = await stage.tokens.account(MIA)
     assert link is not None
     assert link.broken is None
-    assert await stage.linking.access_token(MIA) in stage.spotify.access_tokens
+    assert await stage.tokens.access_token(MIA) in stage.spotify.access_tokens
 
 
 async def test_another_spotify_account_takes_the_place_of_the_first(stage: Stage, browser: Browser) -> None:
@@ -288,7 +288,7 @@ async def test_a_refresh_that_comes_late_does_not_touch_the_link_that_was_made_m
     callback = await browser.to_last_callback(await stage.ask(), account="noah")
     late: dict[str, Any] = {**FAULTS["refresh_revoked"]} if dead else {}
     stage.spotify.fault(path=TOKEN_CALL, delay_s=0.3, **late)
-    refresh = asyncio.create_task(stage.linking.access_token(MIA))
+    refresh = asyncio.create_task(stage.tokens.access_token(MIA))
     async with asyncio.timeout(5):
         while stage.calls(TOKEN_CALL) < 2:
             await asyncio.sleep(0.005)
@@ -297,7 +297,7 @@ async def test_a_refresh_that_comes_late_does_not_touch_the_link_that_was_made_m
     token = await refresh
     assert await stage.rows("links") == before
     assert stage.spotify.access_tokens[token].account == "noah"
-    assert stage.spotify.access_tokens[await stage.linking.access_token(MIA)].account == "noah"
+    assert stage.spotify.access_tokens[await stage.tokens.access_token(MIA)].account == "noah"
 
 
 # -- no

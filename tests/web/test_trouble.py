@@ -253,7 +253,7 @@ async def test_a_renewal_that_fails_leaves_the_old_link_working(
     stage.spotify.fault(path=path, **FAULTS[fault])
     assert (await browser.link()).status >= 400
     assert await stage.rows("links") == before
-    assert await stage.linking.access_token(MIA) in stage.spotify.access_tokens
+    assert await stage.tokens.access_token(MIA) in stage.spotify.access_tokens
 
 
 # -- the profile

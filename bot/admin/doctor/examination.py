@@ -22,6 +22,7 @@ from bot.errors import TryLater
 from bot.logs import HIDDEN, SHORTEST
 from bot.monitoring.disk import free_bytes
 from bot.settings import Settings, SettingsError
+from bot.spotify.app import AlbumEndpoint, App, Health
 from bot.spotify.client import Spotify
 from bot.spotify.gate import Gate
 from bot.spotify.wire import Endpoint
@@ -81,12 +82,18 @@ async def _outside(
     """All that goes over the network, side by side."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         probe = HttpProbe(session, tls=environment.tls, now=environment.now)
-        spotify = _spotify(session, settings, look.app if look else KnownApp())
+        spotify = Spotify(
+            session,
+            api_url=settings.spotify_api_url,
+            accounts_url=settings.spotify_accounts_url,
+            observe=_unobserved,
+        )
+        app = _app(settings, look.app if look else KnownApp())
         address, certificate, at_discord, at_spotify = await asyncio.gather(
             check_address(probe, settings, is_running=is_running),
             check_certificate(settings, tls=environment.tls, now=environment.now),
             check_discord(probe, settings),
-            check_spotify(spotify, settings, look),
+            check_spotify(spotify, app, settings, look),
         )
     return [*address, certificate, *at_discord, *at_spotify]
 
@@ -106,21 +113,30 @@ def _look(settings: Settings, now: float) -> tuple[bool, Snapshot | None, str | 
         return False, None, f"{path} cannot be read ({error.strerror})."
 
 
-def _spotify(session: aiohttp.ClientSession, settings: Settings, known: KnownApp) -> Spotify:
-    """The bot's own client, behind a gate that is closed as long as the bot's; what is learned is not stored."""
-    return Spotify(
-        session,
-        api_url=settings.spotify_api_url,
-        accounts_url=settings.spotify_accounts_url,
-        client_id=settings.spotify_client_id,
-        client_secret=settings.spotify_secret,
-        gate=Gate(
+def _app(settings: Settings, known: KnownApp) -> App:
+    """The host's app, behind a gate that is closed as long as the bot's; what is learned is not stored."""
+
+    async def learned(endpoint: Endpoint) -> None:
+        pass
+
+    return App(
+        settings.spotify_client_id,
+        settings.spotify_secret,
+        Gate(
             closed_until=known.closed_until,
             closed_by=TryLater.Cause(known.closed_by) if known.closed_by else None,
         ),
-        endpoint=settings.spotify_album_endpoint,
-        works=Endpoint(known.album_endpoint) if known.album_endpoint else None,
+        AlbumEndpoint(
+            settings.spotify_album_endpoint,
+            known=Endpoint(known.album_endpoint) if known.album_endpoint else None,
+            remember=learned,
+        ),
+        Health(None),
     )
+
+
+def _unobserved(call: str, outcome: int | str, seconds: float) -> None:
+    """Nobody counts the doctor's calls."""
 
 
 def _without(result: CheckResult, secrets: list[str]) -> CheckResult:

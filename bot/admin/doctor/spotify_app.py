@@ -16,6 +16,7 @@ from bot.errors import (
     UserError,
 )
 from bot.settings import Settings
+from bot.spotify.app import Access, App
 from bot.spotify.client import Spotify
 from bot.storage.snapshot import Snapshot
 
@@ -47,14 +48,14 @@ class _Given:
         raise NeedsRelink(NeedsRelink.Reason.REVOKED)
 
 
-async def check_spotify(spotify: Spotify, settings: Settings, look: Snapshot | None) -> list[CheckResult]:
+async def check_spotify(spotify: Spotify, app: App, settings: Settings, look: Snapshot | None) -> list[CheckResult]:
     """All of it. `look`: what the database holds, None when there is none or it cannot be read."""
-    secret, app_token = await _secret(spotify, settings)
+    secret, app_token = await _secret(spotify, app)
     redirect = await _redirect(spotify, settings)
-    of_app = await _try_album(spotify, app_token) if app_token is not None else None
-    tried = [] if isinstance(of_app, PremiumLapsed) else await _try_members(spotify, look)
+    of_app = await _try_album(spotify, app, app_token) if app_token is not None else None
+    tried = [] if isinstance(of_app, PremiumLapsed) else await _try_members(spotify, app, look)
     outcomes: list[Outcome] = [*tried] if app_token is None else [of_app, *tried]
-    premium, endpoint = _premium(outcomes), _endpoint(spotify, settings, look, tried, outcomes)
+    premium, endpoint = _premium(outcomes), _endpoint(app, settings, look, tried, outcomes)
     if secret.verdict is not Verdict.OK:
         premium, endpoint = _behind(secret, premium), _behind(secret, endpoint)
     return [secret, redirect, premium, endpoint, _places(look)]
@@ -67,14 +68,14 @@ def _behind(secret: CheckResult, result: CheckResult) -> CheckResult:
     return result
 
 
-async def _secret(spotify: Spotify, settings: Settings) -> tuple[CheckResult, str | None]:
+async def _secret(spotify: Spotify, app: App) -> tuple[CheckResult, str | None]:
     """Tried for real; the app's own token comes along where there is a secret."""
-    names = "SPOTIFY_CLIENT_ID with SPOTIFY_CLIENT_SECRET" if settings.spotify_secret else "SPOTIFY_CLIENT_ID"
+    names = "SPOTIFY_CLIENT_ID with SPOTIFY_CLIENT_SECRET" if app.client_secret else "SPOTIFY_CLIENT_ID"
     try:
-        if settings.spotify_secret:
-            return ok(_SECRET, f"Spotify takes {names}."), await spotify.app_token()
+        if app.client_secret:
+            return ok(_SECRET, f"Spotify takes {names}."), (await spotify.app_token(app)).token
         # A public client proves itself with nothing: a token that cannot be right tells whether its id is known.
-        await spotify.refresh("gatefold-doctor")
+        await spotify.refresh(app, "gatefold-doctor")
     except GrantRefused:
         return ok(_SECRET, f"Spotify takes {names}."), None
     except AppRejected:
@@ -88,7 +89,7 @@ async def _secret(spotify: Spotify, settings: Settings) -> tuple[CheckResult, st
 async def _redirect(spotify: Spotify, settings: Settings) -> CheckResult:
     uri = settings.redirect_to_spotify
     try:
-        refused = await spotify.consent_refused(uri)
+        refused = await spotify.consent_refused(settings.spotify_client_id, uri)
     except UserError as error:
         return skipped(_REDIRECT, f"Spotify's consent page could not be seen: {_said(error)}.")
     if refused is None:
@@ -106,9 +107,9 @@ async def _redirect(spotify: Spotify, settings: Settings) -> CheckResult:
     )
 
 
-async def _try_album(spotify: Spotify, token: str) -> Outcome:
+async def _try_album(spotify: Spotify, app: App, token: str) -> Outcome:
     try:
-        await spotify.album(_Given(token), ALBUM)
+        await spotify.album(Access(app, _Given(token)), ALBUM)
     except NoSuchAlbum:
         return None
     except UserError as error:
@@ -116,12 +117,12 @@ async def _try_album(spotify: Spotify, token: str) -> Outcome:
     return None
 
 
-async def _try_members(spotify: Spotify, look: Snapshot | None) -> list[Outcome]:
+async def _try_members(spotify: Spotify, app: App, look: Snapshot | None) -> list[Outcome]:
     """One harmless question for a member; for the next one where the answer is about that member alone."""
     outcomes: list[Outcome] = []
     for token in look.access[:MEMBERS_TRIED] if look else ():
         try:
-            await spotify.contains(_Given(token), [ALBUM])
+            await spotify.contains(Access(app, _Given(token)), [ALBUM])
         except UserError as error:
             outcomes.append(error)
             if isinstance(error, NotAllowlisted | NeedsRelink):
@@ -145,11 +146,11 @@ def _premium(outcomes: list[Outcome]) -> CheckResult:
 
 
 def _endpoint(
-    spotify: Spotify, settings: Settings, look: Snapshot | None, tried: list[Outcome], outcomes: list[Outcome]
+    app: App, settings: Settings, look: Snapshot | None, tried: list[Outcome], outcomes: list[Outcome]
 ) -> CheckResult:
     choice = settings.spotify_album_endpoint
     if None in tried:
-        return ok(_ENDPOINT, f"The {spotify.endpoint.value} endpoint serves this app.")
+        return ok(_ENDPOINT, f"The {app.endpoint.current.value} endpoint serves this app.")
     if any(isinstance(outcome, Refused) and outcome.status == 403 for outcome in tried):
         if choice == "auto":
             return failed(

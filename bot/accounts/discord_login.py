@@ -26,14 +26,16 @@ class Person:
     name: str
 
 
-class Identity:
+class DiscordLogin:
     """Asks Discord who is in front of the browser."""
 
-    def __init__(self, session: aiohttp.ClientSession, settings: Settings) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, settings: Settings, *, on_secret: Callable[[bool], None]
+    ) -> None:
+        """`on_secret`: is told whether Discord accepted the client secret, each time that this shows."""
         self._session = session
         self._settings = settings
-        # Is told whether Discord took the client secret, each time that this shows. From app.py.
-        self.on_secret: Callable[[bool], None] = lambda taken: None
+        self._on_secret = on_secret
 
     async def who(self, code: str) -> Person:
         """Whose code this is. LinkExpired: the code is dead. DiscordUnavailable: Discord did not say."""
@@ -45,7 +47,7 @@ class Identity:
         secret = self._settings.discord_client_secret.get_secret_value()
         app = aiohttp.encode_basic_auth(self._settings.discord_client_id, secret)
         answer = await self._ask("POST", "/oauth2/token", app, form)
-        self.on_secret(True)
+        self._on_secret(True)
         person = await self._ask("GET", "/users/@me", f"Bearer {answer.get('access_token')}")
         try:
             return Person(int(str(person["id"])), str(person.get("global_name") or person["username"]))
@@ -71,7 +73,7 @@ class Identity:
             # aiohttp's errors hold the Authorization header: none of it goes further
             raise DiscordUnavailable from None
         if form is not None and isinstance(data, dict) and data.get("error") == "invalid_client":
-            self.on_secret(False)
+            self._on_secret(False)
         if status == 400 and isinstance(data, dict) and data.get("error") == "invalid_grant":
             raise LinkExpired
         if status != 200 or not isinstance(data, dict):

@@ -1,0 +1,104 @@
+"""The Spotify apps that serve members: the host's, and members' own ones, which are loaded when they are needed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from weakref import WeakValueDictionary
+
+from bot.errors import TryLater
+from bot.settings import AlbumEndpointChoice
+from bot.spotify.app import AlbumEndpoint, App, Health, HealthListener
+from bot.spotify.gate import Gate
+from bot.spotify.wire import Endpoint
+from bot.storage.apps import KnownApp, SpotifyApps
+
+IDLE_S = 900.0
+"""An own app that nobody used for this long is dropped from memory; what must be remembered of it is stored."""
+
+
+async def load_host_app(
+    store: SpotifyApps,
+    client_id: str,
+    client_secret: str | None,
+    choice: AlbumEndpointChoice,
+    listener: HealthListener | None,
+) -> App | None:
+    """The host's app with what is stored of it; None when the host has none."""
+    if not client_id:
+        return None
+    return make_app(store, client_id, await store.get(client_id), client_secret, choice, listener, is_own=False)
+
+
+def make_app(
+    store: SpotifyApps,
+    client_id: str,
+    known: KnownApp,
+    client_secret: str | None,
+    choice: AlbumEndpointChoice,
+    listener: HealthListener | None,
+    *,
+    is_own: bool,
+) -> App:
+    """An app that remembers its closed gate and its album endpoint in `store`."""
+    return App(
+        client_id,
+        client_secret,
+        Gate(
+            closed_until=known.closed_until,
+            closed_by=TryLater.Cause(known.closed_by) if known.closed_by else None,
+            on_close=lambda until, cause: store.set_closed(client_id, until, cause),
+        ),
+        AlbumEndpoint(
+            choice,
+            known=Endpoint(known.album_endpoint) if known.album_endpoint else None,
+            remember=lambda endpoint: store.set_endpoint(client_id, endpoint),
+        ),
+        Health(listener),
+        is_own,
+    )
+
+
+class Apps:
+    """One `App` per client id at any time. Idle own apps are dropped; one that is still in use is found again."""
+
+    def __init__(
+        self, store: SpotifyApps, host: App | None, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`host` None: the host has no Spotify app, and every member brings their own."""
+        self.host = host
+        self._store = store
+        self._monotonic = monotonic
+        self._alive: WeakValueDictionary[str, App] = WeakValueDictionary()
+        self._recent: dict[str, tuple[float, App]] = {}  # the longest unused first
+
+    async def of(self, client_id: str) -> App:
+        """The app of this client id: the host's, else a member's own."""
+        if self.host is not None and client_id == self.host.client_id:
+            return self.host
+        app = self._alive.get(client_id)
+        if app is None:
+            known = await self._store.get(client_id)
+            made = make_app(self._store, client_id, known, None, "auto", None, is_own=True)
+            app = self._alive.setdefault(client_id, made)  # another call may have been quicker
+        self._recent.pop(client_id, None)
+        self._recent[client_id] = (self._monotonic(), app)
+        self._drop_idle()
+        return app
+
+    def forget(self, client_id: str) -> None:
+        """A member's own app is used no more."""
+        self._recent.pop(client_id, None)
+
+    @property
+    def loaded(self) -> list[App]:
+        """The apps in memory, the host's first."""
+        own = [app for _, app in self._recent.values()]
+        return own if self.host is None else [self.host, *own]
+
+    def _drop_idle(self) -> None:
+        oldest = self._monotonic() - IDLE_S
+        for client_id, (used_at, _) in [*self._recent.items()]:
+            if used_at >= oldest:
+                break
+            del self._recent[client_id]

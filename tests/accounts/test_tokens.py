@@ -1,0 +1,498 @@
+"""Members' tokens: refreshed once, stored before use, never lost; a dead consent is told, a bad network is not one.
+
+The way through the browser is tested in `tests/web`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot.accounts.apps import Apps
+from bot.accounts.tokens import EARLY, Tokens
+from bot.caller import MemberId
+from bot.errors import AppRejected, NeedsRelink, NotLinked, Refused, StorageUnavailable, TryLater
+from bot.sandbox.catalogue import Catalogue
+from bot.sandbox.faults import FAULTS
+from bot.sandbox.spotify_server import SpotifyServer
+from bot.spotify.client import Spotify
+from bot.spotify.wire import me
+from bot.storage import Storage, open_storage
+from bot.storage.links import Link, StoredTokens
+from tests.spotify.stage import made_app, unobserved
+
+ADA, BEN = MemberId(200_000_000_000_000_001), MemberId(200_000_000_000_000_002)
+CLIENT_ID, SECRET = "5f0a1c2d3e4f5a6b7c8d9e0f1a2b3c4d", "spotify-client-secret-of-the-tests"
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+REASON = NeedsRelink.Reason
+CATALOGUE = Catalogue()
+
+
+@dataclass
+class Stage:
+    """Tokens with the real storage before the strict stand-in, and one clock for all of them."""
+
+    storage: Storage
+    server: SpotifyServer
+    session: aiohttp.ClientSession
+    base: str
+    secret: str | None
+    now: datetime = NOW
+    made: list[Tokens] = field(default_factory=list)
+    outcomes: list[str] = field(default_factory=list)
+    unopenable: int = 0
+
+    def started(self, client_id: str = CLIENT_ID) -> Tokens:
+        """The tokens as after a start."""
+
+        async def no_sleep(seconds: float) -> None:
+            await asyncio.sleep(0)
+
+        spotify = Spotify(
+            self.session, api_url=f"{self.base}/v1", accounts_url=self.base, observe=unobserved, sleep=no_sleep
+        )
+        apps = Apps(self.storage.apps, made_app(client_id, self.secret))
+
+        def unopenable() -> None:
+            self.unopenable += 1
+
+        tokens = Tokens(
+            self.storage.links,
+            spotify,
+            apps,
+            on_refresh=self.outcomes.append,
+            on_unopenable=unopenable,
+            now=lambda: self.now,
+            sleep=no_sleep,
+        )
+        self.made.append(tokens)
+        return tokens
+
+    @property
+    def tokens(self) -> Tokens:
+        return self.made[0] if self.made else self.started()
+
+    async def link(self, member: MemberId = ADA, account: str = "ada", expires_in: timedelta | None = None) -> None:
+        """Link a member; the access token is good for an hour unless said otherwise."""
+        if account not in self.server.accounts:
+            self.server.add_account(account, account_id=f"acc-{account}", display_name=account.title())
+        access, refresh = self.server.issue_tokens(account)
+        new = Link(member, CLIENT_ID, f"acc-{account}", account.title(), self.now, self.now, None)
+        expires_at = self.now + (timedelta(hours=1) if expires_in is None else expires_in)
+        await self.storage.links.put(new, access, refresh, expires_at)
+
+    async def expired(self, member: MemberId = ADA, account: str = "ada") -> None:
+        """Link a member whose access token is over."""
+        await self.link(member, account, timedelta(0))
+
+    async def stored(self, member: MemberId = ADA) -> StoredTokens:
+        tokens = await self.storage.links.tokens(member)
+        assert tokens is not None
+        return tokens
+
+    @property
+    def refreshes(self) -> int:
+        """How often the token endpoint was called."""
+        return sum(call.path == "/api/token" for call in self.server.calls)
+
+    async def works(self, token: str) -> bool:
+        """Whether Spotify takes this access token."""
+        async with self.session.get(f"{self.base}/v1/me", headers={"Authorization": f"Bearer {token}"}) as answer:
+            return answer.status == 200
+
+    def fault(self, name: str, times: int | None = 1, **change: Any) -> None:
+        self.server.fault(path="/api/token", times=times, **{**FAULTS[name], **change})
+
+
+@asynccontextmanager
+async def built(folder: Path, secret: str | None) -> AsyncIterator[Stage]:
+    stage: Stage
+    server = SpotifyServer(
+        client_id=CLIENT_ID,
+        client_secret=secret,
+        redirect_uris=[],
+        catalogue=CATALOGUE,
+        clock=lambda: stage.now.timestamp(),
+    )
+    storage = await open_storage(folder / "gatefold.db", [b"k" * 32])
+    async with server.running() as base, aiohttp.ClientSession() as session:
+        stage = Stage(storage, server, session, base, secret)
+        yield stage
+    await storage.close()
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    """With a client secret: refresh tokens stay, and are left out of the answer."""
+    async with built(tmp_path, SECRET) as stage:
+        yield stage
+
+
+@pytest.fixture
+async def public(tmp_path: Path) -> AsyncIterator[Stage]:
+    """A public client: refresh tokens rotate, and each is good once."""
+    async with built(tmp_path, None) as stage:
+        yield stage
+
+
+async def refused(stage: Stage, member: MemberId = ADA) -> NeedsRelink.Reason:
+    with pytest.raises(NeedsRelink) as caught:
+        await stage.tokens.access_token(member)
+    return caught.value.reason
+
+
+# -- a token that is good
+
+
+async def test_a_good_token_is_given_without_a_call(stage: Stage) -> None:
+    await stage.link()
+    assert await stage.tokens.access_token(ADA) == (await stage.stored()).access_token
+    assert stage.server.calls == []
+
+
+async def test_whoever_is_not_linked_is_told(stage: Stage) -> None:
+    with pytest.raises(NotLinked):
+        await stage.tokens.access_token(ADA)
+
+
+@pytest.mark.parametrize(("left_s", "refreshed"), [(61, False), (60, True), (59, True), (0, True), (-1000, True)])
+async def test_a_token_is_refreshed_a_minute_early(left_s: int, refreshed: bool, stage: Stage) -> None:
+    assert timedelta(seconds=60) == EARLY
+    await stage.link(expires_in=timedelta(seconds=left_s))
+    before = await stage.stored()
+    token = await stage.tokens.access_token(ADA)
+    assert (token != before.access_token) == refreshed
+    assert stage.refreshes == refreshed
+    assert await stage.works(token)
+
+
+# -- a refresh
+
+
+async def test_a_new_token_is_stored_with_its_end(stage: Stage) -> None:
+    await stage.expired()
+    token = await stage.tokens.access_token(ADA)
+    stored = await stage.stored()
+    assert (stored.access_token, stored.expires_at) == (token, NOW + timedelta(hours=1))
+    assert await stage.tokens.access_token(ADA) == token
+    assert stage.refreshes == 1
+
+
+async def test_refresh_keeps_the_old_refresh_token_when_none_comes(stage: Stage) -> None:
+    await stage.expired()
+    before = (await stage.stored()).refresh_token
+    await stage.tokens.access_token(ADA)
+    assert (await stage.stored()).refresh_token == before
+    stage.now += timedelta(hours=2)
+    assert await stage.works(await stage.tokens.access_token(ADA))
+
+
+async def test_a_rotated_refresh_token_replaces_the_old_one(public: Stage) -> None:
+    await public.expired()
+    seen = {(await public.stored()).refresh_token}
+    for _ in range(3):
+        assert await public.works(await public.tokens.access_token(ADA))
+        seen.add((await public.stored()).refresh_token)
+        public.now += timedelta(hours=2)
+    assert len(seen) == 4
+
+
+async def test_a_refresh_does_not_lengthen_the_consent(stage: Stage) -> None:
+    await stage.expired()
+    stage.now += timedelta(days=30)
+    await stage.tokens.access_token(ADA)
+    account = await stage.tokens.account(ADA)
+    assert account is not None
+    assert (account.consented_at, account.linked_at) == (NOW, NOW)
+
+
+async def test_however_many_wait_one_refresh_happens(public: Stage) -> None:
+    await public.expired()
+    public.server.delay_s = 0.005
+    tokens = await asyncio.gather(*(public.tokens.access_token(ADA) for _ in range(50)))
+    assert len(set(tokens)) == 1
+    assert public.refreshes == 1
+    assert await public.works(tokens[0])
+
+
+async def test_however_many_were_rejected_one_refresh_happens(public: Stage) -> None:
+    await public.link()
+    old = (await public.stored()).access_token
+    members = [(await public.tokens.access(ADA)).token for _ in range(20)]
+    assert {await member.current() for member in members} == {old}
+    public.server.expire_access_tokens()
+    tokens = await asyncio.gather(*(member.renewed(old) for member in members))
+    assert {*tokens, *[await member.current() for member in members]} == {tokens[0]}
+    # one who comes late with the old token gets the new one without a call
+    assert await public.tokens.access_token(ADA, old) == tokens[0]
+    assert public.refreshes == 1
+
+
+async def test_a_call_with_an_expired_token_refreshes_and_goes_on(stage: Stage) -> None:
+    await stage.link()
+    stage.server.expire_access_tokens()
+    spotify = Spotify(
+        stage.session, api_url=f"{stage.base}/v1", accounts_url=stage.base, observe=unobserved, sleep=asyncio.sleep
+    )
+    calls = [spotify.call(me(), await stage.tokens.access(ADA)) for _ in range(20)]
+    await asyncio.gather(*calls)
+    assert stage.refreshes == 1
+
+
+async def test_two_members_refresh_side_by_side(stage: Stage) -> None:
+    await stage.expired()
+    await stage.expired(BEN, "ben")
+    stage.server.delay_s = 0.005
+    await asyncio.gather(stage.tokens.access_token(ADA), stage.tokens.access_token(BEN))
+    assert stage.refreshes == stage.server.max_in_flight == 2
+
+
+async def test_a_cancelled_waiter_does_not_lose_a_rotated_token(public: Stage) -> None:
+    await public.expired()
+    before = await public.stored()
+    public.server.delay_s = 0.005
+    waiting = [asyncio.create_task(public.tokens.access_token(ADA)) for _ in range(3)]
+    while not public.refreshes:
+        await asyncio.sleep(0.001)
+    for task in waiting:
+        task.cancel()
+    assert all(isinstance(e, asyncio.CancelledError) for e in await asyncio.gather(*waiting, return_exceptions=True))
+    await public.tokens.stop(1.0)
+    after = await public.stored()
+    assert after.refresh_token != before.refresh_token
+    assert await public.works(after.access_token)
+    assert await public.tokens.access_token(ADA) == after.access_token
+    assert public.refreshes == 1
+
+
+async def test_one_cancelled_waiter_does_not_disturb_the_others(stage: Stage) -> None:
+    await stage.expired()
+    stage.server.delay_s = 0.005
+    first, second = (asyncio.create_task(stage.tokens.access_token(ADA)) for _ in range(2))
+    while not stage.refreshes:
+        await asyncio.sleep(0.001)
+    first.cancel()
+    assert await stage.works(await second)
+    assert stage.refreshes == 1
+
+
+async def test_a_rotated_token_that_could_not_be_stored_is_stored_later(public: Stage) -> None:
+    await public.expired()
+
+    async def pragma(text: str) -> None:
+        await public.storage.database.read(lambda c: c.execute(f"PRAGMA {text}").fetchall())
+
+    await pragma("query_only = ON")
+    with pytest.raises(StorageUnavailable):
+        await public.tokens.access_token(ADA)
+    await pragma("query_only = OFF")
+    token = await public.tokens.access_token(ADA)
+    assert await public.works(token)
+    assert (await public.stored()).access_token == token
+    assert public.refreshes == 1  # the old refresh token is dead: a second refresh would have been refused
+
+
+async def test_a_refresh_that_ends_after_a_new_link_does_not_overwrite_it(stage: Stage) -> None:
+    await stage.expired()
+    stage.server.delay_s = 0.01
+    late = asyncio.create_task(stage.tokens.access_token(ADA))
+    while not stage.refreshes:
+        await asyncio.sleep(0.001)
+    await stage.link(ADA, "other")
+    mine = (await stage.stored()).access_token
+    assert await late == mine
+    stored = await stage.stored()
+    assert (stored.link.account_id, stored.access_token) == ("acc-other", mine)
+
+
+async def test_a_refresh_that_is_refused_after_a_new_link_does_not_break_it(stage: Stage) -> None:
+    await stage.expired()
+    stage.fault("refresh_revoked", delay_s=0.01)
+    late = asyncio.create_task(stage.tokens.access_token(ADA))
+    while not stage.refreshes:
+        await asyncio.sleep(0.001)
+    await stage.link(ADA, "other")
+    assert await late == (await stage.stored()).access_token
+    assert (await stage.stored()).link.broken is None
+
+
+# -- what is no revocation
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("accounts_server_error", TryLater),
+        ("accounts_unavailable", TryLater),
+        ("accounts_rate_limited", TryLater),
+        ("cut", TryLater),
+        ("elsewhere", TryLater),
+        ("ok_html", TryLater),
+        ("ok_empty", TryLater),
+        ("ok_half", TryLater),
+        ("ok_huge", TryLater),
+        ("ok_list", TryLater),
+        ("token_bad_expiry", TryLater),
+        ("token_no_scope", TryLater),
+        ("token_short_scope", NeedsRelink),
+        ("invalid_client", AppRejected),
+    ],
+)
+async def test_trouble_with_a_refresh_touches_no_token(fault: str, error: type[Exception], stage: Stage) -> None:
+    await stage.expired()
+    before = await stage.stored()
+    stage.fault(fault)
+    with pytest.raises(error):
+        await stage.tokens.access_token(ADA)
+    after = await stage.stored()
+    assert (after.link, after.access_token, after.refresh_token) == (
+        before.link,
+        before.access_token,
+        before.refresh_token,
+    )
+    assert after.link.broken is None
+    # and it heals by itself
+    assert await stage.works(await stage.tokens.access_token(ADA))
+
+
+async def test_a_wrong_secret_of_the_host_touches_nobodys_token(stage: Stage) -> None:
+    await stage.expired()
+    await stage.expired(BEN, "ben")
+    stage.server.client_secret = "changed in the dashboard"
+    for member in (ADA, BEN):
+        with pytest.raises(AppRejected):
+            await stage.tokens.access_token(member)
+        assert (await stage.stored(member)).link.broken is None
+    stage.server.client_secret = SECRET
+    assert await stage.works(await stage.tokens.access_token(BEN))
+
+
+async def test_a_network_that_is_gone_is_no_revocation(stage: Stage, unused_tcp_port: int) -> None:
+    await stage.expired()
+    stage.base = f"http://127.0.0.1:{unused_tcp_port}"
+    with pytest.raises(TryLater):
+        await stage.tokens.access_token(ADA)
+    assert (await stage.stored()).link.broken is None
+
+
+async def test_all_who_wait_for_a_refresh_that_fails_are_told(stage: Stage) -> None:
+    await stage.expired()
+    stage.fault("accounts_unavailable", delay_s=0.005)
+    results = await asyncio.gather(*(stage.tokens.access_token(ADA) for _ in range(10)), return_exceptions=True)
+    assert {type(result) for result in results} == {TryLater}
+    assert stage.refreshes == 1
+
+
+async def test_an_odd_refusal_is_told_and_touches_no_token(stage: Stage) -> None:
+    await stage.expired()
+    stage.server.fault(path="/api/token", status=400, body={"error": "invalid_request"})
+    with pytest.raises(Refused):
+        await stage.tokens.access_token(ADA)
+    assert (await stage.stored()).link.broken is None
+
+
+# -- what is
+
+
+@pytest.mark.parametrize("end", ["revoked", "expired"])
+async def test_a_dead_consent_marks_the_link_and_keeps_its_row(end: str, stage: Stage) -> None:
+    await stage.expired()
+    before = await sealed(stage)
+    if end == "revoked":
+        stage.server.revoke_consent("ada")
+    else:
+        stage.server.expire_consent("ada")
+    assert await refused(stage) is REASON.REVOKED
+    link = await stage.storage.links.get(ADA)
+    assert link is not None
+    assert (link.account_id, link.broken) == ("acc-ada", "revoked")
+    assert await sealed(stage) == before
+    # Spotify is not asked again
+    assert await refused(stage) is REASON.REVOKED
+    assert stage.refreshes == 1
+
+
+async def sealed(stage: Stage, member: MemberId = ADA) -> tuple[bytes, bytes]:
+    """The two blobs as they are stored."""
+    query = "SELECT access_sealed, refresh_sealed FROM links WHERE member_id = ?"
+    return tuple(await stage.storage.database.read(lambda c: c.execute(query, (member,)).fetchone()))
+
+
+async def shown_as(tokens: Tokens) -> NeedsRelink.Reason | None:
+    """Why Ada's link does not work, as /account and /link see it."""
+    link = await tokens.account(ADA)
+    assert link is not None
+    return None if link.broken is None else REASON(link.broken)
+
+
+async def test_linking_again_mends_it(stage: Stage) -> None:
+    await stage.expired()
+    stage.server.revoke_consent("ada")
+    await refused(stage)
+    await stage.link()
+    assert await stage.works(await stage.tokens.access_token(ADA))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "access_sealed = (SELECT access_sealed FROM links AS b WHERE b.account_id = 'acc-ben')",
+        "refresh_sealed = (SELECT refresh_sealed FROM links AS b WHERE b.account_id = 'acc-ben')",
+        "refresh_sealed = access_sealed",
+        "access_sealed = substr(access_sealed, 1, 20)",
+        "refresh_sealed = x''",
+    ],
+)
+async def test_a_row_that_does_not_open_asks_to_link_again_and_the_others_go_on(damage: str, stage: Stage) -> None:
+    await stage.link()
+    await stage.expired(BEN, "ben")
+
+    def change(c: sqlite3.Connection) -> None:
+        c.execute(f"UPDATE links SET {damage} WHERE member_id = ?", (ADA,))
+
+    await stage.storage.database.write(change)
+    for _ in range(2):
+        assert await refused(stage) is REASON.UNREADABLE
+    link = await stage.storage.links.get(ADA)
+    assert link is not None
+    assert link.broken == REASON.UNREADABLE
+    assert await shown_as(stage.tokens) is REASON.UNREADABLE
+    assert await stage.works(await stage.tokens.access_token(BEN))
+
+
+async def test_a_key_that_was_put_back_makes_it_open_again(tmp_path: Path) -> None:
+    async with built(tmp_path, SECRET) as stage:
+        await stage.link()
+        whole = await sealed(stage)
+
+        async def put(*blobs: bytes) -> None:
+            query = "UPDATE links SET access_sealed = ?, refresh_sealed = ? WHERE member_id = ?"
+            await stage.storage.database.write(lambda c: c.execute(query, (*blobs, ADA)))
+
+        await put(b"", b"")
+        assert await refused(stage) is REASON.UNREADABLE
+        await put(*whole)
+        assert await shown_as(stage.tokens) is None  # also before it was used again
+        assert await stage.works(await stage.tokens.access_token(ADA))
+
+
+async def test_tokens_of_another_app_are_not_used(stage: Stage) -> None:
+    await stage.link()
+    other = stage.started(client_id="another-app")
+    with pytest.raises(NeedsRelink) as caught:
+        await other.access_token(ADA)
+    assert caught.value.reason is REASON.OTHER_APP
+    assert await shown_as(other) is REASON.OTHER_APP
+    assert await shown_as(stage.started()) is None
+    assert stage.server.calls == []
+    # the row stays: with the old app it goes on
+    assert await stage.started().access_token(ADA)
