@@ -33,7 +33,7 @@ def quoted() -> list[str]:
 
 def every_error() -> Iterator[UserError]:
     """One of each, with each of its reasons."""
-    until = datetime.now(UTC)
+    until = datetime(2026, 12, 1, tzinfo=UTC)
     for kind in vars(errors).values():
         if not (isinstance(kind, type) and issubclass(kind, UserError)) or kind is UserError:
             continue

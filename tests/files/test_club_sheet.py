@@ -405,7 +405,7 @@ def test_without_the_extra_a_workbook_has_to_be_saved_as_csv(monkeypatch: pytest
         read_club_sheet(BOOK)
 
 
-@pytest.mark.parametrize("cut", [100, 1000, len(BOOK) // 2, len(BOOK) - 30])
+@pytest.mark.parametrize("cut", [100, 1000, len(BOOK) // 2, len(BOOK) - 30], ids=["100", "1000", "half", "end"])
 def test_a_damaged_workbook_is_a_problem_of_the_file(cut: int) -> None:
     with pytest.raises(BrokenWorkbook):
         read_club_sheet(BOOK[:cut] + b"xl/workbook")
