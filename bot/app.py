@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -17,10 +17,12 @@ from bot.accounts.discord_login import DiscordLogin
 from bot.accounts.linking import Linking
 from bot.accounts.tokens import Tokens
 from bot.alert_sources import AlertSources
-from bot.chat.client import Client, GuildRefused, LoginRefused, point_at
-from bot.chat.commands import Desk
+from bot.chat import account, help, saving
+from bot.chat.client import Client, LoginRefused, point_at
 from bot.chat.delivery import Delivery
+from bot.chat.features import Feature
 from bot.chat.messages import Messages
+from bot.chat.registration import GuildRefused
 from bot.chat.reply import Reply
 from bot.chat.words import Words
 from bot.library import Library
@@ -64,7 +66,7 @@ class Services:
     tokens: Tokens
     linking: Linking
     library: Library
-    desk: Desk
+    reply: Reply
     client: Client
     delivery: Delivery
     discord_login: DiscordLogin
@@ -87,13 +89,18 @@ class Services:
         return {
             **await self.health(),
             "spotify_app": self.apps.host is None or not self.apps.host.health.is_refused,
-            "accepting": not self.desk.is_stopping,
+            "accepting": not self.reply.is_stopping,
         }
 
 
 @asynccontextmanager
-async def built(settings: Settings, *, keepalive_s: float = 60.0) -> AsyncIterator[Services]:
-    """Build everything; nothing is started yet but the database. `keepalive_s`: of unused connections."""
+async def built(
+    settings: Settings, on_connection: Callable[[bool], None], *, keepalive_s: float = 60.0
+) -> AsyncIterator[Services]:
+    """Build everything; nothing is started yet but the database.
+
+    `on_connection`: is told when the connection to Discord comes and goes. `keepalive_s`: of unused connections.
+    """
     point_at(settings)
     storage = await open_storage(settings.database_path, settings.sealing_keys())
     # The gate counts calls; the connector must not count on top of it.
@@ -102,13 +109,15 @@ async def built(settings: Settings, *, keepalive_s: float = 60.0) -> AsyncIterat
         cookie_jar=aiohttp.DummyCookieJar(),
     )
     try:
-        yield await _build(settings, storage, session)
+        yield await _build(settings, storage, session, on_connection)
     finally:
         await session.close()
         await storage.close()
 
 
-async def _build(settings: Settings, storage: Storage, session: aiohttp.ClientSession) -> Services:
+async def _build(
+    settings: Settings, storage: Storage, session: aiohttp.ClientSession, on_connection: Callable[[bool], None]
+) -> Services:
     alerts = Alerts(storage.alerts)
     await alerts.load()
     sources = AlertSources(alerts)
@@ -141,8 +150,15 @@ async def _build(settings: Settings, storage: Storage, session: aiohttp.ClientSe
     linking = Linking(storage, spotify, apps, tokens, settings, on_linked=library.linked, on_unlinked=library.unlinked)
     words = Words()
     words.privacy_url = f"{settings.public_url}/privacy"
-    desk = Desk(linking, tokens, library, resolver, words, Reply(words, metrics.answered))
-    client = Client(desk, storage.commands, settings.dev_guild_id)
+    reply = Reply(lambda locale: words, metrics.answered)
+    client = Client(
+        features(linking, tokens, library, resolver, reply),
+        reply,
+        storage.commands,
+        words.command_ids,
+        settings.dev_guild_id,
+        on_connection,
+    )
     delivery = Delivery(storage.outbox, Messages(client), lambda locale: words, client.hosts)
     # Nobody imports upward: where a lower package causes something above it, it is given a callable.
     linking.tell = client.tell_link
@@ -166,7 +182,7 @@ async def _build(settings: Settings, storage: Storage, session: aiohttp.ClientSe
         tokens,
         linking,
         library,
-        desk,
+        reply,
         client,
         delivery,
         login,
@@ -178,6 +194,17 @@ async def _build(settings: Settings, storage: Storage, session: aiohttp.ClientSe
     )
     metrics.parts = services.readiness
     return services
+
+
+def features(
+    linking: Linking, tokens: Tokens, library: Library, resolver: AlbumResolver, reply: Reply
+) -> tuple[Feature, ...]:
+    """What the bot does in Discord."""
+    return (
+        saving.feature(linking, tokens, library, resolver, reply),
+        account.feature(linking, tokens, library, resolver, reply),
+        help.feature(reply),
+    )
 
 
 @asynccontextmanager
@@ -228,22 +255,12 @@ async def scheduled(services: Services) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def supervised(services: Services, supervisor: Supervisor) -> AsyncIterator[None]:
-    """The supervisor is told whether it serves, and that the loop and the database's thread are alive."""
-
-    def connection(is_connected: bool) -> None:
-        # There is no connection before the commands are registered.
-        if is_connected:
-            supervisor.ready("Serving")
-        else:
-            supervisor.status("Discord is gone; connecting again")
-
-    services.client.on_connection = connection
+    """The supervisor is told that the loop and the database's thread are alive."""
     supervisor.status("Connecting to Discord")
     watch = asyncio.create_task(supervisor.watch(services.storage.database.is_answering), name="watchdog")
     try:
         yield
     finally:
-        services.client.on_connection = lambda is_connected: None
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
 
@@ -258,7 +275,7 @@ async def working(services: Services) -> AsyncIterator[asyncio.Task[None]]:
     try:
         yield worker
     finally:
-        services.desk.is_stopping = services.linking.is_stopping = True
+        services.reply.is_stopping = services.linking.is_stopping = True
         worker.cancel()
         await asyncio.gather(worker, return_exceptions=True)
         await asyncio.gather(
@@ -268,7 +285,7 @@ async def working(services: Services) -> AsyncIterator[asyncio.Task[None]]:
             services.alerts.stop(FINISH_S),
             services.delivery.stop(FINISH_S),
         )
-        await services.desk.reply.finish(1.0)
+        await services.reply.finish(1.0)
 
 
 async def _work(services: Services) -> None:
@@ -284,8 +301,16 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     supervisor = Supervisor.from_environment(os.environ)
+
+    def connection(is_connected: bool) -> None:
+        # There is no connection before the commands are registered.
+        if is_connected:
+            supervisor.ready("Serving")
+        elif not stop.is_set():
+            supervisor.status("Discord is gone; connecting again")
+
     supervisor.status("Opening the database")
-    async with built(settings) as services, AsyncExitStack() as stack:
+    async with built(settings, connection) as services, AsyncExitStack() as stack:
         await stack.enter_async_context(supervised(services, supervisor))
         try:
             port = await stack.enter_async_context(website(services))

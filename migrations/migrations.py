@@ -254,3 +254,9 @@ def m006_outbox(db: Database) -> None:
         "CREATE INDEX outbox_ended ON outbox (ended_at) WHERE ended_at IS NOT NULL",
     ):
         db.conn.execute(statement)
+
+
+@step
+def m007_command_types(db: Database) -> None:
+    """Ids of registered commands are kept by type and name. Commands are registered again, which gives new ids."""
+    db.conn.execute("UPDATE registered_commands SET fingerprint = '', ids = '[]'")

@@ -30,23 +30,23 @@ def settings(folder: Path, **more: object) -> Settings:
 
 async def test_backups_are_made_as_often_and_kept_as_long_as_the_settings_say(tmp_path: Path) -> None:
     wanted = settings(tmp_path, backup_folder=tmp_path / "kept", backup_every_hours=5, backup_keep=7)
-    async with built(wanted) as services:
+    async with built(wanted, lambda is_connected: None) as services:
         assert services.backups is not None
         assert (services.backups._folder, services.backups._every_s, services.backups._keep) == (
             *(tmp_path / "kept", 18_000, 7),
         )
-    async with built(settings(tmp_path / "other")) as services:
+    async with built(settings(tmp_path / "other"), lambda is_connected: None) as services:
         assert services.backups is None
 
 
 async def test_the_day_that_is_used_up_outlives_a_restart(tmp_path: Path) -> None:
     wanted = settings(tmp_path)
     until = datetime.now(UTC) + timedelta(hours=13)
-    async with built(wanted) as services:
+    async with built(wanted, lambda is_connected: None) as services:
         assert services.apps.host is not None
         assert services.apps.host.gate.closed() is None
         await services.storage.apps.set_closed(SPOTIFY_ID, until, TryLater.Cause.QUOTA)
-    async with built(wanted) as services:
+    async with built(wanted, lambda is_connected: None) as services:
         assert services.apps.host is not None
         closed = services.apps.host.gate.closed()
         assert closed is not None
@@ -65,7 +65,8 @@ async def test_the_endpoint_that_works_is_known_after_a_restart(world: World) ->
     known = await world.bot.storage.apps.get(SPOTIFY_ID)
     assert known.album_endpoint == "library"
     world.spotify.calls.clear()
-    async with built(attrs.evolve(world.settings, database_path=await _copied(world))) as services:
+    restarted = attrs.evolve(world.settings, database_path=await _copied(world))
+    async with built(restarted, lambda is_connected: None) as services:
         access = await services.tokens.access(ADA)
         assert await services.spotify.contains(access, [FIRST, SECOND]) == {FIRST: True, SECOND: False}
     assert [path for _, path in world.calls()] == ["/v1/me/library/contains"]

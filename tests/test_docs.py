@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import attrs
 import discord
 import pytest
 from discord import app_commands
 
-from bot.chat.commands import Desk, install
 from bot.settings import Settings
+from tests.chat.features import every_feature
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -72,13 +72,15 @@ def test_readme_lists_exactly_the_settings_with_their_defaults() -> None:
 
 async def test_readme_lists_exactly_the_commands() -> None:
     tree: app_commands.CommandTree[Any] = app_commands.CommandTree(discord.Client(intents=discord.Intents.none()))
-    install(tree, cast(Desk, None))
-    commands = [command for command in tree.get_commands() if isinstance(command, app_commands.Command)]
+    for feature in every_feature():
+        for command in feature.commands:
+            tree.add_command(command)
+    commands = [command for command in tree.walk_commands() if isinstance(command, app_commands.Command)]
     expected = {
-        " ".join([f"/{command.name}", *(f"{parameter.display_name}:" for parameter in command.parameters)])
+        " ".join([f"/{command.qualified_name}", *(f"{parameter.display_name}:" for parameter in command.parameters)])
         for command in commands
     }
-    assert len(expected) == len(tree.get_commands())
+    assert len(expected) == len(commands)
     assert {cells[0].strip("`") for cells in rows("What it can do")} == expected
 
 

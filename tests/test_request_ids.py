@@ -51,7 +51,7 @@ async def told(interaction: WireInteraction, words: str) -> str:
 async def quiet(world: World) -> None:
     """Until nobody is being answered any more."""
     async with asyncio.timeout(5):
-        while world.bot.desk.reply.open:
+        while world.bot.reply.open:
             await asyncio.sleep(0.005)
 
 

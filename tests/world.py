@@ -54,7 +54,7 @@ class World:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[app.Services]:
         """The real bot, from its start to its clean stop."""
-        async with app.built(self.settings) as services:
+        async with app.built(self.settings, lambda is_connected: None) as services:
             self.services = services
             async with app.website(services), app.scheduled(services):
                 chat = app._chat(services)
@@ -107,7 +107,7 @@ class World:
         async with asyncio.timeout(10):
             while True:
                 library = self.bot.library
-                is_quiet = not library._running and not library.notifier.under_way and not self.bot.desk.reply.open
+                is_quiet = not library._running and not library.notifier.under_way and not self.bot.reply.open
                 if is_quiet and not await library.pending(MemberId(member)):
                     return
                 await asyncio.sleep(0.01)

@@ -7,21 +7,24 @@ https://discord.com/developers/docs/components/reference
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
 
 import discord
+import structlog
 from discord import ui
 
 from bot.albums import Album, AlbumId, album_url
 from bot.changes import Action, LibraryChange, Outcome
+from bot.chat.components import CustomId
 from bot.chat.words import Words, plain
 from bot.errors import NeedsRelink, NotLinked
 from bot.library import NAMES, Report
 
-PRIVATE = 0x5B6EE1
-"""The accent of private answers. It tells the kind of card, never a state."""
 TEXT_MOST = 3200
 """Characters a page, with some room below Discord's 4,000."""
+
+_log = structlog.get_logger("gatefold.chat")
 
 # What is told by name however many there are: the member wants to know which.
 _MISSES = {
@@ -35,31 +38,70 @@ _MISSES = {
 _REFUSALS = {Outcome.REFUSED, Outcome.NO_SEAT, Outcome.NO_PREMIUM}
 
 
+class Kind(Enum):
+    """What a card is. Its accent colour tells the kind, never a state."""
+
+    PRIVATE = 0x5B6EE1  # an answer to one member
+    PUBLIC = 0x3E9C76  # what a member shared
+    CLUB = 0xC9822B  # a message of an album club
+
+
 def button(
-    label: str, custom_id: str, style: discord.ButtonStyle = discord.ButtonStyle.secondary
+    label: str, custom_id: CustomId, style: discord.ButtonStyle = discord.ButtonStyle.secondary
 ) -> ui.Button[ui.LayoutView]:
-    """A button whose `custom_id` holds all that its press needs: see `chat/presses.py`."""
-    return ui.Button(label=label[:80], custom_id=custom_id, style=style)
+    """A button; `custom_id` holds all that its handler needs."""
+    return ui.Button(label=label[:80], custom_id=str(custom_id), style=style)
 
 
 class Card(ui.LayoutView):
-    """One message: a container with the accent of private answers."""
+    """One message: a container with the accent of its kind.
 
-    def __init__(self, *items: ui.Item[ui.LayoutView]) -> None:
+    Discord refuses a message that carries a custom id twice, and with it everything that the message says. So a
+    second component with the same custom id is left out, and the log tells of it.
+    """
+
+    def __init__(self, *items: ui.Item[ui.LayoutView], kind: Kind) -> None:
         super().__init__(timeout=None)
-        self.add_item(ui.Container(*items, accent_colour=PRIVATE))
+        self.kind = kind
+        self.add_item(ui.Container(*_each_once(items), accent_colour=kind.value))
 
     def is_finished(self) -> bool:
-        """Yes: presses come to `chat/presses.py`. Otherwise discord.py keeps every card for 15 minutes."""
+        """Yes: components come to `chat/features.py`. Otherwise discord.py keeps every card for 15 minutes."""
         return True
 
 
-def text_card(text: str, *buttons: ui.Button[ui.LayoutView]) -> Card:
+def _each_once(items: Iterable[ui.Item[ui.LayoutView]]) -> Iterator[ui.Item[ui.LayoutView]]:
+    seen: set[str] = set()
+
+    def is_new(item: ui.Item[ui.LayoutView]) -> bool:
+        custom_id = getattr(item, "custom_id", None)
+        if custom_id is None:
+            return True
+        if custom_id not in seen:
+            seen.add(custom_id)
+            return True
+        _log.error("a card has two components with one custom id", verb=custom_id.partition(":")[0])
+        return False
+
+    for item in items:
+        if isinstance(item, ui.ActionRow):
+            for child in [*item.children]:
+                if not is_new(child):
+                    item.remove_item(child)
+            if item.children:
+                yield item
+        elif isinstance(item, ui.Section) and not is_new(item.accessory):
+            yield from item.children
+        else:
+            yield item
+
+
+def text_card(text: str, *buttons: ui.Button[ui.LayoutView], kind: Kind = Kind.PRIVATE) -> Card:
     """A sentence or a few, with buttons below."""
     items: list[ui.Item[ui.LayoutView]] = [ui.TextDisplay(text)]
     if buttons:
         items.append(ui.ActionRow(*buttons))
-    return Card(*items)
+    return Card(*items, kind=kind)
 
 
 def link_button(url: str, label: str = "Link Spotify") -> ui.Button[ui.LayoutView]:
@@ -102,7 +144,10 @@ def report(words: Words, report: Report, *, link_url: str | None = None, notes: 
         items.append(ui.ActionRow(*buttons))
     if source := _source(report, changes):
         items.append(ui.TextDisplay(source))
-    return [Card(*items), *(Card(ui.TextDisplay(page)) for page in pages)]
+    return [
+        Card(*items, kind=Kind.PRIVATE),
+        *(Card(ui.TextDisplay(page), kind=Kind.PRIVATE) for page in pages),
+    ]
 
 
 def _header(album: Album) -> ui.Item[ui.LayoutView]:
@@ -144,14 +189,15 @@ def _pages(lines: Iterable[str], taken: int) -> list[str]:
 
 def _offers(report: Report, changes: Sequence[LibraryChange]) -> list[ui.Item[ui.LayoutView]]:
     """Albums to choose from, a row of buttons for each of the first searches."""
-    verb = "save" if report.request.action is Action.SAVE else "unsave"
+    is_saved = report.request.action is Action.SAVE
     rows: list[ui.Item[ui.LayoutView]] = []
     for change in [change for change in changes if change.outcome is Outcome.OFFERED]:
         buttons = []
         for id_ in (change.detail or "").split(","):
             album = report.albums.get(AlbumId(id_))
             label = f"{album.title} · {album.by} · {album.year}" if album else id_
-            buttons.append(button(label if len(label) <= 80 else label[:79] + "…", f"{verb}:{id_}"))
+            custom_id = CustomId("save" if is_saved else "unsave", id_)
+            buttons.append(button(label if len(label) <= 80 else label[:79] + "…", custom_id))
         rows.append(ui.ActionRow(*buttons[:5]))
     return rows
 
@@ -163,7 +209,7 @@ def _buttons(report: Report, changes: Sequence[LibraryChange], link_url: str | N
         buttons.append(link_button(link_url))
     changed = any(change.outcome is not None and change.outcome.is_change for change in changes)
     if changed and report.request.ended and not report.request.undone and report.request.undoes is None:
-        buttons.append(button("Undo", f"undo:{report.request.id}"))
+        buttons.append(button("Undo", CustomId("undo", report.request.id)))
     if len(changes) == 1 and (album := _album(report, changes[0])) is not None:
         buttons.append(link_button(album.url, "Open in Spotify"))
     elif len(changes) == 1 and changes[0].album_id and changes[0].outcome in (Outcome.SAVED, Outcome.ALREADY):

@@ -6,10 +6,9 @@ It also points discord.py at the configured addresses.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
@@ -28,14 +27,15 @@ from bot.accounts.linking import DISCORD, Linked, LinkNews
 from bot.changes import Outcome
 from bot.chat import cards, host_words
 from bot.chat.cards import Card, button, text_card
-from bot.chat.commands import Desk, install
-from bot.chat.presses import press
-from bot.chat.reply import DELIVER_S, RECEIVED
+from bot.chat.components import CustomId
+from bot.chat.features import Feature, Listener, Router
+from bot.chat.registration import Registration
+from bot.chat.reply import DELIVER_S, RECEIVED, Reply, Visibility
 from bot.errors import LinkDeclined, WrongDiscordAccount
 from bot.library import Report
 from bot.monitoring.alerts import Alert
 from bot.settings import Settings
-from bot.storage.commands import EVERYWHERE, Registered, RegisteredCommands
+from bot.storage.commands import RegisteredCommands
 
 TOKEN_LIFE = timedelta(minutes=14, seconds=30)
 """An interaction's token serves 15 minutes of edits; a later try counts towards a ban of the address."""
@@ -58,16 +58,24 @@ class LoginRefused(Exception):
     """Discord does not accept the bot's token."""
 
 
-class GuildRefused(Exception):
-    """Discord lets the bot register no commands in DEV_GUILD_ID."""
-
-
 class Client(discord.Client):
-    """Gatefold on Discord."""
+    """Gatefold on Discord: it collects what the features bring.
 
-    def __init__(self, desk: Desk, registered: RegisteredCommands, dev_guild_id: int | None) -> None:
+    `on_connection`: is told when the gateway's connection comes and goes.
+    `mentions`: gets the ids of the commands: see registration.py.
+    """
+
+    def __init__(
+        self,
+        features: Sequence[Feature],
+        reply: Reply,
+        registered: RegisteredCommands,
+        mentions: dict[str, int],
+        dev_guild_id: int | None,
+        on_connection: Callable[[bool], None],
+    ) -> None:
         super().__init__(
-            intents=discord.Intents.none(),
+            intents=_intents(features),
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
@@ -78,20 +86,22 @@ class Client(discord.Client):
             # Names of albums and people are shown as text: nobody is ever pinged.
             allowed_mentions=discord.AllowedMentions.none(),
         )
-        self.desk = desk
-        self._registered = registered
-        self._dev_guild_id = dev_guild_id
+        self._reply = reply
+        self._router = Router(features, reply)
         self.has_commands = False
         self.is_connected = False
-        # Is told when the gateway's connection comes and goes. From app.py.
-        self.on_connection: Callable[[bool], None] = lambda is_connected: None
+        self._on_connection = on_connection
         self.tree = app_commands.CommandTree(
             self,
             allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
             allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True),
         )
-        install(self.tree, desk)
+        for feature in features:
+            for command in feature.commands:
+                self.tree.add_command(command)
+        self._listen(features)
         self.tree.error(self._command_failed)
+        self._registration = Registration(self.tree, registered, mentions, dev_guild_id)
         parsers: dict[str, Callable[[Any], None]] = self._connection.parsers
         parsers["INTERACTION_CREATE"] = _sparing(parsers["INTERACTION_CREATE"])
 
@@ -135,46 +145,22 @@ class Client(discord.Client):
 
     async def setup_hook(self) -> None:
         """Between login and the gateway: the commands."""
-        await self._register()
+        assert self.application_id is not None
+        await self._registration.register(self.application_id)
         self.has_commands = True
 
-    async def _register(self) -> None:
-        """Register the commands where they belong, and only when they changed."""
-        assert self.application_id is not None
-        known = await self._registered.get(self.application_id)
-        if self._dev_guild_id is not None:
-            self.tree.copy_global_to(guild=discord.Object(self._dev_guild_id))
-            self.tree.clear_commands(guild=None)
-        place = self._dev_guild_id or EVERYWHERE
-        for other in known:
-            if other != place:
-                await self._clear(other)
-        guild = discord.Object(place) if place != EVERYWHERE else None
-        payload = [command.to_dict(self.tree) for command in self.tree.get_commands(guild=guild)]
-        fingerprint = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
-        current = known.get(place)
-        if current is None or current.fingerprint != fingerprint:
-            try:
-                commands = await self.tree.sync(guild=guild)
-            except (discord.Forbidden, discord.NotFound):
-                if guild is None:
-                    raise
-                raise GuildRefused from None
-            current = Registered(fingerprint, {command.name: command.id for command in commands})
-            await self._registered.put(self.application_id, place, current)
-            _log.info("commands registered", place=place or "everywhere", commands=len(commands))
-        self.desk.words.command_ids = dict(current.ids)
-
-    async def _clear(self, place: int) -> None:
-        assert self.application_id is not None
-        try:
-            if place == EVERYWHERE:
-                await self.http.bulk_upsert_global_commands(self.application_id, payload=[])
-            else:
-                await self.http.bulk_upsert_guild_commands(self.application_id, place, payload=[])
-        except (discord.Forbidden, discord.NotFound):
-            _log.warning("the bot is no longer where commands were registered", guild=place)
-        await self._registered.delete(self.application_id, place)
+    def _listen(self, features: Sequence[Feature]) -> None:
+        """Hand events to the features that want them, in their order."""
+        wanted: dict[str, list[Listener]] = defaultdict(list)
+        for feature in features:
+            for event, listener in feature.listeners.items():
+                wanted[event].append(listener)
+        for event, listeners in wanted.items():
+            name = f"on_{event}"
+            if hasattr(self, name):
+                raise ValueError(f"the client itself listens to {event}")
+            # as Client.event() does it, which takes the event's name from the function's
+            setattr(self, name, _each(listeners))
 
     # -- events
 
@@ -200,12 +186,12 @@ class Client(discord.Client):
 
     def _connected(self, is_connected: bool) -> None:
         self.is_connected = is_connected
-        self.on_connection(is_connected)
+        self._on_connection(is_connected)
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
-        """Buttons, and forms, of which we have none; the tree takes the commands."""
+        """Buttons, select menus and modals; the tree takes the commands."""
         if interaction.type in (discord.InteractionType.component, discord.InteractionType.modal_submit):
-            await press(self.desk, interaction)
+            await self._router.serve(interaction)
 
     async def _command_failed(self, interaction: discord.Interaction[Any], error: Exception) -> None:
         """A command that the tree does not know or cannot read: an old one, or none of ours."""
@@ -215,10 +201,10 @@ class Client(discord.Client):
 
         async def answer() -> Sequence[Card]:
             if isinstance(error, _OLD_COMMAND):
-                return [text_card(self.desk.words.old_command())]
+                return [text_card(self._reply.words(str(interaction.locale)).old_command())]
             raise error
 
-        await self.desk.reply(interaction, answer(), name="command unknown")
+        await self._reply(interaction, answer(), name="command unknown", visibility=Visibility.PRIVATE)
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """What broke outside a command. The arguments are not logged: they hold tokens."""
@@ -249,7 +235,7 @@ class Client(discord.Client):
     async def tell(self, report: Report) -> bool:
         """Say what came of a request: in its private message, else directly; False if neither is open."""
         request = report.request
-        messages = cards.report(self.desk.words, report)
+        messages = cards.report(self._reply.words(request.locale), report)
         fresh = datetime.now(UTC) - request.created_at < TOKEN_LIFE
         if (
             request.answered
@@ -266,12 +252,12 @@ class Client(discord.Client):
         """Say what came of linking, in the private message of the command that offered it."""
         if news.interaction_token is None or self.is_closed():
             return
-        words = self.desk.words
+        words = self._reply.words(news.locale)
         try:
             async with asyncio.timeout(TELL_S):
                 if isinstance(news.news, Linked):
                     text = words.linked(news.news.link, news.news.before)
-                    card = text_card(text, button("Unlink", f"unlink-ask:{news.member}"))
+                    card = text_card(text, button("Unlink", CustomId("unlink-ask", news.member)))
                     await self._edit(news.interaction_token, [card])
                 elif isinstance(news.news, WrongDiscordAccount) or (
                     isinstance(news.news, LinkDeclined) and news.news.provider == DISCORD
@@ -335,6 +321,26 @@ _OLD_COMMAND = (
     app_commands.TransformerError,
 )
 _OUTAGE = (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError, TimeoutError)
+
+
+def _intents(features: Sequence[Feature]) -> discord.Intents:
+    """What the features ask for, and nothing else: no event comes that nobody wants."""
+    intents = discord.Intents.none()
+    for feature in features:
+        intents |= feature.intents
+    return intents
+
+
+def _each(listeners: Sequence[Listener]) -> Listener:
+    async def event(*args: Any) -> None:
+        for listener in listeners:
+            try:
+                await listener(*args)
+            except Exception:
+                # one feature's trouble is not another's; the arguments may hold tokens
+                _log.exception("a listener broke")
+
+    return event
 
 
 def _sparing(parse: Callable[[Any], None]) -> Callable[[Any], None]:

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from enum import Enum
 from typing import Any, Protocol
 
 import discord
@@ -17,9 +18,9 @@ import structlog
 
 from bot import logs
 from bot.caller import Caller, GuildId, MemberId, RequestId
-from bot.chat.cards import Card, text_card
+from bot.chat.cards import Card, Kind, text_card
 from bot.chat.words import Words
-from bot.errors import InternalError, UserError
+from bot.errors import InternalError, Restarting, UserError
 
 FAST_S = 1.5
 """What is done by then is answered with one call."""
@@ -46,6 +47,13 @@ def caller_of(interaction: Interaction) -> Caller:
     )
 
 
+class Visibility(Enum):
+    """Who sees an answer. Each says so itself; an error is always private."""
+
+    PRIVATE = "private"  # only the member who asked
+    PUBLIC = "public"  # everybody in the channel
+
+
 class Observe(Protocol):
     """Is told how each interaction went."""
 
@@ -55,13 +63,22 @@ class Observe(Protocol):
 
 
 class Reply:
-    """Answers interactions. `open`: how many are being answered now."""
+    """Answers interactions. `words`: the sentences for a locale; `open`: how many are being answered now.
 
-    def __init__(self, words: Words, observe: Observe = lambda command, outcome, first_s: None) -> None:
-        self._words = words
+    `is_stopping`: the process stops, and nothing new is begun.
+    """
+
+    def __init__(self, words: Callable[[str | None], Words], observe: Observe) -> None:
+        self.words = words
         self._observe = observe
+        self.is_stopping = False
         self.open = 0
         self._quiet = asyncio.Event()
+
+    def check_open(self) -> None:
+        """Raise Restarting when the process is stopping."""
+        if self.is_stopping:
+            raise Restarting
 
     async def __call__(
         self,
@@ -69,12 +86,14 @@ class Reply:
         work: Work,
         *,
         name: str,
+        visibility: Visibility,
         held: Callable[[], UserError | None] = lambda: None,
     ) -> bool:
-        """Answer with the cards that `work` makes, privately; whether Discord took the answer.
+        """Answer with the cards that `work` makes; whether Discord took the answer.
 
         `held`: asked when `work` is done, why some of it is not, though it made cards.
         """
+        is_private = visibility is Visibility.PRIVATE
         logs.serve(interaction.id)
         begun = time.monotonic()
         received: float = interaction.extras.get(RECEIVED, begun)
@@ -82,25 +101,29 @@ class Reply:
         self.open += 1
         arrived, deferred, outcome = True, False, "cancelled"
         try:
-            task = asyncio.ensure_future(self._safely(work, held))
+            task = asyncio.ensure_future(self._safely(interaction, work, held, visibility))
             await asyncio.wait({task}, timeout=FAST_S)
             deferred = not task.done()
             if deferred:
-                announced = interaction.response.defer(ephemeral=True, thinking=True)
+                announced = interaction.response.defer(ephemeral=is_private, thinking=True)
                 arrived = await _deliver(announced, name)
                 first_s = time.monotonic() - received if arrived else None
-            cards, outcome = await task
+            cards, outcome, may_be_public = await task
+            is_private = is_private or not may_be_public
             if arrived:
                 first: Coroutine[Any, Any, object]
-                if deferred:
+                if deferred and is_private and visibility is Visibility.PUBLIC:
+                    # what was announced to all is taken back, and the member alone reads what went wrong
+                    first = _instead(interaction, cards[0])
+                elif deferred:
                     first = interaction.edit_original_response(view=cards[0])
                 else:
-                    first = interaction.response.send_message(view=cards[0], ephemeral=True)
+                    first = interaction.response.send_message(view=cards[0], ephemeral=is_private)
                 arrived = await _deliver(first, name)
                 if not deferred:
                     first_s = time.monotonic() - received if arrived else None
             for card in cards[1:] if arrived else ():
-                await _deliver(interaction.followup.send(view=card, ephemeral=True), name)
+                await _deliver(interaction.followup.send(view=card, ephemeral=is_private), name)
         finally:
             self.open -= 1
             if not self.open:
@@ -124,17 +147,30 @@ class Reply:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._quiet.wait(), seconds)
 
-    async def _safely(self, work: Work, held: Callable[[], UserError | None]) -> tuple[Sequence[Card], str]:
-        """The cards and a word for the log, of a small closed set; what went wrong becomes a card, too."""
+    async def _safely(
+        self, interaction: Interaction, work: Work, held: Callable[[], UserError | None], visibility: Visibility
+    ) -> tuple[Sequence[Card], str, bool]:
+        """The cards, a word for the log, of a small closed set, and whether others may see them.
+
+        What went wrong becomes a card, too.
+        """
+        words = self.words(str(interaction.locale))
         try:
             cards, why = await work, held()
-            return cards, "answered" if why is None else type(why).__name__
+            if visibility is Visibility.PUBLIC and any(card.kind is Kind.PRIVATE for card in cards):
+                raise ValueError("a private card in a public answer")
+            return cards, "answered" if why is None else type(why).__name__, True
         except UserError as error:
-            return [text_card(self._words.error(error))], type(error).__name__
+            return [text_card(words.error(error))], type(error).__name__, False
         except Exception:
             broken = InternalError(logs.reference())
             _log.exception("a command broke")
-            return [text_card(self._words.error(broken))], type(broken).__name__
+            return [text_card(words.error(broken))], type(broken).__name__, False
+
+
+async def _instead(interaction: Interaction, card: Card) -> None:
+    await interaction.delete_original_response()
+    await interaction.followup.send(view=card, ephemeral=True)
 
 
 async def _deliver(call: Coroutine[Any, Any, Any], name: str) -> bool:

@@ -60,7 +60,7 @@ async def set_up() -> AsyncIterator[Stage]:
             login.redirect_uris.add(settings.redirect_to_discord)
             async with (
                 # SimCord waits for every timer that could fire soon: connections must not have one.
-                app.built(settings, keepalive_s=86_400.0) as services,
+                app.built(settings, lambda is_connected: None, keepalive_s=86_400.0) as services,
                 simcord.run(services.client, settle_timeout=30.0, check_errors=False) as env,
             ):
                 _catch_up(env)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bot.storage.database import Connection, Database
 
@@ -11,12 +12,19 @@ EVERYWHERE = 0
 """The guild id under which commands that are registered everywhere are kept."""
 
 
+class CommandKey(NamedTuple):
+    """What tells commands apart: a slash command and a message command may share a name."""
+
+    type: int
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """`fingerprint`: of what was registered; `ids`: the commands' ids by name."""
+    """`fingerprint`: of what was registered; `ids`: the commands' ids."""
 
     fingerprint: str
-    ids: dict[str, int]
+    ids: dict[CommandKey, int]
 
 
 class RegisteredCommands:
@@ -30,13 +38,13 @@ class RegisteredCommands:
 
         def read(c: Connection) -> dict[int, Registered]:
             rows = c.execute("SELECT * FROM registered_commands WHERE application_id = ?", (application_id,))
-            return {row["guild_id"]: Registered(row["fingerprint"], json.loads(row["ids"])) for row in rows}
+            return {row["guild_id"]: Registered(row["fingerprint"], _read(row["ids"])) for row in rows}
 
         return await self._database.read(read)
 
     async def put(self, application_id: int, guild_id: int, registered: Registered) -> None:
         """Remember what is registered in this place."""
-        values = (application_id, guild_id, registered.fingerprint, json.dumps(registered.ids))
+        values = (application_id, guild_id, registered.fingerprint, _written(registered.ids))
         await self._database.write(
             lambda c: c.execute("INSERT OR REPLACE INTO registered_commands VALUES (?, ?, ?, ?)", values)
         )
@@ -49,3 +57,11 @@ class RegisteredCommands:
                 (application_id, guild_id),
             )
         )
+
+
+def _written(ids: dict[CommandKey, int]) -> str:
+    return json.dumps([[*key, id_] for key, id_ in ids.items()])
+
+
+def _read(text: str) -> dict[CommandKey, int]:
+    return {CommandKey(type_, name): id_ for type_, name, id_ in json.loads(text)}

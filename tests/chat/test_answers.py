@@ -205,7 +205,7 @@ async def test_an_account_whose_consent_ended_can_still_be_unlinked(world: World
 
 @pytest.mark.parametrize(("command", "options"), [("link", {}), ("save", {"albums": FIRST})])
 async def test_nothing_new_is_begun_while_the_bot_stops(world: World, command: str, options: dict[str, str]) -> None:
-    world.bot.desk.is_stopping = True
+    world.bot.reply.is_stopping = True
     interaction = await world.discord.slash(ADA, command, options)
     assert "I am being restarted" in await said(interaction)
     assert labels(interaction.history[-1]) == []

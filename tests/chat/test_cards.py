@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import cast
 
 import pytest
+from discord import ui
 
 from bot.albums import Album, AlbumId
 from bot.caller import MemberId, RequestId
 from bot.changes import Action, ChangeRequest, LibraryChange, Outcome
 from bot.chat import cards
-from bot.chat.commands import Desk
-from bot.chat.reply import Reply
+from bot.chat.components import CustomId
+from bot.chat.saving import notes_of
 from bot.chat.words import Words
 from bot.errors import TryLater
 from bot.library import NAMES, Report
 from tests.chat.outcomes import NOT_FOUND, SINGLE, TOLD, change, is_plain
-from tests.discord_wire import Json, message_flaws, texts
+from tests.discord_wire import Json, buttons, message_flaws, texts
 
 WORDS = Words()
 # A search stands alone in its command, so that there is never a list with one that has several answers.
@@ -56,8 +57,7 @@ def drawn(report: Report) -> list[str]:
 
 def noted(report: Report) -> list[str]:
     """How it is told with a later answer."""
-    nothing = cast(Any, None)
-    _, notes = Desk(nothing, nothing, nothing, nothing, WORDS, Reply(WORDS))._notes([report])
+    _, notes = notes_of(WORDS, [report])
     return notes
 
 
@@ -112,3 +112,22 @@ async def test_names_of_albums_say_that_they_are_from_spotify(count: int) -> Non
     told = drawn(report([change(Outcome.SAVED, Action.SAVE, position) for position in range(count)]))
     where = f"album/{'0' * 22}" if count == 1 else ""
     assert told[-1] == f"-# [on Spotify](https://open.spotify.com/{where})"
+
+
+async def test_a_card_carries_no_custom_id_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    """Discord would refuse the whole message: the second one is left out, and the log tells of it."""
+    twice = [cards.button(label, CustomId("undo", 7)) for label in ("Undo", "Undo again")]
+    other = cards.button("Unlink", CustomId("unlink", 7))
+    section: ui.Section[ui.LayoutView] = ui.Section("text beside a button", accessory=twice[1])
+    card = cards.Card(ui.ActionRow(twice[0], twice[1]), section, ui.ActionRow(other), kind=cards.Kind.PRIVATE)
+    message = {"content": "", "embeds": [], "flags": 1 << 15, "components": card.to_components()}
+    assert [*message_flaws(message)] == []
+    assert [button["label"] for button in buttons(message)] == ["Undo", "Unlink"]
+    assert texts(message) == ["text beside a button"]
+    assert capsys.readouterr().out.count("two components with one custom id") == 2
+
+
+async def test_the_accent_tells_the_kind_of_a_card() -> None:
+    accents = {kind: cards.text_card("text", kind=kind).to_components()[0]["accent_color"] for kind in cards.Kind}
+    assert accents == {kind: kind.value for kind in cards.Kind}
+    assert len(set(accents.values())) == 3

@@ -18,7 +18,8 @@ import prometheus_client
 import pytest
 
 from bot import app
-from bot.chat.reply import RECEIVED
+from bot.chat import help
+from bot.chat.reply import RECEIVED, Visibility
 from bot.monitoring.metrics import LAG_EVERY_S, Metrics
 from bot.sandbox.faults import FAULTS
 from bot.sandbox.standin import free_port
@@ -35,7 +36,7 @@ WRITE, CONTAINS = "/v1/me/albums", "/v1/me/albums/contains"
 async def scraped(world: World) -> Scrape:
     """A scrape, once nobody is being answered any more."""
     async with asyncio.timeout(5):
-        while world.bot.desk.reply.open:
+        while world.bot.reply.open:
             await asyncio.sleep(0.005)
     return Scrape((await world.bot.metrics.scrape()).decode())
 
@@ -103,6 +104,7 @@ class Waited:
     extras: dict[str, float]
     id: int = 1
     type: None = None
+    locale: str = "en-US"
 
     @property
     def response(self) -> Waited:
@@ -117,7 +119,8 @@ async def test_the_time_counts_from_the_arrival_and_not_from_the_command_s_turn(
     world.bot.client.dispatch("interaction", waited)
     assert waited.extras[RECEIVED] <= time.monotonic()
     waited.extras[RECEIVED] -= 7.0
-    await world.bot.desk.reply(cast(Any, waited), world.bot.desk.help(cast(Any, waited)), name="help")
+    work = help.draw(world.bot.reply.words(None))
+    await world.bot.reply(cast(Any, waited), work, name="help", visibility=Visibility.PRIVATE)
     took = (await scraped(world))("first_answer_seconds_sum", command="help")
     assert took is not None
     assert took >= 7.0

@@ -1,0 +1,216 @@
+"""`/save` and `/unsave`, the albums offered while somebody types, the buttons to choose an album, and Undo."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+from discord import app_commands
+
+from bot.accounts.linking import Linking
+from bot.accounts.tokens import Tokens
+from bot.albums import Album, AlbumId, SearchText, read
+from bot.caller import Caller, MemberId, RequestId
+from bot.changes import Action, LibraryChange, Outcome
+from bot.chat import cards
+from bot.chat.cards import Card, text_card
+from bot.chat.components import Component
+from bot.chat.features import Feature
+from bot.chat.reply import Interaction, Reply, Visibility, caller_of
+from bot.chat.words import Words
+from bot.errors import (
+    NeedsRelink,
+    NotAllowlisted,
+    NotLinked,
+    PremiumLapsed,
+    Refused,
+    StorageUnavailable,
+    UserError,
+)
+from bot.library import Library, Report
+from bot.library.resolver import AlbumResolver
+
+AUTOCOMPLETE_S = 0.9
+"""An autocomplete that takes longer is answered with an empty list."""
+CHOICES = 25
+NOTES_MOST = 2000
+"""Characters of an answer that tell of earlier commands; what does not fit comes with the next."""
+
+Work = Callable[[], Awaitable[Report | str]]
+Albums = app_commands.Range[str, 1, 6000]
+"""6,000 characters are Discord's limit, and the only one: about 260 ids."""
+
+
+class Saving:
+    """Changes members' libraries by commands and buttons."""
+
+    def __init__(
+        self, linking: Linking, tokens: Tokens, library: Library, resolver: AlbumResolver, reply: Reply
+    ) -> None:
+        self._linking = linking
+        self._tokens = tokens
+        self._library = library
+        self._resolver = resolver
+        self._reply = reply
+        self._typing: dict[MemberId, asyncio.Task[list[Album]]] = {}
+
+    async def change(self, interaction: Interaction, action: Action, text: str) -> None:
+        """`/save` and `/unsave`."""
+        caller = caller_of(interaction)
+        name = "save" if action is Action.SAVE else "unsave"
+        await self._answer(interaction, caller, lambda: self._library.change(caller, action, text), name)
+
+    async def save_album(self, interaction: Interaction, caller: Caller, album: AlbumId) -> None:
+        """A button that saves an album."""
+        await self._answer(
+            interaction, caller, lambda: self._library.change_album(caller, Action.SAVE, album), "button save"
+        )
+
+    async def unsave_album(self, interaction: Interaction, caller: Caller, album: AlbumId) -> None:
+        """A button that removes an album."""
+        await self._answer(
+            interaction, caller, lambda: self._library.change_album(caller, Action.REMOVE, album), "button unsave"
+        )
+
+    async def undo(self, interaction: Interaction, caller: Caller, of: RequestId) -> None:
+        """A button that takes back what a request changed."""
+
+        async def work() -> Report | str:
+            result = await self._library.undo(caller, of)
+            return result if isinstance(result, Report) else self._reply.words(caller.locale).undo(result)
+
+        await self._answer(interaction, caller, work, "button undo")
+
+    async def _answer(self, interaction: Interaction, caller: Caller, work: Work, name: str) -> None:
+        """Answer with what comes of `work`: a report, or a sentence where there is nothing to report."""
+        words = self._reply.words(caller.locale)
+        report: Report | None = None
+        earlier: list[Report] = []
+        is_drawn = False
+
+        async def draw() -> Sequence[Card]:
+            nonlocal report, earlier, is_drawn
+            self._reply.check_open()
+            result = await work()
+            if not isinstance(result, Report):
+                return [text_card(result)]
+            report = result
+            earlier = await self._library.untold(report)
+            link_url = None
+            if isinstance(report.held, NotLinked | NeedsRelink):
+                link_url = await self._linking.start_link(caller)
+            earlier, notes = notes_of(words, earlier)
+            drawn = cards.report(words, report, link_url=link_url, notes=notes)
+            is_drawn = True
+            return drawn
+
+        def held() -> UserError | None:
+            return None if report is None else report.held or _refusal(report.request.changes)
+
+        arrived = False
+        try:
+            answered = await self._reply(interaction, draw(), name=name, visibility=Visibility.PRIVATE, held=held)
+            arrived = answered and is_drawn
+        finally:
+            if report is not None:
+                # what cannot be noted (the process is stopping) is told once more by the next start
+                with suppress(StorageUnavailable):
+                    await self._library.answered(report, arrived=arrived)
+        if earlier and arrived:
+            await self._library.told(earlier)
+
+    # -- while somebody types
+
+    async def suggest(self, interaction: Interaction, action: Action, text: str) -> list[app_commands.Choice[str]]:
+        """Albums to pick while somebody types; an empty list where Spotify is too slow or says no."""
+        member = caller_of(interaction).member_id
+        if (older := self._typing.pop(member, None)) is not None:
+            older.cancel()
+        task = asyncio.create_task(self._suggestions(member, action, text))
+        self._typing[member] = task
+        done, _ = await asyncio.wait({task}, timeout=AUTOCOMPLETE_S)
+        if not done:
+            task.cancel()
+        if self._typing.get(member) is task:
+            del self._typing[member]
+        if not done or task.cancelled() or task.exception() is not None:
+            return []
+        return [_choice(album) for album in task.result()[:CHOICES]]
+
+    async def _suggestions(self, member: MemberId, action: Action, text: str) -> list[Album]:
+        references = read(text)
+        words = references[0] if references else None
+        if isinstance(words, SearchText):
+            text = words.text
+        elif references or action is Action.SAVE:
+            return []  # a link was pasted, or nothing was typed yet
+        return await self._resolver.suggestions(member, await self._tokens.access(member), action, text)
+
+
+def feature(linking: Linking, tokens: Tokens, library: Library, resolver: AlbumResolver, reply: Reply) -> Feature:
+    """The commands and buttons of this module."""
+    saving = Saving(linking, tokens, library, resolver, reply)
+
+    @app_commands.command(name="save", description="Save albums to your Spotify library")
+    @app_commands.describe(albums="Links, several at once, or a title: pick from the list while you type")
+    async def save(interaction: Interaction, albums: Albums) -> None:
+        await saving.change(interaction, Action.SAVE, albums)
+
+    @app_commands.command(name="unsave", description="Take albums out of your Spotify library")
+    @app_commands.describe(albums="Links, several at once, or a title: pick from your own albums")
+    async def unsave(interaction: Interaction, albums: Albums) -> None:
+        await saving.change(interaction, Action.REMOVE, albums)
+
+    @save.autocomplete("albums")
+    async def suggest_to_save(interaction: Interaction, text: str) -> list[app_commands.Choice[str]]:
+        return await saving.suggest(interaction, Action.SAVE, text)
+
+    @unsave.autocomplete("albums")
+    async def suggest_to_remove(interaction: Interaction, text: str) -> list[app_commands.Choice[str]]:
+        return await saving.suggest(interaction, Action.REMOVE, text)
+
+    components = (
+        Component("save", (AlbumId,), saving.save_album),
+        Component("unsave", (AlbumId,), saving.unsave_album),
+        Component("undo", (RequestId,), saving.undo),
+    )
+    return Feature("saving", (save, unsave), components)
+
+
+def notes_of(words: Words, earlier: list[Report]) -> tuple[list[Report], list[str]]:
+    """What could not be told when it happened: as many reports as fit, and their text."""
+    told: list[Report] = []
+    lines = [words.earlier()]
+    for report in earlier:
+        changes = report.request.distinct
+        one = changes[0] if len(changes) == 1 else None
+        album = report.albums.get(one.album_id) if one is not None and one.album_id else None
+        line = words.single(one, album) if one is not None else words.summary(changes)
+        if sum(map(len, lines)) + len(line) > NOTES_MOST:
+            break
+        lines.append(line)
+        told.append(report)
+    return told, ["\n".join(lines)] if told else []
+
+
+def _refusal(changes: Sequence[LibraryChange]) -> UserError | None:
+    """Why Spotify refused some of them for good, for the log and the metrics."""
+    for change in changes:
+        match change.outcome:
+            case Outcome.NO_SEAT:
+                return NotAllowlisted()
+            case Outcome.NO_PREMIUM:
+                return PremiumLapsed()
+            case Outcome.REFUSED:
+                return Refused(0, change.detail or "")
+    return None
+
+
+def _choice(album: Album) -> app_commands.Choice[str]:
+    year = f" ({album.year})" if album.year else ""
+    name = f"{album.title} by {album.by}"
+    most = 100 - len(year)
+    return app_commands.Choice(
+        name=(name if len(name) <= most else name[: most - 1] + "…") + year, value=f"spotify:album:{album.id}"
+    )
