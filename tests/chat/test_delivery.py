@@ -119,7 +119,11 @@ class Office:
 
 @pytest.fixture
 async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    async with made(tmp_path) as world, app.built(world.settings) as services, services.client as client:
+    async with (
+        made(tmp_path) as world,
+        app.built(world.settings, lambda is_connected: None) as services,
+        services.client as client,
+    ):
         await client.log_in(world.settings.discord_token.get_secret_value())
         gateway = asyncio.create_task(client.stay_connected())
         async with asyncio.timeout(10):
