@@ -1,6 +1,7 @@
 """What curators do with a club. Pure.
 
-Each function takes `seen`, what the curator saw when they decided: if the club has moved on, nothing is done.
+Skipping, ending and extending a step take `seen`, what the curator saw when they decided: if the club has moved on
+since, nothing is done.
 """
 
 from __future__ import annotations
