@@ -5,8 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from bot.errors import StorageUnavailable
 from bot.storage.alerts import ToldAlerts
@@ -16,13 +19,17 @@ from bot.storage.changes import LibraryChanges
 from bot.storage.commands import RegisteredCommands
 from bot.storage.database import Connect, Connection, Database, StorageStartupError
 from bot.storage.declarations import export, forget
+from bot.storage.guilds import Guilds, forget_removed
 from bot.storage.keys import is_proof_current, key_opens, put_proof
 from bot.storage.links import Links
 from bot.storage.outbox import Outbox
+from bot.storage.preferences import MemberPreferences
 from bot.storage.rotation import are_current
 from bot.storage.stores import DECLARED, LASTING
 from bot.storage.timers import Timers
 from bot.storage.vault import Vault
+
+_log = structlog.get_logger("gatefold.storage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,8 @@ class Storage:
     alerts: ToldAlerts
     timers: Timers
     outbox: Outbox
+    preferences: MemberPreferences
+    guilds: Guilds
 
     async def forget(self, member_id: int) -> dict[str, int]:
         """Delete or anonymise every row that concerns this member, and make the deletion real on the disk.
@@ -52,6 +61,14 @@ class Storage:
     async def export(self, member_id: int) -> dict[str, list[dict[str, Any]]]:
         """Every row that concerns this member, by table, as values that JSON knows."""
         return await self.database.read(lambda c: export(c, DECLARED, self.vault, member_id))
+
+    async def sweep(self, now: datetime) -> None:
+        """Delete the rows of servers that removed the bot 30 days ago, and make what is deleted gone from the disk."""
+        gone = await self.database.write(lambda c: forget_removed(c, DECLARED, now), durable=False)
+        if gone:
+            _log.info("rows of servers deleted", servers=len(gone))
+            await self.database.truncate_log()
+        await self.database.truncate_owed_log()
 
     async def close(self) -> None:
         """Finish what is queued and close the file."""
@@ -84,6 +101,8 @@ async def open_storage(path: Path, keys: Sequence[bytes], connect: Connect = sql
         ToldAlerts(database),
         Timers(database),
         Outbox(database, vault),
+        MemberPreferences(database),
+        Guilds(database),
     )
 
 

@@ -31,7 +31,7 @@ class Registered:
 class RegisteredCommands:
     """One row a place."""
 
-    declares = Declaration(tables=("registered_commands",))
+    declares = Declaration(tables=("registered_commands",), guild_rows=("registered_commands",))
 
     def __init__(self, database: Database) -> None:
         self._database = database

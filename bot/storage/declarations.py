@@ -42,11 +42,13 @@ class MemberRows:
 class Declaration:
     """What a store declares.
 
+    `guild_rows`: the tables whose rows belong to the server in their `guild_id` column.
     `omits`: what a backup leaves out, as it is of use for minutes only: "table", or "table.column" that is set to NULL.
     """
 
     tables: tuple[str, ...]
     member_rows: tuple[MemberRows, ...] = ()
+    guild_rows: tuple[str, ...] = ()
     sealed: tuple[SealedColumn, ...] = ()
     omits: tuple[str, ...] = ()
 
@@ -71,6 +73,12 @@ def forget(c: Connection, declared: Iterable[Declaration], member_id: int) -> di
         if count:
             counts[rows.table] = counts.get(rows.table, 0) + count
     return counts
+
+
+def forget_guild(c: Connection, declared: Iterable[Declaration], guild_id: int) -> None:
+    """Delete every row that belongs to this server."""
+    for table in (table for each in declared for table in each.guild_rows):
+        c.execute(f"DELETE FROM {table} WHERE guild_id = ?", (guild_id,))  # noqa: S608 - the names are those that stores declare
 
 
 def export(c: Connection, declared: Iterable[Declaration], vault: Vault, member_id: int) -> dict[str, list[Any]]:

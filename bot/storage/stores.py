@@ -9,8 +9,10 @@ from bot.storage.attempts import LinkAttempts
 from bot.storage.changes import LibraryChanges
 from bot.storage.commands import RegisteredCommands
 from bot.storage.declarations import Declaration, Store, lasting_columns, sealed_columns
+from bot.storage.guilds import Guilds
 from bot.storage.links import Links
 from bot.storage.outbox import Outbox
+from bot.storage.preferences import MemberPreferences
 from bot.storage.timers import Timers
 
 STORES: tuple[type[Store], ...] = (
@@ -22,6 +24,8 @@ STORES: tuple[type[Store], ...] = (
     ToldAlerts,
     Timers,
     Outbox,
+    MemberPreferences,
+    Guilds,
 )
 DECLARED: tuple[Declaration, ...] = (*(store.declares for store in STORES), keys.declares)
 SEALED = sealed_columns(DECLARED)

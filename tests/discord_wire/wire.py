@@ -67,6 +67,7 @@ class DiscordWire(Gateway):
         self._users: dict[int, Json] = {}
         bot = self._user(application_id, "gatefold") | {"bot": True, "global_name": None}
         super().__init__(application_id, bot_token, bot)
+        self.guilds = {self.GUILD}
         self.shards, self._clock, self._client_secret = shards, clock, client_secret
         self.api_url = ""
         self.secrets: set[str] = {bot_token, client_secret}

@@ -42,6 +42,7 @@ def problems(tables: dict[str, list[str]], declared: Sequence[Declaration]) -> l
     found += [f"{table}: not in the schema" for table in set(owned) - tables.keys()]
     found += [f"{table}: declared twice" for table in set(owned) if owned.count(table) > 1]
     member_rows = [rows for each in declared for rows in each.member_rows]
+    guild_rows = {table for each in declared for table in each.guild_rows}
     for table, columns in tables.items():
         ours = [rows for rows in member_rows if rows.table == table]
         known = {rows.member for rows in ours}
@@ -50,6 +51,8 @@ def problems(tables: dict[str, list[str]], declared: Sequence[Declaration]) -> l
             for column in columns
             if column.endswith(MEMBER_ENDINGS) and column not in known and (table, column) not in NO_MEMBER
         ]
+        if "guild_id" in columns and table not in guild_rows:
+            found.append(f"{table}.guild_id: would stay when the server is forgotten")
         for each in ours:
             opened = {sealed.column for sealed in each.opens}
             named = [*each.exports, *each.withholds, *opened]
@@ -85,6 +88,10 @@ async def test_every_table_and_every_column_with_a_members_id_is_declared(storag
             "ALTER TABLE alerts ADD COLUMN word_sealed BLOB",
             ["alerts.word_sealed: sealed, and nobody declares it"],
         ),
+        (
+            "ALTER TABLE alerts ADD COLUMN guild_id INTEGER",
+            ["alerts.guild_id: would stay when the server is forgotten"],
+        ),
         ("DROP TABLE timers", ["timers: not in the schema"]),
     ],
 )
@@ -104,6 +111,7 @@ async def filled(storage: Storage, member: MemberId) -> None:
     await storage.attempts.add_state(b"state %d" % member, b"attempt %d" % member, b"c", "discord", NOW, "A name")
     message = Message("greeting", str(member), Answer(member, f"outbox-token-{member}", at()), {"to": str(member)})
     await storage.outbox.add(message, at())
+    await storage.preferences.set_named(member, True)
     await storage.timers.set("consent reminder", str(member), at() + timedelta(days=170))
 
 
