@@ -38,6 +38,7 @@ from bot.monitoring.metrics import Metrics
 from bot.monitoring.systemd import Supervisor
 from bot.schedule import Schedule
 from bot.settings import Settings
+from bot.spotify.catalogue import Catalogue
 from bot.spotify.client import Spotify
 from bot.storage import Storage, open_storage
 from bot.web import ops, site
@@ -64,6 +65,7 @@ class Services:
     storage: Storage
     spotify: Spotify
     apps: Apps
+    catalogue: Catalogue
     tokens: Tokens
     linking: Linking
     library: Library
@@ -137,11 +139,13 @@ async def _build(
         session,
         api_url=settings.spotify_api_url,
         accounts_url=settings.spotify_accounts_url,
+        oembed_url=settings.spotify_oembed_url,
         short_link_url=settings.spotify_short_link_url,
         observe=metrics.called,
     )
     tokens = Tokens(storage.links, spotify, apps, on_refresh=metrics.refreshed, on_unopenable=sources.unopenable)
-    resolver = AlbumResolver(spotify)
+    catalogue = Catalogue(spotify, apps.host)
+    resolver = AlbumResolver(spotify, catalogue, tokens)
     library = Library(
         storage.changes,
         tokens,
@@ -180,6 +184,7 @@ async def _build(
         storage,
         spotify,
         apps,
+        catalogue,
         tokens,
         linking,
         library,
@@ -202,7 +207,7 @@ def features(
 ) -> tuple[Feature, ...]:
     """What the bot does in Discord."""
     return (
-        saving.feature(linking, tokens, library, resolver, reply),
+        saving.feature(linking, library, resolver, reply),
         account.feature(linking, tokens, library, resolver, reply),
         help.feature(reply),
     )

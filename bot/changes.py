@@ -54,6 +54,7 @@ class Kind(StrEnum):
     """How a change names its album."""
 
     ALBUM = "album"
+    ID_OR_WORD = "id or word"  # 22 letters: an album's id, or a word to search where no album has it
     TRACK = "track"
     SHORT = "short"
     SEARCH = "search"

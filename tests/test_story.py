@@ -523,11 +523,14 @@ async def test_autocomplete_for_unsave_offers_the_members_own_albums_and_forgets
     assert typed.choices == []
 
 
-async def test_nobody_linked_gets_an_empty_autocomplete_without_a_call(world: World) -> None:
-    typed = await world.discord.autocomplete(ADA, "save", "albums", "the")
+async def test_whoever_is_not_linked_is_offered_the_catalogue_through_the_app(world: World) -> None:
+    typed = await world.discord.autocomplete(ADA, "save", "albums", "slow harbour")
+    await typed.answered()
+    assert f"spotify:album:{FIRST}" in [choice["value"] for choice in typed.choices]
+    assert {call.account for call in world.spotify.calls} == {None}
+    typed = await world.discord.autocomplete(ADA, "unsave", "albums", "slow harbour")
     await typed.answered()
     assert typed.choices == []
-    assert world.spotify.calls == []
 
 
 # -- Discord on a bad day

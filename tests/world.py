@@ -142,6 +142,7 @@ async def made(folder: Path, **overrides: Any) -> AsyncIterator[World]:
             "spotify_api_url": f"{spotify_url}/v1",
             "spotify_accounts_url": spotify_url,
             "spotify_short_link_url": spotify_url,
+            "spotify_oembed_url": f"{spotify_url}/oembed",
             **overrides,
         }
         yield World(discord, spotify, from_values(**values))

@@ -12,7 +12,7 @@ import structlog
 
 from bot.accounts.apps import Apps
 from bot.caller import MemberId
-from bot.errors import GrantRefused, NeedsRelink, NotLinked, Restarting, StorageUnavailable, UserError
+from bot.errors import GrantRefused, NeedsRelink, NotLinked, Restarting, StorageUnavailable, TryLater
 from bot.spotify import oauth
 from bot.spotify.app import Access, App
 from bot.spotify.client import Spotify
@@ -160,52 +160,54 @@ class Tokens:
         return replace(link, broken=NeedsRelink.Reason.OTHER_APP) if is_others and not link.broken else link
 
     async def _refresh(self, member: MemberId, rejected: str | None) -> str:
+        await self._store_late(member)
         # Look again: another task may have refreshed between our look and this one's turn.
         if (token := await self._usable(member, rejected)) is not None:
             return token
-        if (token := await self._store_late(member)) is not None:
-            return token
         stored = await self._opened(member)
-        try:
-            tokens = await self._ask_anew(await self._apps.of(stored.link.client_id), stored.refresh_token)
-        except GrantRefused:
+        answer = await self._ask_anew(await self._apps.of(stored.link.client_id), stored.refresh_token)
+        outcome, refresh_token = answer.outcome, answer.refresh_token or stored.refresh_token
+        if isinstance(outcome, oauth.Tokens):
+            expires_at = self._now() + timedelta(seconds=outcome.expires_in_s)
+            self._unstored[member] = StoredTokens(stored.link, outcome.access_token, refresh_token, expires_at)
+            # Not stored: the member linked anew (another account, maybe) while Spotify answered. That link counts.
+            is_stored = await self._store_late(member)
+            return outcome.access_token if is_stored else (await self._opened(member)).access_token
+        if answer.refresh_token is not None:
+            # The old refresh token may be dead now, whatever else is wrong with the answer.
+            kept = StoredTokens(stored.link, stored.access_token, refresh_token, stored.expires_at)
+            self._unstored[member] = kept
+            await self._store_late(member)
+            if isinstance(outcome, GrantRefused):
+                raise TryLater(TryLater.Cause.UNAVAILABLE)
+        if isinstance(outcome, GrantRefused):
             if await self._links.refused(stored.link, NeedsRelink.Reason.REVOKED):
-                raise NeedsRelink(NeedsRelink.Reason.REVOKED, is_new=True) from None
+                raise NeedsRelink(NeedsRelink.Reason.REVOKED, is_new=True)
             return (await self._opened(member)).access_token
-        self._unstored[member] = StoredTokens(
-            stored.link,
-            tokens.access_token,
-            tokens.refresh_token or stored.refresh_token,
-            self._now() + timedelta(seconds=tokens.expires_in_s),
-        )
-        token = await self._store_late(member)
-        # None: the member linked anew (another account, maybe) while Spotify answered: that link counts.
-        return token or (await self._opened(member)).access_token
+        raise outcome
 
-    async def _ask_anew(self, app: App, refresh_token: str) -> oauth.Tokens:
+    async def _ask_anew(self, app: App, refresh_token: str) -> oauth.RefreshAnswer:
         outcome = "cancelled"
         try:
-            tokens = await self._spotify.refresh(app, refresh_token)
-            outcome = "refreshed"
-        except (UserError, GrantRefused) as error:
-            outcome = type(error).__name__
-            raise
+            answer = await self._spotify.refresh(app, refresh_token)
+            is_refreshed = isinstance(answer.outcome, oauth.Tokens)
+            outcome = "refreshed" if is_refreshed else type(answer.outcome).__name__
         finally:
             self._on_refresh(outcome)
-        return tokens
+        return answer
 
-    async def _store_late(self, member: MemberId) -> str | None:
+    async def _store_late(self, member: MemberId) -> bool:
         """Store what a refresh gave, also one whose storing failed: a rotated refresh token is the only one.
 
-        The access token if it is stored then, None if there was nothing to store or the link was replaced.
+        False when there was nothing to store, or when the link was replaced meanwhile.
         """
         fresh = self._unstored.get(member)
         if fresh is None:
-            return None
+            return False
         is_stored = await self._links.refreshed(fresh.link, fresh.access_token, fresh.refresh_token, fresh.expires_at)
         if self._unstored.get(member) is fresh:
             del self._unstored[member]
-        return fresh.access_token if is_stored else None
+        return is_stored
 
 
 class MemberToken:

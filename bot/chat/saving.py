@@ -9,8 +9,7 @@ from contextlib import suppress
 from discord import app_commands
 
 from bot.accounts.linking import Linking
-from bot.accounts.tokens import Tokens
-from bot.albums import Album, AlbumId, SearchText, read
+from bot.albums import Album, AlbumId
 from bot.caller import Caller, MemberId, RequestId
 from bot.changes import Action, LibraryChange, Outcome
 from bot.chat import cards
@@ -45,11 +44,8 @@ Albums = app_commands.Range[str, 1, 6000]
 class Saving:
     """Changes members' libraries by commands and buttons."""
 
-    def __init__(
-        self, linking: Linking, tokens: Tokens, library: Library, resolver: AlbumResolver, reply: Reply
-    ) -> None:
+    def __init__(self, linking: Linking, library: Library, resolver: AlbumResolver, reply: Reply) -> None:
         self._linking = linking
-        self._tokens = tokens
         self._library = library
         self._resolver = resolver
         self._reply = reply
@@ -139,18 +135,12 @@ class Saving:
         return [_choice(album) for album in task.result()[:CHOICES]]
 
     async def _suggestions(self, member: MemberId, action: Action, text: str) -> list[Album]:
-        references = read(text)
-        words = references[0] if references else None
-        if isinstance(words, SearchText):
-            text = words.text
-        elif references or action is Action.SAVE:
-            return []  # a link was pasted, or nothing was typed yet
-        return await self._resolver.suggestions(member, await self._tokens.access(member), action, text)
+        return await self._resolver.suggestions(member, action, text)
 
 
-def feature(linking: Linking, tokens: Tokens, library: Library, resolver: AlbumResolver, reply: Reply) -> Feature:
+def feature(linking: Linking, library: Library, resolver: AlbumResolver, reply: Reply) -> Feature:
     """The commands and buttons of this module."""
-    saving = Saving(linking, tokens, library, resolver, reply)
+    saving = Saving(linking, library, resolver, reply)
 
     @app_commands.command(name="save", description="Save albums to your Spotify library")
     @app_commands.describe(albums="Links, several at once, or a title: pick from the list while you type")

@@ -378,7 +378,8 @@ class Library:
 def _new_change(reference: Reference) -> NewChange:
     match reference:
         case albums.AlbumRef(id_):
-            return NewChange(Kind.ALBUM, id_)
+            # few ids hold no digit, but some words and names have 22 letters
+            return NewChange(Kind.ID_OR_WORD if id_.isalpha() else Kind.ALBUM, id_)
         case albums.TrackRef(id_):
             return NewChange(Kind.TRACK, id_)
         case albums.ShortLink(host, path):

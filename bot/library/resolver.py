@@ -1,28 +1,30 @@
-"""Which album is meant: look-ups, searches, the member's own albums. Metadata is kept only briefly."""
+"""Which album is meant: look-ups, searches, labels that the bot offered, and the member's own albums."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
-from bot.albums import Album, AlbumId, AlbumRef, NotAnAlbum, ShortLink, TrackRef, fold
+from bot.accounts.tokens import Tokens
+from bot.albums import Album, AlbumId, AlbumRef, NotAnAlbum, SearchText, ShortLink, TrackRef, fold, read
 from bot.caller import MemberId
 from bot.changes import Action, Kind, LibraryChange, Outcome
-from bot.errors import NoSuchAlbum
+from bot.errors import NeedsRelink, NoSuchAlbum, NotLinked
 from bot.spotify.app import Access
+from bot.spotify.catalogue import Catalogue, going_on, make_space
 from bot.spotify.client import Spotify
 from bot.spotify.wire import MAX_PAGE
 
-KNOWN_S, KNOWN_MOST = 3600.0, 5000
-SEARCHED_S, SEARCHED_MOST = 60.0, 500
-OWN_S, OWN_ALBUMS = 60.0, 200
+OWN_S, OWN_MAX_MEMBERS, OWN_ALBUMS = 60.0, 500, 200
 OFFERS = 5
-
-_Key = TypeVar("_Key")
-_T = TypeVar("_T")
+_YEAR = re.compile(r"\W?\b([0-9]{4})\b\W*$")
+_SEPARATOR = re.compile(r"\s+[-–—|/]\s+|\s*[「」『』]\s*|\s+(?:by|von|de|par|por|du|van|av|af|di)\s+", re.IGNORECASE)
+"""What may be between title and artist, in the languages that the bot writes and in some more."""
+LABEL_CUT = 60
+"""A label that ends in "…" was cut to what a choice may hold; it is longer than this, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,68 +37,53 @@ class Resolution:
 
 
 class AlbumResolver:
-    """Looks albums up, and remembers for a short while what it saw."""
+    """Finds the albums that members mean."""
 
-    def __init__(self, spotify: Spotify, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        spotify: Spotify,
+        catalogue: Catalogue,
+        tokens: Tokens,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._spotify = spotify
+        self._catalogue = catalogue
+        self._tokens = tokens
         self._monotonic = monotonic
-        self._known: dict[AlbumId, tuple[float, Album]] = {}
-        self._searched: dict[str, tuple[float, list[Album]]] = {}
         self._own: dict[MemberId, tuple[float, list[Album]]] = {}
         self._changes = 0
-        # Calls that go on when nobody waits for them any more: given up, they would still be under way at Spotify.
-        self._asking: dict[AlbumId, asyncio.Task[Album]] = {}
         self._suggesting: dict[MemberId, asyncio.Task[list[Album]]] = {}
 
     def known(self, id_: AlbumId) -> Album | None:
         """The album, if it was seen lately: then it exists, and its name is known without a call."""
-        found = self._known.get(id_)
-        return found[1] if found is not None and found[0] > self._monotonic() else None
+        return self._catalogue.known(id_)
 
     async def album(self, access: Access, id_: AlbumId) -> Album:
         """The album, looked up unless it is known. NoSuchAlbum if there is none."""
-        if (known := self.known(id_)) is not None:
-            return known
-        if (asking := self._asking.get(id_)) is None:
-            asking = _kept(self._asking, id_, self._look_up(access, id_))
-        return await asyncio.shield(asking)
-
-    async def _look_up(self, access: Access, id_: AlbumId) -> Album:
-        album = await self._spotify.album(access, id_)
-        self._see([album])
-        return album
+        return await self._catalogue.album(access, id_)
 
     async def wait_for_names(self, ids: Iterable[AlbumId], seconds: float) -> None:
         """Let look-ups of these albums that are under way end, `seconds` at most."""
-        if asking := [self._asking[id_] for id_ in ids if id_ in self._asking]:
-            await asyncio.wait(asking, timeout=seconds)
-
-    async def search(self, access: Access, words: str) -> list[Album]:
-        """Up to ten albums by words, best first."""
-        key = fold(words)
-        found = self._searched.get(key)
-        if found is None or found[0] < self._monotonic():
-            found = (self._monotonic() + SEARCHED_S, await self._spotify.search(access, words))
-            _make_room(self._searched, SEARCHED_MOST)
-            self._searched[key] = found
-            self._see(found[1])
-        return found[1]
+        await self._catalogue.wait_for_names(ids, seconds)
 
     async def own(self, member: MemberId, access: Access) -> list[Album]:
-        """The member's newest 200 saved albums."""
+        """The member's newest 200 saved albums, each once."""
         found = self._own.get(member)
         changes = self._changes
         if found is None or found[0] < self._monotonic():
-            albums = await self._spotify.saved(access, 0)
-            if len(albums) == MAX_PAGE:
-                pages = (self._spotify.saved(access, offset) for offset in range(MAX_PAGE, OWN_ALBUMS, MAX_PAGE))
-                for page in await asyncio.gather(*pages):
-                    albums += page
+            first = await self._spotify.saved(access, 0)
+            pages = [first]
+            if not first.is_last:
+                offsets = range(MAX_PAGE, OWN_ALBUMS, MAX_PAGE)
+                pages += await asyncio.gather(*(self._spotify.saved(access, offset) for offset in offsets))
+            # an album that was saved elsewhere meanwhile shifts the pages, so that one of them comes twice
+            albums = [*{album.id: album for page in pages for album in page.albums}.values()]
             found = (self._monotonic() + OWN_S, albums)
             if changes == self._changes:  # else it may be what the library was before
-                _make_room(self._own, SEARCHED_MOST)
+                make_space(self._own, OWN_MAX_MEMBERS)
                 self._own[member] = found
-            self._see(albums)
+            self._catalogue.see(albums)
         return found[1]
 
     def forget_own(self, member: MemberId) -> None:
@@ -115,21 +102,43 @@ class AlbumResolver:
                     return await self._short(access, ShortLink(host, f"/{path}"))
                 case Kind.SEARCH:
                     return await self._words(member, access, change.action, change.reference)
+                case Kind.ID_OR_WORD:
+                    return await self._id_or_word(member, access, change)
         except NoSuchAlbum:
             return Resolution(outcome=Outcome.NO_ALBUM)
         return Resolution(AlbumId(change.reference))
 
-    async def suggestions(self, member: MemberId, access: Access, action: Action, text: str) -> list[Album]:
-        """What to offer while somebody types: a search to save, their own albums to remove. One at a time a member."""
+    async def suggestions(self, member: MemberId, action: Action, text: str) -> list[Album]:
+        """What to offer while somebody types: a search to save, their own albums to remove. One at a time a member.
+
+        Nothing for what is a link. Whoever is not linked is offered the catalogue to save from; NotLinked or
+        NeedsRelink when the bot has no access of its own, or when the member's own albums are wanted.
+        """
+        words = _typed(text)
+        if words is None or (action is Action.SAVE and not words):
+            return []
         while (before := self._suggesting.get(member)) is not None:
             await asyncio.wait({before})
-        looking = self.search(access, text) if action is Action.SAVE else self.own(member, access)
-        albums = await asyncio.shield(_kept(self._suggesting, member, looking))
-        return albums if action is Action.SAVE else _matching(albums, text)
+        looking = self._searched(member, words) if action is Action.SAVE else self._owned(member)
+        albums = await asyncio.shield(going_on(self._suggesting, member, looking))
+        return albums if action is Action.SAVE else _matching(albums, words)
+
+    async def _searched(self, member: MemberId, words: str) -> list[Album]:
+        access: Access | None
+        try:
+            access = await self._tokens.access(member)
+            await access.token.current()
+        except (NotLinked, NeedsRelink):
+            if (access := self._catalogue.access()) is None:
+                raise
+        return await self._catalogue.search(access, words)
+
+    async def _owned(self, member: MemberId) -> list[Album]:
+        return await self.own(member, await self._tokens.access(member))
 
     async def _track(self, access: Access, id_: str) -> Resolution:
         album = await self._spotify.album_of_track(access, id_)
-        self._see([album])
+        self._catalogue.see([album])
         return Resolution(album.id)
 
     async def _short(self, access: Access, link: ShortLink) -> Resolution:
@@ -142,47 +151,122 @@ class AlbumResolver:
                 return Resolution(outcome=Outcome.NOT_ALBUM, detail=kind)
         return Resolution(outcome=Outcome.NO_ALBUM)
 
+    async def _id_or_word(self, member: MemberId, access: Access, change: LibraryChange) -> Resolution:
+        """22 letters without a digit: few ids are so, but some words and names."""
+        id_ = AlbumId(change.reference)
+        try:
+            await self._catalogue.album(access, id_)
+        except NoSuchAlbum:
+            found = await self._words(member, access, change.action, change.reference)
+            return Resolution(outcome=Outcome.NO_ALBUM) if found.outcome is Outcome.NO_MATCH else found
+        return Resolution(id_)
+
     async def _words(self, member: MemberId, access: Access, action: Action, words: str) -> Resolution:
         if action is Action.REMOVE:
             # One album has several editions: the one that the member has is meant.
             mine = _matching(await self.own(member, access), words)
-            if mine:
-                return _choose(mine, words)
-        found = await self.search(access, words)
-        return _choose(found, words) if found else Resolution(outcome=Outcome.NO_MATCH)
+            if not mine:
+                mine = await self._saved(access, await self._found(access, words))
+            return _chosen(mine, words)
+        return _chosen(await self._found(access, words), words)
 
-    def _see(self, albums: Iterable[Album]) -> None:
-        until = self._monotonic() + KNOWN_S
-        for album in albums:
-            self._known.pop(album.id, None)  # the newest stand last
-            self._known[album.id] = (until, album)
-        _make_room(self._known, KNOWN_MOST)
+    async def _saved(self, access: Access, albums: list[Album]) -> list[Album]:
+        """Those of these albums that the member has: of a large library, `own` is only the newest part."""
+        is_saved = await self._spotify.contains(access, [album.id for album in albums])
+        return [album for album in albums if is_saved.get(album.id, False)]
 
-
-def _kept(tasks: dict[_Key, asyncio.Task[_T]], key: _Key, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
-    """A task that is found under `key` until it ends."""
-
-    def forget(ended: asyncio.Task[_T]) -> None:
-        del tasks[key]
-        if not ended.cancelled():
-            ended.exception()  # whoever still waits is told; if nobody does, nobody misses it
-
-    tasks[key] = task = asyncio.create_task(work)
-    task.add_done_callback(forget)
-    return task
+    async def _found(self, access: Access, words: str) -> list[Album]:
+        """What a search finds. What reads like a label ("Title by Artist (Year)") is searched by its parts, too."""
+        found = await self._catalogue.search(access, words)
+        if any(_is_exact(album, words) for album in found):
+            return found
+        others: dict[AlbumId, Album] = {}
+        for query in _queries(words):
+            hits = await self._catalogue.search(access, query)
+            if exact := [album for album in hits if _is_exact(album, words)]:
+                return exact
+            others |= {album.id: album for album in hits}
+        return found or [*others.values()]
 
 
-def _choose(albums: list[Album], words: str) -> Resolution:
-    """The one album with exactly this title, else an offer of a few; `detail` holds their ids."""
-    exact = [album for album in albums if fold(album.title) == fold(words)]
+def _typed(text: str) -> str | None:
+    """The words that somebody types, None for a link."""
+    match read(text):
+        case []:
+            return ""
+        case [SearchText(words)]:
+            return words
+        case [AlbumRef(id_)] if id_ == text.strip() and id_.isalpha():
+            return id_
+    return None
+
+
+def _queries(words: str) -> list[str]:
+    """What else to search for than the words as they are: without the year, and the parts of a label."""
+    plain = _YEAR.sub("", words).strip().removesuffix("…").strip()
+    queries = [plain]
+    if separators := [*_SEPARATOR.finditer(plain)]:
+        # a title may hold such a word, too, so that the last one is likeliest
+        last = separators[-1]
+        queries.append(f"{plain[: last.start()]} {plain[last.end() :]}".strip())
+    return [query for query in dict.fromkeys(queries) if query and query != words]
+
+
+def _chosen(albums: list[Album], words: str) -> Resolution:
+    """The one album that the words name exactly, else an offer of a few; `detail` holds their ids."""
+    if not albums:
+        return Resolution(outcome=Outcome.NO_MATCH)
+    exact = [album for album in albums if _is_exact(album, words)]
     if len(exact) == 1:
         return Resolution(exact[0].id)
     best = [*exact, *(album for album in albums if album not in exact)][:OFFERS]
     return Resolution(outcome=Outcome.OFFERED, detail=",".join(album.id for album in best))
 
 
+def _is_exact(album: Album, text: str) -> bool:
+    """Whether the text is the album's title, or its title and artists in any usual form, with or without the year.
+
+    Such as "Title by Artist (Year)" in any language, "Artist - Title" or "Title Artist".
+    """
+    return fold(album.title) == fold(text) or _is_label(album, text)
+
+
+def _is_label(album: Album, text: str) -> bool:
+    plain, year = text, _YEAR.search(text)
+    if year is not None and year[1] == album.year:
+        plain = text[: year.start()].rstrip()
+    if len(plain) >= LABEL_CUT and plain.endswith("…"):
+        return _begins_label(album, _words_of(plain))
+    return _holds_both(album, _words_of(plain)) or (plain != text and _words_of(plain) == _words_of(album.title))
+
+
+def _begins_label(album: Album, words: list[str]) -> bool:
+    """Whether these words, of which the last one may be cut off, begin the album's label."""
+    title = _words_of(album.title)
+    label = [*title, *words[len(title) : len(title) + 1], *_words_of(album.by)]
+    return " ".join(label).startswith(" ".join(words))
+
+
+def _holds_both(album: Album, words: list[str]) -> bool:
+    """Whether these words are the title and the artists, in either order, with at most a short word in between."""
+    title, by = _words_of(album.title), _words_of(album.by)
+    for first, second in ((title, by), (by, title)):
+        between = len(words) - len(first) - len(second)
+        if not first or not second or not 0 <= between <= 1:
+            continue
+        if words[: len(first)] == first and words[len(first) + between :] == second:
+            return not between or len(words[len(first)]) <= 3
+    return False
+
+
+def _words_of(text: str) -> list[str]:
+    return re.findall(r"\w+", fold(text))
+
+
 def _matching(albums: list[Album], text: str) -> list[Album]:
-    """Albums whose title and artists hold all the words; titles that begin with them first."""
+    """Albums that the text names exactly, else those whose title and artists hold all the words, best first."""
+    if exact := [album for album in albums if _is_label(album, text)]:
+        return exact
     wanted = fold(text)
     words = set(wanted.split())
     folded = ((fold(album.title), fold(album.by), place, album) for place, album in enumerate(albums))
@@ -192,9 +276,3 @@ def _matching(albums: list[Album], text: str) -> list[Album]:
         if all(word in title or word in by for word in words)
     ]
     return [album for _, _, album in sorted(hits, key=lambda hit: hit[:2])]
-
-
-def _make_room(cache: dict[Any, Any], most: int) -> None:
-    """Drop the oldest entries of a cache that is full."""
-    while len(cache) >= most:
-        del cache[next(iter(cache))]

@@ -98,6 +98,7 @@ def _settings(folder: Path, spotify_url: str, login_url: str) -> Settings:
         spotify_api_url=f"{spotify_url}/v1",
         spotify_accounts_url=spotify_url,
         spotify_short_link_url=spotify_url,
+        spotify_oembed_url=f"{spotify_url}/oembed",
     )
 
 

@@ -20,11 +20,12 @@ import aiohttp
 import structlog
 from yarl import URL
 
-from bot.albums import Album, AlbumId, Reference, ShortLink, read_link
+from bot.albums import Album, AlbumId, Reference, ShortLink, album_url, read_link
 from bot.changes import Action
 from bot.errors import (
     AppRejected,
     EndpointClosed,
+    GrantRefused,
     NoSuchAlbum,
     PremiumLapsed,
     Refused,
@@ -41,6 +42,8 @@ TIMEOUT_S = 10.0
 TRIES = 3
 TRYING_S = 12.0
 """No further try is begun later than this after the first."""
+ASK_AGAIN_S = 0.2
+"""How long after a 404 it is asked again."""
 AT_ONCE = 4
 """Parts of one member's call that run side by side."""
 PAGES_AT_ONCE = 32
@@ -68,6 +71,7 @@ class Spotify:
         *,
         api_url: str,
         accounts_url: str,
+        oembed_url: str,
         short_link_url: str | None = None,
         observe: Observe,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -76,6 +80,7 @@ class Spotify:
         self._session = session
         self._api_url = api_url
         self._accounts_url = accounts_url
+        self._oembed_url = oembed_url
         self._short_link_url = short_link_url
         self._observe = observe
         self._sleep = sleep
@@ -108,7 +113,7 @@ class Spotify:
         parts = await self._in_parts(access.app, ids, lambda endpoint: wire.write_size(endpoint, action), call)
         return {id_: answer for part, answer in parts for id_ in part}
 
-    async def saved(self, access: Access, offset: int) -> list[Album]:
+    async def saved(self, access: Access, offset: int) -> wire.SavedPage:
         """Up to 50 of the member's saved albums, newest first."""
         return wire.read_saved(await self.call(wire.saved_albums(offset), access))
 
@@ -116,11 +121,19 @@ class Spotify:
 
     async def album(self, access: Access, id_: AlbumId) -> Album:
         """One album. NoSuchAlbum if there is none."""
-        return wire.read_album(await self.call(wire.album(id_), access))
+        return wire.read_album(await self._looked_up(wire.album(id_), access))
 
     async def album_of_track(self, access: Access, id_: str) -> Album:
         """The album that a track belongs to. NoSuchAlbum if there is no such track."""
-        return wire.read_track(await self.call(wire.track(id_), access))
+        return wire.read_track(await self._looked_up(wire.track(id_), access))
+
+    async def _looked_up(self, request: Request, access: Access) -> bytes:
+        try:
+            return await self.call(request, access)
+        except NoSuchAlbum:
+            # A single 404 has been wrong; "no such album" is final for whoever asked, so it is asked once more.
+            await self._sleep(ASK_AGAIN_S)
+            return await self.call(request, access)
 
     async def search(self, access: Access, words: str) -> list[Album]:
         """Up to ten albums, best first."""
@@ -136,19 +149,35 @@ class Spotify:
         """Turn a code into tokens; codes are single use, so this is tried once. See `oauth.read_tokens`."""
         return await self._tokens(app, oauth.exchange_form(code, redirect_uri, verifier), oauth.read_tokens)
 
-    async def refresh(self, app: App, refresh_token: str) -> oauth.Tokens:
-        """A new access token. Tried once: a rotated refresh token must not be sent twice."""
-        return await self._tokens(app, oauth.refresh_form(refresh_token), oauth.read_tokens)
+    async def refresh(self, app: App, refresh_token: str) -> oauth.RefreshAnswer:
+        """A new access token. Tried once: a rotated refresh token must not be sent twice.
+
+        Errors are part of the answer, since a new refresh token may have come along with them.
+        """
+        received = bytearray()
+        outcome: oauth.Tokens | UserError | GrantRefused
+        try:
+            outcome = await self._tokens(app, oauth.refresh_form(refresh_token), oauth.read_tokens, received)
+        except (UserError, GrantRefused) as error:
+            outcome = error
+        return oauth.RefreshAnswer(oauth.find_refresh_token(bytes(received)), outcome)
 
     async def app_token(self, app: App) -> oauth.AppToken:
         """A token of the app itself, for the catalogue alone. Only an app with a secret gets one."""
         return await self._tokens(app, oauth.app_form(), oauth.read_app_token)
 
-    async def _tokens(self, app: App, form: dict[str, str], read: Callable[[int, bytes], _T]) -> _T:
+    async def _tokens(
+        self, app: App, form: dict[str, str], read: Callable[[int, bytes], _T], received: bytearray | None = None
+    ) -> _T:
         form, headers = oauth.authenticate(form, app.client_id, app.client_secret)
         async with _through(app, waits=False):
             status, _, body = await self._exchange(
-                "token", "POST", URL(f"{self._accounts_url}/api/token"), data=form, headers=headers
+                "token",
+                "POST",
+                URL(f"{self._accounts_url}/api/token"),
+                headers=headers,
+                received=received,
+                data=form,
             )
         try:
             tokens = read(status, body)
@@ -234,9 +263,14 @@ class Spotify:
         headers: Mapping[str, str],
         max_bytes: int = wire.SMALL,
         is_head_enough: bool = False,
+        received: bytearray | None = None,
         **body: Any,
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """Send one request; no redirect is followed, no more than `max_bytes` is read."""
+        """Send one request; no redirect is followed, no more than `max_bytes` is read.
+
+        `received`: collects what arrives of the answer, also when it is cut off.
+        """
+        received = bytearray() if received is None else received
         begun = time.monotonic()
         outcome: int | str = "cancelled"
         try:
@@ -249,7 +283,8 @@ class Spotify:
                 **body,
             ) as response:
                 outcome = response.status
-                return response.status, response.headers, await _read(response, max_bytes, cut=is_head_enough)
+                await _read(response, received, max_bytes, cut=is_head_enough)
+                return response.status, response.headers, bytes(received)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             outcome = type(error).__name__
             # A connection that was never made carried nothing; of anything else we can't know.
@@ -332,7 +367,17 @@ class Spotify:
         await app.endpoint.worked(endpoint)
         return [(part, answer)]
 
-    # -- short links
+    # -- what is public
+
+    async def public_album(self, id_: AlbumId) -> Album:
+        """An album's title and cover as oEmbed gives them to everybody. NoSuchAlbum if there is none.
+
+        https://developer.spotify.com/documentation/embeds/reference/oembed
+        """
+        url = URL(self._oembed_url).with_query(url=album_url(id_))
+        status, _, body = await self._page("oembed", url)
+        wire.check(wire.OEMBED, status, body)
+        return wire.read_oembed(id_, body)
 
     async def expand(self, link: ShortLink) -> Reference:
         """Follow a short link, hop by hop, to what it stands for. NoSuchAlbum if it leads nowhere we know."""
@@ -394,13 +439,11 @@ def _not_begun(error: UserError) -> UserError:
     return TryLater(error.cause, error.until) if isinstance(error, TryLater) else error
 
 
-async def _read(response: aiohttp.ClientResponse, max_bytes: int, *, cut: bool) -> bytes:
-    """The body; when it is larger than `max_bytes`, its beginning, or ValueError unless `cut`."""
-    body = bytearray()
+async def _read(response: aiohttp.ClientResponse, received: bytearray, max_bytes: int, *, cut: bool) -> None:
+    """Read the body into `received`; when it is larger than `max_bytes`, its beginning, or ValueError unless `cut`."""
     async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > max_bytes:
+        received += chunk
+        if len(received) > max_bytes:
             if cut:
                 break
             raise ValueError("too large")
-    return bytes(body)

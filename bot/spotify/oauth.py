@@ -34,11 +34,25 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class RefreshAnswer:
+    """What a refresh led to. `refresh_token`: the new one, if the answer held one, whatever else was wrong with it.
+
+    No repr: these are secrets.
+    """
+
+    refresh_token: str | None
+    outcome: Tokens | UserError | GrantRefused
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class AppToken:
     """A token of an app itself, without any member. No repr: it is a secret."""
 
     token: str
     expires_in_s: int
+
+
+_REFRESH_TOKEN = re.compile(rb'"refresh_token"\s{0,9}:\s{0,9}("(?:[^"\\]|\\.){1,8192}")')
 
 
 def challenge(verifier: str) -> str:
@@ -90,7 +104,7 @@ def authenticate(form: dict[str, str], client_id: str, secret: str | None) -> tu
 
 
 def read_tokens(status: int, body: bytes) -> Tokens:
-    """Read the token endpoint's answer.
+    """Read the token endpoint's answer. Without `scope` it is what was asked for (RFC 6749, 5.1).
 
     GrantRefused: the code or refresh token is dead. AppRejected: the app itself is refused. NeedsRelink: a
     permission is missing. TryLater: trouble, or an answer that makes no sense.
@@ -99,6 +113,20 @@ def read_tokens(status: int, body: bytes) -> Tokens:
     if 200 <= status < 300:
         return _tokens(data)
     raise _refusal(status, data)
+
+
+def find_refresh_token(received: bytes) -> str | None:
+    """The refresh token in as much of an answer as was received, also where the rest cannot be read.
+
+    A public client's refresh token is good once: the old one is dead as soon as this one was made.
+    """
+    token = _data(received).get("refresh_token")
+    if token is None and (found := _REFRESH_TOKEN.search(received)):
+        try:
+            token = json.loads(found[1])
+        except ValueError:
+            return None
+    return token if _is_token(token) else None
 
 
 def read_app_token(status: int, body: bytes) -> AppToken:
@@ -150,6 +178,7 @@ def _refusal(status: int, data: dict[str, object]) -> UserError | GrantRefused:
 def _tokens(data: dict[str, object]) -> Tokens:
     access, expires, scope = data.get("access_token"), data.get("expires_in"), data.get("scope")
     refresh = data.get("refresh_token") or None
+    scope = " ".join(SCOPES) if scope is None else scope
     if (
         not _is_token(access)
         or not _is_life(expires)

@@ -8,7 +8,8 @@ https://developer.spotify.com/documentation/web-api/reference/save-library-items
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -44,9 +45,13 @@ RETRY_AFTER_MAX_S = 86_400.0
 SMALL = 64 * 1024
 LARGE = 8 * 1024 * 1024
 
+_ID = re.compile(r"[0-9A-Za-z]{22}", re.ASCII)
+_YEAR = re.compile(r"(?!0000)[0-9]{4}", re.ASCII)
 
-NAMING = ("album", "track", "contains", "write")
-"""The calls that name albums or tracks, so that Spotify may say that there is no such thing."""
+LOOKING_UP = ("album", "track", "oembed")
+"""The calls that look one thing up by its id, so that Spotify may say that there is no such thing."""
+NAMING = (*LOOKING_UP, "contains", "write")
+"""The calls that name albums or tracks, so that Spotify may say that it cannot read an id."""
 
 METHODS = {Action.SAVE: "PUT", Action.REMOVE: "DELETE"}
 
@@ -84,9 +89,9 @@ class Request:
 
 
 def albums_request(method: str, *, in_query: Sequence[AlbumId] = (), in_body: Sequence[AlbumId] = ()) -> Request:
-    """`PUT` or `DELETE /me/albums` with the ids in the query (at most 20), the body (at most 50) or both.
+    """`PUT` or `DELETE /me/albums` with the ids in the query (at most 20) or in the body (at most 50).
 
-    With both, Spotify ignores the body: see `named_albums`. ValueError when a limit is passed.
+    With both, Spotify would ignore the body. ValueError when a limit is passed.
     """
     if len(in_query) > MAX_IDS_IN_QUERY or len(in_body) > MAX_IDS_IN_BODY:
         raise ValueError("Too many ids requested")
@@ -104,16 +109,6 @@ def library_request(method: str, ids: Sequence[AlbumId]) -> Request:
     if len(ids) > MAX_URIS:
         raise ValueError("Too many uris requested")
     return Request(name="write", method=method, path="/me/library", query=(("uris", _uris(ids)),))
-
-
-def named_albums(request: Request) -> list[AlbumId]:
-    """The albums that Spotify acts on: those in the query override those in the body."""
-    query = dict(request.query)
-    if "uris" in query:
-        return [AlbumId(uri.removeprefix("spotify:album:")) for uri in query["uris"].split(",")]
-    if "ids" in query:
-        return [AlbumId(id_) for id_ in query["ids"].split(",")]
-    return [AlbumId(id_) for id_ in (request.json or {}).get("ids", ())]
 
 
 def write_size(endpoint: Endpoint, action: Action) -> int:
@@ -188,6 +183,10 @@ def me() -> Request:
     return Request("profile", "GET", "/me", waits=False)
 
 
+OEMBED = Request("oembed", "GET", "")
+"""What public pages are checked as: an oEmbed look-up has no path below the API's address."""
+
+
 # -- answers
 
 
@@ -197,6 +196,14 @@ class Profile:
 
     account_id: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPage:
+    """A page of a member's saved albums, newest first. `is_last`: no page follows."""
+
+    albums: list[Album]
+    is_last: bool
 
 
 def check(request: Request, status: int, body: bytes) -> None:
@@ -219,8 +226,11 @@ def check(request: Request, status: int, body: bytes) -> None:
             raise PremiumLapsed
         case 403 if message == "Forbidden" and request.name in ("write", "contains"):
             raise EndpointClosed
-        case 404 if request.name in NAMING:
+        case 404 if request.name in LOOKING_UP:
             raise NoSuchAlbum
+        case 404 if request.name in NAMING:
+            # these never say so about an id: an unknown one is answered with false, or accepted and ignored
+            raise TryLater(TryLater.Cause.UNAVAILABLE, may_have_applied=request.name == "write")
         case 400 if "invalid" in said and (" id" in said or "uri" in said) and request.name in NAMING:
             raise NoSuchAlbum  # "Invalid base62 id": 22 characters that are no number of Spotify's
         case 400 | 414:
@@ -279,25 +289,38 @@ def read_contains(ids: Sequence[AlbumId], body: bytes) -> dict[AlbumId, bool]:
 def read_album(body: bytes) -> Album:
     """One album."""
     with _expecting():
-        return _album(json.loads(body))
+        return _there(_album(json.loads(body)))
 
 
 def read_track(body: bytes) -> Album:
     """The album that a track belongs to."""
     with _expecting():
-        return _album(json.loads(body)["album"])
+        return _there(_album(json.loads(body)["album"]))
 
 
 def read_search(body: bytes) -> list[Album]:
-    """The albums of a search, best first; Spotify fills gaps with null."""
+    """The albums of a search, best first. Rows that are null or no album are left out."""
     with _expecting():
-        return [_album(item) for item in json.loads(body)["albums"]["items"] if item]
+        return _albums(_listed(json.loads(body)["albums"]["items"]))
 
 
-def read_saved(body: bytes) -> list[Album]:
-    """The albums of a page of the library, newest first."""
+def read_saved(body: bytes) -> SavedPage:
+    """A page of the library. Rows that are null or no album are left out."""
     with _expecting():
-        return [_album(item["album"]) for item in json.loads(body)["items"]]
+        page = json.loads(body)
+        rows = _listed(page["items"])
+        albums = _albums(row.get("album") if isinstance(row, dict) else None for row in rows)
+        return SavedPage(albums, is_last=len(rows) < MAX_PAGE)
+
+
+def read_oembed(id_: AlbumId, body: bytes) -> Album:
+    """What oEmbed tells of an album: title and cover, neither artists nor year."""
+    with _expecting():
+        data = json.loads(body)
+        cover = _text(data.get("thumbnail_url"))
+        return Album(
+            id_, _text(data.get("title")) or "(untitled)", (), "", cover if cover.startswith("https://") else None
+        )
 
 
 def read_profile(body: bytes) -> Profile:
@@ -310,20 +333,55 @@ def read_profile(body: bytes) -> Profile:
         return Profile(account_id, str(data.get("display_name") or data.get("id") or account_id))
 
 
-def _album(data: Mapping[str, Any]) -> Album:
+def _there(album: Album | None) -> Album:
+    if album is None:
+        raise ValueError
+    return album
+
+
+def _listed(items: Any) -> list[Any]:
+    if not isinstance(items, list):
+        raise TypeError
+    return items
+
+
+def _albums(rows: Iterable[Any]) -> list[Album]:
+    """The albums of these rows, each once: while a library is paged, an album that is saved shifts the pages."""
+    albums = (_album(row) for row in rows)
+    return [*{album.id: album for album in albums if album is not None}.values()]
+
+
+def _album(data: Any) -> Album | None:
+    """An album, or None where there is none in it. A field of it that is null or odd is left out alone."""
+    if not isinstance(data, dict) or not isinstance(id_ := data.get("id"), str) or not _ID.fullmatch(id_):
+        return None
+    artists = [_text(row.get("name")) for row in _rows(data.get("artists"))]
+    released = _text(data.get("release_date"))
+    return Album(
+        id=AlbumId(id_),
+        # Spotify has albums without a title, and artists without a name
+        title=_text(data.get("name")) or "(untitled)",
+        artists=tuple(name or "(unknown)" for name in artists) or ("(unknown)",),
+        year=released[:4] if _YEAR.match(released) else "",
+        cover_url=_cover(_rows(data.get("images"))),
+    )
+
+
+def _cover(images: list[dict[str, Any]]) -> str | None:
+    """The smallest that still looks sharp as a thumbnail, else the largest."""
     covers = [
-        (int(image.get("width") or 0), str(image["url"]))
-        for image in data.get("images") or ()
-        if str(image["url"]).startswith("https://")
+        (width if isinstance(width := image.get("width"), int) else 0, url)
+        for image in images
+        if isinstance(url := image.get("url"), str) and url.startswith("https://")
     ]
-    # the smallest that still looks sharp as a thumbnail, else the largest
     sharp = [cover for cover in covers if cover[0] >= 200]
     cover = min(sharp) if sharp else max(covers, default=None)
-    return Album(
-        id=AlbumId(str(data["id"])),
-        # Spotify has albums without a title, and artists without a name
-        title=str(data["name"] or "").strip() or "(untitled)",
-        artists=tuple(str(artist["name"] or "").strip() or "(unknown)" for artist in data["artists"]) or ("(unknown)",),
-        year=str(data.get("release_date") or "")[:4],
-        cover_url=cover[1] if cover else None,
-    )
+    return cover[1] if cover else None
+
+
+def _rows(value: Any) -> list[dict[str, Any]]:
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ""

@@ -20,7 +20,7 @@ import pytest
 from bot.accounts.apps import Apps
 from bot.accounts.tokens import EARLY, Tokens
 from bot.caller import MemberId
-from bot.errors import AppRejected, NeedsRelink, NotLinked, Refused, StorageUnavailable, TryLater
+from bot.errors import AppRejected, NeedsRelink, NotLinked, Refused, Restarting, StorageUnavailable, TryLater
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.faults import FAULTS
 from bot.sandbox.spotify_server import SpotifyServer
@@ -58,7 +58,12 @@ class Stage:
             await asyncio.sleep(0)
 
         spotify = Spotify(
-            self.session, api_url=f"{self.base}/v1", accounts_url=self.base, observe=unobserved, sleep=no_sleep
+            self.session,
+            api_url=f"{self.base}/v1",
+            accounts_url=self.base,
+            oembed_url=f"{self.base}/oembed",
+            observe=unobserved,
+            sleep=no_sleep,
         )
         apps = Apps(self.storage.apps, made_app(client_id, self.secret))
 
@@ -142,6 +147,20 @@ async def public(tmp_path: Path) -> AsyncIterator[Stage]:
     """A public client: refresh tokens rotate, and each is good once."""
     async with built(tmp_path, None) as stage:
         yield stage
+
+
+@asynccontextmanager
+async def read_only(stage: Stage) -> AsyncIterator[None]:
+    """A database that takes no write, as on a full disk."""
+
+    async def pragma(text: str) -> None:
+        await stage.storage.database.read(lambda c: c.execute(f"PRAGMA {text}").fetchall())
+
+    await pragma("query_only = ON")
+    try:
+        yield
+    finally:
+        await pragma("query_only = OFF")
 
 
 async def refused(stage: Stage, member: MemberId = ADA) -> NeedsRelink.Reason:
@@ -241,7 +260,11 @@ async def test_a_call_with_an_expired_token_refreshes_and_goes_on(stage: Stage) 
     await stage.link()
     stage.server.expire_access_tokens()
     spotify = Spotify(
-        stage.session, api_url=f"{stage.base}/v1", accounts_url=stage.base, observe=unobserved, sleep=asyncio.sleep
+        stage.session,
+        api_url=f"{stage.base}/v1",
+        accounts_url=stage.base,
+        oembed_url=f"{stage.base}/oembed",
+        observe=unobserved,
     )
     calls = [spotify.call(me(), await stage.tokens.access(ADA)) for _ in range(20)]
     await asyncio.gather(*calls)
@@ -288,17 +311,121 @@ async def test_one_cancelled_waiter_does_not_disturb_the_others(stage: Stage) ->
 async def test_a_rotated_token_that_could_not_be_stored_is_stored_later(public: Stage) -> None:
     await public.expired()
 
-    async def pragma(text: str) -> None:
-        await public.storage.database.read(lambda c: c.execute(f"PRAGMA {text}").fetchall())
-
-    await pragma("query_only = ON")
-    with pytest.raises(StorageUnavailable):
-        await public.tokens.access_token(ADA)
-    await pragma("query_only = OFF")
+    async with read_only(public):
+        with pytest.raises(StorageUnavailable):
+            await public.tokens.access_token(ADA)
     token = await public.tokens.access_token(ADA)
     assert await public.works(token)
     assert (await public.stored()).access_token == token
     assert public.refreshes == 1  # the old refresh token is dead: a second refresh would have been refused
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"access_token": None},
+        {"expires_in": "abc"},
+        {"scope": "user-library-read"},
+        {"scope": 7},
+        {"error": "invalid_grant", "status": 400},
+        {"error": "server_error", "status": 503},
+    ],
+    ids=repr,
+)
+async def test_a_rotated_token_is_stored_whatever_else_is_wrong_with_its_answer(
+    change: dict[str, Any], public: Stage
+) -> None:
+    await public.expired()
+    old = (await public.stored()).refresh_token
+    new = public.server.issue_refresh("ada", "user-library-read user-library-modify", NOW.timestamp())
+    status = change.pop("status", 200)
+    answer = {"access_token": "BQ", "token_type": "Bearer", "expires_in": 3600, "refresh_token": new, **change}
+    public.server.fault(path="/api/token", status=status, body=answer)
+    public.server.revoke_refresh_token(old)  # which Spotify did when it made the new one
+    with pytest.raises((TryLater, NeedsRelink)):
+        await public.tokens.access_token(ADA)
+    stored = await public.stored()
+    assert (stored.refresh_token, stored.link.broken) == (new, None)
+    assert await public.works(await public.tokens.access_token(ADA))
+
+
+async def test_a_rotated_token_of_a_bad_answer_that_could_not_be_stored_is_not_taken_for_good(public: Stage) -> None:
+    await public.expired()
+    stored = await public.stored()
+    new = public.server.issue_refresh("ada", "user-library-read user-library-modify", NOW.timestamp())
+    public.server.revoke_refresh_token(stored.refresh_token)
+    public.server.fault(path="/api/token", status=200, body={"refresh_token": new})
+    async with read_only(public):
+        with pytest.raises(StorageUnavailable):
+            await public.tokens.access_token(ADA)
+    token = await public.tokens.access_token(ADA)
+    assert token != stored.access_token
+    assert await public.works(token)
+
+
+# -- a stop
+
+
+async def test_a_refresh_that_begins_while_the_bot_stops_is_waited_for(public: Stage) -> None:
+    await public.expired()
+    await public.expired(BEN, "ben")
+    public.server.delay_s = 0.03
+    first = asyncio.create_task(public.tokens.access_token(ADA))
+    while not public.refreshes:
+        await asyncio.sleep(0.001)
+    stop = asyncio.create_task(public.tokens.stop(5.0))
+    await asyncio.sleep(0.01)
+    second = asyncio.create_task(public.tokens.access_token(BEN))
+    await stop
+    for member, task in ((ADA, first), (BEN, second)):
+        assert (await public.stored(member)).access_token == await task
+    assert public.refreshes == 2
+
+
+async def test_after_the_stop_no_refresh_begins(public: Stage) -> None:
+    await public.expired()
+    before = await public.stored()
+    await public.tokens.stop(1.0)
+    with pytest.raises(Restarting):
+        await public.tokens.access_token(ADA)
+    assert public.refreshes == 0
+    assert (await public.stored()).refresh_token == before.refresh_token
+
+
+async def test_a_refresh_that_takes_too_long_does_not_hold_up_the_stop(public: Stage) -> None:
+    await public.expired()
+    public.server.delay_s = 5.0
+    waiting = asyncio.create_task(public.tokens.access_token(ADA))
+    while not public.server.in_flight:
+        await asyncio.sleep(0.001)
+    async with asyncio.timeout(2):
+        await public.tokens.stop(0.05)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_a_token_that_is_only_in_memory_is_stored_at_the_stop(public: Stage) -> None:
+    await public.expired()
+    async with read_only(public):
+        with pytest.raises(StorageUnavailable):
+            await public.tokens.access_token(ADA)
+        stop = asyncio.create_task(public.tokens.stop(5.0))
+        await asyncio.sleep(0.02)  # it is tried while it cannot be stored, too
+        assert not stop.done()
+    await stop
+    assert await public.works((await public.stored()).access_token)
+    restarted = public.started()
+    assert await public.works(await restarted.access_token(ADA))
+    assert public.refreshes == 1
+
+
+async def test_a_token_that_cannot_be_stored_does_not_hold_up_the_stop_for_ever(public: Stage) -> None:
+    await public.expired()
+    async with read_only(public):
+        with pytest.raises(StorageUnavailable):
+            await public.tokens.access_token(ADA)
+        async with asyncio.timeout(2):
+            await public.tokens.stop(0.05)
 
 
 async def test_a_refresh_that_ends_after_a_new_link_does_not_overwrite_it(stage: Stage) -> None:
@@ -342,7 +469,6 @@ async def test_a_refresh_that_is_refused_after_a_new_link_does_not_break_it(stag
         ("ok_huge", TryLater),
         ("ok_list", TryLater),
         ("token_bad_expiry", TryLater),
-        ("token_no_scope", TryLater),
         ("token_short_scope", NeedsRelink),
         ("invalid_client", AppRejected),
     ],

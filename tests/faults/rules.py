@@ -16,7 +16,8 @@ MEANINGS = {
     "seat": "not_registered_text not_registered_json check_settings_text check_settings_json",
     "premium": "premium premium_text",
     "closed": "forbidden",
-    "no album": "not_found non_existing invalid_id invalid_id_older invalid_uri",
+    "unknown": "not_found non_existing",
+    "no album": "invalid_id invalid_id_older invalid_uri",
     "refused": "too_many_ids too_many_uris missing_ids missing_uris query_too_long uri_too_long"
     " refresh_revoked refresh_expired refresh_invalid code_invalid invalid_client",
     # of a second, which a call waits out
@@ -40,6 +41,7 @@ LIBRARY: Rules = {
     "seat": ("seat", "seat"),
     "premium": ("premium", "premium"),
     "closed": ("saved", "refused"),  # the other generation of the endpoint serves
+    "unknown": ("saved", "trouble -> saved"),  # these endpoints never say so about an id
     "no album": ("no album", "no album"),
     "refused": ("refused", "refused"),
     "rate_limited": ("saved", "rate_limited -> saved"),
@@ -53,7 +55,9 @@ LIBRARY: Rules = {
 
 # It costs the name, never the change; only "no such album" ends it, and only a limit holds up the write behind it.
 LOOK_UP: Rules = dict.fromkeys(MEANINGS, ("saved", "saved")) | {
-    meaning: LIBRARY[meaning] for meaning in ("no album", "busy for long", "busy for a day", "quota")
+    "unknown": ("saved", "no album"),  # it is asked once more before it is believed
+    "no album": ("saved", "no album"),
+    **{meaning: LIBRARY[meaning] for meaning in ("busy for long", "busy for a day", "quota")},
 }
 
 REFRESH: Rules = {
@@ -71,6 +75,7 @@ PROFILE: Rules = {
     "seat": ("seat -> saved", "seat -> saved"),
     "premium": ("premium -> saved", "premium -> saved"),
     "closed": ("refused -> saved", "refused -> saved"),
+    "unknown": ("refused -> saved", "refused -> saved"),
     "no album": ("refused -> saved", "refused -> saved"),
     "refused": ("refused -> saved", "refused -> saved"),
     "rate_limited": ("not answering -> saved", "not answering -> saved"),
@@ -107,7 +112,7 @@ def meaning_at_token_endpoint(row: str) -> str:
             return "scope"
         case "nonsense":
             return "trouble"
-        case "scope" | "closed" | "no album" | "seat" | "premium" | "refused":
+        case "scope" | "closed" | "unknown" | "no album" | "seat" | "premium" | "refused":
             # a refusal in no words of OAuth's: told as it is; a bare text is no refusal of the accounts service
             return "trouble" if row.endswith("_text") or row == "uri_too_long" else "refused"
     return MEANING[row]

@@ -23,6 +23,7 @@ from bot.library.resolver import AlbumResolver
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.faults import FAULTS
 from bot.sandbox.spotify_server import SpotifyServer
+from bot.spotify.catalogue import Catalogue as Names
 from bot.spotify.client import Spotify
 from bot.spotify.gate import Gate
 from bot.storage import Storage, open_storage
@@ -116,11 +117,15 @@ async def _open(folder: Path, secret: str | None = SPOTIFY_SECRET) -> AsyncItera
         def now() -> datetime:
             return datetime.now(UTC) + house.ahead
 
-        spotify = Spotify(session, api_url=f"{url}/v1", accounts_url=url, observe=unobserved)
+        spotify = Spotify(
+            session, api_url=f"{url}/v1", accounts_url=url, oembed_url=f"{url}/oembed", observe=unobserved
+        )
         gate = Gate(now=now, on_close=lambda until, cause: storage.apps.set_closed(SPOTIFY_ID, until, cause))
         apps = Apps(storage.apps, made_app(SPOTIFY_ID, secret, gate=gate))
         tokens = made_tokens(storage, spotify, apps, now)
-        library = Library(storage.changes, tokens, AlbumResolver(spotify), spotify, now=now)
+        library = Library(
+            storage.changes, tokens, AlbumResolver(spotify, Names(spotify, apps.host), tokens), spotify, now=now
+        )
         house = House(storage, server, library, tokens, disk)
 
         async def tell(report: Report) -> bool:

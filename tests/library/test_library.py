@@ -19,6 +19,7 @@ from bot.library.resolver import AlbumResolver
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.faults import FAULTS
 from bot.sandbox.spotify_server import SpotifyServer
+from bot.spotify.catalogue import Catalogue as Names
 from bot.spotify.client import Spotify
 from bot.spotify.gate import Gate
 from bot.storage import Storage, open_storage
@@ -85,12 +86,20 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         return True
 
     async with server.running() as url, aiohttp.ClientSession() as session:
-        spotify = Spotify(session, api_url=f"{url}/v1", accounts_url=url, observe=unobserved, sleep=no_sleep)
+        spotify = Spotify(
+            session,
+            api_url=f"{url}/v1",
+            accounts_url=url,
+            oembed_url=f"{url}/oembed",
+            observe=unobserved,
+            sleep=no_sleep,
+        )
         apps = Apps(storage.apps, made_app(SPOTIFY_ID, SPOTIFY_SECRET, gate=Gate(now=now)))
+        tokens = made_tokens(storage, spotify, apps, now)
         library = Library(
             storage.changes,
-            made_tokens(storage, spotify, apps, now),
-            AlbumResolver(spotify),
+            tokens,
+            AlbumResolver(spotify, Names(spotify, apps.host), tokens),
             spotify,
             now=now,
             monotonic=lambda: house.time,

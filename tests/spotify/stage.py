@@ -117,6 +117,7 @@ class Served:
             **{
                 "api_url": f"{self.base}/v1",
                 "accounts_url": self.base,
+                "oembed_url": f"{self.base}/oembed",
                 "short_link_url": self.base,
                 "observe": unobserved,
                 "sleep": self.clock.sleep,

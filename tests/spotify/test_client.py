@@ -31,7 +31,7 @@ from bot.errors import (
 )
 from bot.sandbox.faults import FAULTS, Answer, Fault
 from bot.sandbox.spotify_server import Call
-from bot.spotify import wire
+from bot.spotify import oauth, wire
 from bot.spotify.app import Access
 from bot.spotify.client import TIMEOUT_S, TRIES, TRYING_S, Spotify
 from bot.spotify.gate import PLACES, Gate
@@ -71,6 +71,7 @@ async def canned(session: aiohttp.ClientSession) -> AsyncIterator[Peer]:
         session,
         api_url=f"{CANNED}/v1",
         accounts_url=CANNED,
+        oembed_url=f"{CANNED}/oembed",
         observe=unobserved,
         sleep=clock.sleep,
         monotonic=clock.monotonic,
@@ -182,8 +183,12 @@ def rows() -> Iterator[Row]:
             yield Row(request, name, BadRequest, 1, {"status": 400, "message": message})
         yield Row(request, "uri_too_long", BadRequest, 1, {"status": 414, "message": ""})
     for request in (CONTAINS, WRITE, ALBUM):
-        for name in ("not_found", "non_existing", "invalid_id", "invalid_id_older", "invalid_uri"):
+        for name in ("invalid_id", "invalid_id_older", "invalid_uri"):
             yield Row(request, name, NoSuchAlbum)
+    for name in ("not_found", "non_existing"):
+        yield Row(ALBUM, name, NoSuchAlbum)
+        for request in (CONTAINS, WRITE):
+            yield Row(request, name, TryLater, 3, later(UNAVAILABLE, may_have_applied=request is WRITE))
     for request in (ALBUM, PROFILE):
         yield Row(request, "forbidden", Refused, 1, {"status": 403, "message": "Forbidden"})
 
@@ -230,7 +235,6 @@ TOKEN_ROWS = (
         for name in ("ok_html", "ok_empty", "ok_half", "ok_list", "elsewhere")
     ),
     TokenRow("token_bad_expiry", TryLater, later(UNAVAILABLE)),
-    TokenRow("token_no_scope", TryLater, later(UNAVAILABLE)),
     TokenRow("token_short_scope", NeedsRelink, {"reason": NeedsRelink.Reason.SCOPE}),
     TokenRow("cut", TryLater, later(UNAVAILABLE, may_have_applied=True)),
 )
@@ -244,10 +248,12 @@ async def test_every_answer_of_the_token_endpoint_is_its_own_error(
     peer.meet(FAULTS[row.fault])
     secret = "AQ-refresh-or-code"
     if kind == "refresh":
-        call = peer.spotify.refresh(peer.access.app, secret)
+        error = (await peer.spotify.refresh(peer.access.app, secret)).outcome
+        assert isinstance(error, Exception)
+        assert leaks(error, secret, SECRET, "BQ-not-a-real-token") == []
     else:
         call = peer.spotify.exchange(peer.access.app, secret, "http://127.0.0.1/cb", "v" * 43)
-    error = await failed(call, secret, SECRET, "v" * 43, "BQ-not-a-real-token")
+        error = await failed(call, secret, SECRET, "v" * 43, "BQ-not-a-real-token")
     assert type(error) is row.error
     assert {name: getattr(error, name) for name in row.facts} == row.facts
     assert peer.calls() == [("POST", "/api/token")]
@@ -387,8 +393,19 @@ async def test_an_answer_larger_than_the_cap_is_trouble(request_: Request, large
 
 async def test_a_huge_answer_of_the_token_endpoint_is_trouble(served: Served) -> None:
     served.server.fault(path="/api/token", **FAULTS["ok_huge"])
-    error = await failed(served.spotify.refresh(served.app, served.refresh), served.refresh)
-    assert isinstance(error, TryLater)
+    answer = await served.spotify.refresh(served.app, served.refresh)
+    assert isinstance(answer.outcome, TryLater)
+    assert leaks(answer.outcome, served.refresh) == []
+
+
+@pytest.mark.parametrize("cut", [False, True])
+async def test_a_new_refresh_token_arrives_with_an_answer_that_fails(cut: bool, served: Served) -> None:
+    # a cut answer ends in its middle
+    body = '{"refresh_token": "AQ-new", "access_token": "' + "x" * 100
+    served.server.fault(path="/api/token", status=200, body=body, cut=cut)
+    answer = await served.spotify.refresh(served.app, served.refresh)
+    assert isinstance(answer.outcome, TryLater)
+    assert answer.refresh_token == "AQ-new"
 
 
 # -- tries
@@ -430,7 +447,7 @@ async def test_a_long_429_holds_up_everybody_but_not_profile_and_tokens(served: 
         assert error.cause is QUOTA
     assert len(served.calls()) == 1
     assert (await served.spotify.profile(served.access)).name == "Ada"
-    assert (await served.spotify.refresh(served.app, served.refresh)).access_token
+    assert isinstance((await served.spotify.refresh(served.app, served.refresh)).outcome, oauth.Tokens)
     assert served.clock.slept == []
 
 
@@ -506,8 +523,29 @@ async def test_a_page_of_the_library_is_read_newest_first(served: Served) -> Non
     for id_ in (wanted := served.albums(60)):
         served.server.save(served.account, id_)
     page = await served.spotify.saved(served.access, 0)
-    assert [album.id for album in page] == wanted[:9:-1]
-    assert [album.id for album in await served.spotify.saved(served.access, 50)] == wanted[9::-1]
+    assert [album.id for album in page.albums] == wanted[:9:-1]
+    last = await served.spotify.saved(served.access, 50)
+    assert [album.id for album in last.albums] == wanted[9::-1]
+    assert (page.is_last, last.is_last) == (False, True)
+
+
+async def test_a_single_404_for_an_album_is_not_believed(served: Served) -> None:
+    served.server.fault(path=f"/v1/albums/{ID}", **FAULTS["not_found"])
+    assert (await served.spotify.album(served.access, ID)).id == ID
+    track = served.server.catalogue.albums[ID].tracks[0].id
+    served.server.fault(path=f"/v1/tracks/{track}", **FAULTS["non_existing"])
+    assert (await served.spotify.album_of_track(served.access, track)).id == ID
+
+
+async def test_a_second_404_for_an_album_is_believed(served: Served) -> None:
+    unknown = AlbumId("0" * 22)
+    assert isinstance(await failed(served.spotify.album(served.access, unknown)), NoSuchAlbum)
+    assert [call.status for call in served.calls()] == [404, 404]
+
+
+async def test_a_single_404_at_contains_is_asked_again(served: Served) -> None:
+    served.server.fault(path="*/contains", **FAULTS["not_found"])
+    assert await served.spotify.contains(served.access, [ID]) == {ID: False}
 
 
 async def test_a_long_search_is_cut_and_not_refused(served: Served) -> None:
@@ -526,7 +564,10 @@ async def test_codes_and_refresh_tokens_are_turned_in_as_the_app_must(secret: st
         app, code, "http://127.0.0.1/cb", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
     )
     assert tokens.refresh_token is not None
-    again = await served.spotify.refresh(app, tokens.refresh_token)
+    answer = await served.spotify.refresh(app, tokens.refresh_token)
+    again = answer.outcome
+    assert isinstance(again, oauth.Tokens)
+    assert answer.refresh_token == again.refresh_token
     assert (again.refresh_token is None) == (secret is not None)
     assert (again.expires_in_s, again.scope) == (3600, scope)
     assert all(("authorization" in call.headers) == (secret is not None) for call in served.calls())

@@ -109,6 +109,12 @@ def test_a_missing_refresh_token_is_none(refresh: Any) -> None:
     assert read(refresh_token=refresh).refresh_token is None
 
 
+@pytest.mark.parametrize("scope", [..., None])
+def test_without_a_scope_it_is_what_was_asked_for(scope: Any) -> None:
+    # https://www.rfc-editor.org/rfc/rfc6749#section-5.1
+    assert read(scope=scope).scope == "user-library-read user-library-modify"
+
+
 def test_more_scopes_than_asked_for_are_no_trouble() -> None:
     assert read(scope="streaming user-library-modify  user-library-read").access_token == "BQ-access"
 
@@ -157,8 +163,6 @@ def test_a_shorter_scope_asks_to_link_again(scope: str) -> None:
         {"refresh_token": "x" * 4097},
         {"refresh_token": "AQ\ud800"},
         {"refresh_token": "AQ\n"},
-        {"scope": ...},
-        {"scope": None},
         {"scope": ["user-library-read", "user-library-modify"]},
     ],
     ids=lambda change: repr(change)[:40],
@@ -248,6 +252,49 @@ def test_no_answer_makes_it_fail_otherwise(status: int, fields: dict[str, Any], 
     assert status < 300
     assert tokens.expires_in_s > 0
     assert f"{tokens.access_token}{tokens.refresh_token}".encode("ascii")
+
+
+# -- a new refresh token, in whatever answer it comes
+
+
+@pytest.mark.parametrize(
+    "received",
+    [
+        json.dumps(GOOD),
+        json.dumps({"refresh_token": "AQ-refresh"}),
+        json.dumps({**GOOD, "expires_in": "abc", "scope": 7, "access_token": None}),
+        json.dumps({"error": "server_error", "refresh_token": "AQ-refresh"}),
+        '{"refresh_token":"AQ-refresh","access_tok',
+        '{"access_token": "BQ", "refresh_token" : "AQ-refresh"',
+        '<html>{"refresh_token": "AQ-refresh"}',
+        '{"refresh_token": "AQ\\u002drefresh", ',
+    ],
+)
+def test_a_new_refresh_token_is_found_whatever_else_is_wrong(received: str) -> None:
+    assert oauth.find_refresh_token(received.encode()) == "AQ-refresh"
+
+
+@pytest.mark.parametrize(
+    "received",
+    [
+        "",
+        "null",
+        "[]",
+        "{}",
+        '{"refresh_token": null}',
+        '{"refresh_token": ""}',
+        '{"refresh_token": 7}',
+        '{"refresh_token": ["AQ"]}',
+        '{"refresh_token": "AQ\\nHost: x"}',
+        '{"refresh_token": "AQ-ref',
+        '{"refresh_token": "' + "x" * 4097 + '"}',
+        '{"refresh_token": "AQ\\ud800"',
+        '"refresh_token": "\\q"',
+        '"refresh_token"' + " " * 100_000,
+    ],
+)
+def test_half_a_refresh_token_or_none_is_not_found(received: str) -> None:
+    assert oauth.find_refresh_token(received.encode()) is None
 
 
 # -- the app's own token, and what the consent page says before a login

@@ -242,6 +242,7 @@ async def raised(folder: Path, **overrides: Any) -> AsyncIterator[Stage]:
             "spotify_api_url": f"{spotify_url}/v1",
             "spotify_accounts_url": spotify_url,
             "spotify_short_link_url": spotify_url,
+            "spotify_oembed_url": f"{spotify_url}/oembed",
             **overrides,
         }
         async with _served(load(None, **values), discord, spotify) as stage:
@@ -258,6 +259,7 @@ async def _served(settings: Settings, discord: DiscordLogin, spotify: SpotifySer
             session,
             api_url=settings.spotify_api_url,
             accounts_url=settings.spotify_accounts_url,
+            oembed_url=settings.spotify_oembed_url,
             observe=unobserved,
             sleep=_no_sleep,
         )

@@ -86,6 +86,7 @@ async def _outside(
             session,
             api_url=settings.spotify_api_url,
             accounts_url=settings.spotify_accounts_url,
+            oembed_url=settings.spotify_oembed_url,
             observe=_unobserved,
         )
         app = _app(settings, look.app if look else KnownApp())

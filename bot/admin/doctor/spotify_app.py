@@ -18,6 +18,7 @@ from bot.errors import (
 from bot.settings import Settings
 from bot.spotify.app import Access, App
 from bot.spotify.client import Spotify
+from bot.spotify.oauth import Tokens
 from bot.storage.snapshot import Snapshot
 
 PLACES = 5
@@ -75,7 +76,9 @@ async def _secret(spotify: Spotify, app: App) -> tuple[CheckResult, str | None]:
         if app.client_secret:
             return ok(_SECRET, f"Spotify takes {names}."), (await spotify.app_token(app)).token
         # A public client proves itself with nothing: a token that cannot be right tells whether its id is known.
-        await spotify.refresh(app, "gatefold-doctor")
+        answer = await spotify.refresh(app, "gatefold-doctor")
+        if not isinstance(answer.outcome, Tokens):
+            raise answer.outcome
     except GrantRefused:
         return ok(_SECRET, f"Spotify takes {names}."), None
     except AppRejected:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Collection, Iterable
 from fnmatch import fnmatchcase
@@ -12,17 +13,20 @@ from aiohttp import web
 from bot.sandbox import faults
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.markup import page
-from bot.sandbox.spotify_server import pages
+from bot.sandbox.spotify_server import pages, shapes
 from bot.sandbox.spotify_server.accounts import AccountsService
 from bot.sandbox.spotify_server.api import WebApi, written
 from bot.sandbox.spotify_server.state import Generation, State
 from bot.sandbox.standin import StandIn
 
+_ALBUM_PAGE = re.compile(r"https://open\.spotify\.com/album/([0-9A-Za-z]{22})(?:\?.*)?")
+
 
 class SpotifyServer(StandIn, State):
     """Spotify on this machine. `State` is what it knows, `StandIn` how it is run, watched and made to fail.
 
-    Point `spotify_api_url` at `{base}/v1`, `spotify_accounts_url` and `spotify_short_link_url` at `{base}`.
+    Point `spotify_api_url` at `{base}/v1`, `spotify_accounts_url` and `spotify_short_link_url` at `{base}`, and
+    `spotify_oembed_url` at `{base}/oembed`.
     A consent is given by posting `account=<id>` and `decision=agree` (or `cancel`) to the authorize address.
     `premium`, `generations`, `redirect_uris`, `quota`, `delay_s`, `rotates`, `delete_body_works` and
     `short_link_agents` may be changed at any time.
@@ -77,6 +81,7 @@ class SpotifyServer(StandIn, State):
             *self._accounts_service.routes(),
             web.get("/library", self._library),
             web.get("/cover/{name}.png", self._cover),
+            web.get("/oembed", self._oembed, allow_head=False),
             web.get("/s/{code}", self._redirect),
             web.get("/{code}", self._short_link),
         ]
@@ -115,6 +120,14 @@ class SpotifyServer(StandIn, State):
             raise web.HTTPNotFound
         headers = {"Cache-Control": "public, max-age=86400, immutable"}
         return web.Response(body=png, content_type="image/png", headers=headers)
+
+    async def _oembed(self, request: web.Request) -> web.Response:
+        """What anybody is told of an album, without a token: its title and cover, and no artist."""
+        match = _ALBUM_PAGE.fullmatch(request.query.get("url", ""))
+        album = self.catalogue.album(match[1]) if match else None
+        if match is None or album is None:
+            return web.Response(status=404, text="Not Found")
+        return web.json_response(shapes.oembed(album))
 
     async def _redirect(self, request: web.Request) -> web.Response:
         """open.spotify.com/s/CODE: a redirect for everybody."""

@@ -57,6 +57,26 @@ def full_track(track: Track, album: Album, api: str) -> Json:
     return {**simplified_track(track, album, api), "album": simplified_album(album, api)}
 
 
+def oembed(album: Album) -> Json:
+    """An album as oEmbed tells of it. https://developer.spotify.com/documentation/embeds/reference/oembed"""
+    cover = next(image for image in album.images if image.width == 300)
+    player = f"https://open.spotify.com/embed/album/{album.id}?utm_source=oembed"
+    return {
+        "html": f'<iframe width="100%" height="352" title="Spotify Embed" src="{player}"></iframe>',
+        "iframe_url": player,
+        "width": 456,
+        "height": 352,
+        "version": "1.0",
+        "provider_name": "Spotify",
+        "provider_url": "https://spotify.com",
+        "type": "rich",
+        "title": album.title,
+        "thumbnail_url": cover.url,
+        "thumbnail_width": cover.width,
+        "thumbnail_height": cover.width,
+    }
+
+
 def saved_album(album: Album, added_at: datetime, api: str) -> Json:
     """A row of the library."""
     return {"added_at": added_at.strftime("%Y-%m-%dT%H:%M:%SZ"), "album": full_album(album, api)}
