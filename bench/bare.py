@@ -101,7 +101,7 @@ def _known(album: dict[str, Any]) -> Known:
         header=f"### [{title}]({url})\n{artists} · {year}",
         cover=album["images"][1]["url"],
         alt=f"Cover of {title} by {artists}",
-        saved=f"Saved **{title}** by {artists} ({year}) to your library.",
+        saved="Saved to your library.",
         url=url,
         source=f"-# [on Spotify]({url})",
     )

@@ -8,7 +8,6 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import aiohttp
 import structlog
@@ -18,14 +17,14 @@ from bot.accounts.discord_login import DiscordLogin
 from bot.accounts.linking import Linking
 from bot.accounts.tokens import Tokens
 from bot.alert_sources import AlertSources
-from bot.chat import account, help, saving, servers
+from bot.chat import account, help, saving
 from bot.chat.client import Client, LoginRefused, point_at
 from bot.chat.delivery import Delivery
 from bot.chat.features import Feature
 from bot.chat.messages import Messages
 from bot.chat.registration import GuildRefused
 from bot.chat.reply import Reply
-from bot.chat.words import Words
+from bot.chat.words import AllWords
 from bot.library import Library
 from bot.library.library import SWEEP_S
 from bot.library.resolver import AlbumResolver
@@ -153,18 +152,17 @@ async def _build(
         spotify,
     )
     linking = Linking(storage, spotify, apps, tokens, settings, on_linked=library.linked, on_unlinked=library.unlinked)
-    words = Words()
-    words.privacy_url = f"{settings.public_url}/privacy"
-    reply = Reply(lambda locale: words, metrics.answered)
+    words = AllWords(f"{settings.public_url}/privacy")
+    reply = Reply(words, metrics.answered)
     client = Client(
-        (*features(linking, tokens, library, resolver, reply), servers.feature(storage.guilds)),
+        features(linking, tokens, library, resolver, reply),
         reply,
         storage.commands,
         words.command_ids,
         settings.dev_guild_id,
         on_connection,
     )
-    delivery = Delivery(storage.outbox, Messages(client), lambda locale: words, client.hosts)
+    delivery = Delivery(storage.outbox, Messages(client), words, client.hosts)
     # Nobody imports upward: where a lower package causes something above it, it is given a callable.
     linking.tell = client.tell_link
     library.notifier.tell = client.tell
@@ -246,7 +244,6 @@ async def scheduled(services: Services) -> AsyncIterator[None]:
         lambda free: services.alerts.raise_(Cause.DISK, Facts(free=free)),
         lambda: services.alerts.end(Cause.DISK),
     )
-    schedule.repeat("storage sweep", SWEEP_S, lambda: services.storage.sweep(datetime.now(UTC)))
     schedule.repeat("disk", EVERY_S, disk.look)
     if (backups := services.backups) is not None:
         every_s = services.settings.backup_every_hours * 3600.0

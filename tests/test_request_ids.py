@@ -148,7 +148,7 @@ async def test_a_change_that_breaks_when_it_is_tried_again_has_a_number_in_the_l
     async with made(tmp_path) as world, world.running():
         await world.link(ADA)
         world.spotify.fault(path="/v1/me/albums", method="PUT", times=None, **FAULTS["unavailable"])
-        await told(await world.save(FIRST), "kept")
+        await told(await world.save(FIRST), "queued")
         await break_at(world, "UPDATE OF was_saved ON library_changes")
         world.spotify.clear_faults()
         async with asyncio.timeout(10):

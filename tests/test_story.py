@@ -90,7 +90,7 @@ async def test_what_was_there_is_not_written_and_not_undone(world: World) -> Non
     await world.link(ADA)
     world.spotify.save(world.spotify.accounts["ada"], FIRST)
     interaction = await world.save(FIRST)
-    assert "was in your library already. Nothing changed." in await said(interaction)
+    assert "This album was already in your library." in await said(interaction)
     assert "Undo" not in [button["label"] for button in buttons(interaction.history[-1])]
     assert ("PUT", WRITE) not in world.calls()
 
@@ -102,8 +102,8 @@ async def test_undo_takes_back_what_the_command_changed_and_serves_once(world: W
     await said(saving)
     first, again = await asyncio.gather(press(world, saving, "Undo"), press(world, saving, "Undo"))
     answers = [await said(first), await said(again)]
-    assert sum("Removed" in answer for answer in answers) == 1
-    assert sum("taken back already" in answer for answer in answers) == 1
+    assert sum("Undone: removed" in answer for answer in answers) == 1
+    assert sum(answer in ("Already undone.", "This is already being undone.") for answer in answers) == 1
     assert world.saved() == [SECOND]
 
 
@@ -113,7 +113,7 @@ async def test_undo_leaves_what_a_later_command_changed(world: World) -> None:
     await said(first)
     await said(await world.unsave(FIRST))
     await said(await world.save(FIRST))
-    assert "later command" in await said(await press(world, first, "Undo"))
+    assert "since then, so I left it" in await said(await press(world, first, "Undo"))
     assert world.saved() == [FIRST]
 
 
@@ -123,7 +123,7 @@ async def test_undo_of_an_unsave_saves_again(world: World) -> None:
     removing = await world.unsave(FIRST)
     assert "Removed" in await said(removing)
     assert world.saved() == []
-    assert "Saved" in await said(await press(world, removing, "Undo"))
+    assert "Undone: saved" in await said(await press(world, removing, "Undo"))
     assert world.saved() == [FIRST]
 
 
@@ -153,7 +153,7 @@ async def test_a_forged_or_ancient_button_is_too_old(world: World, custom_id: st
     saving = await world.save(FIRST)
     await said(saving)
     pressed = await world.discord.press(ADA, custom_id, saving.history[-1])
-    assert "too old" in await said(pressed)
+    assert "expired" in await said(pressed)
     assert world.saved() == [FIRST]
 
 
@@ -188,7 +188,7 @@ async def test_short_links_are_followed(world: World) -> None:
 async def test_a_short_link_to_elsewhere_is_no_album(world: World) -> None:
     await world.link(ADA)
     code = world.spotify.short_link("https://evil.example/album/x").rsplit("/", 1)[-1]
-    assert "knows no album" in await said(await world.save(f"https://spotify.link/{code}"))
+    assert "has no album" in await said(await world.save(f"https://spotify.link/{code}"))
 
 
 async def test_a_playlist_is_told_apart_and_no_call_is_made(world: World) -> None:
@@ -249,14 +249,16 @@ async def test_a_double_counts_once(world: World) -> None:
     album = world.spotify.catalogue.album(FIRST)
     assert album is not None
     text = f"{FIRST} spotify:album:{FIRST} https://open.spotify.com/track/{album.tracks[0].id}"
-    assert f"Saved **{album.title}**" in (await said(await world.save(text))).replace("\\", "")
+    answer = (await said(await world.save(text))).replace("\\", "")
+    assert album.title in answer
+    assert "Saved to your library." in answer
     assert world.saved() == [FIRST]
 
 
 async def test_words_beside_a_link_are_left_alone_and_it_says_so(world: World) -> None:
     await world.link(ADA)
     answer = await said(await world.save(f"listen to this https://open.spotify.com/album/{FIRST}"))
-    assert "left “listen to this” alone" in answer
+    assert "ignored “listen to this”" in answer
     assert world.saved() == [FIRST]
 
 
@@ -264,7 +266,7 @@ async def test_an_id_of_no_album_is_told_although_spotify_takes_it(world: World)
     await world.link(ADA)
     missing = "0" * 22
     answer = await said(await world.save(f"{missing} {FIRST}"))
-    assert "1 saved, 1 could not be found." in answer
+    assert "Saved 1 album. 1 could not be found." in answer
     assert missing in answer
     assert world.saved() == [FIRST]
 
@@ -278,8 +280,8 @@ async def test_120_albums_take_as_few_calls_as_the_limits_allow(world: World) ->
     world.spotify.catalogue.add(albums)
     missing = ["0" * 21 + "1", "0" * 21 + "2"]
     interaction = await world.save(" ".join([*(album.id for album in albums), *missing]))
-    answer = await until_said(interaction, "saved")
-    assert "118 saved, 2 could not be found." in answer
+    answer = await until_said(interaction, "Saved")
+    assert "Saved 118 albums. 2 could not be found." in answer
     assert all(id_ in answer for id_ in missing)
     assert "and 108 more" in answer
     kinds = [(method, path.split("/")[2]) for method, path in world.calls()]
@@ -297,7 +299,7 @@ async def test_6000_characters_of_ids_are_answered_in_time(world: World) -> None
     await interaction.answered()
     assert interaction.answered_at is not None
     assert interaction.answered_at - interaction.sent_at < 2.5
-    await until_said(interaction, "260 saved")
+    await until_said(interaction, "Saved 260 albums")
     assert len(world.saved()) == 260
 
 
@@ -320,7 +322,7 @@ async def test_one_unreadable_id_does_not_spoil_the_others(world: World) -> None
     await world.link(ADA)
     albums = [*world.spotify.catalogue.albums][:15]
     world.spotify.fault(path=CONTAINS, **FAULTS["invalid_id"])
-    assert "15 saved." in await said(await world.save(" ".join(albums)))
+    assert "Saved 15 albums." in await said(await world.save(" ".join(albums)))
 
 
 # -- two generations of the endpoint
@@ -342,7 +344,7 @@ async def test_the_bare_403_changes_to_the_library_endpoint_for_good(world: Worl
 
 async def test_a_change_without_a_link_waits_for_it_and_nothing_is_looked_up(world: World) -> None:
     interaction = await world.save("some words")
-    assert "I need your Spotify account once" in await said(interaction)
+    assert "Link your Spotify account once" in await said(interaction)
     link = next(button for button in buttons(interaction.history[-1]) if button["label"] == "Link Spotify")
     assert link["url"].startswith(world.settings.public_url + "/link/")
     assert len(link["url"]) <= 512
@@ -387,8 +389,8 @@ async def test_a_revoked_consent_asks_to_link_again_and_keeps_the_change(world: 
     world.spotify.revoke_consent("ada")
     interaction = await world.save(FIRST)
     answer = await said(interaction)
-    assert "not connected any more" in answer
-    assert "kept" in answer
+    assert "no longer connected" in answer
+    assert "queued" in answer
     assert "Link Spotify" in [button["label"] for button in buttons(interaction.history[-1])]
     assert len(await world.bot.library.pending(MemberId(ADA))) == 1
     await world.link(ADA)
@@ -400,7 +402,7 @@ async def test_an_outage_keeps_the_change_and_tells_when_it_is_done(world: World
     await world.link(ADA)
     world.spotify.fault(path=WRITE, times=None, **FAULTS["unavailable"])
     interaction = await world.save(FIRST)
-    assert "Your album is kept" in await until_said(interaction, "kept")
+    assert "Your album is queued" in await until_said(interaction, "queued")
     world.spotify.clear_faults()
     assert "Saved" in await until_said(interaction, "Saved")
     assert world.saved() == [FIRST]
@@ -410,7 +412,7 @@ async def test_a_write_that_was_answered_badly_but_carried_out_counts_as_saved(w
     await world.link(ADA)
     world.spotify.fault(path=WRITE, method="PUT", times=None, carried_out=True, cut=True)
     interaction = await world.save(FIRST)
-    await until_said(interaction, "kept")
+    await until_said(interaction, "queued")
     world.spotify.clear_faults()
     assert "Saved" in await until_said(interaction, "Saved")
     assert "Undo" in [button["label"] for button in buttons(interaction.history[-1])]
@@ -428,11 +430,11 @@ async def test_the_quota_is_told_with_its_end_and_holds_up_everybody(world: Worl
     await world.link(ADA)
     await world.link(BEN, "ben")
     world.spotify.fault(path=CONTAINS, **FAULTS["quota"])
-    answer = await until_said(await world.save(FIRST), "kept")
-    assert "used up its day" in answer
+    answer = await until_said(await world.save(FIRST), "queued")
+    assert "reached its daily limit" in answer
     assert "<t:" in answer
     before = len(world.calls())
-    assert "used up its day" in await said(await world.save(FIRST, BEN))
+    assert "reached its daily limit" in await said(await world.save(FIRST, BEN))
     assert world.calls()[before:] == []
     known = await world.bot.storage.apps.get(world.settings.spotify_client_id)
     assert known.closed_by == TryLater.Cause.QUOTA
@@ -555,9 +557,9 @@ async def test_closed_direct_messages_are_told_with_the_next_command(world: Worl
             await asyncio.sleep(0.01)
     await world.idle()
     answer = await said(await world.save(SECOND))
-    assert "Done since we last spoke" in answer
+    assert "Finished since your last command" in answer
     await world.idle()
-    assert "Done since" not in await said(await world.unsave(SECOND))
+    assert "Finished since" not in await said(await world.unsave(SECOND))
 
 
 async def test_what_is_told_with_the_next_command_counts_albums_alone(world: World) -> None:
@@ -573,8 +575,8 @@ async def test_what_is_told_with_the_next_command_counts_albums_alone(world: Wor
                 await asyncio.sleep(0.01)
         await world.idle()
     answer = await said(await world.save(FIRST))
-    assert "Done since we last spoke**\nSaved **" in answer  # by name, though words stood beside it
-    assert "2 saved." in answer
+    assert "Finished since your last command**\nSaved **" in answer  # by name, though words stood beside it
+    assert "Saved 2 albums." in answer
     assert "could not be found" not in answer
 
 
@@ -582,11 +584,11 @@ async def test_a_consent_that_died_while_an_album_waited_is_told(world: World) -
     await world.link(ADA)
     world.spotify.fault(path="/v1/*", times=None, **FAULTS["unavailable"])
     interaction = await world.save(FIRST)
-    await until_said(interaction, "I'll tell you when it is done")
+    await until_said(interaction, "I will message you when it is saved")
     world.spotify.expire_access_tokens()
     world.spotify.revoke_consent("ada")
     world.spotify.clear_faults()
-    assert "Your album is kept" in await until_said(interaction, "not connected any more")
+    assert "Your album is queued" in await until_said(interaction, "no longer connected")
     await world.link(ADA)
     world.bot.library.linked(MemberId(ADA))
     await until_said(interaction, "Saved")
@@ -609,13 +611,13 @@ async def test_an_undo_that_waits_is_not_done_to_another_account(world: World) -
     await until_said(saved, "Saved")
     world.spotify.fault(path="/v1/*", times=None, **FAULTS["unavailable"])
     undo = await press(world, saved, "Undo")
-    await until_said(undo, "kept")
+    await until_said(undo, "queued")
     await change(world, FIRST)
     world.spotify.clear_faults()
-    await until_said(undo, "This one changed nothing")
+    await until_said(undo, "so this one did nothing")
     await world.idle()
     assert world.saved("new") == world.saved() == [FIRST]
-    assert "too old" in await said(await press(world, saved, "Undo"))
+    assert "expired" in await said(await press(world, saved, "Undo"))
 
 
 async def test_what_was_half_done_in_one_account_is_not_undone_in_another(world: World) -> None:
@@ -625,13 +627,13 @@ async def test_what_was_half_done_in_one_account_is_not_undone_in_another(world:
     world.spotify.fault(path="/v1/tracks/*", times=None, **FAULTS["unavailable"])
     track = next(iter(world.spotify.catalogue.albums[FIRST].tracks)).id
     saving = await world.save(f"{' '.join(albums)} spotify:track:{track}")
-    await until_said(saving, "3 saved, 1 kept")
+    await until_said(saving, "Saved 3 albums. 1 is queued.")
     await change(world, *albums)
     world.spotify.clear_faults()
-    await until_said(saving, "4 saved")
+    await until_said(saving, "Saved 4 albums")
     assert "Undo" not in [button.get("label") for button in buttons(saving.history[-1])]
     forged = await world.discord.press(ADA, f"undo:{saving.id}", saving.history[-1])
-    assert "too old" in await said(forged)
+    assert "expired" in await said(forged)
     await world.idle()
     assert sorted(world.saved("new")) == sorted([*albums, FIRST])
 
@@ -658,7 +660,7 @@ async def test_a_card_has_its_title_and_cover_however_slow_spotify_is(world: Wor
     await world.link(ADA)
     world.spotify.delay_s = 2.3
     interaction = await world.save(FIRST)
-    await until_said(interaction, "Saved **Slow Harbour** by The Lantern Ferry (2011)")
+    await until_said(interaction, "The Lantern Ferry · 2011\nSaved to your library.")
     assert any("media" in part for part in flatten(interaction.history[-1]["components"]))
     assert world.calls().count(("GET", f"/v1/albums/{FIRST}")) == 1
 
@@ -687,7 +689,7 @@ async def test_a_day_that_ends_between_the_write_and_the_proof_is_told_with_its_
         while ("PUT", WRITE) not in world.calls():
             await asyncio.sleep(0.01)
     world.spotify.fault(path=CONTAINS, **FAULTS["quota"])
-    assert "has used up its day. It goes on <t:" in await until_said(interaction, "kept")
+    assert "has reached its daily limit. Your 2 albums are queued until <t:" in await until_said(interaction, "queued")
 
 
 # -- what stands beside a button that leads to a consent
@@ -720,7 +722,7 @@ async def test_what_was_dropped_in_the_middle_is_told_as_that(world: World, how:
     saving = await world.save(FIRST)
     await asyncio.sleep(0.2)
     await said(await world.discord.press(ADA, f"{how}:{ADA}", offer.history[-1]))
-    assert "Dropped" in await said(saving)
+    assert "Taken out of the queue" in await said(saving)
     assert world.saved() == []
 
 
@@ -728,9 +730,9 @@ async def test_a_message_that_promised_something_says_when_it_was_dropped(world:
     await world.link(ADA)
     world.spotify.fault(path="/v1/*", times=None, **FAULTS["unavailable"])
     saving = await world.save(FIRST)
-    await until_said(saving, "I'll tell you when it is done")
+    await until_said(saving, "I will message you when it is saved")
     await said(await world.discord.press(ADA, f"drop:{ADA}", saving.history[-1]))
-    await until_said(saving, "Dropped")
+    await until_said(saving, "taken out of the queue")
     assert ADA not in world.discord.direct_messages
 
 
@@ -746,7 +748,7 @@ async def test_the_last_command_for_an_album_wins(world: World) -> None:
     await world.idle()
     assert world.saved() == [FIRST]
     for interaction in (first, second, third):
-        assert "kept" not in "\n".join(texts(interaction.history[-1]))
+        assert "queued" not in "\n".join(texts(interaction.history[-1]))
 
 
 async def test_a_save_that_was_carried_out_unseen_is_told_as_one_although_a_later_unsave_takes_it_out(
@@ -755,7 +757,7 @@ async def test_a_save_that_was_carried_out_unseen_is_told_as_one_although_a_late
     await world.link(ADA)
     world.spotify.fault(path=WRITE, method="PUT", times=None, **FAULTS["cut_after_work"])
     first = await world.save(FIRST)
-    await until_said(first, "kept")
+    await until_said(first, "queued")
     world.spotify.clear_faults()
     assert "Removed" in await until_said(await world.unsave(FIRST), "library")
     assert "Saved" in await until_said(first, "to your library")
@@ -768,13 +770,13 @@ async def test_a_save_that_was_carried_out_unseen_is_told_as_one_although_a_late
 async def test_account_shows_who_since_when_and_what_waits(world: World) -> None:
     await world.link(ADA, name="Ada’s music")
     world.spotify.fault(path=WRITE, times=None, **FAULTS["unavailable"])
-    await until_said(await world.save(FIRST), "kept")
+    await until_said(await world.save(FIRST), "queued")
     account = await world.discord.slash(ADA, "account", {})
     answer = await said(account)
-    assert "You are linked as **Ada’s music**. You linked it <t:" in answer
+    assert "You are linked as **Ada’s music** since <t:" in answer
     assert "Yours ends <t:" in answer
-    assert "1 album waits" in answer
-    assert "Dropped: 1 album" in await said(await press(world, account, "Drop"))
+    assert "1 album is queued" in answer
+    assert "Took 1 album out of the queue" in await said(await press(world, account, "Clear queue"))
     world.spotify.clear_faults()
     assert await world.bot.library.pending(MemberId(ADA)) == []
 
@@ -829,7 +831,7 @@ async def test_a_pending_answer_of_many_misses_goes_on_in_further_private_messag
     world.spotify.fault(path=CONTAINS, times=None, **FAULTS["unavailable"])
     missing = [f"{number:022d}" for number in range(200)]
     interaction = await world.save(" ".join(missing))
-    await until_said(interaction, "kept")
+    await until_said(interaction, "queued")
     world.spotify.clear_faults()
     await until_said(interaction, "200 could not be found")
     await world.idle()

@@ -12,9 +12,10 @@ import pytest
 from bot import errors
 from bot.caller import RequestId
 from bot.changes import Action, Kind, LibraryChange, Outcome
-from bot.chat.words import Words
+from bot.chat.words import AllWords
 from bot.errors import LinkDeclined, NeedsRelink, Refused, TryLater, UserError
 from bot.storage.changes import UndoVerdict
+from bot.text import texts
 from bot.web import pages
 
 PAPER = (Path(__file__).resolve().parents[1] / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
@@ -23,7 +24,7 @@ HEADINGS = [line.removeprefix("### ") for line in PAPER.splitlines() if line.sta
 FOREIGN = ("The application did not respond", "INVALID_CLIENT")
 QUIET = {Outcome.SAVED, Outcome.REMOVED, Outcome.ALREADY, Outcome.ABSENT, Outcome.DROPPED, Outcome.DUPLICATE}
 QUIET |= {Outcome.IGNORED}
-words = Words()
+words = AllWords("")(None)
 
 
 def quoted() -> list[str]:
@@ -68,8 +69,8 @@ def in_discord() -> Iterator[str]:
 def on_pages() -> Iterator[str]:
     for error in every_error():
         if not isinstance(error, errors.NotLinked | errors.NoSuchAlbum):
-            yield pages.of_error(error).title
-    yield from (pages.bad_request(status).title for status in (400, 404))
+            yield pages.of_error(texts(None), error).title
+    yield from (pages.bad_request(texts(None), status).title for status in (400, 404))
 
 
 def known(sentence: str) -> bool:

@@ -17,6 +17,7 @@ from bot.chat.reply import Interaction, Reply, Visibility, Work, caller_of
 from bot.errors import NeedsRelink
 from bot.library import Library
 from bot.library.resolver import AlbumResolver
+from bot.text import command_name, msg
 
 
 class Account:
@@ -41,13 +42,13 @@ class Account:
         self._reply.check_open()
         url = await self._linking.start_link(caller)
         account = await self._tokens.account(caller.member_id)
-        label = "Link Spotify"
+        label = words.t("Link Spotify")
         if account is None:
             text = words.link_offer()
         elif account.broken:
             text = words.error(NeedsRelink(NeedsRelink.Reason(account.broken)))
         else:
-            text, label = words.relink_offer(account.account_name), "Link again"
+            text, label = words.relink_offer(account.account_name), words.t("Link again")
         return [text_card(f"{text}\n{words.consent()}", link_button(url, label))]
 
     async def show(self, caller: Caller) -> Sequence[Card]:
@@ -58,22 +59,22 @@ class Account:
         buttons: list[discord.ui.Button[discord.ui.LayoutView]] = []
         if account is None:
             text = words.not_linked()
-            buttons.append(link_button(url))
+            buttons.append(link_button(url, words.t("Link Spotify")))
         elif account.broken:
             text = words.error(NeedsRelink(NeedsRelink.Reason(account.broken)))
-            buttons.append(link_button(url))
+            buttons.append(link_button(url, words.t("Link Spotify")))
         else:
             text = words.account(account.account_name, account.linked_at, consent_ends_at(account))
-            buttons.append(link_button(url, "Renew"))
+            buttons.append(link_button(url, words.t("Renew")))
         known = {id_: album for w in pending if (id_ := w.album_id) and (album := self._resolver.known(id_))}
         names = [
             words.pending_name(change, known.get(change.album_id) if change.album_id else None)
             for change in pending[:10]
         ]
         if pending:
-            buttons.append(button("Drop all", CustomId("drop", member)))
+            buttons.append(button(words.t("Clear queue"), CustomId("drop", member)))
         if account is not None:
-            buttons.append(button("Unlink", CustomId("unlink-ask", member)))
+            buttons.append(button(words.t("Unlink"), CustomId("unlink-ask", member)))
         waiting = words.pending(len(pending), names)
         return [text_card(f"{text}\n\n{waiting}\n\n{words.consent()}", *buttons)]
 
@@ -85,7 +86,8 @@ class Account:
             await self._linking.unlink(member)  # what was asked for lately, kept for Undo
             return [text_card(words.not_linked())]
         name = account.account_name if account is not None else None
-        yes = button("Unlink" if name else "Delete", CustomId("unlink", member), discord.ButtonStyle.danger)
+        label = words.t("Unlink") if name else words.t("Delete")
+        yes = button(label, CustomId("unlink", member), discord.ButtonStyle.danger)
         return [text_card(words.unlink_question(name), yes)]
 
     async def unlink(self, caller: Caller) -> Sequence[Card]:
@@ -116,15 +118,22 @@ def feature(linking: Linking, tokens: Tokens, library: Library, resolver: AlbumR
     """The commands and buttons of this module."""
     account = Account(linking, tokens, library, resolver, reply)
 
-    @app_commands.command(name="link", description="Link your Spotify account, renew it, or change to another one")
+    @app_commands.command(
+        name=command_name("link"), description=msg("Link your Spotify account, renew it, or change to another one")
+    )
     async def link(interaction: Interaction) -> None:
         await account.answer(interaction, account.link(caller_of(interaction)), "link")
 
-    @app_commands.command(name="account", description="See which Spotify account is linked, and what waits")
+    @app_commands.command(
+        name=command_name("account"), description=msg("See which Spotify account is linked, and what is queued")
+    )
     async def show(interaction: Interaction) -> None:
         await account.answer(interaction, account.show(caller_of(interaction)), "account")
 
-    @app_commands.command(name="unlink", description="Unlink your Spotify account and delete what is kept about you")
+    @app_commands.command(
+        name=command_name("unlink"),
+        description=msg("Unlink your Spotify account and delete everything stored about you"),
+    )
     async def unlink(interaction: Interaction) -> None:
         await account.answer(interaction, account.ask_unlink(caller_of(interaction)), "unlink")
 

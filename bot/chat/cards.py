@@ -6,7 +6,6 @@ https://discord.com/developers/docs/components/reference
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 
@@ -104,7 +103,7 @@ def text_card(text: str, *buttons: ui.Button[ui.LayoutView], kind: Kind = Kind.P
     return Card(*items, kind=kind)
 
 
-def link_button(url: str, label: str = "Link Spotify") -> ui.Button[ui.LayoutView]:
+def link_button(url: str, label: str) -> ui.Button[ui.LayoutView]:
     """A button that opens an address."""
     return ui.Button(label=label, url=url)
 
@@ -125,24 +124,26 @@ def report(words: Words, report: Report, *, link_url: str | None = None, notes: 
     elif len(changes) == 1:
         change = changes[0]
         album = _album(report, change)
-        if album is not None and (change.outcome is not None or report.held is None):
-            items.append(_header(album))
-        if change.outcome is not None:
-            items.append(ui.TextDisplay(words.single(change, album)))
+        if album is not None:
+            items.append(_header(words, album))
+            if change.outcome is not None or report.held is None:
+                items.append(ui.TextDisplay(words.below_title(change, undoes=request.undoes is not None)))
+        elif change.outcome is not None:
+            items.append(ui.TextDisplay(words.single(change, None)))
     else:
         pages = _pages(_list(words, report, changes), sum(map(len, notes)))
         items.append(ui.TextDisplay(pages.pop(0)))
     if waiting and report.held is not None:
-        items.append(ui.TextDisplay(words.held(report.held, len(waiting))))
+        items.append(ui.TextDisplay(words.held(report.held, len(waiting), request.action)))
     if link_url is not None:
         items.append(ui.TextDisplay(words.consent()))
     for change in request.changes:
         if change.outcome is Outcome.IGNORED:
             items.append(ui.TextDisplay(words.ignored(change.reference)))
     items += _offers(report, changes)
-    if buttons := _buttons(report, changes, link_url):
+    if buttons := _buttons(words, report, changes, link_url):
         items.append(ui.ActionRow(*buttons))
-    if source := _source(report, changes):
+    if source := _source(words, report, changes):
         items.append(ui.TextDisplay(source))
     return [
         Card(*items, kind=Kind.PRIVATE),
@@ -150,29 +151,32 @@ def report(words: Words, report: Report, *, link_url: str | None = None, notes: 
     ]
 
 
-def _header(album: Album) -> ui.Item[ui.LayoutView]:
+def _header(words: Words, album: Album) -> ui.Item[ui.LayoutView]:
     """Title, artists, year and cover; the cover only from Spotify's own address, untouched."""
     year = f" · {plain(album.year)}" if album.year else ""
     text = f"### [{plain(album.title)}]({album.url})\n{plain(album.by)}{year}"
     if album.cover_url is None:
         return ui.TextDisplay(text)
     cover: ui.Thumbnail[ui.LayoutView] = ui.Thumbnail(
-        album.cover_url, description=f"Cover of {album.title} by {album.by}"[:256]
+        album.cover_url, description=words.t("Cover of {title} by {artist}", title=album.title, artist=album.by)[:256]
     )
     return ui.Section(text, accessory=cover)
 
 
 def _list(words: Words, report: Report, changes: Sequence[LibraryChange]) -> list[str]:
     """A summary, up to ten albums by name, the rest as counts, and every miss."""
-    lines = [words.summary(changes)]
+    lines = [words.summary(changes, undoes=report.request.undoes is not None)]
     reasons = {(change.outcome, change.detail): change for change in changes if change.outcome in _REFUSALS}
     lines += [words.single(change, None) for change in [*reasons.values()][:3]]
     counted = [change for change in changes if change.outcome not in _MISSES | _REFUSALS]
     named = [change for change in counted if _album(report, change)][:NAMES]
-    lines += [f"- {words.line(change, _album(report, change))}" for change in named]
-    # the summary has the counts; "and 3 more" follows names alone
-    rest = Counter(change.outcome for change in counted if change not in named) if named else {}
-    lines += [f"- {words.more(count, outcome)}" for outcome, count in rest.items()]
+    # where all are alike, the summary has said what came of them
+    alike = len({change.outcome for change in changes}) == 1
+    for change in named:
+        album = _album(report, change)
+        lines.append(f"- {words.album(album, 70) if album and alike else words.line(change, album)}")
+    if named and len(counted) > len(named):
+        lines.append(f"- {words.more(len(counted) - len(named))}")
     lines += [f"- {words.line(change, None)}" for change in changes if change.outcome in _MISSES]
     return lines
 
@@ -202,27 +206,30 @@ def _offers(report: Report, changes: Sequence[LibraryChange]) -> list[ui.Item[ui
     return rows
 
 
-def _buttons(report: Report, changes: Sequence[LibraryChange], link_url: str | None) -> list[ui.Button[ui.LayoutView]]:
+def _buttons(
+    words: Words, report: Report, changes: Sequence[LibraryChange], link_url: str | None
+) -> list[ui.Button[ui.LayoutView]]:
     """The likely one first."""
     buttons: list[ui.Button[ui.LayoutView]] = []
     if link_url is not None and isinstance(report.held, NotLinked | NeedsRelink):
-        buttons.append(link_button(link_url))
+        buttons.append(link_button(link_url, words.t("Link Spotify")))
     changed = any(change.outcome is not None and change.outcome.is_change for change in changes)
     if changed and report.request.ended and not report.request.undone and report.request.undoes is None:
-        buttons.append(button("Undo", CustomId("undo", report.request.id)))
+        buttons.append(button(words.t("Undo"), CustomId("undo", report.request.id)))
     if len(changes) == 1 and (album := _album(report, changes[0])) is not None:
-        buttons.append(link_button(album.url, "Open in Spotify"))
+        buttons.append(link_button(album.url, words.t("Open in Spotify")))
     elif len(changes) == 1 and changes[0].album_id and changes[0].outcome in (Outcome.SAVED, Outcome.ALREADY):
-        buttons.append(link_button(album_url(changes[0].album_id), "Open in Spotify"))
+        buttons.append(link_button(album_url(changes[0].album_id), words.t("Open in Spotify")))
     return buttons
 
 
-def _source(report: Report, changes: Sequence[LibraryChange]) -> str:
+def _source(words: Words, report: Report, changes: Sequence[LibraryChange]) -> str:
     """Attribution with a link back, wherever Spotify's metadata stands."""
     shown = [album for change in changes if (album := _album(report, change)) is not None]
-    if len(shown) == 1:
-        return f"-# [on Spotify]({shown[0].url})"
-    return "-# [on Spotify](https://open.spotify.com/)" if shown or report.albums else ""
+    if not shown and not report.albums:
+        return ""
+    url = shown[0].url if len(shown) == 1 else "https://open.spotify.com/"
+    return f"-# [{words.t('on Spotify')}]({url})"
 
 
 def _album(report: Report, change: LibraryChange) -> Album | None:

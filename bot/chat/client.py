@@ -31,11 +31,13 @@ from bot.chat.components import CustomId
 from bot.chat.features import Feature, Listener, Router
 from bot.chat.registration import Registration
 from bot.chat.reply import DELIVER_S, RECEIVED, Reply, Visibility
+from bot.chat.translator import CatalogueTranslator
 from bot.errors import LinkDeclined, WrongDiscordAccount
 from bot.library import Report
 from bot.monitoring.alerts import Alert
 from bot.settings import Settings
 from bot.storage.commands import RegisteredCommands
+from bot.text import texts
 
 TOKEN_LIFE = timedelta(minutes=14, seconds=30)
 """An interaction's token serves 15 minutes of edits; a later try counts towards a ban of the address."""
@@ -146,6 +148,7 @@ class Client(discord.Client):
     async def setup_hook(self) -> None:
         """Between login and the gateway: the commands."""
         assert self.application_id is not None
+        await self.tree.set_translator(CatalogueTranslator())
         await self._registration.register(self.application_id)
         self.has_commands = True
 
@@ -174,7 +177,6 @@ class Client(discord.Client):
     async def on_ready(self) -> None:
         """A new gateway session."""
         self._connected(True)
-        self.dispatch("guilds_known", [guild.id for guild in self.guilds])
         _log.info("ready", user=str(self.user))
 
     async def on_resumed(self) -> None:
@@ -216,7 +218,7 @@ class Client(discord.Client):
     async def tell_host(self, alert: Alert) -> bool:
         """Say what only the host can mend, to the owner of the application; False if no way to them is open."""
         for host in self.hosts():
-            if await self._send_directly(host, [text_card(host_words.sentences(alert))]):
+            if await self._send_directly(host, [text_card(host_words.sentences(texts(None), alert))]):
                 return True
         return False
 
@@ -258,7 +260,7 @@ class Client(discord.Client):
             async with asyncio.timeout(TELL_S):
                 if isinstance(news.news, Linked):
                     text = words.linked(news.news.link, news.news.before)
-                    card = text_card(text, button("Unlink", CustomId("unlink-ask", news.member)))
+                    card = text_card(text, button(words.t("Unlink"), CustomId("unlink-ask", news.member)))
                     await self._edit(news.interaction_token, [card])
                 elif isinstance(news.news, WrongDiscordAccount) or (
                     isinstance(news.news, LinkDeclined) and news.news.provider == DISCORD

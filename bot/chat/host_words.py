@@ -1,89 +1,119 @@
-"""What is said to the host, who may be no member: what only they can mend, since when, and what to do."""
+"""Sentences for the host, who may be no member: what only they can fix, since when, and what to do."""
 
 from __future__ import annotations
 
 from bot.chat.words import date, plain, soon
 from bot.monitoring.alerts import Alert, Cause
+from bot.text import Text
 
 
-def name(cause: Cause) -> str:
+def name(t: Text, cause: Cause) -> str:
     """What an alert is called, in the message and in docs/operations.md."""
-    return {
-        Cause.PREMIUM: "Premium has ended",
-        Cause.SPOTIFY_APP: "Spotify refuses the app",
-        Cause.QUOTA: "Spotify's day is used up",
-        Cause.DISCORD_SECRET: "Discord refuses the client secret",
-        Cause.DISCORD_TOKEN: "Discord refused the bot's token",
-        Cause.DISK: "The disk is full or nearly full",
-        Cause.KEY: "A stored access does not open",
-        Cause.BACKUP: "No backup was made",
-    }[cause]
+    match cause:
+        case Cause.PREMIUM:
+            return t("Premium has ended")
+        case Cause.SPOTIFY_APP:
+            return t("Spotify rejects the app")
+        case Cause.QUOTA:
+            return t("Spotify's daily limit is reached")
+        case Cause.DISCORD_SECRET:
+            return t("Discord rejects the client secret")
+        case Cause.DISCORD_TOKEN:
+            return t("Discord rejected the bot's token")
+        case Cause.DISK:
+            return t("The disk is full or nearly full")
+        case Cause.KEY:
+            return t("Stored access cannot be decrypted")
+        case Cause.BACKUP:
+            return t("A backup failed")
 
 
-def sentences(alert: Alert) -> str:
-    """What only the host can mend: what happened, since when, what to do."""
-    return (
-        f"**{name(alert.cause)}**\n{_what(alert)}\n"
-        "-# You get this because this bot's app at Discord is yours, at most once a day for each cause. "
-        f"More: docs/operations.md, Alerts, “{name(alert.cause)}”."
+def sentences(t: Text, alert: Alert) -> str:
+    """What only the host can fix: what happened, since when, what to do."""
+    title = name(t, alert.cause)
+    why = t(
+        "You get this message because you own this bot's Discord app. It is sent at most once a day for each problem. "
+        "More: docs/operations.md, Alerts, “{title}”.",
+        title=title,
     )
+    return f"**{title}**\n{_what(t, alert)}\n-# {why}"
 
 
-def _what(alert: Alert) -> str:
+def _what(t: Text, alert: Alert) -> str:
     facts, since = alert.facts, date(alert.since)
     reason = plain(facts.reason.rstrip("."), 300) if facts.reason else ""
     match alert.cause:
         case Cause.PREMIUM:
-            return (
-                f"Since {since} Spotify has served nobody here: it says that the Premium of the account that owns the "
-                "bot's app has ended. Members who ask are told so. Renew it; I need no restart."
+            return t(
+                "Since {since} Spotify has refused every request: it says that the account that owns the bot's app no "
+                "longer has Premium. Members who use the bot are told so. Renew Premium. You don't need to restart me.",
+                since=since,
             )
         case Cause.SPOTIFY_APP:
-            return (
-                f"Since {since} Spotify has refused this bot's own app, so the access of members cannot be renewed. "
-                "What they ask for is kept. Compare `SPOTIFY_CLIENT_ID` and `SPOTIFY_CLIENT_SECRET` with the "
-                "settings of the app in Spotify's dashboard, mend them, and restart me."
+            return t(
+                "Since {since} Spotify has rejected this bot's app, so members' access cannot be renewed. Their "
+                "requests are queued. Compare `SPOTIFY_CLIENT_ID` and `SPOTIFY_CLIENT_SECRET` with the app's settings "
+                "in Spotify's dashboard, correct them, and restart me.",
+                since=since,
+            )
+        case Cause.QUOTA if facts.until is not None:
+            return t(
+                "Since {since} this bot's Spotify app has used up its requests for the day. Requests are queued until "
+                "{until}, and members are told. You don't need to do anything.",
+                since=since,
+                until=soon(facts.until),
             )
         case Cause.QUOTA:
-            when = f" It goes on {soon(facts.until)}." if facts.until else ""
-            return (
-                f"Since {since} Spotify has taken no more requests of this bot's app today.{when} What members ask "
-                "for is kept until then, and they are told. You need not do anything."
+            return t(
+                "Since {since} this bot's Spotify app has used up its requests for the day. Requests are queued, and "
+                "members are told. You don't need to do anything.",
+                since=since,
             )
         case Cause.DISCORD_SECRET:
-            return (
-                f"Since {since} Discord has refused `DISCORD_CLIENT_SECRET`, so nobody can link an account. Whoever is "
-                "linked can go on saving. Copy the secret anew from the OAuth2 page of the app in Discord's "
-                "developer portal, and restart me."
+            return t(
+                "Since {since} Discord has rejected `DISCORD_CLIENT_SECRET`, so nobody can link an account. Members "
+                "who are linked can still save albums. Copy the secret again from the OAuth2 page of the app in "
+                "Discord's developer portal, and restart me.",
+                since=since,
             )
         case Cause.DISCORD_TOKEN:
-            return (
-                f"Discord had refused `DISCORD_TOKEN` since {since}, so I could not run. It takes the one that I "
-                "have now, and what waited is done. If it was not you who reset the token, look who else knows it."
+            return t(
+                "Discord had rejected `DISCORD_TOKEN` since {since}, so I could not run. The current token works, and the "
+                "queue has been processed. If you did not reset the token yourself, find out who else knows it.",
+                since=since,
+            )
+        case Cause.DISK if facts.free is not None:
+            return t(
+                "Since {since} the disk with the database has been nearly full: {free} are free. When it is full, I "
+                "cannot accept new requests. Free some space on that disk. You don't need to restart me.",
+                since=since,
+                free=_size(t, facts.free),
             )
         case Cause.DISK:
-            if facts.free is not None:
-                return (
-                    f"Since {since} little room has been left where the database lies: {_size(facts.free)}. "
-                    "When there is none, nothing new can be accepted. Make room on that disk; I need no restart."
-                )
-            return (
-                f"Since {since} the database could not be read or written: {reason}. Nothing new is accepted. If its "
-                "disk is full, make room; else `gatefold doctor` shows more. I need no restart."
+            return t(
+                "Since {since} the database could not be read or written: {reason}. I accept no new requests. If its "
+                "disk is full, free some space; otherwise `gatefold doctor` shows more. You don't need to restart me.",
+                since=since,
+                reason=reason,
             )
         case Cause.KEY:
-            return (
-                "What is stored of a member does not open with the keys that I have. That member is asked to link "
-                f"again, and so is everybody else whom it concerns. The first was met {since}. If you took a key "
-                "away, put it back behind the others and restart me."
+            return t(
+                "The stored access of a member cannot be decrypted with my keys. That member is asked to link again, "
+                "and so is everybody else who is affected. It was first seen {since}. If you removed a key, add it "
+                "again after the others and restart me.",
+                since=since,
             )
         case Cause.BACKUP:
-            return (
-                f"The scheduled backup could not be made, since {since}. {reason}. It is tried again by itself. "
-                "Everything else goes on, but the newest copy grows old."
+            return t(
+                "The scheduled backup has failed since {since}: {reason}. It is retried automatically. Everything else "
+                "works, but the latest backup is getting old.",
+                since=since,
+                reason=reason,
             )
 
 
-def _size(count: int) -> str:
-    """Bytes, in words."""
-    return f"{count / 1024**3:.1f} GB" if count >= 1024**3 else f"{count // 1024**2} MB"
+def _size(t: Text, count: int) -> str:
+    """Bytes, in units that people use."""
+    if count >= 1024**3:
+        return f"{t.number(round(count / 1024**3, 1))} GB"
+    return f"{t.number(count // 1024**2)} MB"

@@ -29,6 +29,7 @@ from bot.errors import (
 )
 from bot.library import Library, Report
 from bot.library.resolver import AlbumResolver
+from bot.text import Text, command_name, msg
 
 AUTOCOMPLETE_S = 0.9
 """An autocomplete that takes longer is answered with an empty list."""
@@ -120,7 +121,8 @@ class Saving:
 
     async def suggest(self, interaction: Interaction, action: Action, text: str) -> list[app_commands.Choice[str]]:
         """Albums to pick while somebody types; an empty list where Spotify is too slow or says no."""
-        member = caller_of(interaction).member_id
+        caller = caller_of(interaction)
+        member, t = caller.member_id, self._reply.words(caller.locale).t
         if (older := self._typing.pop(member, None)) is not None:
             older.cancel()
         task = asyncio.create_task(self._suggestions(member, action, text))
@@ -132,7 +134,7 @@ class Saving:
             del self._typing[member]
         if not done or task.cancelled() or task.exception() is not None:
             return []
-        return [_choice(album) for album in task.result()[:CHOICES]]
+        return [_choice(t, album) for album in task.result()[:CHOICES]]
 
     async def _suggestions(self, member: MemberId, action: Action, text: str) -> list[Album]:
         return await self._resolver.suggestions(member, action, text)
@@ -142,13 +144,15 @@ def feature(linking: Linking, library: Library, resolver: AlbumResolver, reply: 
     """The commands and buttons of this module."""
     saving = Saving(linking, library, resolver, reply)
 
-    @app_commands.command(name="save", description="Save albums to your Spotify library")
-    @app_commands.describe(albums="Links, several at once, or a title: pick from the list while you type")
+    @app_commands.command(name=command_name("save"), description=msg("Save albums to your Spotify library"))
+    @app_commands.rename(albums=command_name("albums"))
+    @app_commands.describe(albums=msg("One or several links, or a title: pick from the suggestions"))
     async def save(interaction: Interaction, albums: Albums) -> None:
         await saving.change(interaction, Action.SAVE, albums)
 
-    @app_commands.command(name="unsave", description="Take albums out of your Spotify library")
-    @app_commands.describe(albums="Links, several at once, or a title: pick from your own albums")
+    @app_commands.command(name=command_name("unsave"), description=msg("Remove albums from your Spotify library"))
+    @app_commands.rename(albums=command_name("albums"))
+    @app_commands.describe(albums=msg("One or several links, or a title: pick from your own albums"))
     async def unsave(interaction: Interaction, albums: Albums) -> None:
         await saving.change(interaction, Action.REMOVE, albums)
 
@@ -197,9 +201,9 @@ def _refusal(changes: Sequence[LibraryChange]) -> UserError | None:
     return None
 
 
-def _choice(album: Album) -> app_commands.Choice[str]:
+def _choice(t: Text, album: Album) -> app_commands.Choice[str]:
     year = f" ({album.year})" if album.year else ""
-    name = f"{album.title} by {album.by}"
+    name = t("{title} by {artist}", title=album.title, artist=album.by)
     most = 100 - len(year)
     return app_commands.Choice(
         name=(name if len(name) <= most else name[: most - 1] + "…") + year, value=f"spotify:album:{album.id}"

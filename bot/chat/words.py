@@ -1,14 +1,14 @@
-"""Every sentence that members read in Discord, in one place, so that they can be translated. The host's: host_words.py.
+"""Sentences that several features say to members: what came of changes, refusals, mentions, dates.
 
 Say what happened, then what happens next or what to do. No exclamation marks, no blame, no jargon.
-Whatever comes from outside passes `plain`: it is shown as text, whatever it holds.
+Whatever comes from outside passes `plain`: it is shown as text, whatever it holds. The host's: host_words.py.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from bot.albums import Album, is_control
@@ -32,21 +32,10 @@ from bot.errors import (
 )
 from bot.storage.changes import UndoVerdict
 from bot.storage.links import Link
+from bot.text import Text, texts
 
 _MARKUP = re.compile(r"([\\*_~`|\[\]<>#])")
 _MENTION = re.compile(r"@(?=everyone|here|[!&]?\d)")
-
-THINGS = {
-    "playlist": "a playlist",
-    "artist": "an artist",
-    "show": "a podcast",
-    "episode": "a podcast episode",
-    "prerelease": "an album that is not out yet",
-    "user": "a profile",
-    "audiobook": "an audiobook",
-    "chapter": "a chapter of an audiobook",
-    "concert": "a concert",
-}
 
 
 def plain(text: str, most: int = 100) -> str:
@@ -58,403 +47,624 @@ def plain(text: str, most: int = 100) -> str:
     return _MENTION.sub("@\u200b", text)
 
 
-def title(album: Album, most: int = 100) -> str:
-    """**Title** by Artist (Year)."""
-    year = f" ({plain(album.year)})" if album.year else ""
-    return f"**{plain(album.title, most)}** by {plain(album.by, most)}{year}"
-
-
 def soon(moment: datetime) -> str:
-    """In how long, in the reader's own time zone."""
+    """In how long, in the reader's own time zone and language."""
     return f"<t:{int(moment.timestamp())}:R>"
 
 
 def date(moment: datetime) -> str:
-    """When, in the reader's own time zone."""
+    """When, in the reader's own time zone and language."""
     return f"<t:{int(moment.timestamp())}:f>"
 
 
-def albums(count: int) -> str:
-    """1 album, 2 albums."""
-    return "1 album" if count == 1 else f"{count:,} albums"
-
-
 class Words:
-    """The sentences. `command_ids` lets them mention commands so that a click begins them."""
+    """The shared sentences in one language. `t`: for every other sentence.
 
-    def __init__(self) -> None:
-        self.command_ids: dict[str, int] = {}
-        self.privacy_url = ""
+    `command_ids`, by full name, lets them mention commands so that a click begins them.
+    """
+
+    def __init__(self, t: Text, command_ids: Mapping[str, int], privacy_url: str) -> None:
+        self.t = t
+        self._command_ids = command_ids
+        self._privacy_url = privacy_url
 
     def command(self, name: str) -> str:
-        """A command to click on."""
-        id_ = self.command_ids.get(name)
-        return f"</{name}:{id_}>" if id_ else f"`/{name}`"
+        """A command to click on: "save", or "club start" of a group."""
+        id_ = self._command_ids.get(name)
+        return f"</{name}:{id_}>" if id_ else f"`/{self.t.command(name)}`"
+
+    def album(self, album: Album, most: int = 100) -> str:
+        """**Title** by Artist (Year), each name with at most `most` characters."""
+        title, artist, year = plain(album.title, most), plain(album.by, most), plain(album.year or "")
+        if not year:
+            return self.t("**{title}** by {artist}", title=title, artist=artist)
+        return self.t("**{title}** by {artist} ({year})", title=title, artist=artist, year=year)
 
     # -- what came of changes
 
+    def below_title(self, change: LibraryChange, *, undoes: bool = False) -> str:
+        """What came of the only change of a command, below the title of its album. `undoes`: it was an Undo."""
+        t, is_save = self.t, change.action is Action.SAVE
+        match change.outcome:
+            case Outcome.SAVED if undoes:
+                return t("Undone: saved to your library again.")
+            case Outcome.SAVED:
+                return t("Saved to your library.")
+            case Outcome.REMOVED if undoes:
+                return t("Undone: removed from your library again.")
+            case Outcome.REMOVED:
+                return t("Removed from your library.")
+            case Outcome.ALREADY:
+                return t("This album was already in your library.")
+            case Outcome.ABSENT:
+                return t("This album was not in your library.")
+            case Outcome.SUPERSEDED:
+                return t("A later command of yours changed this album, so this one did nothing.")
+            case Outcome.CHANGED_SINCE:
+                return t("You have changed this album since then, so I left it as it is.")
+            case Outcome.GIVEN_UP if is_save:
+                return t("This album could not be saved for 7 days, so I gave up. You can try again.")
+            case Outcome.GIVEN_UP:
+                return t("This album could not be removed for 7 days, so I gave up. You can try again.")
+            case Outcome.DROPPED:
+                return t("Taken out of the queue. Your library was not changed.")
+            case None:
+                return self.queued(1, change.action)
+        return self._not_done(change)
+
     def single(self, change: LibraryChange, album: Album | None) -> str:
-        """What came of the only change of a command."""
-        name = title(album) if album else self._read(change)
-        short = f"**{plain(album.title)}**" if album else self._read(change)
+        """What came of the only change of a command, where no title stands above."""
+        t, name, is_save = self.t, self._name(change, album), change.action is Action.SAVE
         match change.outcome:
             case Outcome.SAVED:
-                return f"Saved {name} to your library."
+                return t("Saved {album} to your library.", album=name)
             case Outcome.REMOVED:
-                return f"Removed {name} from your library."
+                return t("Removed {album} from your library.", album=name)
             case Outcome.ALREADY:
-                return f"{short} was in your library already. Nothing changed."
+                return t("{album} was already in your library.", album=name)
             case Outcome.ABSENT:
-                return f"{short} was not in your library. Nothing changed."
+                return t("{album} was not in your library.", album=name)
+            case Outcome.SUPERSEDED:
+                return t("A later command of yours changed {album}, so this one did nothing.", album=name)
+            case Outcome.CHANGED_SINCE:
+                return t("You have changed {album} since then, so I left it as it is.", album=name)
+            case Outcome.GIVEN_UP if is_save:
+                return t("{album} could not be saved for 7 days, so I gave up. You can try again.", album=name)
+            case Outcome.GIVEN_UP:
+                return t("{album} could not be removed for 7 days, so I gave up. You can try again.", album=name)
+            case Outcome.DROPPED:
+                return t("{album} was taken out of the queue. Your library was not changed.", album=name)
+            case None if is_save:
+                return t("{album} is queued and will be saved.", album=name)
+            case None:
+                return t("{album} is queued and will be removed.", album=name)
+        return self._not_done(change)
+
+    def _not_done(self, change: LibraryChange) -> str:
+        """Why there is no album to name, or why Spotify refused it."""
+        t, typed = self.t, plain(change.reference, 60)
+        match change.outcome:
             case Outcome.NO_ALBUM:
-                return (
-                    f"Spotify knows no album behind {self._read(change)}. "
-                    "Check the link, or pick an album from the list while you type."
+                return t(
+                    "Spotify has no album for “{typed}”. Check the link, or pick an album from the suggestions.",
+                    typed=typed,
                 )
+            case Outcome.NOT_ALBUM if change.action is Action.SAVE:
+                can = t("I can save albums: paste an album link, or pick one from the suggestions.")
+                return t.sentences([self._thing(change), can])
             case Outcome.NOT_ALBUM:
-                thing = THINGS.get(change.detail or "", "something else")
-                return (
-                    f"That is {thing}. I can {_verb(change.action)} albums: paste an album link, "
-                    "or pick one while you type."
-                )
+                can = t("I can remove albums: paste an album link, or pick one from the suggestions.")
+                return t.sentences([self._thing(change), can])
             case Outcome.UNREADABLE:
-                return (
-                    f"I can't read {self._read(change)} as an album. "
-                    "Paste a link from open.spotify.com, or pick an album while you type."
+                return t(
+                    "I can't read “{typed}” as an album. Paste a link from open.spotify.com, or pick an album from "
+                    "the suggestions.",
+                    typed=typed,
                 )
             case Outcome.NO_MATCH:
-                return f"Spotify found no album for {self._read(change)}. Try fewer words, or paste a link."
+                return t("Spotify found no album for “{typed}”. Try fewer words, or paste a link.", typed=typed)
+            case Outcome.OFFERED if "," in (change.detail or ""):
+                return t("Several albums match “{typed}”. Which one do you mean?", typed=typed)
             case Outcome.OFFERED:
-                if "," not in (change.detail or ""):
-                    return f"Nothing is called exactly {self._read(change)}. Did you mean this one?"
-                return f"Several albums fit {self._read(change)}. Which one do you mean?"
-            case Outcome.SUPERSEDED:
-                return f"A later command of yours decided about {name}. This one changed nothing."
-            case Outcome.CHANGED_SINCE:
-                return f"A later command of yours changed {name}, so I left it as it is."
+                return t("No album is called exactly “{typed}”. Did you mean this one?", typed=typed)
             case Outcome.NO_SEAT:
                 return self.error(NotAllowlisted())
             case Outcome.NO_PREMIUM:
                 return self.error(PremiumLapsed())
-            case Outcome.REFUSED:
-                return self.error(Refused(0, change.detail or ""))
-            case Outcome.GIVEN_UP:
-                return f"For 7 days {name} could not be {_done(change.action)}, so I gave up. You can ask again."
-            case Outcome.DROPPED:
-                return f"Dropped {name}. Nothing changed."
-        return f"{short} is kept and will be {_done(change.action)}."
+        return self.error(Refused(0, change.detail or ""))
+
+    def _thing(self, change: LibraryChange) -> str:
+        """What a link leads to that is no album."""
+        t = self.t
+        match change.detail:
+            case "playlist":
+                return t("That is a playlist.")
+            case "artist":
+                return t("That is an artist.")
+            case "show":
+                return t("That is a podcast.")
+            case "episode":
+                return t("That is a podcast episode.")
+            case "prerelease":
+                return t("That album is not out yet.")
+            case "user":
+                return t("That is a profile.")
+            case "audiobook":
+                return t("That is an audiobook.")
+            case "chapter":
+                return t("That is a chapter of an audiobook.")
+            case "concert":
+                return t("That is a concert.")
+        return t("That is not an album.")
 
     def line(self, change: LibraryChange, album: Album | None) -> str:
         """One of several changes, in one line."""
-        name = title(album, 70) if album else self._read(change)
-        outcome = {
-            None: "waits",
-            Outcome.ALREADY: "was there already",
-            Outcome.ABSENT: "was not there",
-            Outcome.NO_ALBUM: "no such album",
-            Outcome.NOT_ALBUM: f"is {THINGS.get(change.detail or '', 'something else')}",
-            Outcome.UNREADABLE: "could not be read as an album",
-            Outcome.NO_MATCH: "nothing found",
-            Outcome.OFFERED: "several fit",
-            Outcome.SUPERSEDED: "decided by a later command",
-            Outcome.CHANGED_SINCE: "changed since, left as it is",
-            Outcome.GIVEN_UP: "given up after 7 days",
-        }.get(change.outcome, str(change.outcome))
-        return f"{name}: {outcome}"
+        t, name, typed = self.t, self._name(change, album, 70), plain(change.reference, 60)
+        match change.outcome:
+            case None:
+                return t("{album}: queued", album=name)
+            case Outcome.SAVED:
+                return t("{album}: saved", album=name)
+            case Outcome.REMOVED:
+                return t("{album}: removed", album=name)
+            case Outcome.ALREADY:
+                return t("{album}: already in your library", album=name)
+            case Outcome.ABSENT:
+                return t("{album}: not in your library", album=name)
+            case Outcome.OFFERED:
+                return t("“{typed}”: several albums match", typed=typed)
+            case Outcome.SUPERSEDED:
+                return t("{album}: changed by a later command", album=name)
+            case Outcome.CHANGED_SINCE:
+                return t("{album}: changed since then, left as it is", album=name)
+            case Outcome.GIVEN_UP:
+                return t("{album}: given up after 7 days", album=name)
+            case Outcome.DROPPED:
+                return t("{album}: taken out of the queue", album=name)
+            case Outcome.NO_ALBUM:
+                return t("“{typed}”: no such album", typed=typed)
+            case Outcome.NO_MATCH:
+                return t("“{typed}”: nothing found", typed=typed)
+            case Outcome.UNREADABLE:
+                return t("“{typed}”: not readable as an album", typed=typed)
+            case Outcome.NOT_ALBUM:
+                return t("“{typed}”: {reason}", typed=typed, reason=self._thing(change))
+        return t("{album}: refused by Spotify", album=name)
 
-    def summary(self, changes: Sequence[LibraryChange]) -> str:
-        """What came of many changes, as counts."""
-        names = {
-            Outcome.SAVED: "saved",
-            Outcome.REMOVED: "removed",
-            Outcome.ALREADY: "{were} there already",
-            Outcome.ABSENT: "{were} not there",
-            None: "kept for later",
-            Outcome.OFFERED: "to choose",
-            Outcome.SUPERSEDED: "decided by a later command",
-            Outcome.CHANGED_SINCE: "left as changed since",
-            Outcome.DROPPED: "dropped",
-            Outcome.GIVEN_UP: "given up",
-            Outcome.REFUSED: "refused by Spotify",
-            Outcome.NO_SEAT: "refused by Spotify",
-            Outcome.NO_PREMIUM: "refused by Spotify",
-        }
-        counts = Counter(names.get(change.outcome, "could not be found") for change in changes)
-        order = list(dict.fromkeys([*names.values(), "could not be found"]))
-        parts = [
-            f"{counts[text]:,} {text.format(were='was' if counts[text] == 1 else 'were')}"
-            for text in order
-            if counts[text]
-        ]
-        return ", ".join(parts) + "."
+    def summary(self, changes: Sequence[LibraryChange], *, undoes: bool = False) -> str:
+        """What came of many changes, as counts. `undoes`: it was an Undo."""
+        counts = Counter(_counted_as(change.outcome) for change in changes)
+        sentences = self._undo_counts() if undoes else self._counts()
+        return self.t.sentences([say(counts[outcome]) for outcome, say in sentences.items() if counts[outcome]])
 
-    def more(self, count: int, outcome: Outcome | None) -> str:
-        """The changes of one outcome that are counted, not named."""
-        return f"and {count:,} more: {self.line_outcome(outcome)}"
-
-    def line_outcome(self, outcome: Outcome | None) -> str:
-        """One outcome in a word or two."""
+    def _counts(self) -> dict[Outcome | None, Callable[[int], str]]:
+        """For each outcome its sentence, in the order in which they are told."""
+        t = self.t
         return {
-            None: "waiting",
-            Outcome.ALREADY: "there already",
-            Outcome.ABSENT: "not there",
-            Outcome.SUPERSEDED: "decided by a later command",
-        }.get(outcome, str(outcome))
+            Outcome.SAVED: lambda n: t.plural("Saved {count} album.", "Saved {count} albums.", n),
+            Outcome.REMOVED: lambda n: t.plural("Removed {count} album.", "Removed {count} albums.", n),
+            Outcome.ALREADY: lambda n: t.plural(
+                "{count} was already in your library.", "{count} were already in your library.", n
+            ),
+            Outcome.ABSENT: lambda n: t.plural(
+                "{count} was not in your library.", "{count} were not in your library.", n
+            ),
+            None: lambda n: t.plural("{count} is queued.", "{count} are queued.", n),
+            Outcome.OFFERED: lambda n: t.plural(
+                "{count} search matches several albums.", "{count} searches match several albums.", n
+            ),
+            Outcome.SUPERSEDED: lambda n: t.plural(
+                "{count} was changed by a later command.", "{count} were changed by a later command.", n
+            ),
+            Outcome.CHANGED_SINCE: lambda n: t.plural(
+                "{count} has changed since then and was left as it is.",
+                "{count} have changed since then and were left as they are.",
+                n,
+            ),
+            Outcome.DROPPED: lambda n: t.plural(
+                "{count} was taken out of the queue.", "{count} were taken out of the queue.", n
+            ),
+            Outcome.GIVEN_UP: lambda n: t.plural(
+                "{count} was given up after 7 days.", "{count} were given up after 7 days.", n
+            ),
+            Outcome.REFUSED: lambda n: t.plural("Spotify refused {count}.", "Spotify refused {count}.", n),
+            Outcome.NO_ALBUM: lambda n: t.plural("{count} could not be found.", "{count} could not be found.", n),
+        }
+
+    def _undo_counts(self) -> dict[Outcome | None, Callable[[int], str]]:
+        t = self.t
+        return {
+            **self._counts(),
+            Outcome.SAVED: lambda n: t.plural(
+                "Undone: saved {count} album again.", "Undone: saved {count} albums again.", n
+            ),
+            Outcome.REMOVED: lambda n: t.plural(
+                "Undone: removed {count} album again.", "Undone: removed {count} albums again.", n
+            ),
+        }
+
+    def more(self, count: int) -> str:
+        """The albums that are counted, not named."""
+        return self.t.plural("and {count} more", "and {count} more", count)
 
     def ignored(self, text: str) -> str:
         """Words beside a link were not searched."""
-        return f"I read the links and left “{plain(text)}” alone: words are searched when they stand alone."
+        return self.t(
+            "I read the links and ignored “{typed}”: to search for words, send them without a link.", typed=plain(text)
+        )
 
-    def held(self, error: UserError, count: int) -> str:
-        """Why changes are kept, and what happens next."""
-        kept = "Your album is kept" if count == 1 else f"Your {albums(count)} are kept"
+    def queued(self, count: int, action: Action) -> str:
+        """What waits, and that the member will be told."""
+        t = self.t
+        if action is Action.SAVE:
+            return t.plural(
+                "Your album is queued, and I will message you when it is saved.",
+                "Your {count} albums are queued, and I will message you when they are saved.",
+                count,
+            )
+        return t.plural(
+            "Your album is queued, and I will message you when it is removed.",
+            "Your {count} albums are queued, and I will message you when they are removed.",
+            count,
+        )
+
+    def held(self, error: UserError, count: int, action: Action = Action.SAVE) -> str:
+        """Why changes are queued, and what happens next."""
+        t, is_save = self.t, action is Action.SAVE
+        queued = self.queued(count, action)
         match error:
+            case NotLinked() if is_save:
+                return t.plural(
+                    "Link your Spotify account once to save albums. It takes a minute, and this album is saved right "
+                    "after.",
+                    "Link your Spotify account once to save albums. It takes a minute, and these {count} albums are "
+                    "saved right after.",
+                    count,
+                )
             case NotLinked():
-                saved = "your album is" if count == 1 else "your albums are"
-                return (
-                    "To change your library I need your Spotify account once. It takes a minute, "
-                    f"and {saved} taken care of right after."
+                return t.plural(
+                    "Link your Spotify account once to remove albums. It takes a minute, and this album is removed "
+                    "right after.",
+                    "Link your Spotify account once to remove albums. It takes a minute, and these {count} albums are "
+                    "removed right after.",
+                    count,
                 )
             case NeedsRelink():
-                return f"{self.error(error)} {kept}, and taken care of right after."
+                after = t.plural(
+                    "Your album is queued until then.", "Your {count} albums are queued until then.", count
+                )
+                return t.sentences([self.error(error), after])
             case TryLater(cause=TryLater.Cause.QUOTA):
-                when = f"It goes on {soon(error.until)}; " if error.until else ""
-                return f"This bot's Spotify app has used up its day. {when}{_lower(kept) if when else kept}."
+                reached = t("This bot's Spotify app has reached its daily limit.")
+                return t.sentences([reached, self._until(error.until, count) or queued])
             case TryLater(cause=TryLater.Cause.RATE_LIMITED):
-                when = f" It goes on {soon(error.until)}." if error.until else ""
-                return f"Spotify asked this bot to slow down.{when} {kept}, and I'll tell you when it is done."
+                asked = t("Spotify asked this bot to slow down.")
+                return t.sentences([asked, self._until(error.until, count) or queued])
             case AppRejected():
-                return f"{self.error(error)} {kept}, and I'll tell you when it is done."
+                return t.sentences([self.error(error), queued])
             case InternalError():
-                return f"Something broke on our side ({error.reference}). {kept}. The host can look this number up."
+                return t.plural(
+                    "Something broke on our side ({reference}). Your album is queued. The host can look this number "
+                    "up.",
+                    "Something broke on our side ({reference}). Your {count} albums are queued. The host can look "
+                    "this number up.",
+                    count,
+                    reference=error.reference,
+                )
             case StorageUnavailable():
-                return f"I could not write down what came of it. {kept}, and I'll tell you when it is done."
+                return t.sentences([t("I could not store the result."), queued])
             case Restarting():
-                return f"I am being restarted. {kept}, and I'll tell you when it is done."
-        return f"Spotify is not answering. {kept}, and I'll tell you when it is done."
+                return t.sentences([t("I am restarting."), queued])
+        return t.sentences([t("Spotify is not responding."), queued])
+
+    def _until(self, until: datetime | None, count: int) -> str | None:
+        if until is None:
+            return None
+        return self.t.plural(
+            "Your album is queued until {when}.",
+            "Your {count} albums are queued until {when}.",
+            count,
+            when=soon(until),
+        )
+
+    # -- refusals
 
     def error(self, error: UserError) -> str:
         """A refusal, with a way on."""
+        t, link = self.t, self.command("link")
         match error:
             case NotLinked():
-                return f"No Spotify account is linked yet. {self.command('link')} links yours in a minute."
+                return self.not_linked()
             case NeedsRelink(reason=NeedsRelink.Reason.SCOPE):
-                return "Spotify did not give all the permissions that saving needs. Link again and agree to both."
+                return t(
+                    "Spotify did not grant all the permissions that I need. Link your account again and accept both."
+                )
             case NeedsRelink(reason=NeedsRelink.Reason.OTHER_APP):
-                return "The host changed this bot's Spotify app, so your account has to be linked again."
+                return t("The host changed this bot's Spotify app. Link your account again to go on.")
             case NeedsRelink(reason=NeedsRelink.Reason.UNREADABLE):
-                return (
-                    "What I kept of your Spotify account cannot be opened any more. "
-                    f"Link it again with {self.command('link')} to go on."
+                return t(
+                    "The access to your Spotify account that I stored can no longer be read. Link your account again "
+                    "with {link} to go on.",
+                    link=link,
                 )
             case NeedsRelink():
-                return (
-                    "Your Spotify account is not connected any more: the consent ended, or was taken back. "
-                    f"Link it again with {self.command('link')} to go on."
+                return t(
+                    "Your Spotify account is no longer connected: your permission ended, or it was withdrawn. Link "
+                    "your account again with {link} to go on.",
+                    link=link,
                 )
             case NotAllowlisted():
-                return (
-                    "Spotify lets this bot's app serve 5 people, and you are not on its list. "
-                    f"The host can add you; then use {self.command('link')} again."
+                return t(
+                    "Spotify allows 5 people for this bot's app, and you are not on its list. Ask the host to add "
+                    "you, then use {link} again.",
+                    link=link,
                 )
             case PremiumLapsed():
-                return (
-                    "Spotify serves this bot only while its host has Premium, and that has ended. "
-                    "The host can renew it; then ask again."
+                return t(
+                    "Spotify serves this bot only while its host has Premium, and that has ended. Ask the host to "
+                    "renew it, then try again."
                 )
             case AppRejected():
-                return "Spotify refuses this bot's own app. Only the host can mend that, so tell them."
+                return t("Spotify rejects this bot's app. Only the host can fix that, so please tell them.")
             case AccountTaken():
-                return (
-                    "That Spotify account is linked to another Discord account here. "
-                    f"Use {self.command('unlink')} there first, or link another Spotify account."
+                return t(
+                    "That Spotify account is linked to another Discord account here. Use {unlink} there first, or "
+                    "link another Spotify account.",
+                    unlink=self.command("unlink"),
                 )
             case LinkDeclined(provider="discord"):
-                return (
-                    "Somebody opened your link and said no at Discord. Nothing was linked. "
-                    "If that was you and you change your mind, the link still works for its 10 minutes."
+                return t(
+                    "Somebody opened your link and declined at Discord. Nothing was linked. If that was you and you "
+                    "change your mind, you can still use the link until its 10 minutes are over."
                 )
             case LinkDeclined():
-                return (
-                    f"You said no at Spotify, so nothing was linked. {self.command('link')} begins again when you like."
-                )
+                return t("You declined at Spotify, so nothing was linked. Use {link} to start again.", link=link)
             case LinkExpired():
-                return f"The link was too old or used already. {self.command('link')} gives you a new one."
+                return t("This link has expired or was already used. Use {link} to get a new one.", link=link)
             case WrongDiscordAccount():
-                return (
-                    "Your link was opened by somebody who is logged in at Discord as another account. "
-                    "Nothing was linked. If that was you, switch the account in your browser and open the link "
-                    "again; if you gave the link to nobody, you need not do anything."
+                return t(
+                    "Your link was opened by somebody who is logged in to Discord with another account. Nothing was "
+                    "linked. If that was you, switch accounts in your browser and open the link again. If you shared "
+                    "the link with nobody, you don't need to do anything."
+                )
+            case TryLater(cause=TryLater.Cause.QUOTA) if error.until is not None:
+                return t(
+                    "This bot's Spotify app has reached its daily limit. Try again {when}.", when=soon(error.until)
                 )
             case TryLater(cause=TryLater.Cause.QUOTA):
-                when = f" It goes on {soon(error.until)}." if error.until else ""
-                return f"This bot's Spotify app has used up its day.{when}"
+                return t("This bot's Spotify app has reached its daily limit. Try again tomorrow.")
             case TryLater():
-                return "Spotify is not answering. Try again in a few minutes."
+                return t("Spotify is not responding. Try again in a few minutes.")
             case Restarting():
-                return "I am being restarted. Ask again in a minute; nothing was changed."
+                return t("I am restarting. Nothing was changed. Try again in a minute.")
             case StorageUnavailable():
-                return (
-                    "I could not write that down, so nothing was changed. Try again in a few minutes; "
-                    "if it stays so, tell the host that the database cannot be written."
+                return t(
+                    "I could not store that, so nothing was changed. Try again in a few minutes. If it happens again, "
+                    "tell the host that the database cannot be written."
                 )
             case InternalError():
-                return (
-                    f"Something broke on our side ({error.reference}). Try again in a minute. "
-                    "The host can look this number up."
+                return t(
+                    "Something broke on our side ({reference}). Try again in a minute. The host can look this number "
+                    "up.",
+                    reference=error.reference,
+                )
+            case Refused() if error.message:
+                return t(
+                    "Spotify refused: “{reason}”. Nothing was changed. Try again later.",
+                    reason=plain(error.message, 200),
                 )
             case Refused():
-                said = f": “{plain(error.message, 200)}”" if error.message else ""
-                return f"Spotify refused{said}. Nothing was changed; trying again later may help."
-        return "That did not work. Try again in a minute."
+                return t("Spotify refused. Nothing was changed. Try again later.")
+        return t("That did not work. Try again in a minute.")
 
     def no_albums(self, action: Action) -> str:
         """The option was empty."""
-        return (
-            f"Which album? Use {self.command('save' if action is Action.SAVE else 'unsave')} with a link, "
-            "or pick an album while you type."
-        )
+        command = self.command("save" if action is Action.SAVE else "unsave")
+        return self.t("Which album? Use {command} with a link, or pick an album from the suggestions.", command=command)
 
     def nothing_to_undo(self) -> str:
         """An Undo of a command that changed nothing."""
-        return "There is nothing to take back: that command changed nothing."
+        return self.t("There is nothing to undo: that command changed nothing.")
 
     def undo(self, verdict: UndoVerdict) -> str:
         """An Undo button that does nothing."""
         match verdict:
             case UndoVerdict.USED:
-                return "That was taken back already. Nothing changed."
+                return self.t("Already undone.")
             case UndoVerdict.BEING_USED:
-                return "That is being taken back already. This press changed nothing."
+                return self.t("This is already being undone.")
             case UndoVerdict.UNDER_WAY:
-                return "That is still under way. Press Undo again when it is done."
+                return self.t("That command is still running. Use Undo again when it is finished.")
             case UndoVerdict.NOT_YOURS:
                 return self.not_yours()
         return self.too_old()
 
     def not_yours(self) -> str:
         """Somebody else's button."""
-        return "That button belongs to somebody else. Nothing changed."
+        return self.t(
+            "That button belongs to somebody else. Nothing was changed. {help} shows what you can do.",
+            help=self.command("help"),
+        )
 
     def too_old(self) -> str:
-        """A button that no longer stands for anything."""
-        return f"This button is too old. Use {self.command('save')} or {self.command('unsave')} instead."
+        """A button that no longer does anything."""
+        return self.t(
+            "This button has expired. Use {save} or {unsave} instead.",
+            save=self.command("save"),
+            unsave=self.command("unsave"),
+        )
 
     def old_command(self) -> str:
         """A command that is not ours any more, or not in this form."""
-        return f"That command has changed. Reload Discord, and use it again: {self.command('help')} shows them all."
+        return self.t(
+            "That command has changed. Reload Discord and try again. {help} lists all commands.",
+            help=self.command("help"),
+        )
 
     # -- linking
 
     def consent(self) -> str:
         """What is asked for and stored; stands beside every button that leads to a consent."""
-        return (
-            "Discord first shows me that it is you, then Spotify asks for two permissions:\n"
+        t = self.t
+        asks = t(
+            "Discord confirms who you are, then Spotify asks you for two permissions:\n"
             "- see what is in your library, so that I know what is new\n"
-            "- change your library, when you use a command or press a button\n\n"
-            "I keep your Spotify account's id and name, and sealed access to these two permissions. "
-            f"{self.command('unlink')} deletes it all. {self._privacy()}\n"
-            "-# The button works for 10 minutes, for you alone."
+            "- change your library, when you use a command or a button"
         )
+        stored = t(
+            "I store the ID and the name of your Spotify account, and encrypted access with these two permissions. "
+            "{unlink} deletes all of it.",
+            unlink=self.command("unlink"),
+        )
+        until = t("The button works for 10 minutes, and only for you.")
+        return f"{asks}\n\n{self._with_privacy(stored)}\n-# {until}"
 
     def link_offer(self) -> str:
         """`/link` by a member who is not linked."""
-        return "**Link your Spotify account**"
+        return self.t("**Link your Spotify account**")
 
     def relink_offer(self, name: str) -> str:
         """`/link` by a member who is linked."""
-        return (
-            f"You are linked as **{plain(name)}**. With this button you can renew Spotify's consent, or change "
-            "to another Spotify account, which then replaces this one. What waits for you stays."
+        return self.t(
+            "You are linked as **{name}**. With this button you can renew Spotify's permission, or change to another "
+            "Spotify account, which then replaces this one. Your queue stays as it is.",
+            name=plain(name),
         )
 
     def linked(self, link: Link, before: Link | None) -> str:
         """The private message after linking."""
-        name = plain(link.account_name)
+        t, name = self.t, plain(link.account_name)
         if before is None:
-            first = f"Linked as **{name}**."
+            first = t("Linked as **{name}**.", name=name)
         elif before.account_id == link.account_id:
-            first = f"Renewed: you are linked as **{name}**."
+            first = t("Renewed: you are linked as **{name}**.", name=name)
         else:
-            first = f"Linked as **{name}**, in place of **{plain(before.account_name)}**."
-        return f"{first} {self.command('save')} puts an album into your library."
+            first = t("Linked as **{name}**, in place of **{before}**.", name=name, before=plain(before.account_name))
+        return t.sentences([first, t("{save} saves an album to your library.", save=self.command("save"))])
 
     def account(self, name: str, linked_at: datetime, ends_at: datetime) -> str:
         """Which account, since when, until when."""
-        return (
-            f"You are linked as **{plain(name)}**. You linked it {date(linked_at)}.\n"
-            f"Spotify asks for your consent again every six months. Yours ends {soon(ends_at)}."
-        )
+        t = self.t
+        since = t("You are linked as **{name}** since {when}.", name=plain(name), when=date(linked_at))
+        ends = t("Spotify access expires every six months. Yours ends {when}.", when=soon(ends_at))
+        return f"{since}\n{ends}"
 
     def pending(self, count: int, names: Sequence[str]) -> str:
-        """What waits."""
+        """What is queued."""
         if not count:
-            return "Nothing is waiting."
-        listed = "".join(f"\n- {name}" for name in names)
-        more = f"\n- and {count - len(names):,} more" if count > len(names) else ""
-        return f"{albums(count)} {'waits' if count == 1 else 'wait'}:{listed}{more}"
+            return self.t("Nothing is queued.")
+        lines = [self.t.plural("{count} album is queued:", "{count} albums are queued:", count)]
+        lines += [f"- {name}" for name in names]
+        if count > len(names):
+            lines.append(f"- {self.more(count - len(names))}")
+        return "\n".join(lines)
 
     def pending_name(self, change: LibraryChange, album: Album | None) -> str:
-        """One change that waits."""
-        return f"{_verb(change.action)} {title(album, 70) if album else self._read(change)}"
+        """One change that is queued."""
+        name = self._name(change, album, 70)
+        if change.action is Action.SAVE:
+            return self.t("Save {album}", album=name)
+        return self.t("Remove {album}", album=name)
 
     def dropped(self, count: int) -> str:
         """Pending changes were dropped."""
         if not count:
-            return "Nothing was waiting. Nothing changed."
-        return f"Dropped: {albums(count)} that waited. Your library stays as it is."
+            return self.t("Nothing was queued, so nothing was changed.")
+        return self.t.plural(
+            "Took {count} album out of the queue. Your library was not changed.",
+            "Took {count} albums out of the queue. Your library was not changed.",
+            count,
+        )
 
     def unlink_question(self, name: str | None) -> str:
         """Asked once before unlinking; `name` None: nobody is linked, but something waits."""
         if name is None:
-            return "No Spotify account is linked, but something waits. Delete everything that I keep about you?"
-        return (
-            f"Unlink **{plain(name)}**? I delete everything that I keep about you, at once, what waits included. "
-            "Your Spotify library stays as it is."
+            return self.t("No Spotify account is linked, but something is queued. Delete everything I store about you?")
+        return self.t(
+            "Unlink **{name}**? I delete everything I store about you at once, including what is queued. Your Spotify "
+            "library stays as it is.",
+            name=plain(name),
         )
 
     def unlinked(self) -> str:
         """After unlinking."""
-        return (
-            "Unlinked. Everything that I kept about you is deleted. To take back the permission at Spotify too, "
-            "remove this bot at <https://www.spotify.com/account/apps/>."
+        return self.t(
+            "Unlinked. Everything I stored about you is deleted. To withdraw the permission at Spotify too, remove "
+            "this bot at <https://www.spotify.com/account/apps/>."
         )
 
     def not_linked(self) -> str:
         """Nothing to unlink or to show."""
-        return f"No Spotify account is linked. {self.command('link')} links yours in a minute."
+        return self.t("No Spotify account is linked. {link} links yours in a minute.", link=self.command("link"))
 
     def help(self) -> str:
         """What the bot does, in one screen."""
-        return (
-            "**I put albums into your own Spotify library.**\n"
-            f"1. {self.command('link')} connects your Spotify account. It takes a minute, and only you see it.\n"
-            f"2. {self.command('save')} saves albums: paste links, several at once, or type a title and pick.\n"
-            f"3. {self.command('unsave')} takes albums out again. Every answer has an Undo button.\n\n"
-            f"{self.command('account')} shows what is linked and what waits; {self.command('unlink')} deletes "
-            "everything that I keep about you.\n"
-            "Only you see my answers. If Spotify is busy, your albums are kept and I tell you when it is done. "
-            f"{self._privacy()}"
+        t = self.t
+        steps = (
+            t(
+                "{link} connects your Spotify account. It takes a minute, and only you see it.",
+                link=self.command("link"),
+            ),
+            t(
+                "{save} saves albums: paste one or several links, or type a title and pick an album.",
+                save=self.command("save"),
+            ),
+            t(
+                "{unsave} removes albums from your library. Every answer has an Undo button.",
+                unsave=self.command("unsave"),
+            ),
         )
+        also = t(
+            "{account} shows what is linked and what is queued; {unlink} deletes everything I store about you.",
+            account=self.command("account"),
+            unlink=self.command("unlink"),
+        )
+        private = t(
+            "Only you see my answers. If Spotify is busy, your albums are queued and I message you when they are done."
+        )
+        lines = [t("**I save albums to your own Spotify library.**")]
+        lines += [f"{place}. {step}" for place, step in enumerate(steps, 1)]
+        return "\n".join([*lines, "", also, self._with_privacy(private)])
 
     def earlier(self) -> str:
         """Heads what could not be told when it happened."""
-        return "**Done since we last spoke**"
+        return self.t("**Finished since your last command**")
 
-    def _privacy(self) -> str:
-        return f"[What is stored, and for how long]({self.privacy_url})." if self.privacy_url else ""
+    def _with_privacy(self, text: str) -> str:
+        if not self._privacy_url:
+            return text
+        return self.t.sentences([text, self.t("[What is stored, and for how long]({url})", url=self._privacy_url)])
 
-    def _read(self, change: LibraryChange) -> str:
-        return f"“{plain(change.reference, 60)}”"
-
-
-def _verb(action: Action) -> str:
-    return "save" if action is Action.SAVE else "remove"
-
-
-def _done(action: Action) -> str:
-    return "saved" if action is Action.SAVE else "removed"
+    def _name(self, change: LibraryChange, album: Album | None, most: int = 100) -> str:
+        if album is not None:
+            return self.album(album, most)
+        return self.t("“{typed}”", typed=plain(change.reference, 60))
 
 
-def _lower(text: str) -> str:
-    return text[0].lower() + text[1:]
+class AllWords:
+    """The shared sentences in every language: `words = all_words(caller.locale)`.
+
+    `command_ids`: filled in when the commands are registered.
+    """
+
+    def __init__(self, privacy_url: str) -> None:
+        self.command_ids: dict[str, int] = {}
+        self._privacy_url = privacy_url
+        self._made: dict[Text, Words] = {}
+
+    def __call__(self, locale: str | None) -> Words:
+        """The words for a locale of Discord's."""
+        t = texts(locale)
+        if t not in self._made:
+            self._made[t] = Words(t, self.command_ids, self._privacy_url)
+        return self._made[t]
+
+
+def _counted_as(outcome: Outcome | None) -> Outcome | None:
+    """Outcomes that share a sentence when they are counted."""
+    match outcome:
+        case Outcome.NO_SEAT | Outcome.NO_PREMIUM:
+            return Outcome.REFUSED
+        case Outcome.NOT_ALBUM | Outcome.UNREADABLE | Outcome.NO_MATCH:
+            return Outcome.NO_ALBUM
+    return outcome

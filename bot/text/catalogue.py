@@ -49,7 +49,11 @@ class Text:
 
     def __call__(self, sentence: str, /, **facts: str) -> str:
         """A sentence."""
-        return self._translations.gettext(sentence).format(**facts)
+        return self.unfilled(sentence).format(**facts)
+
+    def unfilled(self, sentence: str, /) -> str:
+        """A sentence with its placeholders still in it, for `str.format` of another type such as markup."""
+        return self._translations.gettext(sentence)
 
     def plural(self, one: str, many: str, count: int, /, **facts: str) -> str:
         """A sentence with a count, in the form that this language has for it. `{count}` is the formatted count."""
@@ -71,6 +75,10 @@ class Text:
     def date(self, day: datetime.date) -> str:
         """A date without a time, such as "27 November 2026". In Discord use its timestamps instead."""
         return format_date(day, "long", locale=self.conventions)
+
+    def sentences(self, sentences: Sequence[str]) -> str:
+        """Whole sentences, one after another."""
+        return ("" if self.language == "ja" else " ").join(sentences)
 
     def list(self, items: Sequence[str]) -> str:
         """Several things in one phrase: "a, b, and c"."""

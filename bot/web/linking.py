@@ -12,6 +12,7 @@ from bot.errors import LinkExpired
 from bot.settings import Settings
 from bot.storage.attempts import LIFE_S
 from bot.web import pages
+from bot.web.html_text import text_of
 from bot.web.pages import Page
 
 Show = Callable[[web.Request, Page], web.Response]
@@ -61,7 +62,9 @@ class LinkPages:
         oauth_state = await self._linking.take_state(DISCORD, state, cookie)
         assert cookie is not None
         if error is not None:
-            return self._show(request, pages.of_error(await self._linking.decline(oauth_state, error)))
+            return self._show(
+                request, pages.of_error(text_of(request), await self._linking.decline(oauth_state, error))
+            )
         if code is None:
             raise LinkExpired
         person = await self._login.who(code)
@@ -75,13 +78,14 @@ class LinkPages:
         assert cookie is not None
         assert state is not None
         if error is not None:
-            response = self._show(request, pages.of_error(await self._linking.decline(oauth_state, error)))
+            response = self._show(
+                request, pages.of_error(text_of(request), await self._linking.decline(oauth_state, error))
+            )
         elif code is None:
             raise LinkExpired
         else:
-            response = self._show(
-                request, pages.linked(await self._linking.finish_link(oauth_state, code, state, cookie))
-            )
+            linked = await self._linking.finish_link(oauth_state, code, state, cookie)
+            response = self._show(request, pages.linked(text_of(request), linked))
         response.del_cookie(self.cookie_name, path="/", secure=self._is_https, httponly=True, samesite="Lax")
         return response
 

@@ -1,4 +1,4 @@
-"""What the pages say: each begins with what is the case, then what to do. The sentences stand here."""
+"""What the pages say: each begins with what is the case, then what to do."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from bot.errors import (
     WrongBrowser,
     WrongDiscordAccount,
 )
+from bot.text import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,133 +37,161 @@ class Page:
     accounts: tuple[tuple[str, str], ...] = ()
 
 
-AGAIN = "Go back to Discord and use /link for a new one."
-
-
-def linked(linked: Linked) -> Page:
+def linked(t: Text, linked: Linked) -> Page:
     """The flow is done."""
-    name = linked.link.account_name
-    accounts = (("On Discord", linked.discord_name), ("On Spotify", name))
-    then = "You can close this page. In Discord, /save puts an album into your library."
+    accounts = ((t("On Discord"), linked.discord_name), (t("On Spotify"), linked.link.account_name))
+    then = t("You can close this page. In Discord, {save} saves an album to your library.", save=command(t, "save"))
     if linked.before is None:
-        text = "Whatever you wanted to save is taken care of now."
-        return Page(200, "Linked. You can go back to Discord.", text, then, accounts)
+        text = t("The albums that you wanted to save are being saved now.")
+        return Page(200, t("Linked. You can go back to Discord."), text, then, accounts)
     if linked.before.account_id == linked.link.account_id:
-        text = "Your consent counts from today again."
-        return Page(200, "Renewed. You can go back to Discord.", text, then, accounts)
-    text = f"This account takes the place of {linked.before.account_name}."
-    return Page(200, "Linked. You can go back to Discord.", text, then, accounts)
+        text = t("Spotify's permission is valid for another six months.")
+        return Page(200, t("Renewed. You can go back to Discord."), text, then, accounts)
+    text = t("This account replaces {name}.", name=linked.before.account_name)
+    return Page(200, t("Linked. You can go back to Discord."), text, then, accounts)
 
 
-def of_error(error: UserError) -> Page:
+def of_error(t: Text, error: UserError) -> Page:
     """The page for a refusal (4xx) or for trouble (5xx)."""
+    link = command(t, "link")
+    nothing = t("Nothing was linked.")
     match error:
         case LinkExpired():
             return Page(
                 400,
-                "This link is too old or was used already.",
-                "A link works once, for 10 minutes. If the private message in Discord says that you are "
-                "linked, all is well.",
-                AGAIN,
+                t("This link has expired or was already used."),
+                t(
+                    "A link works once, for 10 minutes. If the private message in Discord says that you are linked, "
+                    "everything is fine."
+                ),
+                _again(t),
             )
         case WrongBrowser():
             return Page(
                 403,
-                "This began in another browser.",
-                "Open the link and finish in the same browser, with cookies allowed. Nothing was linked.",
-                AGAIN,
+                t("You started in another browser."),
+                t("Open the link and finish in the same browser, with cookies allowed. Nothing was linked."),
+                _again(t),
             )
         case WrongDiscordAccount():
             return Page(
                 403,
-                "This link belongs to another Discord account.",
-                "Somebody else asked for this link, or you are logged in at Discord with another account "
-                "here. Nothing was linked.",
-                "Ask for your own with /link in Discord, or switch the account and open the link again.",
+                t("This link belongs to another Discord account."),
+                t(
+                    "Somebody else asked for this link, or this browser is logged in to Discord with another account. "
+                    "Nothing was linked."
+                ),
+                t("Use {link} in Discord to get your own link, or switch accounts and open this one again.", link=link),
             )
-        case LinkDeclined(provider=provider):
-            name = "Discord" if provider == "discord" else "Spotify"
+        case LinkDeclined(provider="discord"):
             return Page(
                 403,
-                f"You said no at {name}. Nothing was linked.",
-                "Nothing is stored of this.",
-                "If you change your mind, use /link in Discord.",
+                t("You declined at Discord."),
+                t("Nothing was linked, and nothing is stored about it."),
+                t("If you change your mind, use {link} in Discord.", link=link),
+            )
+        case LinkDeclined():
+            return Page(
+                403,
+                t("You declined at Spotify."),
+                t("Nothing was linked, and nothing is stored about it."),
+                t("If you change your mind, use {link} in Discord.", link=link),
             )
         case AccountTaken():
             return Page(
                 409,
-                "This Spotify account is linked to another Discord account.",
-                "One Spotify account belongs to one Discord account here. Nothing was changed.",
-                "Use /unlink with the other Discord account first, or link another Spotify account.",
+                t("This Spotify account is linked to another Discord account."),
+                t("Each Spotify account can be linked to one Discord account here. Nothing was changed."),
+                t(
+                    "Use {unlink} with the other Discord account first, or link another Spotify account.",
+                    unlink=command(t, "unlink"),
+                ),
             )
         case NotAllowlisted():
             return Page(
                 403,
-                "Spotify does not let this bot serve you yet.",
-                "Spotify lets this bot's app serve 5 people, and you are not on its list. Nothing was linked.",
-                "Ask the host to add you; then use /link again.",
+                t("Spotify does not let this bot serve you yet."),
+                t("Spotify allows 5 people for this bot's app, and you are not on its list. Nothing was linked."),
+                t("Ask the host to add you, then use {link} again.", link=link),
             )
         case PremiumLapsed():
             return Page(
                 503,
-                "Spotify does not serve this bot at the moment.",
-                "It does so only while the bot's host has Premium, and that has ended. Nothing was linked.",
-                "Tell the host; then use /link again.",
+                t("Spotify does not serve this bot at the moment."),
+                t("Spotify serves it only while its host has Premium, and that has ended. Nothing was linked."),
+                t("Tell the host, then use {link} again.", link=link),
             )
         case AppRejected():
             return Page(
                 502,
-                "Spotify refuses this bot's own app.",
-                "Only the host can mend that. Nothing was linked.",
-                "Tell the host; then use /link again.",
+                t("Spotify rejects this bot's app."),
+                t("Only the host can fix that. Nothing was linked."),
+                t("Tell the host, then use {link} again.", link=link),
             )
         case NeedsRelink():
             return Page(
                 403,
-                "Spotify did not give all the permissions.",
-                "Seeing and changing your library needs both. Nothing was linked.",
-                "Use /link in Discord again and agree to both.",
+                t("Spotify did not grant all the permissions."),
+                t("This bot needs both: to see your library, and to change it. Nothing was linked."),
+                t("Use {link} in Discord again and accept both.", link=link),
             )
         case DiscordUnavailable():
             return Page(
                 502,
-                "Discord did not say who you are.",
-                "That happens when Discord is busy, or when the bot's settings at Discord are wrong. "
-                "Nothing was linked.",
-                "Open the link from the private message again in a minute.",
+                t("Discord did not confirm who you are."),
+                t("Discord may be busy, or this bot's settings at Discord may be wrong. Nothing was linked."),
+                t("Open the link from the private message again in a minute."),
             )
         case TryLater(cause=TryLater.Cause.UNAVAILABLE):
-            return Page(502, "Spotify is not answering.", "Nothing was linked.", f"Wait a few minutes. {AGAIN}")
+            return Page(502, t("Spotify is not responding."), nothing, _again_later(t))
         case TryLater():
-            return Page(503, "Spotify asks to slow down.", "Nothing was linked.", f"Wait a few minutes. {AGAIN}")
+            return Page(503, t("Spotify asked this bot to slow down."), nothing, _again_later(t))
         case Refused():
-            return Page(502, "Spotify refused.", "Nothing was linked.", f"Wait a few minutes. {AGAIN}")
+            return Page(502, t("Spotify refused."), nothing, _again_later(t))
         case StorageUnavailable():
             return Page(
                 503,
-                "Nothing could be stored just now.",
-                "Nothing was linked. The host has to look at the database.",
-                f"Wait a few minutes. {AGAIN}",
+                t("Nothing can be stored at the moment."),
+                t("Nothing was linked. The host has to check the database."),
+                _again_later(t),
             )
         case Restarting():
-            return Page(503, "This bot is being restarted.", "Nothing was linked.", f"Wait a minute. {AGAIN}")
+            return Page(
+                503,
+                t("This bot is restarting."),
+                nothing,
+                t("Wait a minute, then use {link} in Discord to get a new link.", link=link),
+            )
         case InternalError():
-            return broken(error.reference)
-    return Page(400, "That did not work.", "Nothing was linked.", AGAIN)
+            return broken(t, error.reference)
+    return Page(400, t("That did not work."), nothing, _again(t))
 
 
-def broken(reference: str) -> Page:
+def broken(t: Text, reference: str) -> Page:
     """Our own fault."""
     return Page(
         500,
-        "Something broke on our side.",
-        f"The host can look this number up: {reference}",
-        "If you were linking, go back to Discord and use /link once more.",
+        t("Something broke on our side."),
+        t("If you were linking your account, go back to Discord and use {link} again.", link=command(t, "link")),
+        t("The host can look this number up: {reference}", reference=reference),
     )
 
 
-def bad_request(status: int) -> Page:
+def bad_request(t: Text, status: int) -> Page:
     """Anything that is no page, or no request of ours."""
     if status == 404:
-        return Page(404, "There is no such page.", "This address does not exist here.", "Go back to Discord.")
-    return Page(status, "That request makes no sense here.", "Nothing was changed.", AGAIN)
+        return Page(404, t("Page not found."), t("There is no page at this address."), t("Go back to Discord."))
+    return Page(status, t("This request is not valid."), t("Nothing was changed."), _again(t))
+
+
+def command(t: Text, name: str) -> str:
+    """A command as it is typed in Discord."""
+    return f"/{t.command(name)}"
+
+
+def _again(t: Text) -> str:
+    return t("Go back to Discord and use {link} to get a new link.", link=command(t, "link"))
+
+
+def _again_later(t: Text) -> str:
+    return t("Wait a few minutes, then use {link} in Discord to get a new link.", link=command(t, "link"))

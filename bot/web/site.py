@@ -23,7 +23,9 @@ from bot.accounts.discord_login import DiscordLogin
 from bot.accounts.linking import Linking
 from bot.errors import UserError
 from bot.settings import Settings
+from bot.text import Text, texts
 from bot.web import pages
+from bot.web.html_text import HtmlText, text_of
 from bot.web.linking import LinkPages
 from bot.web.ops import Parts, parts_route
 from bot.web.pages import Page
@@ -49,6 +51,8 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+# Of a browser that sent something unreadable, the language is unknown.
+_ENGLISH = texts(None)
 _HEADERS_KEY = web.AppKey("headers", dict[str, str])
 
 
@@ -99,7 +103,10 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[i
 
     async def expecting_nothing(request: web.BaseRequest) -> web.StreamResponse:
         # No page takes a body. aiohttp would show an `Expect` that it does not know, and stumbles over some.
-        return _Refusal(app, pages.bad_request(417)) if "Expect" in request.headers else await serve(request)
+        if "Expect" not in request.headers:
+            return await serve(request)
+        t = text_of(request)
+        return _Refusal(app, t, pages.bad_request(t, 417))
 
     server.request_handler = expecting_nothing
     loop = asyncio.get_running_loop()
@@ -151,15 +158,15 @@ class _Connection(web.RequestHandler):
             raise ConnectionError("the answer has begun already")
         if status < 500:
             _log.info("unreadable", why=type(exc).__name__)
-            return _Refusal(self._app, pages.bad_request(status))
-        return _Refusal(self._app, _broken("unknown", exc))
+            return _Refusal(self._app, _ENGLISH, pages.bad_request(_ENGLISH, status))
+        return _Refusal(self._app, _ENGLISH, _broken(_ENGLISH, "unknown", exc))
 
 
 class _Refusal(web.Response):
     """A page outside the application, whose hook for headers it never sees."""
 
-    def __init__(self, app: web.Application, page: Page) -> None:
-        text = app[aiohttp_jinja2.APP_KEY].get_template("page.html").render(page=page)
+    def __init__(self, app: web.Application, t: Text, page: Page) -> None:
+        text = app[aiohttp_jinja2.APP_KEY].get_template("page.html").render(page=page, t=HtmlText(t))
         super().__init__(text=text, status=page.status, content_type="text/html", headers=app[_HEADERS_KEY])
         self.force_close()
 
@@ -170,9 +177,13 @@ class _Refusal(web.Response):
 
 def show(request: web.Request, page: Page) -> web.Response:
     """Draw a page."""
-    response = aiohttp_jinja2.render_template("page.html", request, {"page": page})
+    response = _draw("page.html", request, page=page)
     response.set_status(page.status)
     return response
+
+
+def _draw(template: str, request: web.Request, **facts: object) -> web.Response:
+    return aiohttp_jinja2.render_template(template, request, {"t": HtmlText(text_of(request)), **facts})
 
 
 @web.middleware
@@ -192,31 +203,32 @@ async def _page_for_error(
 ) -> web.StreamResponse:
     route = request.match_info.route.resource
     name = route.canonical if route is not None else "unknown"
+    t = text_of(request)
     try:
         if request.body_exists:
-            return show(request, pages.bad_request(413))  # no page of ours takes one
+            return show(request, pages.bad_request(t, 413))  # no page of ours takes one
         return await handler(request)
     except UserError as error:
         _log.info("refused", route=name, why=type(error).__name__)
-        return show(request, pages.of_error(error))
+        return show(request, pages.of_error(t, error))
     except web.HTTPException as error:
-        return show(request, pages.bad_request(error.status))
+        return show(request, pages.bad_request(t, error.status))
     except Exception as error:
-        return show(request, _broken(name, error))
+        return show(request, _broken(t, name, error))
 
 
-def _broken(route: str, error: BaseException | None) -> Page:
+def _broken(t: Text, route: str, error: BaseException | None) -> Page:
     reference = logs.reference()
     _log.error("a page broke", route=route, request=reference, exc_info=error)
-    return pages.broken(reference)
+    return pages.broken(t, reference)
 
 
 async def _front(request: web.Request) -> web.Response:
-    return aiohttp_jinja2.render_template("front.html", request, {})
+    return _draw("front.html", request)
 
 
 async def _privacy(request: web.Request) -> web.Response:
-    return aiohttp_jinja2.render_template("privacy.html", request, {"text": _privacy_html()})
+    return _draw("privacy.html", request, text=_privacy_html())
 
 
 @cache

@@ -91,7 +91,7 @@ async def test_what_was_to_be_told_with_an_answer_that_did_not_arrive_is_told_wi
     await untold(world, FIRST)
     await untold(world, SECOND)  # would have told of the first
     answer = await said(await world.unsave(FIRST))
-    assert "Done since we last spoke" in answer
+    assert "Finished since your last command" in answer
     assert f"Saved **{FIRST_TITLE}**" in answer
     assert f"Saved **{SECOND_TITLE}**" in answer
 
@@ -101,7 +101,7 @@ async def test_what_is_being_told_directly_is_not_told_by_the_next_answer_too(wo
     world.discord.fault("POST", "/channels/*/messages", delay_s=1.0)
     await lose(world, FIRST)
     await until(lambda: any(request.path.startswith("/channels/") for request in world.discord.requests))
-    assert "Done since" not in await said(await world.save(SECOND))
+    assert "Finished since" not in await said(await world.save(SECOND))
     assert FIRST_TITLE in text(await world.discord.direct_message(ADA, 8.0))
     await world.idle()
     assert len(world.discord.direct_messages[ADA]) == 1
@@ -112,7 +112,7 @@ async def test_what_ends_after_the_interactions_token_died_is_told_directly_and_
 ) -> None:
     await world.link(ADA)
     world.spotify.fault(path=WRITE, method="PUT", times=None, **FAULTS["unavailable"])
-    await until_said(await world.save(FIRST), "kept")
+    await until_said(await world.save(FIRST), "queued")
     await world.bot.storage.database.write(
         lambda c: c.execute("UPDATE change_requests SET created_at = created_at - 900")
     )
@@ -134,7 +134,7 @@ async def unproven(world: World, album: str) -> WireInteraction:
     world.spotify.fault(path=CONTAINS)  # the first look into the library is answered
     world.spotify.fault(path=CONTAINS, times=None, **FAULTS["unavailable"])
     interaction = await world.save(album)
-    assert "kept" in await said(interaction)
+    assert "queued" in await said(interaction)
     assert ("PUT", WRITE) in world.calls()
     world.spotify.clear_faults()
     world.bot.library.wake(MemberId(ADA))
@@ -143,12 +143,12 @@ async def unproven(world: World, album: str) -> WireInteraction:
 
 async def test_an_id_of_no_album_is_not_told_as_saved_while_nothing_proves_it(world: World) -> None:
     interaction = await unproven(world, "0" * 22)
-    assert "knows no album" in await until_said(interaction, "0" * 22)
+    assert "has no album" in await until_said(interaction, "0" * 22)
 
 
 async def test_an_album_that_is_proven_late_is_told_as_saved_and_can_be_undone(world: World) -> None:
     interaction = await unproven(world, FIRST)
-    assert f"Saved **{FIRST_TITLE}**" in await until_said(interaction, "library")
+    assert FIRST_TITLE in await until_said(interaction, "Saved to your library.")
     assert "Undo" in labels(interaction.history[-1])
 
 
@@ -199,7 +199,7 @@ async def test_an_account_whose_consent_ended_can_still_be_unlinked(world: World
     world.spotify.revoke_consent("ada")
     await said(await world.save(FIRST))
     account = await world.discord.slash(ADA, "account")
-    assert "not connected any more" in await said(account)
+    assert "no longer connected" in await said(account)
     assert "Unlink" in labels(account.history[-1])
 
 
@@ -207,7 +207,7 @@ async def test_an_account_whose_consent_ended_can_still_be_unlinked(world: World
 async def test_nothing_new_is_begun_while_the_bot_stops(world: World, command: str, options: dict[str, str]) -> None:
     world.bot.reply.is_stopping = True
     interaction = await world.discord.slash(ADA, command, options)
-    assert "I am being restarted" in await said(interaction)
+    assert "I am restarting" in await said(interaction)
     assert labels(interaction.history[-1]) == []
     assert await kept_requests(world) == 0
 
@@ -220,7 +220,7 @@ async def test_the_answer_to_an_undo_has_no_undo(world: World) -> None:
     saving = await world.save(FIRST)
     assert "Saved" in await said(saving)
     undo = await press(world, saving, "Undo")
-    assert "Removed" in await said(undo)
+    assert "Undone: removed from your library again." in await said(undo)
     assert "Undo" not in labels(undo.history[-1])
 
 

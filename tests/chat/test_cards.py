@@ -15,13 +15,13 @@ from bot.changes import Action, ChangeRequest, LibraryChange, Outcome
 from bot.chat import cards
 from bot.chat.components import CustomId
 from bot.chat.saving import notes_of
-from bot.chat.words import Words
+from bot.chat.words import AllWords
 from bot.errors import TryLater
 from bot.library import NAMES, Report
-from tests.chat.outcomes import NOT_FOUND, SINGLE, TOLD, change, is_plain
+from tests.chat.outcomes import BELOW_TITLE, NOT_FOUND, SINGLE, TOLD, change, is_plain
 from tests.discord_wire import Json, buttons, message_flaws, texts
 
-WORDS = Words()
+WORDS = AllWords("")(None)
 # A search stands alone in its command, so that there is never a list with one that has several answers.
 LISTED = [outcome for outcome in TOLD if outcome is not Outcome.OFFERED]
 
@@ -66,7 +66,9 @@ def noted(report: Report) -> list[str]:
 @pytest.mark.parametrize("outcome", TOLD, ids=str)
 async def test_a_card_of_one_album_tells_its_outcome(outcome: Outcome | None, action: Action, with_names: bool) -> None:
     told = drawn(report([change(outcome, action)], with_names=with_names))
-    assert any((SINGLE[outcome] if outcome else "Your album is kept") in text for text in told)
+    expected = (BELOW_TITLE if with_names or outcome is None else SINGLE)[outcome].format("“what was typed 0”")
+    assert any(expected in text for text in told)
+    assert sum("**" in text for text in told) == 0  # the title stands above, once
     assert all(map(is_plain, told))
     assert not any("could not be found" in text for text in told)
 
@@ -93,7 +95,7 @@ async def test_what_is_told_later_tells_its_outcome(outcome: Outcome, action: Ac
     notes = noted(report([change(outcome, action, position) for position in range(count)]))
     assert len(notes) == 1
     head, _, text = notes[0].partition("\n")
-    assert head == "**Done since we last spoke**"
+    assert head == "**Finished since your last command**"
     assert is_plain(text)
     assert ("could not be found" in text) == (outcome in NOT_FOUND and count > 1)
 
@@ -101,10 +103,11 @@ async def test_what_is_told_later_tells_its_outcome(outcome: Outcome, action: Ac
 @pytest.mark.parametrize("aside", [Outcome.DUPLICATE, Outcome.IGNORED])
 async def test_what_stands_beside_an_album_is_not_counted_as_one(aside: Outcome) -> None:
     beside = report([change(Outcome.SAVED, Action.SAVE), change(aside, Action.SAVE, 1)])
-    assert any("Saved **Title" in text for text in drawn(beside))
+    assert "Saved to your library." in drawn(beside)
+    assert any("Saved **Title" in text for text in noted(beside))
     for told in (drawn(beside), noted(beside)):
         assert all(map(is_plain, told))
-        assert not any("could not be found" in text or "saved" in text for text in told)
+        assert not any("could not be found" in text or "1 album" in text for text in told)
 
 
 @pytest.mark.parametrize("count", [1, 2, 40])

@@ -17,7 +17,7 @@ from bot.caller import Caller, MemberId, RequestId
 from bot.chat.components import MAX_LENGTH, Audience, Component, CustomId, Form, Source, read_field
 from bot.chat.features import Feature, Router
 from bot.chat.reply import Interaction, Reply
-from bot.chat.words import Words
+from bot.chat.words import AllWords
 from tests.chat.features import every_feature
 
 CHAT = Path(__file__).resolve().parents[2] / "bot" / "chat"
@@ -176,4 +176,4 @@ def test_the_owner_of_a_component_is_its_first_field() -> None:
 
 
 def _reply() -> Reply:
-    return Reply(lambda locale: Words(), lambda command, outcome, first_s: None)
+    return Reply(AllWords(""), lambda command, outcome, first_s: None)

@@ -17,7 +17,7 @@ from bot.caller import MemberId
 from bot.chat.cards import Card, text_card
 from bot.chat.delivery import Delivery
 from bot.chat.messages import Messages
-from bot.chat.words import Words
+from bot.chat.words import AllWords, Words
 from bot.storage.outbox import Address, Answer, Channel, Direct, Edit, FollowUp, Hosts, Message, State
 from tests.discord_wire import WireInteraction, texts
 from tests.world import ADA, BEN, CHLOE, World, made
@@ -43,10 +43,8 @@ class Office:
 
     def new(self) -> Delivery:
         """A delivery as after a start."""
-        words, client = Words(), self.services.client
-        delivery = Delivery(
-            self.services.storage.outbox, Messages(client), lambda locale: words, client.hosts, now=self.now
-        )
+        words, client = AllWords(""), self.services.client
+        delivery = Delivery(self.services.storage.outbox, Messages(client), words, client.hosts, now=self.now)
         delivery.register("test", self.draw)
         return delivery
 

@@ -12,7 +12,7 @@ from discord import app_commands
 
 from bot.chat.features import Feature
 from bot.chat.registration import Registration
-from bot.chat.words import Words
+from bot.chat.words import AllWords
 from bot.storage import Storage, open_storage
 from tests.discord_wire import DiscordWire
 
@@ -94,9 +94,9 @@ async def test_subcommands_are_mentioned_with_the_id_of_their_group(
     mentions = await registered(wire, storage, monkeypatch, curation())
     ids = {(spec["type"], spec["name"]): int(spec["id"]) for spec in wire.commands[None]}
     assert mentions == {"club": ids[1, "club"], "club start": ids[1, "club"], "save": ids[1, "save"]}
-    words = Words()
-    words.command_ids = mentions
-    assert words.command("club start") == f"</club start:{ids[1, 'club']}>"
+    words = AllWords("")
+    words.command_ids.update(mentions)
+    assert words(None).command("club start") == f"</club start:{ids[1, 'club']}>"
 
 
 async def test_a_message_command_and_a_slash_command_of_one_name_keep_their_own_ids_over_a_restart(

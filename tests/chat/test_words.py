@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from bot.albums import Album, AlbumId
 from bot.changes import Action, Outcome
-from bot.chat.words import Words
-from tests.chat.outcomes import COUNTED, LINED, NOT_FOUND, REFUSALS, SINGLE, TOLD, change, is_plain
+from bot.chat.words import AllWords
+from tests.chat.outcomes import BELOW_TITLE, COUNTED, LINED, NOT_FOUND, REFUSALS, SINGLE, TOLD, change, is_plain
 
-WORDS = Words()
+WORDS = AllWords("")(None)
 ALBUM = Album(AlbumId("a" * 22), "Slow Harbour", ("The Lantern Ferry",), "2011", None)
 
 
 def test_the_tables_of_these_tests_hold_every_outcome() -> None:
-    assert set(SINGLE) == set(TOLD)
-    assert set(COUNTED) | NOT_FOUND == set(TOLD)
+    assert set(SINGLE) == set(BELOW_TITLE) == set(COUNTED) == set(TOLD)
     assert set(LINED) | REFUSALS == set(TOLD)
 
 
@@ -26,8 +27,24 @@ def test_each_outcome_of_one_album_has_its_own_sentence(
     outcome: Outcome | None, action: Action, album: Album | None
 ) -> None:
     text = WORDS.single(change(outcome, action), album)
-    assert SINGLE[outcome] in text
+    name = "**Slow Harbour** by The Lantern Ferry (2011)" if album else "“what was typed 0”"
+    assert SINGLE[outcome].format(name) in text
     assert is_plain(text)
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("outcome", TOLD, ids=str)
+def test_the_sentence_below_a_title_does_not_repeat_it(outcome: Outcome | None, action: Action) -> None:
+    text = WORDS.below_title(change(outcome, action))
+    assert BELOW_TITLE[outcome] in text
+    assert is_plain(text)
+
+
+@pytest.mark.parametrize(("outcome", "verb"), [(Outcome.SAVED, "saved"), (Outcome.REMOVED, "removed")])
+def test_an_undo_says_that_it_is_one(outcome: Outcome, verb: str) -> None:
+    changes = [change(outcome, Action.SAVE, position) for position in range(3)]
+    assert WORDS.below_title(changes[0], undoes=True).startswith(f"Undone: {verb} ")
+    assert WORDS.summary(changes, undoes=True) == f"Undone: {verb} 3 albums again."
 
 
 @pytest.mark.parametrize("count", [1, 2, 1200])
@@ -37,16 +54,16 @@ def test_each_outcome_of_several_albums_is_counted_as_what_it_is(
     outcome: Outcome | None, action: Action, count: int
 ) -> None:
     text = WORDS.summary([change(outcome, action, position) for position in range(count)])
-    were = ("was " if count == 1 else "were ") if outcome in (Outcome.ALREADY, Outcome.ABSENT) else ""
-    assert text == f"{count:,} {were}{COUNTED.get(outcome, 'could not be found')}."
+    one, many = COUNTED[outcome]
+    assert text == (one if count == 1 else many.format(f"{count:,}"))
     assert is_plain(text)
 
 
 def test_a_count_of_everything_names_each_sort_once_and_loses_no_album() -> None:
     text = WORDS.summary([change(outcome, Action.SAVE, place) for place, outcome in enumerate(TOLD)])
-    counts = [part.split(" ", 1) for part in text.removesuffix(".").split(", ")]
-    assert sum(int(count) for count, _ in counts) == len(TOLD)
-    assert len({sort for _, sort in counts}) == len(counts) == len(set(COUNTED.values())) + 1
+    counts = [int(number) for number in re.findall(r"[0-9]+(?! days)", text)]
+    assert sum(counts) == len(TOLD)
+    assert len(counts) == len(set(COUNTED.values()))
 
 
 @pytest.mark.parametrize("album", [ALBUM, None], ids=["known", "unknown"])
@@ -57,6 +74,7 @@ def test_a_line_of_a_list_says_the_outcome_in_words(
 ) -> None:
     text = WORDS.line(change(outcome, action), album)
     name, _, told = text.partition(": ")
-    assert ("Slow Harbour" if album else "what was typed 0") in name
+    is_named = album is not None and outcome not in NOT_FOUND | {Outcome.OFFERED}  # those tell what was typed
+    assert ("Slow Harbour" if is_named else "what was typed 0") in name
     assert told == LINED[outcome]
     assert is_plain(text)

@@ -40,7 +40,7 @@ async def all_of_them(world: World) -> None:
 async def linking(world: World) -> None:
     """A change that waits for the link, the way through both consent pages, a stranger in it, and a renewal."""
     waiting = await world.save(FIRST)
-    await said(waiting, "I need your Spotify account once")
+    await said(waiting, "Link your Spotify account once")
     await Trail().link(world.discord, world.spotify, ADA, "ada")
     await said(waiting, "Saved")
     stranger = await world.discord.slash(ADA, "link", {})
@@ -107,14 +107,14 @@ async def bad_days(world: World) -> None:
     for text in (FIRST, " ".join(MISSING)):
         world.spotify.fault(path="/v1/me/library*", times=None, **FAULTS["unavailable"])
         kept = await world.save(text)
-        await said(kept, "kept")
+        await said(kept, "queued")
         await said(await world.discord.slash(ADA, "account", {}), "wait")
         world.spotify.clear_faults()
         await said(kept, "Saved" if text == FIRST else "could not be found")
         await world.idle()
     world.spotify.fault(path="/v1/me/library*", times=None, **FAULTS["unavailable"])
     dropped = await world.unsave(FIRST)
-    await said(dropped, "kept")
+    await said(dropped, "queued")
     await said(await world.discord.press(ADA, f"drop:{ADA}", dropped.history[-1]), "Dropped")
     world.spotify.clear_faults()
     for number, closed in enumerate((set(), {ADA}), 1):
@@ -125,7 +125,7 @@ async def bad_days(world: World) -> None:
             while [request.path for request in world.discord.requests].count("/users/@me/channels") < number:
                 await asyncio.sleep(0.01)
         await world.idle()
-    await said(await world.unsave(SECOND), "Done since we last spoke")
+    await said(await world.unsave(SECOND), "Finished since your last command")
     world.spotify.expire_access_tokens()
     world.spotify.fault(path="/api/token", **FAULTS["invalid_client"])
     await said(await world.save(SECOND), "")

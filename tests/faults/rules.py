@@ -151,24 +151,24 @@ def expected(row: str, step: str, mode: str, *, rotates: bool = False) -> Expect
 REMOVED = {"saved": "removed", "already": "absent"}
 
 KINDS = {
-    "saved": r"^Saved .+ to your library\.$",
-    "removed": r"^Removed .+ from your library\.$",
-    "already": r" was in your library already\. Nothing changed\.$",
-    "absent": r" was not in your library\. Nothing changed\.$",
-    "no album": r"^Spotify knows no album behind ",
+    "saved": r"^Saved (.+ )?to your library\.$",
+    "removed": r"^Removed (.+ )?from your library\.$",
+    "already": r" was already in your library\.$",
+    "absent": r" was not in your library\.$",
+    "no album": r"^Spotify has no album for ",
     "seat": r"you are not on its list\.",
     "premium": r"^Spotify serves this bot only while its host has Premium",
     "refused": r"^Spotify refused(: “[^{}”]*”)?\. Nothing was changed",  # Spotify's words, never the dump of a dict
-    "trouble": r"^Spotify is not answering\. Your album is kept, and I'll tell you when it is done\.$",
-    "rate_limited": r"^Spotify asked this bot to slow down\. .*[Yy]our album is kept",
-    "quota": r"^This bot's Spotify app has used up its day\. It goes on <t:\d+:R>; your album is kept\.$",
-    "scope": r"^Spotify did not give all the permissions",
-    "relink": r"^Your Spotify account is not connected any more: .* Your album is kept",
-    "host": r"^Spotify refuses this bot's own app.* Your album is kept",
-    "not linked": r"I need your Spotify account once\.",
+    "trouble": r"^Spotify is not responding\. Your album is queued, and I will message you when it is (saved|removed)\.$",
+    "rate_limited": r"^Spotify asked this bot to slow down\. Your album is queued",
+    "quota": r"^This bot's Spotify app has reached its daily limit\. Your album is queued until <t:\d+:R>\.$",
+    "scope": r"^Spotify did not grant all the permissions",
+    "relink": r"^Your Spotify account is no longer connected: .* Your album is queued",
+    "host": r"^Spotify rejects this bot's app.* Your album is queued",
+    "not linked": r"^Link your Spotify account once to (save|remove) albums\.",
     "linked": r"^(Linked|Renewed: you are linked) as ",
-    "not answering": r"^Spotify is not answering\. Try again in a few minutes\.$",
-    "used up": r"^This bot's Spotify app has used up its day\. It goes on <t:\d+:R>\.$",
+    "not answering": r"^Spotify is not responding\. Try again in a few minutes\.$",
+    "used up": r"^This bot's Spotify app has reached its daily limit\. Try again <t:\d+:R>\.$",
 }
 _KINDS = {kind: re.compile(pattern, re.M) for kind, pattern in KINDS.items()}
 ENDED = {

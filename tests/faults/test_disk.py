@@ -25,7 +25,7 @@ from tests.process.harness import START_S, Outside, Running, sentences, until_sa
 from tests.world import ADA, BEN, FIRST, KEY, SECOND
 
 ALBUMS = [album.id for album in synthetic(30, seed="disk")]
-NOT_WRITTEN = "I could not write that down, so nothing was changed."
+NOT_WRITTEN = "I could not store that, so nothing was changed."
 
 
 @contextmanager
@@ -57,7 +57,7 @@ async def test_a_full_disk_takes_nothing_new_and_says_so_and_keeps_what_it_has(o
     async with out.running(SPOTIFY_CLIENT_SECRET="") as process:
         out.spotify.fault(path="/v1/*", account="ada", times=None, **FAULTS["unavailable"])
         kept = await out.save(FIRST)
-        await until_said(kept, "kept")
+        await until_said(kept, "queued")
         # before that is noted, the message is not known to be there to edit, and a direct one tells instead
         async with asyncio.timeout(START_S):
             while [row["answered"] for row in out.rows("SELECT answered FROM change_requests")] != [1]:
@@ -169,7 +169,7 @@ async def _killed_with_changes(out: Outside) -> tuple[bytes, bytes]:
     process = await out.start()
     out.spotify.fault(path="/v1/*", times=None, **FAULTS["unavailable"])
     for given in [await out.save(album) for album in ALBUMS[:12]]:
-        await until_said(given, "kept")
+        await until_said(given, "queued")
     await process.kill()
     wal = out.database.with_name(f"{out.database.name}-wal")
     return out.database.read_bytes(), wal.read_bytes()

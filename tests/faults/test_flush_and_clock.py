@@ -177,7 +177,7 @@ async def test_what_could_not_be_flushed_is_refused_and_is_not_done_behind_the_m
 async def test_what_can_neither_be_flushed_nor_taken_back_is_kept_and_told_so(house: House) -> None:
     house.disk.fails = house.disk.is_full = True
     report = await house.save(FIRST)
-    assert isinstance(report.held, StorageUnavailable)  # "Your album is kept, and I'll tell you when it is done"
+    assert isinstance(report.held, StorageUnavailable)  # "I could not store the result. Your album is queued."
     house.disk.fails = house.disk.is_full = False
     await house.until_told()
     assert house.saved == [FIRST]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bot import text
 from bot.albums import Album
 from bot.chat import host_words
 from bot.errors import DiscordUnavailable
@@ -23,6 +24,7 @@ from tests.discord_wire import texts
 from tests.log import restored
 from tests.world import ADA, BEN, FIRST, SECOND, World, made
 
+ENGLISH = text.texts(None)
 ROOT = Path(__file__).resolve().parents[2]
 HOST = 1
 BEGIN = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -242,14 +244,14 @@ async def test_a_disk_that_takes_no_note_makes_no_storm_and_is_noted_later(host:
 
 def sentence(cause: Cause, facts: Facts | None = None) -> str:
     """The message of an alert."""
-    return host_words.sentences(Alert(cause, BEGIN, facts or Facts(BEGIN, 150 * 1024**2, "the reason")))
+    return host_words.sentences(ENGLISH, Alert(cause, BEGIN, facts or Facts(BEGIN, 150 * 1024**2, "the reason")))
 
 
 @pytest.mark.parametrize("cause", Cause)
 def test_every_alert_says_since_when_and_where_to_read_more(cause: Cause) -> None:
     text = sentence(cause)
     assert f"<t:{int(BEGIN.timestamp())}:f>" in text
-    assert f"docs/operations.md, Alerts, “{host_words.name(cause)}”" in text
+    assert f"docs/operations.md, Alerts, “{host_words.name(ENGLISH, cause)}”" in text
     assert "!" not in text
     assert len(text) < 1000
 
@@ -262,7 +264,7 @@ def test_operations_explains_exactly_the_alerts_that_there_are() -> None:
     paper = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     section = paper.split("\n## Alerts\n", 1)[1].split("\n## ", 1)[0]
     found = re.findall(r"^### (.+)$", section, re.MULTILINE)
-    assert found == [host_words.name(cause) for cause in Cause]
+    assert found == [host_words.name(ENGLISH, cause) for cause in Cause]
 
 
 # -- where they are met: the real bot, and the message at Discord
@@ -276,9 +278,9 @@ async def told_host(world: World, host: int = HOST) -> str:
 @pytest.mark.parametrize(
     ("path", "fault", "says"),
     [
-        ("/v1/*", "premium", host_words.name(Cause.PREMIUM)),
-        ("/v1/*", "quota", host_words.name(Cause.QUOTA)),
-        ("/api/token", "invalid_client", host_words.name(Cause.SPOTIFY_APP)),
+        ("/v1/*", "premium", host_words.name(ENGLISH, Cause.PREMIUM)),
+        ("/v1/*", "quota", host_words.name(ENGLISH, Cause.QUOTA)),
+        ("/api/token", "invalid_client", host_words.name(ENGLISH, Cause.SPOTIFY_APP)),
     ],
 )
 async def test_what_spotify_holds_against_the_host_is_told_to_the_host_once(
@@ -301,14 +303,14 @@ async def test_a_token_that_does_not_open_is_told_to_the_host(world: World) -> N
     spoil = "UPDATE links SET access_sealed = zeroblob(60), refresh_sealed = zeroblob(60)"
     await world.bot.storage.database.write(lambda c: c.execute(spoil))
     await (await world.save(FIRST)).message(5.0)
-    assert host_words.name(Cause.KEY) in await told_host(world)
+    assert host_words.name(ENGLISH, Cause.KEY) in await told_host(world)
 
 
 async def test_a_client_secret_that_discord_refuses_is_told_to_the_host(tmp_path: Path) -> None:
-    async with made(tmp_path, discord_client_secret="of-yesterday") as world, world.running():
+    async with made(tmp_path, discord_client_secret="of yesterday") as world, world.running():
         with pytest.raises(DiscordUnavailable):
             await world.bot.discord_login.who("some-code")
-        assert host_words.name(Cause.DISCORD_SECRET) in await told_host(world)
+        assert host_words.name(ENGLISH, Cause.DISCORD_SECRET) in await told_host(world)
 
 
 async def test_an_outage_of_discords_token_endpoint_says_nothing_about_the_secret(world: World) -> None:
@@ -323,7 +325,7 @@ async def test_a_database_that_is_full_is_told_to_the_host(world: World) -> None
     await world.link(ADA)
     await world.bot.storage.database.read(lambda c: c.execute("PRAGMA max_page_count = 1"))
     many: list[Album] = list(synthetic(200, seed="full"))
-    assert "could not write" in "\n".join(texts(await (await world.save(" ".join(a.id for a in many))).message(5.0)))
+    assert "could not store" in "\n".join(texts(await (await world.save(" ".join(a.id for a in many))).message(5.0)))
     assert "database or disk is full" in await told_host(world)
 
 
@@ -337,7 +339,7 @@ async def test_a_disk_that_is_nearly_full_is_told_to_the_host_until_it_has_room(
         free=lambda folder: free[0],
     )
     await watch.look()
-    assert "little room has been left where the database lies: 199 MB" in await told_host(world)
+    assert "nearly full: 199 MB are free" in await told_host(world)
     assert alerts._states[Cause.DISK].open_since is not None
     alerts._states[Cause.DISK].seen_at -= QUIET_S
     free[0] = LEAST_FREE
@@ -399,7 +401,7 @@ async def test_a_backup_that_fails_is_told_to_the_host(tmp_path: Path) -> None:
     folder = tmp_path / "file" / "backups"
     async with made(tmp_path, backup_folder=folder) as world, world.running():
         said = await told_host(world)
-    assert host_words.name(Cause.BACKUP) in said
+    assert host_words.name(ENGLISH, Cause.BACKUP) in said
 
 
 async def test_of_a_team_its_owner_is_told_or_else_a_member(tmp_path: Path) -> None:
@@ -407,10 +409,10 @@ async def test_of_a_team_its_owner_is_told_or_else_a_member(tmp_path: Path) -> N
         world.discord.team = [32, 31]
         async with world.running():
             world.bot.alerts.raise_(Cause.KEY)
-            assert host_words.name(Cause.KEY) in await told_host(world, 32)
+            assert host_words.name(ENGLISH, Cause.KEY) in await told_host(world, 32)
             world.discord.refuses_direct_messages.add(32)
             world.bot.alerts.raise_(Cause.PREMIUM)
-            assert host_words.name(Cause.PREMIUM) in await told_host(world, 31)
+            assert host_words.name(ENGLISH, Cause.PREMIUM) in await told_host(world, 31)
         assert world.discord.direct_messages.keys() == {32, 31}
 
 

@@ -131,7 +131,7 @@ async def test_an_outage_of_spotify_shows_in_calls_outcomes_and_what_waits(world
     before = await scraped(world)
     assert (before("pending_changes"), before("pending_oldest_seconds")) == (0, 0)
     world.spotify.fault(path=WRITE, method="PUT", times=None, **FAULTS["unavailable"])
-    await until_said(await world.save(f"{FIRST} {SECOND}"), "kept")
+    await until_said(await world.save(f"{FIRST} {SECOND}"), "queued")
     scrape = await scraped(world)
     assert scrape("spotify_calls_total", call="write", outcome="5xx") == 3
     assert scrape("spotify_calls_total", call="contains", outcome="ok") == 1
@@ -147,7 +147,7 @@ async def test_a_429_shows_how_long_the_gate_is_closed(world: World) -> None:
     await world.link(ADA)
     assert (await scraped(world))("gate_closed_seconds") == 0
     world.spotify.fault(path=CONTAINS, **FAULTS["quota"])
-    await until_said(await world.save(FIRST), "kept")
+    await until_said(await world.save(FIRST), "queued")
     scrape = await scraped(world)
     assert scrape("spotify_calls_total", call="contains", outcome="429") == 1
     closed = scrape("gate_closed_seconds")
@@ -169,7 +169,7 @@ async def test_refreshes_are_counted_by_outcome(world: World) -> None:
     await until_said(await world.save(FIRST), "Saved")
     world.spotify.expire_access_tokens()
     world.spotify.revoke_consent("ada")
-    await until_said(await world.save(SECOND), "not connected")
+    await until_said(await world.save(SECOND), "no longer connected")
     scrape = await scraped(world)
     assert scrape("refreshes_total", outcome="refreshed") == 1
     assert scrape("refreshes_total", outcome="GrantRefused") == 1

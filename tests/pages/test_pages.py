@@ -174,7 +174,7 @@ async def test_the_page_after_linking_is_calm_legible_and_alone(sight: Sight) ->
 
 async def test_an_error_looks_like_everything_else(sight: Sight) -> None:
     await sight.page.goto(f"{sight.stage.settings.public_url}/callback/spotify?code=x&state=y")
-    assert await sight.page.title() == "This link is too old or was used already."
+    assert await sight.page.title() == "This link has expired or was already used."
     await looks_right(sight)
     only_asked(sight, sight.stage.settings.public_url)
 

@@ -78,50 +78,60 @@ class Shelf(dict[str, datetime]):
 # -- what messages say
 
 _SINGLE = (
-    (re.compile(r"^Saved .+ to your library\.$", re.M), "saved"),
-    (re.compile(r"^Removed .+ from your library\.$", re.M), "removed"),
-    (re.compile(r" was in your library already\. Nothing changed\.$", re.M), "already"),
-    (re.compile(r" was not in your library\. Nothing changed\.$", re.M), "absent"),
-    (re.compile(r"^A later command of yours decided about ", re.M), "superseded"),
-    (re.compile(r"^A later command of yours changed ", re.M), "changed since"),
+    (re.compile(r"^Saved (.+ )?to your library\.$|^Undone: saved to your library again\.$", re.M), "saved"),
+    (re.compile(r"^Removed (.+ )?from your library\.$|^Undone: removed from your library again\.$", re.M), "removed"),
+    (re.compile(r"(This album|\)|”) was already in your library\.$", re.M), "already"),
+    (re.compile(r"(This album|\)|”) was not in your library\.$", re.M), "absent"),
+    (re.compile(r"^A later command of yours changed ", re.M), "superseded"),
+    (re.compile(r"^You have changed .+ since then", re.M), "changed since"),
 )
-_COUNTED = {
-    "saved": "saved",
-    "removed": "removed",
-    "there already": "already",
-    "not there": "absent",
-    "decided by a later command": "superseded",
-    "left as changed since": "changed since",
-    "kept for later": "pending",
-}
-_SUMMARY = re.compile(r"^\d+ [a-z ]+(?:, \d+ [a-z ]+)*\.$", re.M)
-_PART = re.compile(r"(\d+) (?:was |were )?([a-z ]+)")
-_TITLE = re.compile(r"\*\*(.+?)\*\*")
+_COUNTED = (
+    (re.compile(r"[Ss]aved (\d+) albums?( again)?\."), "saved"),
+    (re.compile(r"[Rr]emoved (\d+) albums?( again)?\."), "removed"),
+    (re.compile(r"(?<!\S)(\d+) (?:was|were) already in your library\."), "already"),
+    (re.compile(r"(?<!\S)(\d+) (?:was|were) not in your library\."), "absent"),
+    (re.compile(r"(?<!\S)(\d+) (?:was|were) changed by a later command\."), "superseded"),
+    (re.compile(r"(?<!\S)(\d+) (?:has|have) changed since then and"), "changed since"),
+    (re.compile(r"(?<!\S)(\d+) (?:is|are) queued\."), "pending"),
+)
+_TITLE = re.compile(r"\*\*(.+?)\*\*|^### \[(.+?)\]\(", re.M)
 
 
 def read(text: str) -> Said | None:
     """What a text claims, None when it claims nothing final."""
-    counts: Counter[str] = Counter()
-    if summary := _SUMMARY.search(text):
-        for number, words in _PART.findall(summary[0]):
-            counts[_COUNTED[words]] += int(number)
-    else:
-        counts.update(outcome for pattern, outcome in _SINGLE if pattern.search(text))
+    counts = _counts(text)
     if not counts or counts["pending"]:
         return None
-    named = frozenset(TITLES[title] for title in _TITLE.findall(text) if title in TITLES)
-    return frozenset(counts.items()), named
+    return frozenset(counts.items()), frozenset(_albums(text))
+
+
+def _counts(text: str) -> Counter[str]:
+    counts = Counter({outcome: int(found[1]) for pattern, outcome in _COUNTED if (found := pattern.search(text))})
+    return counts or Counter(outcome for pattern, outcome in _SINGLE if pattern.search(text))
+
+
+def _albums(text: str) -> list[str]:
+    titles = [strong or above for strong, above in _TITLE.findall(text)]
+    return [TITLES[title] for title in titles if title in TITLES]
 
 
 def claims(text: str) -> dict[str, bool]:
     """Which albums a text says are there now, or are not."""
     found = {}
+    # a title stands above its sentence; in a list where all are alike, the summary says what came of them
+    above, all_alike = "", next(iter(counts)) if len(counts := _counts(text)) == 1 else ""
     for line in text.splitlines():
-        named = [TITLES[title] for title in _TITLE.findall(line) if title in TITLES]
-        if named and re.search(r"^Saved |library already|: saved$|: was there already$", line):
-            found[named[0]] = True
-        elif named and re.search(r"^Removed |was not in your|: removed$|: was not there$", line):
-            found[named[0]] = False
+        if line.startswith("### "):
+            above = next(iter(_albums(line)), "")
+            continue
+        album = next(iter(_albums(line)), above)
+        outcome = next(iter(_counts(line)), "")
+        if listed := re.search(r": (saved|removed|already in your library|not in your library)$", line):
+            outcome = listed[1].split()[0]
+        elif line.startswith("- ") and not outcome:
+            outcome = all_alike
+        if album and outcome in ("saved", "already", "removed", "absent", "not"):
+            found[album] = outcome in ("saved", "already")
     return found
 
 
@@ -129,7 +139,7 @@ def parts(message: dict[str, Any]) -> tuple[str, list[str]]:
     """A message's own text, and the lines that tell of earlier commands."""
     own, earlier = [], list[str]()
     for text in texts(message):
-        if text.startswith("**Done since we last spoke**"):
+        if text.startswith("**Finished since your last command**"):
             earlier += text.splitlines()[1:]
         else:
             own.append(text)
@@ -370,7 +380,7 @@ class Lane:
 
 def _is_refusal(undo: WireInteraction) -> bool:
     """An Undo that was pressed before: answered, and not accepted."""
-    return bool(undo.history) and "taken back already" in texts(undo.history[-1])[0]
+    return bool(undo.history) and texts(undo.history[-1])[0] in ("Already undone.", "This is already being undone.")
 
 
 def _facts(changes: list[sqlite3.Row]) -> Counter[str]:

@@ -43,7 +43,7 @@ async def test_a_save_an_outage_and_a_refresh_are_counted_and_nothing_secret_is(
         first = await out.save(FIRST)
         await until_said(first, "Saved")
         out.spotify.fault(path=WRITE, method="PUT", times=None, **FAULTS["unavailable"])
-        await until_said(second := await out.save(SECOND), "kept")
+        await until_said(second := await out.save(SECOND), "queued")
         scrape = await until_counted(port, "interactions_total", command="save", outcome="TryLater")
         assert scrape("interactions_total", command="save", outcome="answered") == 1
         assert scrape("first_answer_seconds_count", command="save") == 2

@@ -316,7 +316,7 @@ async def test_sigterm_under_load_finishes_or_keeps_every_accepted_change_and_sa
     stopping = asyncio.create_task(process.terminate())
     await asyncio.sleep(0.3)
     refused = await out.save(SECOND)
-    assert "I am being restarted" in await until_said(refused, "restarted")
+    assert "I am restarting" in await until_said(refused, "restarting")
     assert await stopping < STOP_S
     assert "Traceback" not in process.stderr
     assert _fate(out, refused) == "lost"
@@ -325,7 +325,7 @@ async def test_sigterm_under_load_finishes_or_keeps_every_accepted_change_and_sa
     for interaction, fate in fates.items():
         assert interaction.history, f"{interaction.what} was announced and never answered"
         said = "\n".join(texts(interaction.history[-1]))
-        assert ("Saved" in said) if fate == "done" else ("kept" in said), (fate, said)
+        assert ("Saved" in said) if fate == "done" else ("queued" in said), (fate, said)
 
     # the next start does the rest, and tells
     out.spotify.clear_faults()
@@ -345,7 +345,7 @@ async def test_sigterm_amid_arriving_commands_loses_none_that_was_answered(out: 
     assert await process.terminate() < STOP_S
     for interaction in interactions:
         said = "\n".join(texts(interaction.history[-1])) if interaction.history else ""
-        if interaction.callback is not None and "restarted" not in said:
+        if interaction.callback is not None and "restarting" not in said:
             assert _fate(out, interaction) != "lost"
             assert said
 
@@ -393,7 +393,7 @@ async def test_what_a_killed_process_left_in_its_wal_is_there_at_the_next_start(
     process = await out.start()
     out.spotify.fault(path="/v1/*", times=None, **FAULTS["unavailable"])
     interaction = await out.save(FIRST)
-    await until_said(interaction, "kept")
+    await until_said(interaction, "queued")
     async with asyncio.timeout(5):  # that the answer arrived is noted right after
         while not out.rows("SELECT 1 FROM change_requests WHERE answered = 1"):
             await asyncio.sleep(0.01)

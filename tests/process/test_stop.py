@@ -69,15 +69,15 @@ async def test_sigterm_in_a_burst_refuses_what_is_new_and_finishes_or_keeps_what
     given = [*before, *after]
     for interaction in given:
         text = said(interaction)
-        if "I am being restarted" in text and "kept" not in text:
+        if "I am restarting" in text and "queued" not in text:
             assert outcomes(out, interaction) == []  # refused, and not accepted
         else:
             assert ("Saved" in text) == (outcomes(out, interaction) == ["saved"]), text
-            assert "Saved" in text or ("kept" in text and outcomes(out, interaction) == [None])
+            assert "Saved" in text or ("queued" in text and outcomes(out, interaction) == [None])
     accepted = [interaction for interaction in given if outcomes(out, interaction)]
     assert len(accepted) >= len(MEMBERS)
     assert any(interaction not in accepted for interaction in after)
-    assert "kept" in said(before[len(MEMBERS) - 1])  # Spotify never answered that one
+    assert "queued" in said(before[len(MEMBERS) - 1])  # Spotify never answered that one
 
     # the next start does what was kept, and tells
     out.spotify.clear_faults()
@@ -222,14 +222,14 @@ async def test_sigterm_lets_links_be_made_tells_those_that_are_not_and_uses_up_n
         stopping = asyncio.create_task(stopped(process))
         await asyncio.sleep(0.3)
         status, _, page = await browsers[GONE].get(pages[GONE])
-        assert (status, "This bot is being restarted." in page) == (503, True)
+        assert (status, "This bot is restarting." in page) == (503, True)
         assert await stopping < STOP_S
         half.close()
         (linked, _, _), (status, _, page) = await asyncio.gather(*opened)
         assert linked == 200
-        assert (status, "This bot is being restarted." in page) == (503, True)
+        assert (status, "This bot is restarting." in page) == (503, True)
         assert "Linked as **Ada**" in said(links[ADA])
-        assert "I am being restarted" in said(links[BEN])
+        assert "I am restarting" in said(links[BEN])
         assert [row["member_id"] for row in out.rows("SELECT member_id FROM links")] == [ADA]
         async with out.running():  # the same page, loaded again
             assert (await browsers[GONE].get(pages[GONE]))[0] == 200

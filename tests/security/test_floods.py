@@ -23,7 +23,7 @@ HALF_OPEN = 2_000
 # What a service usually gets, of systemd as of a shell.
 LIMITED = ("sh", "-c", f'ulimit -Sn 1024; exec "{sys.executable}" -m bot run')
 BEGINNINGS = (b"", b"G", b"GET / HTTP/1.1\r\nHost: x\r\n", b"GET / HTTP/1.1\r\nX-Slow: ", b"POST /callback/spotify HT")
-REFUSED = "That request makes no sense here."
+REFUSED = "This request is not valid."
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ async def test_2000_half_open_connections_are_closed_within_10_s_while_the_bot_g
     dripping = asyncio.create_task(drip(process))
     # the files that calls to Spotify and Discord need are left
     assert open_files(process) < MOST_OPEN + 100
-    await until_said(await out.save(f"{FIRST} {SECOND}"), "2 saved")
+    await until_said(await out.save(f"{FIRST} {SECOND}"), "Saved 2 albums")
     served = asyncio.create_task(goes_on(process))
     async with asyncio.timeout(10.0):
         assert set(await asyncio.gather(*closed)) == {b""}

@@ -11,8 +11,8 @@ from bot.accounts.linking import SPOTIFY
 from bot.errors import LinkExpired, WrongDiscordAccount
 from tests.web.stage import MIA, NOAH, PROFILE_CALL, TOKEN_CALL, Answer, Browser, Stage, changed, parameter
 
-LONG_AGO = "This link is too old or was used already."
-OTHER_BROWSER = "This began in another browser."
+LONG_AGO = "This link has expired or was already used."
+OTHER_BROWSER = "You started in another browser."
 
 
 async def nothing_came_of_it(stage: Stage, page: Answer, status: int, title: str) -> None:

@@ -13,7 +13,6 @@ import pytest
 from bot.accounts.linking import Linked, LinkNews
 from bot.errors import AccountTaken, LinkDeclined
 from bot.sandbox.faults import FAULTS
-from bot.storage.links import ACCESS, REFRESH
 from bot.storage.vault import Vault
 from tests.web.stage import MIA, NOAH, PROFILE_CALL, TOKEN_CALL, Browser, Stage, parameter
 
@@ -86,8 +85,8 @@ async def test_the_tokens_are_sealed_and_bound_to_their_member(stage: Stage, bro
     await browser.link()
     (row,) = await stage.rows("links")
     vault = Vault(stage.settings.sealing_keys())
-    assert vault.open(row["access_sealed"], MIA, ACCESS) in stage.spotify.access_tokens
-    assert vault.open(row["refresh_sealed"], MIA, REFRESH) in stage.spotify.refresh_tokens
+    assert vault.open(row["access_sealed"], MIA, "access") in stage.spotify.access_tokens
+    assert vault.open(row["refresh_sealed"], MIA, "refresh") in stage.spotify.refresh_tokens
 
 
 async def test_no_secret_of_the_flow_is_in_the_files_of_the_database(stage: Stage, browser: Browser) -> None:
@@ -224,7 +223,7 @@ async def test_an_unlink_while_a_link_is_being_made_leaves_nothing_behind(stage:
             await asyncio.sleep(0.01)
     await stage.linking.unlink(MIA)
     page = await coming
-    assert (page.status, page.title) == (400, "This link is too old or was used already.")
+    assert (page.status, page.title) == (400, "This link has expired or was already used.")
     await asyncio.sleep(0.6)  # the token comes, and nobody takes it
     assert await stage.tokens.account(MIA) is None
     assert not any(await stage.counts())
@@ -260,7 +259,7 @@ async def test_another_spotify_account_takes_the_place_of_the_first(stage: Stage
     stage.clock.ahead = timedelta(days=3)
     page = await browser.link(account="noah")
     assert page.title == "Linked. You can go back to Discord."
-    assert "takes the place of Mia’s records" in page.text
+    assert "replaces Mia’s records" in page.text
     (row,) = await stage.rows("links")
     assert (row["member_id"], row["account_id"]) == (MIA, "acc-noah")
     assert row["linked_at"] == row["consented_at"]
@@ -310,7 +309,7 @@ async def test_a_no_at_discord_is_a_page_and_is_told_once_and_the_link_lives_on(
         consent = await browser.open(link)
         page = await browser.get(await browser.decide(consent, decision="cancel"))
     assert page.status == 403
-    assert page.title == "You said no at Discord. Nothing was linked."
+    assert page.title == "You declined at Discord."
     (news,) = stage.news
     assert isinstance(news, LinkDeclined)
     assert news.provider == "discord"
@@ -323,7 +322,7 @@ async def test_a_no_at_spotify_is_a_page_and_is_told(stage: Stage, browser: Brow
     consent = await browser.to_spotify(await stage.ask())
     page = await browser.get(await browser.decide(consent, decision="cancel"))
     assert page.status == 403
-    assert page.title == "You said no at Spotify. Nothing was linked."
+    assert page.title == "You declined at Spotify."
     (news,) = stage.news
     assert isinstance(news, LinkDeclined)
     assert news.provider == "spotify"
@@ -372,7 +371,7 @@ async def test_a_link_is_dead_after_10_minutes(stage: Stage, browser: Browser) -
     stage.clock.ahead = timedelta(minutes=10, seconds=1)
     page = await browser.get(link)
     assert page.status == 400
-    assert page.title == "This link is too old or was used already."
+    assert page.title == "This link has expired or was already used."
 
 
 async def test_a_way_back_from_discord_is_dead_after_10_minutes(stage: Stage, browser: Browser) -> None:
@@ -404,7 +403,7 @@ async def test_a_link_that_never_was_is_a_page(stage: Stage, browser: Browser) -
     for wrong in ("x", "A" * 32, "A" * 200, "..%2F..%2Fetc", "%00", "%E2%80%AE"):
         page = await browser.get(f"/link/{wrong}")
         assert page.status == 400
-        assert page.title == "This link is too old or was used already."
+        assert page.title == "This link has expired or was already used."
 
 
 async def test_unlinking_in_the_middle_of_the_flow_ends_the_flow(stage: Stage, browser: Browser) -> None:

@@ -157,7 +157,7 @@ async def test_every_link_on_our_pages_leads_somewhere(stage: Stage, browser: Br
 )
 async def test_only_two_files_are_served(stage: Stage, browser: Browser, name: str) -> None:
     answer = await browser.get(f"/static/{name}")
-    assert (answer.status, answer.title) == (404, "There is no such page.")
+    assert (answer.status, answer.title) == (404, "Page not found.")
 
 
 # -- what stands there
@@ -272,7 +272,7 @@ async def test_what_cannot_be_read_is_refused_on_a_page_like_any_other(
     assert 400 <= status < 500
     assert headers["content-type"] == "text/html; charset=utf-8"
     protected(headers)
-    assert "<h1>That request makes no sense here.</h1>" in body
+    assert "<h1>This request is not valid.</h1>" in body
     for seen in (body, str(headers), caplog.text, capsys.readouterr().out):
         assert "marked" not in seen
 
@@ -293,7 +293,7 @@ async def test_1_mb_of_error_description_is_hung_up_on(
 @pytest.mark.parametrize("path", ["/", "/healthz", "/callback/spotify", "/nothing"])
 async def test_a_body_of_10_mb_is_refused(stage: Stage, browser: Browser, method: str, path: str) -> None:
     answer = await browser.get(path, method, data=io.BytesIO(b"x" * 10_000_000))
-    assert (answer.status, answer.title) == (413, "That request makes no sense here.")
+    assert (answer.status, answer.title) == (413, "This request is not valid.")
 
 
 async def test_an_endless_body_is_refused_before_it_ends(stage: Stage) -> None:

@@ -27,7 +27,7 @@ from bot.sandbox.faults import FAULTS
 from tests.log import restored
 from tests.web.stage import MIA, PROFILE_CALL, TOKEN_CALL, Answer, Browser, Stage, changed, raised
 
-UNAVAILABLE = "Spotify is not answering."
+UNAVAILABLE = "Spotify is not responding."
 
 
 def refused_and_told(stage: Stage, page: Answer, status: int, title: str, error: type[Exception]) -> None:
@@ -68,7 +68,7 @@ async def test_a_host_whose_premium_lapsed_is_named_as_the_reason(stage: Stage, 
 async def test_a_wrong_client_secret_is_the_hosts_to_mend(stage: Stage, browser: Browser) -> None:
     stage.spotify.client_secret = "another-secret"
     page = await browser.link()
-    refused_and_told(stage, page, 502, "Spotify refuses this bot&#39;s own app.", AppRejected)
+    refused_and_told(stage, page, 502, "Spotify rejects this bot&#39;s app.", AppRejected)
     assert await stage.counts() == (0, 0, 0)
 
 
@@ -78,9 +78,9 @@ async def test_a_wrong_client_secret_is_the_hosts_to_mend(stage: Stage, browser:
 @pytest.mark.parametrize(
     ("error", "status", "title", "told"),
     [
-        ("access_denied", 403, "You said no at Spotify. Nothing was linked.", LinkDeclined),
-        ("invalid_scope", 502, "Spotify refuses this bot&#39;s own app.", AppRejected),
-        ("unauthorized_client", 502, "Spotify refuses this bot&#39;s own app.", AppRejected),
+        ("access_denied", 403, "You declined at Spotify.", LinkDeclined),
+        ("invalid_scope", 502, "Spotify rejects this bot&#39;s app.", AppRejected),
+        ("unauthorized_client", 502, "Spotify rejects this bot&#39;s app.", AppRejected),
         ("server_error", 502, UNAVAILABLE, TryLater),
         ("temporarily_unavailable", 502, UNAVAILABLE, TryLater),
         ("", 502, UNAVAILABLE, TryLater),
@@ -105,7 +105,7 @@ async def test_an_error_of_discords_consent_page_is_no_no_and_the_link_stays_goo
     link = await stage.ask()
     callback = changed(await browser.be(MIA, await browser.open(link)), code=None)
     page = await browser.get(f"{callback}&error={quote(error)}")
-    assert (page.status, page.title) == (502, "Discord did not say who you are.")
+    assert (page.status, page.title) == (502, "Discord did not confirm who you are.")
     assert (stage.told, stage.identifications) == ([], 0)
     assert (await browser.get(await browser.to_last_callback(link))).status == 200
 
@@ -114,7 +114,7 @@ async def test_an_error_of_discords_consent_page_is_no_no_and_the_link_stays_goo
 async def test_two_errors_or_an_endless_one_are_no_way_back(stage: Stage, browser: Browser, error: str) -> None:
     callback = changed(await browser.to_last_callback(await stage.ask()), code=None)
     page = await browser.get(f"{callback}&{error}")
-    assert (page.status, page.title) == (400, "This link is too old or was used already.")
+    assert (page.status, page.title) == (400, "This link has expired or was already used.")
     assert stage.told == []
 
 
@@ -215,20 +215,20 @@ async def test_a_token_answer_with_one_wrong_field_is_trouble(
 async def test_a_permission_that_is_missing_is_told(stage: Stage, browser: Browser) -> None:
     stage.spotify.fault(path=TOKEN_CALL, **FAULTS["token_short_scope"])
     page = await browser.link()
-    refused_and_told(stage, page, 403, "Spotify did not give all the permissions.", NeedsRelink)
+    refused_and_told(stage, page, 403, "Spotify did not grant all the permissions.", NeedsRelink)
     assert stage.calls(PROFILE_CALL) == 0
 
 
 async def test_a_code_that_spotify_does_not_know_is_told(stage: Stage, browser: Browser) -> None:
     stage.spotify.fault(path=TOKEN_CALL, **FAULTS["code_invalid"])
     page = await browser.link()
-    assert (page.status, page.title) == (400, "This link is too old or was used already.")
+    assert (page.status, page.title) == (400, "This link has expired or was already used.")
     assert isinstance(stage.news[0], LinkExpired)
 
 
 async def test_a_busy_token_endpoint_asks_to_slow_down(stage: Stage, browser: Browser) -> None:
     stage.spotify.fault(path=TOKEN_CALL, **FAULTS["accounts_rate_limited"])
-    refused_and_told(stage, await browser.link(), 503, "Spotify asks to slow down.", TryLater)
+    refused_and_told(stage, await browser.link(), 503, "Spotify asked this bot to slow down.", TryLater)
 
 
 async def test_an_answer_that_points_elsewhere_is_never_followed(stage: Stage, browser: Browser) -> None:
@@ -286,7 +286,7 @@ async def test_a_profile_that_comes_at_the_second_try_is_good(stage: Stage, brow
 @pytest.mark.parametrize("fault", ["quota", "too_many_requests"])
 async def test_a_limit_at_the_profile_asks_to_slow_down(stage: Stage, browser: Browser, fault: str) -> None:
     stage.spotify.fault(path=PROFILE_CALL, **FAULTS[fault])
-    refused_and_told(stage, await browser.link(), 503, "Spotify asks to slow down.", TryLater)
+    refused_and_told(stage, await browser.link(), 503, "Spotify asked this bot to slow down.", TryLater)
     assert stage.calls(PROFILE_CALL) == 1
 
 
@@ -334,7 +334,7 @@ async def test_a_discord_that_fails_is_told_and_the_link_stays_good(
     link = await stage.ask()
     stage.discord.fault(path=path, **FAULTS[fault])
     page = await browser.get(await browser.be(MIA, await browser.open(link)))
-    assert (page.status, page.title, page.goes_to) == (502, "Discord did not say who you are.", "")
+    assert (page.status, page.title, page.goes_to) == (502, "Discord did not confirm who you are.", "")
     assert (await browser.get(await browser.to_last_callback(link))).status == 200
 
 
@@ -382,14 +382,14 @@ async def test_an_answer_of_discord_that_is_good_but_too_large_is_not_taken(
 async def test_a_wrong_discord_secret_is_told(stage: Stage, browser: Browser) -> None:
     stage.discord.client_secret = "another-secret"
     page = await browser.get(await browser.be(MIA, await browser.open(await stage.ask())))
-    assert (page.status, page.title) == (502, "Discord did not say who you are.")
-    assert "the bot&#39;s settings at Discord" in page.text
+    assert (page.status, page.title) == (502, "Discord did not confirm who you are.")
+    assert "this bot&#39;s settings at Discord" in page.text
 
 
 async def test_a_code_that_discord_does_not_know_is_an_old_link(stage: Stage, browser: Browser) -> None:
     stage.discord.fault(path="/api/v10/oauth2/token", **FAULTS["code_invalid"])
     page = await browser.get(await browser.be(MIA, await browser.open(await stage.ask())))
-    assert (page.status, page.title) == (400, "This link is too old or was used already.")
+    assert (page.status, page.title) == (400, "This link has expired or was already used.")
 
 
 async def test_an_answer_of_discord_that_comes_in_pieces_is_read_whole(tmp_path: Path) -> None:
@@ -419,6 +419,6 @@ async def test_a_database_that_cannot_be_written_is_a_page(stage: Stage, browser
     link = await stage.ask()
     await stage.storage.database.read(lambda c: c.execute("PRAGMA query_only = ON").fetchall())
     page = await browser.get(link)
-    assert (page.status, page.title) == (503, "Nothing could be stored just now.")
+    assert (page.status, page.title) == (503, "Nothing can be stored at the moment.")
     await stage.storage.database.read(lambda c: c.execute("PRAGMA query_only = OFF").fetchall())
     assert (await browser.get(await browser.to_last_callback(link))).status == 200

@@ -23,7 +23,7 @@ async def test_a_link_that_is_being_made_is_not_made_when_its_member_unlinks(
             await asyncio.sleep(0.005)
     await stage.linking.unlink(MIA)
     page = await loading
-    assert (page.status, page.title) == (400, "This link is too old or was used already.")
+    assert (page.status, page.title) == (400, "This link has expired or was already used.")
     assert await stage.counts() == (0, 0, 0)
     (news,) = stage.news
     assert isinstance(news, LinkExpired)
