@@ -24,7 +24,12 @@ from bot.chat.features import Feature
 from bot.chat.messages import Messages
 from bot.chat.registration import GuildRefused
 from bot.chat.reply import Reply
+<<<<<<< HEAD
 from bot.chat.words import AllWords
+=======
+from bot.chat.words import Words
+from bot.errors import AppRejected, UserError
+>>>>>>> f0f1cf7 (Say at the start why a port cannot be had and that Spotify refuses the secret, and let systemctl start end)
 from bot.library import Library
 from bot.library.library import SWEEP_S
 from bot.library.resolver import AlbumResolver
@@ -41,6 +46,7 @@ from bot.spotify.catalogue import Catalogue
 from bot.spotify.client import Spotify
 from bot.storage import Storage, open_storage
 from bot.web import ops, site
+from bot.web.listening import why_not
 
 FINISH_S = 4.0
 """How long what is in flight may take to finish when the process is asked to stop."""
@@ -48,6 +54,9 @@ TIMERS_S = 1.0
 """The same for the handlers of timers: what does not finish runs again at the next start."""
 REFRESHED_S = 7.0
 """The same for a refresh, whose token may be the only one; all in all the process has 10 seconds."""
+
+PATIENCE_S = 20.0
+"""A start is reported as done after so long at the latest: `systemctl start` must not hang while Discord is down."""
 
 _log = structlog.get_logger("gatefold.app")
 
@@ -258,13 +267,22 @@ async def scheduled(services: Services) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def supervised(services: Services, supervisor: Supervisor) -> AsyncIterator[None]:
-    """The supervisor is told that the loop and the database's thread are alive."""
+async def supervised(
+    services: Services, supervisor: Supervisor, *, patience_s: float = PATIENCE_S
+) -> AsyncIterator[None]:
+    """The supervisor is told that the loop and the database's thread are alive.
+
+    `patience_s`: after so long it is told that the bot is ready, although Discord is not connected.
+    """
     supervisor.status("Connecting to Discord")
     watch = asyncio.create_task(supervisor.watch(services.storage.database.is_answering), name="watchdog")
+    late = asyncio.get_running_loop().call_later(
+        patience_s, supervisor.ready_at_last, "Discord does not respond; trying again"
+    )
     try:
         yield
     finally:
+        late.cancel()
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
 
@@ -319,34 +337,61 @@ async def run(settings: Settings) -> None:
         try:
             port = await stack.enter_async_context(website(services))
         except OSError as error:
-            raise StartError(
-                f"WEB_HOST and WEB_PORT: cannot listen at {settings.web_host}:{settings.web_port} "
-                f"({os.strerror(error.errno or 0)}). Another program may use that port."
-            ) from None
+            raise _cannot_listen("WEB", settings.web_host, settings.web_port, error) from None
         try:
             await stack.enter_async_context(measuring(services))
         except OSError as error:
-            raise StartError(
-                f"METRICS_HOST and METRICS_PORT: cannot listen at {settings.metrics_host}:{settings.metrics_port} "
-                f"({os.strerror(error.errno or 0)}). Another program may use that port."
-            ) from None
+            raise _cannot_listen("METRICS", settings.metrics_host, settings.metrics_port, error) from None
         await stack.enter_async_context(scheduled(services))
         # for `gatefold backup` and `gatefold rotate-key`
         await stack.enter_async_context(control.listening(settings.database_path, services.maintenance.jobs()))
         _log.info("listening", host=settings.web_host, port=port, public_url=settings.public_url)
+        await stack.enter_async_context(checking_secret(services))
         try:
             await _until(stop, _chat(services), supervisor)
         except LoginRefused:
             await services.alerts.note(Cause.DISCORD_TOKEN)
             raise StartError(
-                "DISCORD_TOKEN: Discord refuses it. Copy the bot's token anew from the Bot page of your app."
+                "DISCORD_TOKEN: Discord does not accept it. Press Reset Token on the Bot page of your app, and set the new "
+                "token. `gatefold setup` checks it at once."
             ) from None
         except GuildRefused:
             raise StartError(
                 f"DEV_GUILD_ID: the bot cannot register commands in the server {settings.dev_guild_id}. "
-                "Invite it there, or take the setting away."
+                "Invite the bot to that server, or remove the setting."
             ) from None
     _log.info("stopped")
+
+
+def _cannot_listen(which: str, host: str, port: int, error: OSError) -> StartError:
+    problem, to_do = why_not(host, port, error)
+    return StartError(f"{problem} {to_do.format(host=f'{which}_HOST', port=f'{which}_PORT')}")
+
+
+@asynccontextmanager
+async def checking_secret(services: Services) -> AsyncIterator[None]:
+    """Whether Spotify accepts the host's secret is checked once, so that a wrong one shows at the start."""
+
+    async def check() -> None:
+        host = services.apps.host
+        if host is None or host.client_secret is None:
+            return
+        try:
+            await services.spotify.app_token(host)
+        except AppRejected:
+            _log.error(
+                "Spotify does not accept SPOTIFY_CLIENT_ID with SPOTIFY_CLIENT_SECRET. Copy both again from your app's "
+                "settings in Spotify's developer dashboard, and restart the bot. `gatefold setup` checks them at once."
+            )
+        except UserError:
+            pass  # an outage: whoever needs Spotify next finds out
+
+    checking = asyncio.create_task(check(), name="spotify secret")
+    try:
+        yield
+    finally:
+        checking.cancel()
+        await asyncio.gather(checking, return_exceptions=True)
 
 
 async def _until(stop: asyncio.Event, work: asyncio.Task[None], supervisor: Supervisor) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import attrs
 
-from bot.app import built
+from bot.app import built, supervised
 from bot.errors import TryLater
+from bot.monitoring.systemd import Supervisor
 from bot.settings import Settings, from_values
 from bot.storage.vault import new_key
 from tests.world import ADA, FIRST, SECOND, SPOTIFY_ID, World
@@ -37,6 +40,22 @@ async def test_backups_are_made_as_often_and_kept_as_long_as_the_settings_say(tm
         )
     async with built(settings(tmp_path / "other"), lambda is_connected: None) as services:
         assert services.backups is None
+
+
+async def test_a_start_without_discord_is_reported_as_done_after_a_while(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.setblocking(False)
+        supervisor = Supervisor(str(tmp_path / "notify"))
+        loop = asyncio.get_running_loop()
+        async with (
+            built(settings(tmp_path / "data"), lambda is_connected: None) as services,
+            supervised(services, supervisor, patience_s=0.05),
+            asyncio.timeout(10),
+        ):
+            heard = b""
+            while b"READY=1\nSTATUS=Discord does not respond" not in heard:
+                heard += await loop.sock_recv(systemd, 4096)
 
 
 async def test_the_day_that_is_used_up_outlives_a_restart(tmp_path: Path) -> None:

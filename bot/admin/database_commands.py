@@ -1,6 +1,6 @@
-"""The commands with which a host keeps the database: backup, restore, rotate-key, migrate.
+"""The commands for the database: backup, restore, rotate-key, migrate.
 
-While a bot runs they ask it, since it has the one connection; otherwise they hold its lock themselves.
+While a bot runs, they ask it, because it has the only connection. Otherwise they take its lock themselves.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ import json
 import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 
 import click
 
-from bot.errors import StorageUnavailable
 from bot.maintenance.control import ControlError, ask
 from bot.maintenance.jobs import described, rotated, sealing_key_id
-from bot.settings import FileSettings, KeySettings, SettingsError, load_only
-from bot.storage import StorageStartupError, open_storage
+from bot.settings import FileSettings, KeySettings, load_only
+from bot.storage import open_storage
 from bot.storage.backup import PART, back_up, copy_unused, remove_part
 from bot.storage.database import Database
 from bot.storage.restore import Restored
@@ -33,25 +33,25 @@ from bot.storage.schema import Steps
 from bot.storage.schema_status import is_in_use, steps_of
 from bot.storage.vault import Vault, key_id
 
-_Settings = TypeVar("_Settings", bound=FileSettings)
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for scripts.")
 
 
-@click.command()
+@click.command(short_help="Copy the database to one file.")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "--without-key-check", is_flag=True, help="Leave out the value that shows whether a key is the right one."
-)
+@click.option("--without-key-check", is_flag=True, help="Leave out the value that shows whether a key is right.")
 @_as_json
 def backup(file: Path | None, without_key_check: bool, as_json: bool) -> None:
-    """Copy the database to one file, while the bot runs or not.
+    """Copy the database to FILE, whether the bot runs or not.
 
-    Without FILE it goes to BACKUP_FOLDER, or beside the database. The copy is proved before it gets its name, and no
-    file is ever overwritten. The keys are not in it: keep them elsewhere.
+    Without FILE, the copy goes to BACKUP_FOLDER, or to the database's folder. It is verified before it gets its name,
+    and no file is overwritten. It does not contain the keys: keep them somewhere else.
 
-    Example: gatefold backup /mnt/usb/gatefold.backup
+    \b
+    Examples:
+      gatefold backup
+      gatefold backup /mnt/usb/gatefold.backup
     """
-    settings = _settings(FileSettings)
+    settings = load_only(FileSettings)
     path = settings.database_path
     if file is None:
         folder = settings.backup_folder or path.parent
@@ -70,29 +70,32 @@ def backup(file: Path | None, without_key_check: bool, as_json: bool) -> None:
             settings.backup_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return described(await back_up(copy_to, target, key_check=not without_key_check))
 
-    with _in_sentences():
+    with patience("Copying the database"):
         made = asyncio.run(make())
     if as_json:
         click.echo(json.dumps(made))
         return
     click.echo(f"Backed up to {made['file']} ({made['bytes']:,} bytes).")
-    click.echo(f"It holds {_contents(made['links'], made['requests'], made['pending'])}.")
+    click.echo(f"It contains {_contents(made['links'], made['requests'], made['pending'])}.")
 
 
-@click.command()
+@click.command(short_help="Replace the database with a backup.")
 @click.argument("file", type=click.Path(allow_dash=True, path_type=Path))
-@click.option("--replace", is_flag=True, help="Also when there is a database already, which is kept aside.")
+@click.option("--replace", is_flag=True, help="Replace an existing database, which is kept under another name.")
 @_as_json
 def restore(file: Path, replace: bool, as_json: bool) -> None:
-    """Put a backup at DATABASE_PATH, while no bot runs.
+    """Put the backup FILE at DATABASE_PATH, while no bot runs.
 
-    The file, its schema and the keys are proved before anything is changed. With - it comes from standard input.
+    The file, its schema and the keys are verified before anything is changed. FILE can be - for standard input.
 
-    Example: gatefold restore /mnt/usb/gatefold.backup
+    \b
+    Examples:
+      gatefold restore /mnt/usb/gatefold.backup
+      gatefold restore /mnt/usb/gatefold.backup --replace
     """
-    settings = _settings(KeySettings)
+    settings = load_only(KeySettings)
     path = settings.database_path
-    with _in_sentences(), _arrived(file, path) as backup:
+    with patience("Restoring the database"), _arrived(file, path) as backup:
         done = put_back(backup, path, settings.sealing_keys(), replace=replace, now=datetime.now(UTC))
     if as_json:
         click.echo(json.dumps(_restored(path, done)))
@@ -102,13 +105,13 @@ def restore(file: Path, replace: bool, as_json: bool) -> None:
     if done.aside is not None:
         click.echo(f"The database that was there is kept as {done.aside.absolute()}.")
     if done.unreadable:
-        click.echo(f"{done.unreadable:,} of the links do not open with these keys; those members link again.")
-    click.echo("Start the bot now. It goes on with what was waiting when the backup was made.")
+        click.echo(f"These keys cannot decrypt {done.unreadable:,} of the links. Those members have to link again.")
+    click.echo("Start the bot now. It continues with the changes that were pending when the backup was made.")
 
 
 @contextmanager
 def _arrived(file: Path, database: Path) -> Iterator[Path]:
-    """The file; what comes from standard input lies beside the database (0600) meanwhile."""
+    """The file. What comes from standard input is kept in the database's folder (0600) meanwhile."""
     if str(file) != "-":
         yield file
         return
@@ -135,17 +138,19 @@ def _restored(path: Path, done: Restored) -> dict[str, Any]:
     }
 
 
-@click.command("rotate-key")
+@click.command("rotate-key", short_help="Re-encrypt everything with the first key.")
 @_as_json
 def rotate_key(as_json: bool) -> None:
-    """Seal everything anew with the first key, while the bot runs or not.
+    """Re-encrypt everything with the first key, whether the bot runs or not.
 
-    The order: put the new key first and keep the old one behind it, restart the bot, run this, take away the old
-    key that it names, restart the bot. Stopped half way, it goes on where it was when it is run again.
+    Put the new key first and keep the old one behind it, restart the bot, run this, remove the old key that it names,
+    and restart the bot again. If this is interrupted, run it again: it continues where it stopped.
 
-    Example: gatefold rotate-key
+    \b
+    Example:
+      gatefold rotate-key
     """
-    settings = _settings(KeySettings)
+    settings = load_only(KeySettings)
     path, keys = settings.database_path, settings.sealing_keys()
     progress = _Progress()
 
@@ -164,29 +169,28 @@ def rotate_key(as_json: bool) -> None:
         finally:
             await storage.close()
 
-    with _in_sentences():
-        result = asyncio.run(run())
+    result = asyncio.run(run())
     progress.end()
     report = _rotation(result, keys)
     if as_json:
         click.echo(json.dumps(report))
         return
-    click.echo(f"Sealed anew with the first key: {result['resealed']:,}.")
+    click.echo(f"Re-encrypted {result['resealed']:,} records with the first key.")
     if result["left"]:
-        click.echo(f"Did not open, and were left: {result['left']:,}.")
+        click.echo(f"Left {result['left']:,} records that could not be decrypted.")
     for position, id_ in report["not_needed"].items():
         click.echo(
-            f"Key {position} ({id_}) is no longer needed by the database. Keep it elsewhere for as long as you keep "
-            "backups made before this."
+            f"The database no longer needs key {position} ({id_}). Keep that key somewhere else for as long as you keep "
+            "backups from before."
         )
     for position, id_ in report["still_needed"].items():
-        click.echo(f"Key {position} ({id_}) is still named by something that did not open. Keep it.")
+        click.echo(f"Keep key {position} ({id_}): records that could not be decrypted name it.")
     if report["missing"]:
-        click.echo(f"Something was sealed with a key that is not here: {', '.join(report['missing'])}.")
+        click.echo(f"Some records were encrypted with a key that is missing here: {', '.join(report['missing'])}.")
 
 
 def _rotation(result: dict[str, Any], keys: Sequence[bytes]) -> dict[str, Any]:
-    """What came of it, with the keys by their place in the settings."""
+    """The result, with each key by its position in the settings."""
     ids = {position: key_id(key).hex() for position, key in enumerate(keys, 1)}
     old = {position: id_ for position, id_ in ids.items() if position > 1}
     return {
@@ -198,18 +202,19 @@ def _rotation(result: dict[str, Any], keys: Sequence[bytes]) -> dict[str, Any]:
     }
 
 
-@click.command()
-@click.option("--check", is_flag=True, help="Only say what would be done: exit status 1 when there is something.")
+@click.command(short_help="Update the database's schema.")
+@click.option("--check", is_flag=True, help="Only say what is pending. Exit status 1 if anything is.")
 @_as_json
 def migrate(check: bool, as_json: bool) -> None:
-    """Bring the database up to date, as the start of the bot does by itself.
+    """Update the database's schema, as the bot does by itself when it starts. A copy is made first.
 
-    A copy is made beside it first.
-
-    Example: gatefold migrate --check
+    \b
+    Examples:
+      gatefold migrate
+      gatefold migrate --check
     """
-    path = _settings(FileSettings).database_path
-    with _in_sentences():
+    path = load_only(FileSettings).database_path
+    with patience("Updating the database"):
         steps = steps_of(path)
         if not check and steps.pending and not steps.unknown:
             asyncio.run(_migrated(path))
@@ -228,10 +233,10 @@ def _schema(path: Path, steps: Steps, check: bool) -> str:
     if not steps.pending:
         return f"{path} is up to date."
     if not check:
-        return f"{path} is up to date now. Done: {pending}."
+        return f"{path} was updated: {pending}."
     if not path.exists():
-        return f"There is no database at {path} yet. The first start makes it: {pending}."
-    return f"{path} waits for {pending}. The next start does it, or `gatefold migrate`."
+        return f"There is no database at {path} yet. The first start creates it: {pending}."
+    return f"{path} needs an update: {pending}. The next start does it, or `gatefold migrate`."
 
 
 async def _migrated(path: Path) -> None:
@@ -241,7 +246,7 @@ async def _migrated(path: Path) -> None:
 async def _asked(
     path: Path, request: dict[str, Any], tell: Callable[[int, int], None] = lambda done, of: None
 ) -> dict[str, Any] | None:
-    """What the bot that has this database answers; None when no bot runs, and the files are ours to open."""
+    """The answer of the bot that uses this database; None if no bot runs, so that we may open the files."""
     if (result := await ask(path, request, tell)) is not None:
         return result
     _refuse_unless_free(path)
@@ -253,8 +258,8 @@ def _refuse_unless_free(path: Path) -> None:
         raise ControlError(f"There is no database at {path}. Set DATABASE_PATH.")
     if is_in_use(path):
         raise ControlError(
-            f"A Gatefold is using {path} and does not listen for this. If it was started just now, try again in a "
-            "moment; otherwise its log says why. With the bot stopped, this works without it."
+            f"A bot is using {path} and does not respond. If it was started just now, try again in a moment. Otherwise "
+            "its log says why. This also works while the bot is stopped."
         )
 
 
@@ -264,8 +269,27 @@ def _refuse_unless_current(path: Path) -> None:
         raise ControlError(f"{path} is not up to date. Run `gatefold migrate` first.")
 
 
+@contextmanager
+def patience(what: str, after_s: float = 2.0) -> Iterator[None]:
+    """Say on standard error that this takes a while, and for how long already, until it is done."""
+    done = threading.Event()
+
+    def say() -> None:
+        begun = time.monotonic()
+        while not done.wait(after_s):
+            click.echo(f"{what}: {time.monotonic() - begun:.0f} s ...", err=True)
+
+    thread = threading.Thread(target=say, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
 class _Progress:
-    """Says how far it is: in one line on a terminal, else every few seconds."""
+    """Shows progress: in one line on a terminal, otherwise every few seconds."""
 
     def __init__(self, every_s: float = 2.0) -> None:
         self._every_s = every_s
@@ -280,37 +304,10 @@ class _Progress:
             click.echo(f"{start}{done:,} of {of:,}", err=True, nl=not self._is_terminal)
 
     def end(self) -> None:
-        """Leave the line."""
+        """Leave the progress line."""
         if self._is_terminal and self._said_at is not None:
             click.echo(err=True)
 
 
 def _contents(links: int, requests: int, pending: int) -> str:
-    return f"{links:,} links, {requests:,} requests, {pending:,} changes that wait"
-
-
-def _settings(kind: type[_Settings]) -> _Settings:
-    try:
-        return load_only(kind)
-    except SettingsError as error:
-        _fail("These settings do not work:", *(f"- {problem}" for problem in error.problems))
-
-
-@contextmanager
-def _in_sentences() -> Iterator[None]:
-    """What stands in the way ends the command with a sentence."""
-    try:
-        yield
-    except (ControlError, StorageStartupError) as error:
-        _fail(str(error))
-    except StorageUnavailable as error:
-        _fail(f"The database could not be read or written ({error}). Is the disk full?")
-    except OSError as error:
-        file = error.filename or "A file"
-        _fail(f"{file} cannot be read or written ({error.strerror}). Run this as the user of the bot.")
-
-
-def _fail(*lines: str) -> NoReturn:
-    for line in lines:
-        click.echo(line, err=True)
-    sys.exit(1)
+    return f"{links:,} links, {requests:,} requests, {pending:,} pending changes"

@@ -108,7 +108,7 @@ def nearly_set(environment: Collection[str], names: Collection[str]) -> list[str
     """Environment variables that are a setting's name misspelled. Only near ones: most variables are not ours."""
     found = []
     for name in sorted(environment):
-        near = _nearest(name, names, 0.87)
+        near = nearest(name, names, 0.87)
         if near and name.lower() not in names and "_" in near:
             found.append(f"Environment variable {_printable(name)}: This is not a setting. Did you mean {near}?")
     return found
@@ -116,7 +116,7 @@ def nearly_set(environment: Collection[str], names: Collection[str]) -> list[str
 
 def _unknown(line: Line, names: Collection[str]) -> str:
     assert line.name is not None
-    near = _nearest(line.name, names)
+    near = nearest(line.name, names)
     if near:
         # Close to a public name, so it cannot be a part of a secret.
         return f"{_printable(line.name)} is not a setting. Did you mean {near}?"
@@ -126,7 +126,7 @@ def _unknown(line: Line, names: Collection[str]) -> str:
 
 
 def _hint(word: str, names: Collection[str]) -> str:
-    near = _nearest(word, names)
+    near = nearest(word, names)
     if near:
         return f" Write {near}=value, and put a value with spaces or quotes between single quotes."
     return " Write NAME=value, and put a value with spaces or quotes between single quotes."
@@ -136,7 +136,8 @@ def _first_word(text: str) -> str:
     return re.split(r"[\s=:]", text.removeprefix("export ").strip(), maxsplit=1)[0]
 
 
-def _nearest(word: str, names: Collection[str], likeness: float = 0.75) -> str | None:
+def nearest(word: str, names: Collection[str], likeness: float = 0.75) -> str | None:
+    """The setting whose name is most like this word, in capitals; None if none is."""
     from difflib import get_close_matches  # here, since it is needed only where something is wrong
 
     plain = _printable(word).strip("'\":").replace("-", "_").lower()

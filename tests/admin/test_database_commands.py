@@ -67,14 +67,14 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 
 def test_there_is_help_with_an_example_for_each(host: Host) -> None:
     for name in ("backup", "restore", "rotate-key", "migrate"):
-        assert f"Example: gatefold {name}" in host.run(name, "--help").output
+        assert f"\n    gatefold {name}" in host.run(name, "--help").output
         assert name in host.run("--help").output
 
 
 def test_without_a_database_each_says_so_and_makes_none(host: Host) -> None:
     for name in ("backup", "rotate-key"):
         assert f"There is no database at {host.database}" in host.run(name, status=1).stderr
-    assert "The first start makes it" in host.run("migrate", "--check", status=1).stdout
+    assert "The first start creates it" in host.run("migrate", "--check", status=1).stdout
     assert not host.database.exists()
 
 
@@ -97,7 +97,7 @@ def test_backup_and_restore_tell_what_they_did(host: Host) -> None:
     host.fill()
     said = host.run("backup", "one.backup").stdout
     assert f"Backed up to {host.folder / 'one.backup'} (" in said
-    assert "1 links, 1 requests, 1 changes that wait" in said
+    assert "1 links, 1 requests, 1 pending changes" in said
     assert "never overwrites" in host.run("backup", "one.backup", status=1).stderr
     assert "--replace" in host.run("restore", "one.backup", status=1).stderr
     said = host.run("restore", "one.backup", "--replace").stdout
@@ -119,8 +119,8 @@ def test_the_key_is_changed_and_the_old_one_is_named(host: Host) -> None:
     host.set(TOKEN_KEYS=f"{new},{KEY}")
     said = host.run("rotate-key")
     # two of the link, one of the request, and the check value
-    assert "Sealed anew with the first key: 4." in said.stdout
-    assert f"Key 2 ({old_id}) is no longer needed" in said.stdout
+    assert "Re-encrypted 4 records with the first key." in said.stdout
+    assert f"The database no longer needs key 2 ({old_id})." in said.stdout
     assert "4 of 4" in said.stderr
     assert host.json("rotate-key") == {
         "resealed": 0,
@@ -147,8 +147,8 @@ def test_what_does_not_open_is_told_with_its_key(host: Host) -> None:
     asyncio.run(spoil())
     host.set(TOKEN_KEYS=f"{new_key()},{KEY}")
     said = host.run("rotate-key").stdout
-    assert "Did not open, and were left: 1." in said
-    assert "a key that is not here: aabbccdd" in said
+    assert "Left 1 records that could not be decrypted." in said
+    assert "a key that is missing here: aabbccdd" in said
 
 
 def test_migrate_says_what_is_pending_and_does_it(host: Host) -> None:

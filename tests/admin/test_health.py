@@ -38,7 +38,11 @@ async def test_a_bot_that_works_is_well(host: str) -> None:
         return web.json_response({"gateway": True, "database": True})
 
     async with served(healthz) as port:
-        assert await asyncio.to_thread(asked, host, port, 5.0) == (True, "Everything works.")
+        assert await asyncio.to_thread(asked, host, port, 5.0) == (
+            True,
+            "Everything works.",
+            {"gateway": True, "database": True},
+        )
 
 
 async def test_what_does_not_work_is_named() -> None:
@@ -48,7 +52,8 @@ async def test_what_does_not_work_is_named() -> None:
     async with served(healthz) as port:
         assert await asyncio.to_thread(asked, "127.0.0.1", port, 5.0) == (
             False,
-            "This does not work: commands, gateway.",
+            "These parts do not work: commands, gateway.",
+            {"commands": False, "gateway": False, "database": True},
         )
 
 
@@ -58,7 +63,7 @@ async def test_another_program_at_the_port_is_not_taken_for_the_bot(text: str, s
         return web.Response(text=text, status=status)
 
     async with served(healthz) as port:
-        is_well, sentence = await asyncio.to_thread(asked, "127.0.0.1", port, 5.0)
+        is_well, sentence, _ = await asyncio.to_thread(asked, "127.0.0.1", port, 5.0)
     assert not is_well
     assert sentence
 
@@ -71,11 +76,11 @@ async def test_a_bot_that_hangs_is_not_waited_for() -> None:
         return web.Response()
 
     async with served(healthz) as port:
-        is_well, sentence = await asyncio.to_thread(asked, "127.0.0.1", port, 0.2)
+        is_well, sentence, _ = await asyncio.to_thread(asked, "127.0.0.1", port, 0.2)
         gone.set()
     assert (is_well, sentence) == (
         False,
-        f"Nothing that is Gatefold answers at 127.0.0.1:{port} (TimeoutError).",
+        f"No bot responds at 127.0.0.1:{port} (TimeoutError).",
     )
 
 
@@ -92,7 +97,7 @@ def test_the_exit_status_says_it_and_neither_secrets_nor_a_proxy_are_needed(tmp_
             check=False,
         )
         assert done.returncode == 1
-        assert done.stderr == f"Nothing that is Gatefold answers at 127.0.0.1:{port} (ConnectionRefusedError).\n"
+        assert done.stderr == f"No bot responds at 127.0.0.1:{port} (ConnectionRefusedError).\n"
 
 
 def test_a_port_that_is_not_known_and_one_that_is_none_are_told(tmp_path: Path) -> None:

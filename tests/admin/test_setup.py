@@ -17,7 +17,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from bot.admin.setup import CannotAsk, Question, Setup, SetupError
+from bot.admin.setup import CannotAsk, Question, Setup, SetupError, Tried
 from bot.admin.setup.envfile import names, with_values
 from bot.settings import Settings, load, read_key
 from bot.storage.vault import new_key
@@ -51,15 +51,23 @@ class Person:
     asked: list[str] = field(default_factory=list)
     hidden: set[str] = field(default_factory=set)
     said: list[str] = field(default_factory=list)
+    tried: list[str] = field(default_factory=list)
+    platforms: dict[str, Tried] = field(default_factory=dict)
 
     def ask(self, question: Question) -> str:
         self.asked.append(question.name)
         if question.is_secret:
             self.hidden.add(question.name)
+        if question.name == "CHANGE" and not self.answers.get("CHANGE"):
+            return ""
         return self.answers[question.name].pop(0)
 
     def run(self, **environment: str) -> Settings:
-        return Setup(Path(".env"), self.ask, self.said.append, environment).run()
+        return Setup(Path(".env"), self.ask, self.said.append, environment, self.try_).run()
+
+    def try_(self, name: str, settings: Settings) -> Tried:
+        self.tried.append(name)
+        return self.platforms.get(name, Tried())
 
 
 def person(**answers: str | list[str] | None) -> Person:
@@ -82,7 +90,7 @@ def mode(path: str) -> int:
 def test_from_nothing_it_asks_one_thing_at_a_time_and_writes_what_the_bot_starts_with() -> None:
     ada = person()
     settings = ada.run()
-    assert ada.asked == list(GOOD)
+    assert ada.asked == [*GOOD, "CHANGE"]
     assert ada.hidden == {"DISCORD_TOKEN", "DISCORD_CLIENT_SECRET", "SPOTIFY_CLIENT_SECRET"}
     assert load() == settings
     assert settings.public_url == GOOD["PUBLIC_URL"]
@@ -99,13 +107,12 @@ def test_the_key_is_made_in_a_folder_of_its_own_for_its_owner_alone() -> None:
     assert read_key(Path("keys/gatefold.keys").read_text()) != read_key(KEY)
 
 
-def test_it_prints_both_redirect_uris_and_the_invite_link() -> None:
+def test_it_prints_both_redirect_uris() -> None:
     ada = person()
     ada.run()
     said = "\n".join(ada.said)
     assert re.search(r" https://gatefold\.example\.org/callback/discord$", said, re.MULTILINE)
     assert re.search(r" https://gatefold\.example\.org/callback/spotify$", said, re.MULTILINE)
-    assert re.search(rf" https://discord\.com/oauth2/authorize\?client_id={APP}$", said, re.MULTILINE)
 
 
 def test_no_secret_is_said() -> None:
@@ -121,7 +128,12 @@ def test_no_secret_is_said() -> None:
         ("PUBLIC_URL", "gatefold.example.org", "https://"),
         ("DISCORD_CLIENT_ID", "gatefold", "DISCORD_CLIENT_ID"),
         ("SPOTIFY_CLIENT_ID", "two words", "SPOTIFY_CLIENT_ID"),
+        ("SPOTIFY_CLIENT_ID", "0123456789abcdef", "32 digits"),
         ("DISCORD_TOKEN", "a\x00b", "no such secret has"),
+        ("DISCORD_TOKEN", DISCORD_SECRET, "three parts"),
+        ("DISCORD_TOKEN", str(APP), "looks like an id"),
+        ("DISCORD_CLIENT_SECRET", BOT_TOKEN, "is not a client secret"),
+        ("DISCORD_CLIENT_SECRET", "short", "is not a client secret"),
     ],
 )
 def test_an_answer_is_judged_at_once_and_asked_again(name: str, wrong: str, word: str) -> None:
@@ -138,7 +150,7 @@ def test_without_a_spotify_secret_it_is_a_public_client() -> None:
     assert "\nSPOTIFY_CLIENT_SECRET=\n" in text()
     again = person()
     assert again.run().spotify_secret is None
-    assert again.asked == []
+    assert again.asked == ["CHANGE"]
 
 
 def test_a_spotify_secret_that_was_never_asked_for_is_asked_for_later() -> None:
@@ -146,13 +158,108 @@ def test_a_spotify_secret_that_was_never_asked_for_is_asked_for_later() -> None:
     Path(".env").write_text(re.sub("SPOTIFY_CLIENT_SECRET=.*\n", "", text()))
     later = person()
     assert later.run().spotify_secret == SPOTIFY_SECRET
-    assert later.asked == ["SPOTIFY_CLIENT_SECRET"]
+    assert later.asked == ["SPOTIFY_CLIENT_SECRET", "CHANGE"]
 
 
-@pytest.mark.parametrize("secret", ["a#c", "it's", '"quoted"', "back\\slash", "$HOME", "${HOME}", "#x", "a=b"])
-def test_whatever_a_secret_holds_it_is_read_back(secret: str) -> None:
-    assert person(DISCORD_CLIENT_SECRET=secret).run().discord_client_secret.get_secret_value() == secret
-    assert load().discord_client_secret.get_secret_value() == secret
+@pytest.mark.parametrize("value", ["a b#c", "it's", '"quoted"', "back\\slash", "$HOME", "${HOME}", "#x", "a=b", "ü"])
+def test_whatever_a_value_contains_it_is_read_back(value: str) -> None:
+    assert person(CHANGE=["CONTACT", ""], CONTACT=value).run().contact == value
+    assert load().contact == value
+
+
+def test_without_a_spotify_app_no_secret_is_asked_for() -> None:
+    ada = person(SPOTIFY_CLIENT_ID="", SPOTIFY_CLIENT_SECRET=None)
+    settings = ada.run()
+    assert (settings.spotify_client_id, settings.spotify_secret) == ("", None)
+    assert not any("/callback/spotify" in line for line in ada.said)
+
+
+# -- live
+
+
+def test_each_answer_is_tried_where_it_is_used() -> None:
+    ada = person()
+    ada.run()
+    assert ada.tried == list(GOOD)
+
+
+def test_an_answer_that_the_platform_refuses_is_asked_again_and_never_written() -> None:
+    ada = person(DISCORD_TOKEN=["aaaa.bbbb.cccc", "stop"])
+    ada.platforms["DISCORD_TOKEN"] = Tried("Discord does not accept it.")
+    with pytest.raises(IndexError):
+        ada.run()
+    assert ada.said.count("DISCORD_TOKEN: Discord does not accept it.") == 1
+    assert os.listdir(".") == []
+
+
+def test_where_a_platform_cannot_be_reached_the_answer_is_taken_and_that_is_said() -> None:
+    ada = person()
+    ada.platforms["SPOTIFY_CLIENT_SECRET"] = Tried(note="Spotify cannot be reached, so this was not checked.")
+    assert ada.run().spotify_secret == SPOTIFY_SECRET
+    assert "Spotify cannot be reached, so this was not checked." in ada.said
+
+
+def test_the_client_id_that_the_token_belongs_to_is_suggested() -> None:
+    ada = person(DISCORD_CLIENT_ID="")
+    ada.platforms["DISCORD_TOKEN"] = Tried(suggestions={"DISCORD_CLIENT_ID": str(APP)})
+    assert ada.run().discord_client_id == str(APP)
+
+
+# -- keep or change
+
+
+def test_what_is_set_can_be_kept_or_changed() -> None:
+    person().run()
+    before = text()
+    later = person(CHANGE=["web_port", "contact", ""], WEB_PORT=["many", "9090"], CONTACT="ada@example.org")
+    settings = later.run()
+    assert later.asked == ["CHANGE", "WEB_PORT", "WEB_PORT", "CHANGE", "CONTACT", "CHANGE"]
+    assert (settings.web_port, settings.contact) == (9090, "ada@example.org")
+    assert [line for line in before.splitlines() if line not in text().splitlines()] == []
+
+
+def test_a_change_that_is_not_answered_keeps_the_value_and_a_dash_removes_it() -> None:
+    person(CHANGE=["CONTACT", ""], CONTACT="ada@example.org").run()
+    person(CHANGE=["CONTACT", "DISCORD_TOKEN", ""], CONTACT="", DISCORD_TOKEN="").run()
+    assert load().contact == "ada@example.org"
+    assert load().discord_token.get_secret_value() == BOT_TOKEN
+    person(CHANGE=["CONTACT", ""], CONTACT="-").run()
+    assert load().contact == ""
+
+
+def test_a_required_setting_cannot_be_removed() -> None:
+    person().run()
+    ada = person(CHANGE=["PUBLIC_URL", ""], PUBLIC_URL=["-", ""])
+    assert ada.run().public_url == GOOD["PUBLIC_URL"]
+    assert any(line.startswith("PUBLIC_URL: missing.") for line in ada.said)
+
+
+def test_what_is_set_is_shown_and_secrets_are_stars() -> None:
+    person().run()
+    later = person()
+    later.run()
+    shown = "\n".join(later.said)
+    assert f"PUBLIC_URL             {GOOD['PUBLIC_URL']}" in shown
+    assert "DISCORD_TOKEN          ********" in shown
+    assert [secret for secret in (BOT_TOKEN, DISCORD_SECRET, SPOTIFY_SECRET) if secret in shown] == []
+
+
+def test_keys_misspelled_names_and_the_environment_are_not_changed_here() -> None:
+    person().run()
+    ada = person(CHANGE=["TOKEN_KEYS_FILE", "BACKUP_FOLDR", "nothing", "CONTACT", ""])
+    ada.run(CONTACT="x")
+    shown = "\n".join(ada.said)
+    assert "docs/operations.md, section Keys" in shown
+    assert "There is no such setting. Did you mean BACKUP_FOLDER?" in shown
+    assert "CONTACT comes from the environment" in shown
+
+
+def test_lines_that_set_nothing_are_told_first() -> None:
+    Path(".env").write_text("BACKUP_FOLDR=x\n")
+    ada = person()
+    ada.run()
+    assert ada.said[0] == ".env, line 1: BACKUP_FOLDR is not a setting. Did you mean BACKUP_FOLDER?"
+    assert "BACKUP_FOLDR=x" in text()
 
 
 # -- from a file
@@ -172,7 +279,7 @@ def test_what_stands_there_stays_with_its_comments_and_only_the_rest_is_asked() 
     Path(".env").write_text(before)
     ada = person(PUBLIC_URL=None)
     ada.run()
-    assert ada.asked == [name for name in GOOD if name != "PUBLIC_URL"]
+    assert ada.asked == [*(name for name in GOOD if name != "PUBLIC_URL"), "CHANGE"]
     kept = [line for line in before.splitlines() if line != "DISCORD_TOKEN="]
     assert [line for line in text().splitlines() if line in kept][: len(kept)] == kept
     assert text().splitlines()[2] == f"DISCORD_TOKEN={BOT_TOKEN}"
@@ -197,7 +304,7 @@ def test_with_everything_there_nobody_is_asked_and_the_file_stays() -> None:
     Path(".env").chmod(0o644)
     nobody = Person({})
     nobody.run()
-    assert nobody.asked == []
+    assert nobody.asked == ["CHANGE"]
     assert text() == before
     assert mode(".env") == 0o600
 
@@ -214,7 +321,7 @@ def test_what_the_environment_has_is_neither_asked_nor_written(monkeypatch: pyte
 def test_what_is_wrong_in_the_environment_is_told_before_anything_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PUBLIC_URL", "http://localhost")
     ada = person()
-    with pytest.raises(SetupError, match=r"environment first(.|\n)*PUBLIC_URL"):
+    with pytest.raises(SetupError, match=r"environment variables first(.|\n)*PUBLIC_URL"):
         ada.run(PUBLIC_URL="http://localhost")
     assert ada.asked == []
 
@@ -251,7 +358,7 @@ def test_no_new_key_is_made_for_a_database_that_needs_its_old_one() -> None:
 def test_two_ways_to_give_keys_and_an_open_key_file_are_told_before_anything_is_asked() -> None:
     Path("k").write_text(KEY)
     Path("k").chmod(0o644)
-    for lines, word in (("TOKEN_KEYS=a\nTOKEN_KEYS_FILE=k\n", "take one"), ("TOKEN_KEYS_FILE=k\n", "chmod 600")):
+    for lines, word in (("TOKEN_KEYS=a\nTOKEN_KEYS_FILE=k\n", "Remove one"), ("TOKEN_KEYS_FILE=k\n", "chmod 600")):
         Path(".env").write_text(lines)
         ada = person()
         with pytest.raises(SetupError, match=word):
@@ -322,7 +429,7 @@ class Terminal:
     async def asks(self, name: str) -> None:
         """Wait until it asks for this."""
         async with asyncio.timeout(20):
-            while not self.shown.endswith(f"\n{name}: "):
+            while not re.search(rf"\n{name}(?: \[[^\]\n]*\])?: $", self.shown):
                 self._more.clear()
                 await self._more.wait()
 
@@ -395,6 +502,7 @@ def type_in(out: Outside) -> Sequence[tuple[str, str]]:
     return [
         ("PUBLIC_URL", "http://localhost:8080"),
         ("PUBLIC_URL", out.env["PUBLIC_URL"]),
+        ("DISCORD_TOKEN", "MTEw.GxWrong.a-token-that-was-reset"),
         *((name, GOOD[name]) for name in list(GOOD)[1:]),
     ]
 
@@ -406,13 +514,21 @@ async def test_a_whole_setup_at_a_terminal_ends_with_the_doctor_and_the_bot_star
         for name, answer in type_in(out):
             await there.asks(name)
             there.type(answer)
+        await there.asks("CHANGE")
+        there.type("")
         assert await there.ended() == 0, there.shown
     shown = there.shown
     assert "Spotify does not accept `localhost`" in shown
     assert f"{out.env['PUBLIC_URL']}/callback/spotify" in shown
     assert re.search(r"ok\S* +discord-secret", shown)
     assert "\x1b[" in shown  # a terminal gets colours
-    assert re.search(r"\n17 ok, 1 warning, 5 skipped\s*$", shown)
+    assert re.search(r"\n18 ok, 1 warning, 5 skipped\r?\n", shown)
+    assert f"DISCORD_TOKEN: |{'*' * len(BOT_TOKEN)}\r\n" in shown
+    assert "Discord does not accept DISCORD_TOKEN." in shown  # the first answer, which was asked again
+    assert f"DISCORD_CLIENT_ID [{APP}]: " in shown  # Discord named the app that the token belongs to
+    last = shown.replace("\r", "").rstrip().splitlines()
+    assert last[-1] == f"  cd {out.folder} && {sys.executable} -m bot run"
+    assert f"?client_id={APP}&integration_type=0&scope=bot+applications.commands" in last[-5]
     key = (out.folder / "keys/gatefold.keys").read_text().strip()
     assert [secret for secret in (BOT_TOKEN, DISCORD_SECRET, SPOTIFY_SECRET, key) if secret in shown] == []
     assert env.read_text().startswith("# for the tests\n")
@@ -450,7 +566,7 @@ async def test_without_a_terminal_it_names_what_is_missing_or_goes_on_to_the_doc
     env.write_text(addresses(out) + "".join(f"{name}={value}\n" for name, value in (GOOD | complete(out)).items()))
     status, said, _ = await told(out, "setup")
     assert status == 0
-    assert "Nothing is missing." in said
+    assert "Nothing was changed." in said
     assert re.search(r"^ok +discord-token ", said, re.MULTILINE)
     assert "\x1b" not in said
 

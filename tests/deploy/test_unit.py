@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.admin.secret_files import PLACED, secret_names
+from bot.admin.secret_files import PLACED
+from bot.app import PATIENCE_S
+from bot.monitoring.systemd import MORE_S, STARTING_S
+from bot.settings import secret_names
 from tests.process.harness import ROOT, Outside, bare_environment, until_said
 from tests.world import ADA, FIRST
 
@@ -85,7 +88,9 @@ def names_in_unit(names: list[str]) -> list[str]:
 def test_what_the_unit_waits_for_is_longer_than_what_the_bot_needs() -> None:
     assert values("Type") == ["notify"]
     assert values("NotifyAccess") == ["main"]
-    assert values("TimeoutStartSec") == ["infinity"]  # while Discord is down it is not ready, and must not be killed
+    assert values("TimeoutStartSec") == ["2min"]
+    assert PATIENCE_S < 120
+    assert MORE_S > STARTING_S
     assert values("TimeoutStopSec") == ["20s"]
     assert values("WatchdogSec") == ["60s"]
     assert values("Restart") == ["on-failure"]

@@ -438,6 +438,10 @@ class DiscordWire(Gateway):
                 return self._sync(record, None)
             case ("PUT", "applications", _, "guilds", guild_id, "commands"):
                 return self._sync(record, int(guild_id))
+            case ("GET", "applications", _, "guilds", guild_id, "commands"):
+                if int(guild_id) != self.GUILD:
+                    raise Refused(403, 50001, "Missing Access")
+                return 200, []
             case ("POST", "users", "@me", "channels"):
                 user_id = int(record.body["recipient_id"])
                 place = Place(None, self._direct_channel(user_id), 1)

@@ -79,6 +79,14 @@ def test_it_says_that_it_is_ready_how_it_is_and_that_it_stops(systemd: Systemd) 
     assert systemd.heard() == ["STATUS=Starting", "READY=1\nSTATUS=Serving", "STOPPING=1\nSTATUS=Going"]
 
 
+def test_a_start_that_takes_long_is_ready_at_last_once(systemd: Systemd) -> None:
+    supervisor = of(systemd)
+    supervisor.ready_at_last("Discord does not respond")
+    supervisor.ready("Serving")
+    supervisor.ready_at_last("Discord does not respond")
+    assert systemd.heard() == ["READY=1\nSTATUS=Discord does not respond", "READY=1\nSTATUS=Serving"]
+
+
 def test_an_abstract_address_is_reached(tmp_path: Path) -> None:
     systemd = Systemd(f"@gatefold-test-{os.getpid()}-{tmp_path.name}")
     of(systemd).ready("Serving")

@@ -33,7 +33,7 @@ async def test_every_problem_of_the_settings_is_told_at_once(out: Outside) -> No
     said = await out.refused(
         DISCORD_TOKEN=None,
         DISCORD_CLIENT_ID="not a number",
-        SPOTIFY_CLIENT_ID=None,
+        SPOTIFY_CLIENT_ID="two words",
         PUBLIC_URL="http://localhost:8080",
         WEB_PORT="99999",
         TOKEN_KEYS="too-short",
@@ -43,8 +43,9 @@ async def test_every_problem_of_the_settings_is_told_at_once(out: Outside) -> No
         LOG_FORMAT="xml",
         DISCORD_API_URL="discord.com",
     )
-    first, *problems = said.splitlines()
-    assert first == "Gatefold cannot start with these settings:"
+    first, *problems, last = said.splitlines()
+    assert first == "These settings do not work:"
+    assert last == "`gatefold setup` asks for what is missing or wrong."
     named = [problem.removeprefix("- ").split(":")[0] for problem in problems]
     assert sorted(named) == [
         "DEV_GUILD_ID",
@@ -61,6 +62,40 @@ async def test_every_problem_of_the_settings_is_told_at_once(out: Outside) -> No
     ]
     assert "too-short" not in said
     assert not out.database.exists()
+
+
+async def test_without_any_settings_it_names_setup_and_the_folder(out: Outside) -> None:
+    (out.folder / ".env").write_text("DISCORD_TOKN=x\n")
+    said = await out.refused(**dict.fromkeys(out.env))
+    assert said.splitlines() == [
+        f"Gatefold is not set up in {out.folder}: its .env has none of the required settings.",
+        ".env, line 1: DISCORD_TOKN is not a setting. Did you mean DISCORD_TOKEN?",
+        "Run `gatefold setup` in this folder, or change to the folder that has your .env.",
+    ]
+
+
+async def test_a_line_that_sets_nothing_is_in_the_log(out: Outside) -> None:
+    (out.folder / ".env").write_text("BACKUP_FOLDR=x\n")
+    process = await out.start()
+    assert "BACKUP_FOLDR is not a setting. Did you mean BACKUP_FOLDER?" in process.stderr
+    await process.terminate()
+
+
+async def test_a_wrong_spotify_secret_is_told_at_the_start(out: Outside) -> None:
+    process = await out.start(SPOTIFY_CLIENT_SECRET="not-the-secret-of-this-app")
+    async with asyncio.timeout(15):
+        while "Spotify does not accept SPOTIFY_CLIENT_ID with SPOTIFY_CLIENT_SECRET." not in process.stderr:
+            await asyncio.sleep(0.05)
+    assert process.is_up
+    await process.terminate()
+
+
+@pytest.mark.parametrize("name", ["WEB", "METRICS"])
+async def test_a_host_that_is_not_this_machine_is_told_in_one_sentence(name: str, out: Outside) -> None:
+    for host in ("no-such-host.invalid", "192.0.2.1"):
+        settings = {f"{name}_HOST": host, "METRICS_PORT": str(free_port())}
+        (said,) = sentences(await out.refused(**settings))
+        assert said.startswith(f"{host} is not an address of this machine. Set {name}_HOST to 127.0.0.1")
 
 
 async def test_settings_come_from_a_dotenv_file_too(out: Outside) -> None:
@@ -121,7 +156,7 @@ async def test_sigterm_during_an_outage_at_the_start_ends_it_cleanly(out: Outsid
 
 async def test_a_refused_discord_token_is_told_in_one_sentence(out: Outside) -> None:
     (said,) = sentences(await out.refused(DISCORD_TOKEN="MTEw.refused.token-that-is-not-theirs"))
-    assert said.startswith("DISCORD_TOKEN: Discord refuses it.")
+    assert said.startswith("DISCORD_TOKEN: Discord does not accept it.")
 
 
 async def test_a_token_that_is_refused_later_ends_it_with_the_same_sentence(out: Outside) -> None:
@@ -129,7 +164,7 @@ async def test_a_token_that_is_refused_later_ends_it_with_the_same_sentence(out:
     out.discord._bot_token = "renewed in the developer portal"
     await out.discord.drop_gateway(4000, forget=True)
     assert await process.ended() == 1
-    assert sentences(process.stderr)[-1].startswith("DISCORD_TOKEN: Discord refuses it.")
+    assert sentences(process.stderr)[-1].startswith("DISCORD_TOKEN: Discord does not accept it.")
     assert "ConnectionClosed" not in process.stderr
 
 
@@ -139,7 +174,7 @@ async def test_a_port_in_use_is_told_in_one_sentence(out: Outside) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         (said,) = sentences(await out.refused(WEB_PORT=str(port)))
-    assert said.startswith(f"WEB_HOST and WEB_PORT: cannot listen at 127.0.0.1:{port}")
+    assert said == f"Another program already listens at 127.0.0.1:{port}. Stop that program, or set another WEB_PORT."
     assert out.discord.requests == []
 
 

@@ -272,7 +272,7 @@ async def test_a_supervisor_hears_when_it_is_ready_that_it_lives_and_when_it_sto
 async def test_a_token_that_was_refused_is_told_to_the_host_once_it_is_taken_again(out: Outside) -> None:
     known = out.env["DISCORD_TOKEN"]
     said = await out.refused(DISCORD_TOKEN="MTEw.refused.token-that-is-not-theirs")
-    assert "DISCORD_TOKEN: Discord refuses it." in said
+    assert "DISCORD_TOKEN: Discord does not accept it." in said
     assert "discord token" in said  # in the log, too
     [row] = out.rows("SELECT * FROM alerts")
     assert row["told_at"] is None

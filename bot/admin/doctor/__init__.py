@@ -1,4 +1,4 @@
-"""`gatefold doctor`: checks everything that goes wrong in practice and says what to do. It changes nothing."""
+"""`gatefold doctor`: checks what usually goes wrong and says what to do. It changes nothing."""
 
 from bot.admin.doctor.check_result import CheckResult, Verdict, as_json, as_lines, is_well, summary
 from bot.admin.doctor.examination import CheckEnvironment, examine

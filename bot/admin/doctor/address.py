@@ -1,9 +1,8 @@
-"""Checks of the bot's own address: the port, what PUBLIC_URL leads to, and its certificate."""
+"""Checks of the bot's own address: the port, where PUBLIC_URL leads, and the certificate."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import secrets
 import ssl
 import time
@@ -16,20 +15,20 @@ from aiohttp import web
 from bot.admin.doctor.check_result import CheckResult, failed, ok, skipped, warning
 from bot.admin.doctor.http_probe import TIMEOUT_S, Answer, HttpProbe, Unreachable
 from bot.settings import Settings
+from bot.web.listening import at, why_not
 
 SOON_DAYS = 14
-_AS_SEEN = "as seen from this machine"
 
 
 async def check_address(probe: HttpProbe, settings: Settings, *, is_running: bool) -> list[CheckResult]:
-    """The site here, and PUBLIC_URL. While no bot runs, the doctor itself listens in its place for a moment."""
+    """The site here, and PUBLIC_URL. While no bot runs, the doctor listens in its place for a moment."""
     if is_running:
         here = await _bot_here(probe, settings)
         return [here, await _public(probe, settings, _is_bot, is_running=True)]
     if settings.web_port == 0:
         return [
-            ok("site", "No bot is running, and WEB_PORT=0 takes any free port."),
-            skipped("address", "WEB_PORT=0: the port is known only while the bot runs."),
+            ok("site", "No bot is running, and WEB_PORT=0 means any free port."),
+            skipped("address", "Skipped: with WEB_PORT=0, the port is known only while the bot runs."),
         ]
     mark = secrets.token_hex(8)
     try:
@@ -38,9 +37,9 @@ async def check_address(probe: HttpProbe, settings: Settings, *, is_running: boo
                 probe, settings, lambda answer: answer.data().get("doctor") == mark, is_running=False
             )
     except OSError as error:
-        return [_cannot_listen(settings, error), skipped("address", "Nothing could listen here to be reached.")]
-    where = f"{settings.web_host}:{settings.web_port}"
-    return [ok("site", f"Nothing listens at {where} yet: it is free for the bot."), public]
+        return [_cannot_listen(settings, error), skipped("address", "Skipped: the doctor could not listen here.")]
+    where = _where(settings)
+    return [ok("site", f"{where} is free for the bot."), public]
 
 
 async def _bot_here(probe: HttpProbe, settings: Settings) -> CheckResult:
@@ -52,24 +51,26 @@ async def _bot_here(probe: HttpProbe, settings: Settings) -> CheckResult:
     except Unreachable as reason:
         return failed(
             "site",
-            f"A bot runs with this database, but {settings.web_host}:{settings.web_port} does not answer: {reason}.",
-            "Restart it, if WEB_HOST or WEB_PORT were changed since it was started.",
+            f"A bot uses this database, but {_where(settings)} does not respond: {reason}.",
+            "If WEB_HOST or WEB_PORT were changed after it was started, restart the bot.",
         )
     if not _is_bot(answer):
         return failed(
             "site",
-            f"Something else than the bot answers at {settings.web_host}:{settings.web_port}.",
+            f"Another program responds at {_where(settings)}.",
             "Restart the bot, or give it a free port with WEB_PORT.",
         )
     if missing := sorted(part for part, works in answer.data().items() if not works):
         return failed(
-            "site", f"The bot runs, but this does not work: {', '.join(missing)}.", "Its log says why; see below, too."
+            "site",
+            f"The bot runs, but these parts do not work: {', '.join(missing)}.",
+            "The log says why. See also the checks below.",
         )
-    return ok("site", "The bot runs, and says that every part works.")
+    return ok("site", "The bot runs, and every part works.")
 
 
 def _is_bot(answer: Answer) -> bool:
-    """Whether this is what /healthz of a Gatefold says: its parts, and whether each works."""
+    """Whether this is what /healthz of a Gatefold returns: its parts, and whether each works."""
     data = answer.data()
     return "database" in data and "gateway" in data and all(isinstance(works, bool) for works in data.values())
 
@@ -83,8 +84,8 @@ async def _public(
     except Unreachable as reason:
         if settings.is_https:
             to_do = (
-                "Look at the name's address, the router and the proxy. Some routers do not let a machine reach "
-                f"itself by its public name: then open {url} elsewhere, on a phone for example."
+                "Check the DNS record, the router and the proxy. Some routers do not let a machine reach itself by its "
+                f"public name. To find out, open {url} somewhere else, for example on a phone."
             )
         else:
             to_do = f"The port in PUBLIC_URL must be WEB_PORT, which is {settings.web_port}."
@@ -94,19 +95,22 @@ async def _public(
         if not settings.is_https:
             return warning(
                 "address",
-                f"PUBLIC_URL leads to {whose}, in a browser on this machine alone.",
-                "That is enough to try it. For others, set an https address.",
+                f"PUBLIC_URL leads to {whose}, but only from a browser on this machine.",
+                "That is enough to try the bot. For other members, set an https address.",
             )
-        return ok("address", f"PUBLIC_URL leads to {whose}, {_AS_SEEN}, which is how far the doctor can see.")
-    where = f"{settings.web_host}:{settings.web_port}"
+        return ok("address", f"PUBLIC_URL leads to {whose}, as seen from this machine.")
+    where = _where(settings)
     if 300 <= answer.status < 400:
-        sentence, to_do = "PUBLIC_URL redirects to another address.", "Set PUBLIC_URL to the address it ends at."
+        sentence, to_do = (
+            "PUBLIC_URL redirects to another address.",
+            "Set PUBLIC_URL to the address that it redirects to.",
+        )
     elif answer.status in (502, 503, 504):
-        sentence = f"Something answers at PUBLIC_URL, but does not reach {whose} (status {answer.status})."
+        sentence = f"The proxy at PUBLIC_URL cannot reach {whose} (status {answer.status})."
         to_do = f"Point the proxy at {where}."
     else:
-        sentence = f"Something else than {whose} answers at PUBLIC_URL (status {answer.status})."
-        to_do = f"Look at the name's address, and whether the proxy hands everything to {where}."
+        sentence = f"Another program responds at PUBLIC_URL, not {whose} (status {answer.status})."
+        to_do = f"Check the DNS record, and that the proxy forwards every path to {where}."
     return failed("address", sentence, to_do)
 
 
@@ -114,11 +118,11 @@ async def _public(
 async def _listening(settings: Settings, mark: str) -> AsyncIterator[None]:
     async def answer(request: web.BaseRequest) -> web.Response:
         response = web.json_response({"doctor": mark}, headers={"Cache-Control": "no-store"})
-        response.force_close()  # a connection that is kept would be waited for
+        response.force_close()  # a connection that is kept open would delay the end
         return response
 
     server = web.Server(answer, access_log=None)
-    # No other listener is wanted beside this one: REUSEADDR only skips what is left of old connections.
+    # REUSEADDR only ignores what is left of old connections; it does not allow a second listener.
     listening = await asyncio.get_running_loop().create_server(
         server, settings.web_host, settings.web_port, reuse_address=True
     )
@@ -129,23 +133,21 @@ async def _listening(settings: Settings, mark: str) -> AsyncIterator[None]:
         await server.shutdown(0.2)
 
 
+def _where(settings: Settings) -> str:
+    return at(settings.web_host, settings.web_port)
+
+
 def _cannot_listen(settings: Settings, error: OSError) -> CheckResult:
-    where = f"{settings.web_host}:{settings.web_port}"
-    if error.errno == errno.EADDRINUSE:
-        return failed(
-            "site",
-            f"Another program listens at {where}, or a bot with another database.",
-            "Stop that one, or set another WEB_PORT (and lead the proxy there).",
-        )
-    return failed("site", f"Nothing can listen at {where} ({error.strerror}).", "Set another WEB_HOST or WEB_PORT.")
+    problem, to_do = why_not(settings.web_host, settings.web_port, error)
+    return failed("site", problem, to_do.format(host="WEB_HOST", port="WEB_PORT"))
 
 
 async def check_certificate(
     settings: Settings, *, tls: ssl.SSLContext | None = None, now: Callable[[], float] = time.time
 ) -> CheckResult:
-    """Whether browsers take the certificate of PUBLIC_URL, and for how long. `tls`: whose certificates are trusted."""
+    """Whether browsers accept the certificate of PUBLIC_URL, and for how long. `tls`: whose certificates are trusted."""
     if not settings.is_https:
-        return skipped("certificate", "PUBLIC_URL is no https address, so there is none.")
+        return skipped("certificate", "Skipped: PUBLIC_URL is not an https address.")
     parts = urlsplit(settings.public_url)
     host = parts.hostname or ""
     context = tls or ssl.create_default_context()
@@ -155,21 +157,21 @@ async def check_certificate(
     except ssl.SSLCertVerificationError as error:
         return failed(
             "certificate",
-            f"Browsers refuse the certificate of {host}: {error.verify_message}.",
-            "Look at the log of the proxy that fetches it. Caddy fetches and renews it by itself, once the name "
-            "leads to it and ports 80 and 443 are open.",
+            f"Browsers do not accept the certificate of {host}: {error.verify_message}.",
+            "Look at the log of your proxy. Caddy requests and renews certificates by itself, once the name leads to "
+            "this machine and ports 80 and 443 are open.",
         )
     except (OSError, TimeoutError):
-        return skipped("certificate", "PUBLIC_URL was not reached, so its certificate was not seen.")
+        return skipped("certificate", "Skipped: PUBLIC_URL was not reached.")
     certificate = writer.get_extra_info("peercert") or {}
     writer.transport.abort()
     left = (ssl.cert_time_to_seconds(certificate["notAfter"]) - now()) / 86_400
     if left <= 0:
-        return failed("certificate", f"The certificate of {host} has ended.", "Renew it.")
+        return failed("certificate", f"The certificate of {host} has expired.", "Renew it.")
     if left < SOON_DAYS:
         return warning(
             "certificate",
-            f"The certificate of {host} ends in {left:.0f} days.",
-            "Look why it was not renewed yet: the proxy's log says so.",
+            f"The certificate of {host} expires in {left:.0f} days.",
+            "The log of your proxy says why it was not renewed yet.",
         )
-    return ok("certificate", f"Browsers take the certificate of {host} for {left:.0f} more days.")
+    return ok("certificate", f"The certificate of {host} is valid for {left:.0f} more days.")

@@ -1,4 +1,4 @@
-"""What one check found, and how a list of findings is shown. Pure."""
+"""The result of one check, and how results are shown. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check: its name (stable, for scripts), the verdict, what is the case, and what to do about it."""
+    """One check: its name (stable, for scripts), the verdict, what was found, and what to do about it."""
 
     name: str
     verdict: Verdict
@@ -28,12 +28,12 @@ class CheckResult:
 
 
 def ok(name: str, sentence: str) -> CheckResult:
-    """All is well."""
+    """It works."""
     return CheckResult(name, Verdict.OK, sentence)
 
 
 def warning(name: str, sentence: str, to_do: str) -> CheckResult:
-    """It works, or may work, and somebody should look."""
+    """It works for now, or may work, and the host should look at it."""
     return CheckResult(name, Verdict.WARNING, sentence, to_do)
 
 
@@ -43,7 +43,7 @@ def failed(name: str, sentence: str, to_do: str) -> CheckResult:
 
 
 def skipped(name: str, sentence: str, to_do: str = "") -> CheckResult:
-    """It could not be looked at; the sentence says why."""
+    """It could not be checked; the sentence says why."""
     return CheckResult(name, Verdict.SKIPPED, sentence, to_do)
 
 
@@ -72,5 +72,5 @@ def as_json(results: Sequence[CheckResult]) -> dict[str, Any]:
 
 
 def printable(text: str) -> str:
-    """`text` on one line and without control characters: a terminal obeys those."""
+    """`text` on one line, without control characters, which a terminal would interpret."""
     return "".join(c if c.isprintable() else " " for c in text)

@@ -1,4 +1,4 @@
-"""Checks on this machine's disk: who can read the files, how much room is left, what the database holds."""
+"""Checks of this machine's disk: who can read the files, how much space is free, what is in the database."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ Free = Callable[[Path], int]
 
 
 def check_files(settings: Settings, env_file: Path | None) -> list[CheckResult]:
-    """Nobody else on this machine may read what holds secrets, or what members asked for."""
+    """Nobody else on this machine may read secrets, or what members asked for."""
     folders = [settings.database_path.parent, *([settings.backup_folder] if settings.backup_folder else [])]
     try:
         files = [*_files(settings.database_path, folders), *([env_file] if env_file is not None else [])]
         open_ = [file for file in files if file.is_file() and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
-        # whoever can write to the folder can put another file in the place of one
+        # whoever can write to the folder can replace a file in it
         shared = [each for each in folders if each.is_dir() and _is_anybodys(each.stat().st_mode)]
     except OSError as error:
         return [_unseen("files", error)]
     if open_ or shared:
-        mend = [f"chmod 600 {' '.join(map(str, open_))}"] if open_ else []
-        mend += [f"chmod o-w {' '.join(map(str, shared))}"] if shared else []
+        to_do = [f"chmod 600 {' '.join(map(str, open_))}"] if open_ else []
+        to_do += [f"chmod o-w {' '.join(map(str, shared))}"] if shared else []
         return [
             failed(
                 "files",
-                f"Other people of this machine can read or write {', '.join(map(str, [*open_, *shared]))}.",
-                "; ".join(mend),
+                f"Other users of this machine can read or write {', '.join(map(str, [*open_, *shared]))}.",
+                "; ".join(to_do),
             )
         ]
-    return [ok("files", "The settings, the database and its copies are for their owner alone.")]
+    return [ok("files", "Only their owner can read the settings, the database and its copies.")]
 
 
 def _is_anybodys(mode: int) -> bool:
@@ -48,14 +48,14 @@ def _is_anybodys(mode: int) -> bool:
 
 
 def _files(database: Path, folders: Iterable[Path]) -> Iterator[Path]:
-    """The database, what SQLite keeps beside it, the lock, and the copies that the bot or its commands made."""
+    """The database, SQLite's files beside it, the lock, and the copies that the bot or its commands made."""
     yield from (Path(f"{database}{end}") for end in ("", "-wal", "-shm", ".lock"))
     for folder in folders:
         yield from sorted({*folder.glob(f"{database.name}.*.backup"), *folder.glob("gatefold-*.backup")})
 
 
 def check_disk(settings: Settings, free: Free = free_bytes) -> CheckResult:
-    """Room for the database, and for the copy of it that an update makes."""
+    """Space for the database, and for the copy of it that an update makes."""
     database = settings.database_path
     try:
         folder = _existing(database.resolve().parent)
@@ -65,35 +65,39 @@ def check_disk(settings: Settings, free: Free = free_bytes) -> CheckResult:
         return _unseen("disk", error)
     sentence = f"{_in_words(left)} are free at {folder}."
     if left < LEAST_FREE:
-        return failed("disk", sentence, "Make room: a full disk means that no change can be accepted.")
+        return failed("disk", sentence, "Free some space. On a full disk the bot cannot accept any change.")
     if left < max(LITTLE_FREE, 3 * size):
-        return warning("disk", sentence, "Make room soon: every update first makes a copy of the database.")
+        return warning("disk", sentence, "Free some space soon. Every update first makes a copy of the database.")
     return ok("disk", sentence)
 
 
 def check_backups(settings: Settings) -> CheckResult:
-    """Whether the bot can make its backups where it shall."""
+    """Whether the bot can write its backups."""
     folder = settings.backup_folder
     if folder is None:
-        return skipped("backups", "The bot makes no backups by itself.", "Set BACKUP_FOLDER, best on another disk.")
+        return skipped(
+            "backups",
+            "Scheduled backups are off.",
+            "Set BACKUP_FOLDER to turn them on, best to a folder on another disk.",
+        )
     try:
         place = _existing(folder.resolve())
         if place.is_dir() and _can_write(place):
-            return ok("backups", f"The bot can make its backups in {folder}.")
-        reason = f"{place} is no folder, or cannot be written"
+            return ok("backups", f"The bot can write its backups to {folder}.")
+        reason = f"{place} is not a folder, or cannot be written"
     except OSError as error:
-        reason = error.strerror or "it cannot be looked at"
+        reason = error.strerror or "it cannot be read"
     return failed(
         "backups",
-        f"The bot can make no backups in {folder} ({reason}).",
-        "Set BACKUP_FOLDER to a folder that the bot's user can write; docs/hosting.md says more for the systemd unit.",
+        f"The bot cannot write its backups to {folder} ({reason}).",
+        "Set BACKUP_FOLDER to a folder that the bot's user can write to. docs/hosting.md says more for systemd.",
     )
 
 
 def check_database(settings: Settings, look: Snapshot | None, trouble: str | None) -> list[CheckResult]:
-    """Whether it can be read, whether the keys open it, and whether its schema is this version's.
+    """Whether it can be read, whether the keys decrypt it, and whether its schema is this version's.
 
-    `look`: None when there is no database yet, or when it cannot be read: then `trouble` says why.
+    `look`: None if there is no database yet, or if it cannot be read: then `trouble` says why.
     """
     path = settings.database_path
     if trouble is not None:
@@ -101,18 +105,20 @@ def check_database(settings: Settings, look: Snapshot | None, trouble: str | Non
             failed(
                 "database",
                 trouble,
-                "Run the doctor as the user as whom the bot runs. If the file is damaged, restore a backup.",
+                "Run the doctor as the bot's user. If the file is damaged, restore a backup.",
             ),
-            *(skipped(name, "The database cannot be read.") for name in ("keys", "migrations")),
+            *(skipped(name, "Skipped: the database cannot be read.") for name in ("keys", "migrations")),
         ]
     if look is None:
         folder = _existing(path.resolve().parent)
         return [
-            ok("database", f"There is no {path} yet: the first start makes it.")
+            ok("database", f"{path} does not exist yet. The first start creates it.")
             if _can_write(folder)
-            else failed("database", f"{path} cannot be made: {folder} cannot be written.", "Set DATABASE_PATH."),
-            ok("keys", "The keys can be read; there is nothing yet that they must open."),
-            skipped("migrations", "There is no database yet."),
+            else failed(
+                "database", f"{path} cannot be created, because {folder} cannot be written to.", "Set DATABASE_PATH."
+            ),
+            ok("keys", "The keys can be read. There is nothing to decrypt yet."),
+            skipped("migrations", "Skipped: there is no database yet."),
         ]
     can_write = _can_write(path) and _can_write(path.parent)
     return [
@@ -120,8 +126,8 @@ def check_database(settings: Settings, look: Snapshot | None, trouble: str | Non
         if can_write
         else failed(
             "database",
-            f"{path} or its folder cannot be written by whom the doctor runs as.",
-            "If the bot runs as another user, run the doctor as that one; else give the files to the bot's user.",
+            f"The user who runs the doctor cannot write to {path} or its folder.",
+            "If the bot runs as another user, run the doctor as that user. Otherwise, give the files to the bot's user.",
         ),
         _keys(look),
         _migrations(look),
@@ -132,18 +138,18 @@ def _keys(look: Snapshot) -> CheckResult:
     if look.key_opens is False:
         return failed(
             "keys",
-            "The keys do not open the database: the bot will not start.",
-            "Put the key back with which it was written (as a further key, if you changed it).",
+            "The keys do not belong to this database, so the bot will not start.",
+            "Add the key that the database was written with. After a new key, it goes in second place.",
         )
     if look.unreadable:
         return warning(
             "keys",
-            f"The access of {look.unreadable} members was sealed with a key that is not among yours.",
-            "Put that key back as a further one; otherwise these members are asked to link again.",
+            f"The tokens of {look.unreadable} members were encrypted with a key that is missing.",
+            "Add that key after the others. Otherwise these members are asked to link again.",
         )
     if look.key_opens is None:
-        return skipped("keys", "The database holds nothing yet with which the keys can be tried.")
-    return ok("keys", "The keys open the database.")
+        return skipped("keys", "Skipped: the database contains nothing yet that the keys could decrypt.")
+    return ok("keys", "The keys belong to this database.")
 
 
 def _migrations(look: Snapshot) -> CheckResult:
@@ -151,19 +157,19 @@ def _migrations(look: Snapshot) -> CheckResult:
         return failed(
             "migrations",
             f"The database was written by a newer Gatefold (step {look.steps.unknown[-1]}).",
-            "Install that version again, or restore the backup that it made before the update.",
+            "Install that version again, or restore the copy that was made before the update.",
         )
     if look.steps.pending:
         return warning(
             "migrations",
-            f"The database waits for {len(look.steps.pending)} steps of this version.",
-            "The next start of the bot takes them, after making a copy.",
+            f"The database needs an update ({len(look.steps.pending)} steps).",
+            "The next start of the bot does that, after making a copy.",
         )
-    return ok("migrations", "The database has the schema of this version.")
+    return ok("migrations", "The database schema is up to date.")
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest above it that exists."""
+    """The folder, or the nearest one above it that exists."""
     return next(place for place in (folder, *folder.parents) if place.exists())
 
 
@@ -174,8 +180,8 @@ def _can_write(path: Path) -> bool:
 def _unseen(name: str, error: OSError) -> CheckResult:
     return failed(
         name,
-        f"This cannot be seen ({error.strerror}).",
-        "Look at DATABASE_PATH, and run the doctor as the user as whom the bot runs.",
+        f"The files cannot be read ({error.strerror}).",
+        "Check DATABASE_PATH, and run the doctor as the bot's user.",
     )
 
 

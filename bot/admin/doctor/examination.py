@@ -1,4 +1,4 @@
-"""All checks, in the order in which a host reads them. Nothing is changed, and nobody's access is renewed."""
+"""All checks, in the order in which a host reads them. Nothing is changed, and no member's access is refreshed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import aiohttp
 
 from bot.admin.doctor import disk
 from bot.admin.doctor.address import check_address, check_certificate
-from bot.admin.doctor.check_result import CheckResult, failed, ok, skipped
+from bot.admin.doctor.check_result import CheckResult, failed, ok, skipped, warning
 from bot.admin.doctor.discord_app import check_discord
 from bot.admin.doctor.http_probe import HttpProbe
 from bot.admin.doctor.spotify_app import check_spotify
 from bot.errors import TryLater
-from bot.logs import HIDDEN, SHORTEST
+from bot.logs import HIDDEN
 from bot.monitoring.disk import free_bytes
-from bot.settings import Settings, SettingsError
+from bot.settings import Settings, SettingsError, ignored
 from bot.spotify.app import AlbumEndpoint, App, Health
 from bot.spotify.client import Spotify
 from bot.spotify.gate import Gate
@@ -32,12 +32,14 @@ from bot.storage.schema_status import is_in_use
 from bot.storage.snapshot import Snapshot, glance
 
 FRESH_S = 60
-"""A member's access is tried only if it is good for so much longer."""
+"""A member's access token is used only if it stays valid for at least this long."""
+REAL = 16
+"""A shorter secret is a placeholder or a word, and hiding it would garble sentences. Real ones have 32 characters or more."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckEnvironment:
-    """What the checks look through. `tls`: whose certificates are trusted; None: what this machine trusts."""
+    """What the checks depend on. `tls`: whose certificates are trusted; None: what this machine trusts."""
 
     tls: ssl.SSLContext | None = None
     now: Callable[[], float] = time.time
@@ -47,19 +49,23 @@ class CheckEnvironment:
 async def examine(
     load: Callable[[], Settings], env_file: Path | None, environment: CheckEnvironment | None = None
 ) -> AsyncIterator[CheckResult]:
-    """Every finding, as soon as it and all before it are known. `load`: reads the settings, SettingsError if wrong."""
+    """Every result, as soon as it and all before it are known. `load`: reads the settings, SettingsError if wrong."""
     environment = environment or CheckEnvironment()
+    for sentence in ignored(env_file) if env_file is not None else ():
+        yield warning("settings-ignored", sentence, "Correct the name, or remove it.")
     try:
         settings = load()
     except SettingsError as error:
         for problem in error.problems:
             yield failed("settings", problem, "")
-        yield skipped("everything-else", "The settings come first.", "`gatefold setup` asks for them one by one.")
+        yield skipped(
+            "everything-else", "Skipped: fix the settings first.", "`gatefold setup` asks for them one by one."
+        )
         return
-    secrets = sorted((secret for secret in settings.secrets() if len(secret) >= SHORTEST), key=len, reverse=True)
-    yield ok("settings", "Every setting can be read.")
+    secrets = sorted((secret for secret in settings.secrets() if len(secret) >= REAL), key=len, reverse=True)
+    yield ok("settings", "All settings can be read.")
     async for result in _examine(settings, env_file, environment):
-        # No sentence holds one; should one ever do, it goes no further.
+        # No sentence contains a secret. If one ever does, it goes no further.
         yield _without(result, secrets)
 
 
@@ -72,35 +78,32 @@ async def _examine(
     is_running, look, trouble = await asyncio.to_thread(_look, settings, environment.now())
     for result in disk.check_database(settings, look, trouble):
         yield result
-    for result in await _outside(settings, environment, look, is_running=is_running):
+    async for result in _outside(settings, environment, look, is_running=is_running):
         yield result
 
 
 async def _outside(
     settings: Settings, environment: CheckEnvironment, look: Snapshot | None, *, is_running: bool
-) -> list[CheckResult]:
-    """All that goes over the network, side by side."""
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+) -> AsyncIterator[CheckResult]:
+    """Everything that goes over the network: made at the same time, yielded in order."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session, asyncio.TaskGroup() as group:
         probe = HttpProbe(session, tls=environment.tls, now=environment.now)
-        spotify = Spotify(
-            session,
-            api_url=settings.spotify_api_url,
-            accounts_url=settings.spotify_accounts_url,
-            oembed_url=settings.spotify_oembed_url,
-            observe=_unobserved,
-        )
-        app = _app(settings, look.app if look else KnownApp())
-        address, certificate, at_discord, at_spotify = await asyncio.gather(
-            check_address(probe, settings, is_running=is_running),
-            check_certificate(settings, tls=environment.tls, now=environment.now),
-            check_discord(probe, settings),
-            check_spotify(spotify, app, settings, look),
-        )
-    return [*address, certificate, *at_discord, *at_spotify]
+        spotify = spotify_transport(session, settings)
+        app = host_app(settings, look.app if look else KnownApp())
+        address = group.create_task(check_address(probe, settings, is_running=is_running))
+        certificate = group.create_task(check_certificate(settings, tls=environment.tls, now=environment.now))
+        at_discord = group.create_task(check_discord(probe, settings))
+        at_spotify = group.create_task(check_spotify(spotify, app, settings, look))
+        for result in await address:
+            yield result
+        yield await certificate
+        for task in (at_discord, at_spotify):
+            for result in await task:
+                yield result
 
 
 def _look(settings: Settings, now: float) -> tuple[bool, Snapshot | None, str | None]:
-    """Whether a bot runs; what the database holds, if there is one; why it cannot be read, if so."""
+    """Whether a bot runs; what is in the database, if there is one; why it cannot be read, if so."""
     path = settings.database_path
     try:
         is_running = is_in_use(path)
@@ -114,8 +117,19 @@ def _look(settings: Settings, now: float) -> tuple[bool, Snapshot | None, str | 
         return False, None, f"{path} cannot be read ({error.strerror})."
 
 
-def _app(settings: Settings, known: KnownApp) -> App:
-    """The host's app, behind a gate that is closed as long as the bot's; what is learned is not stored."""
+def spotify_transport(session: aiohttp.ClientSession, settings: Settings) -> Spotify:
+    """Calls to Spotify that nobody counts."""
+    return Spotify(
+        session,
+        api_url=settings.spotify_api_url,
+        accounts_url=settings.spotify_accounts_url,
+        oembed_url=settings.spotify_oembed_url,
+        observe=lambda call, outcome, seconds: None,
+    )
+
+
+def host_app(settings: Settings, known: KnownApp) -> App:
+    """The host's app, with a gate that stays closed as long as the bot's. What is learned is not stored."""
 
     async def learned(endpoint: Endpoint) -> None:
         pass
@@ -134,10 +148,6 @@ def _app(settings: Settings, known: KnownApp) -> App:
         ),
         Health(None),
     )
-
-
-def _unobserved(call: str, outcome: int | str, seconds: float) -> None:
-    """Nobody counts the doctor's calls."""
 
 
 def _without(result: CheckResult, secrets: list[str]) -> CheckResult:

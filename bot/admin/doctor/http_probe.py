@@ -1,4 +1,4 @@
-"""One HTTP question to the outside, and every way in which it can go unanswered as one short reason."""
+"""One HTTP request to the outside, and one short reason for each way in which it can fail."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`ahead_s`: by how many seconds our clock is ahead of theirs at least (behind: negative); None: not told."""
+    """An answer. `ahead_s`: our clock is at least so many seconds ahead of theirs (negative: behind); None: unknown."""
 
     status: int
     body: bytes
     ahead_s: float | None
 
     def data(self) -> dict[str, Any]:
-        """The body as a JSON object; empty when it is none."""
+        """The body as a JSON object; empty if it is not one."""
         try:
             data = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -39,7 +39,7 @@ class Answer:
 
 
 class HttpProbe:
-    """Asks, follows no redirect, and reads no more than an answer of this kind can be."""
+    """Sends requests, follows no redirect, and reads a limited amount of each answer."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class HttpProbe:
     async def ask(
         self, method: str, url: str, *, authorization: str | None = None, form: Mapping[str, str] | None = None
     ) -> Answer:
-        """The answer, whatever its status. Unreachable when there is none."""
+        """The answer, whatever its status. Unreachable if there is none."""
         sent_at = self._now()
         try:
             async with self._session.request(
@@ -77,7 +77,7 @@ class HttpProbe:
                 return Answer(response.status, bytes(body), _ahead_s(date, sent_at, self._now()))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             reason = _reason(error)
-        # Raised out here, and only the reason: aiohttp's errors hold the Authorization header.
+        # Raised outside of the handler, with the reason only: aiohttp's errors contain the Authorization header.
         raise Unreachable(reason)
 
 
@@ -86,17 +86,17 @@ def _reason(error: Exception) -> str:
         case TimeoutError():
             return f"there was no answer within {TIMEOUT_S:.0f} s"
         case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as why):
-            return f"its certificate does not hold ({why.verify_message})"
+            return f"its certificate is not valid ({why.verify_message})"
         case aiohttp.ClientSSLError():
-            return "no secure connection could be made"
+            return "a secure connection could not be established"
         case aiohttp.ClientConnectorDNSError():
-            return "its name is not known"
+            return "its host name cannot be resolved"
         case aiohttp.ClientConnectorError():
-            return f"no connection could be made ({os.strerror(error.errno) if error.errno else 'refused'})"
+            return f"the connection failed ({os.strerror(error.errno) if error.errno else 'refused'})"
         case aiohttp.ClientError() | OSError():
             return "the connection broke"
         case _:
-            return "the question cannot be sent: a setting holds characters that fit into no header or address"
+            return "the request cannot be sent, because a setting contains characters that a header or an address cannot have"
 
 
 def _ahead_s(date: str, sent_at: float, received_at: float) -> float | None:
@@ -104,7 +104,7 @@ def _ahead_s(date: str, sent_at: float, received_at: float) -> float | None:
         theirs = parsedate_to_datetime(date).timestamp()
     except ValueError:
         return None
-    # Their whole second lies somewhere between our sending and our receiving, or the clocks differ.
+    # Their time is cut to whole seconds, and was taken between our sending and our receiving.
     if sent_at > theirs + 1:
         return sent_at - theirs - 1
     return min(0.0, received_at - theirs)

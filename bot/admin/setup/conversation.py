@@ -1,28 +1,52 @@
-"""`gatefold setup`: asks for what is missing, judges each answer at once, and writes `.env` in one step at the end."""
+"""`gatefold setup`: asks for what is missing, checks each answer at once, and writes `.env` in one step at the end."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from bot.admin.setup import questions
 from bot.admin.setup.envfile import Draft, names, stated, with_values
-from bot.admin.setup.questions import Question
-from bot.settings import Settings, SettingsError, load
+from bot.admin.setup.questions import Question, question_for
+from bot.settings import Settings, SettingsError, ignored, load, secret_names
+from bot.settings.sources import Unreadable, nearest, read_text
 from bot.storage.vault import new_key
 
 KEY_FILE = Path("keys/gatefold.keys")
 DATABASE = Path("data/gatefold.db")
+_STARS = "********"
+_ENOUGH_TO_TRY = {
+    "discord_token": "not-given-yet",
+    "discord_client_id": "10000000000000000",
+    "discord_client_secret": "not-given-yet",
+    "public_url": "http://127.0.0.1:8080",
+}
+"""Stand in for required settings that have no answer yet, so that one answer can be tried before the next is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a platform says about an answer. `problem`: it was refused; `suggestions`: answers to later questions."""
+
+    problem: str = ""
+    note: str = ""
+    suggestions: Mapping[str, str] = field(default_factory=dict)
+
 
 Ask = Callable[[Question], str]
-"""Asks a person and gives the answer as it was typed. CannotAsk when there is nobody."""
+"""Asks a person and returns the answer as it was typed. CannotAsk when there is nobody."""
 Say = Callable[[str], None]
+Try = Callable[[str, Settings], Tried]
+"""Tries a setting, named in capitals, where it is used. The other settings may be placeholders."""
 
 
 class CannotAsk(Exception):
-    """Nobody sits there to answer."""
+    """There is no terminal to ask at."""
 
 
 class SetupError(Exception):
@@ -30,36 +54,47 @@ class SetupError(Exception):
 
 
 class Setup:
-    """One conversation. Nothing is written before all of it is answered."""
+    """One conversation. Nothing is written before everything is answered."""
 
-    def __init__(self, env_file: Path, ask: Ask, say: Say, environment: Mapping[str, str] = os.environ) -> None:
-        """`environment`: what stands there counts more than `.env`, and is never written into it."""
+    def __init__(
+        self,
+        env_file: Path,
+        ask: Ask,
+        say: Say,
+        environment: Mapping[str, str] = os.environ,
+        try_: Try = lambda name, settings: Tried(),
+    ) -> None:
+        """`environment`: it overrides `.env`, and nothing from it is ever written there."""
         self._file = env_file
         self._ask = ask
         self._say = say
+        self._try = try_
         self._environment = {name.upper() for name, value in environment.items() if value}
         self._answers: dict[str, str] = {}
+        self._suggestions: dict[str, str] = {}
 
     def run(self) -> Settings:
-        """Ask, write, and say what is left to do in a browser; the settings as they are now. SetupError, CannotAsk."""
-        try:
-            before = self._file.read_text(encoding="utf-8") if self._file.exists() else ""
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text"
-            raise SetupError(f"{self._file} cannot be read ({reason}). Run this as its owner.") from None
-        missing = self.problems()
-        self._refuse_what_no_answer_mends(missing, before)
-        for question in (*questions.IN_ORDER, *(questions.unforeseen(name) for name in missing)):
-            if question.name in self.problems() and question.name != questions.KEYS:
-                self._answer(question)
-            if question is questions.SPOTIFY_CLIENT_ID:
-                self._answer_once(question, before)
-                if self._answers.get(question.name) != "":
-                    self._answer_once(questions.SPOTIFY_CLIENT_SECRET, before)
+        """Ask, write, and say what to register in a browser; the settings as they are now. SetupError, CannotAsk."""
+        before = self._read()
+        for sentence in ignored(self._file):
+            self._say(sentence)
+        problems = self.problems()
+        self._refuse_what_no_answer_solves(problems, before)
+        todo = [question for question in questions.IN_ORDER if self._is_open(question, problems, before)]
+        todo += [question_for(name) for name in problems if name not in {q.name for q in todo} | {questions.KEYS}]
+        if todo:
+            self._say(
+                f"The answers go to {self._file.resolve()} when all are given. Ctrl-C leaves everything as it is."
+            )
+        for question in todo:
+            if question is questions.SPOTIFY_CLIENT_SECRET and self._answers.get("SPOTIFY_CLIENT_ID") == "":
+                continue
+            self._answer(question)
         if questions.KEYS in self.problems():
             self._answer_keys(before)
+        self._review(before)
         settings = self._written(before)
-        for line in questions.to_register(settings):
+        for line in ("", *questions.to_register(settings)):
             self._say(line)
         return settings
 
@@ -71,39 +106,131 @@ class Setup:
             return {problem.partition(":")[0]: problem for problem in error.problems}
         return {}
 
+    def _read(self) -> str:
+        try:
+            return read_text(self._file)
+        except FileNotFoundError:
+            return ""
+        except Unreadable as error:
+            raise SetupError(f"{self._file} {error}.") from None
+
+    def _refuse_what_no_answer_solves(self, problems: Mapping[str, str], before: str) -> None:
+        if wrong := [problem for name, problem in problems.items() if name in self._environment]:
+            raise SetupError("Fix these environment variables first; they override .env:\n" + "\n".join(wrong))
+        if {"TOKEN_KEYS", "TOKEN_KEYS_FILE"} <= names(before) | self._environment:
+            raise SetupError("TOKEN_KEYS and TOKEN_KEYS_FILE are both set. Remove one of them.")
+        if problem := problems.get("TOKEN_KEYS_FILE"):
+            raise SetupError(problem)
+
     # -- asking
 
-    def _answer_once(self, question: Question, before: str) -> None:
-        if question.name not in stated(before) | self._environment | self._answers.keys():
-            self._answer(question)
+    def _is_open(self, question: Question, problems: Mapping[str, str], before: str) -> bool:
+        if question.is_optional:
+            # An empty answer is one, too, and is not asked for again.
+            return question.name in problems or question.name not in stated(before) | self._environment
+        return question.name in problems
 
-    def _answer(self, question: Question) -> None:
-        """Ask until the answer can be used; it is judged by what `gatefold run` goes by."""
+    def _answer(self, question: Question, *, is_change: bool = False) -> None:
+        """Ask until there is an answer that the bot can use and that the platform accepts."""
         self._say("")
         self._say(f"{question.name}: {question.where}")
+        if is_change:
+            self._say("Press Enter to keep the value, or type - to remove it.")
+        elif question.is_optional:
+            self._say("Press Enter to leave it empty.")
+        suggestion = "" if is_change else self._suggestions.get(question.name, "")
+        old = self._answers.get(question.name)
         while True:
-            answer = self._ask(question).strip()
+            answer = self._ask(replace(question, suggestion=suggestion, is_optional=question.is_optional or is_change))
+            answer = answer.strip() or suggestion
+            if not answer and is_change:
+                return
             if not answer and not question.is_optional:
+                self._say("This setting is required.")
                 continue
-            self._answers[question.name] = answer
-            problem = self.problems().get(question.name)
-            if problem is None and not answer.isprintable():
-                problem = f"{question.name}: holds a character that cannot be typed."
-            if problem is None:
+            self._answers[question.name] = "" if is_change and answer == "-" else answer
+            problem = self._problem_of(question)
+            if not problem:
                 return
             self._say(problem)
+            if old is None:
+                del self._answers[question.name]
+            else:
+                self._answers[question.name] = old
+
+    def _problem_of(self, question: Question) -> str:
+        answer = self._answers[question.name]
+        if problem := self.problems().get(question.name):
+            return problem
+        if not answer:
+            return ""
+        if not answer.isprintable():
+            return f"{question.name}: contains a character that cannot be typed."
+        if problem := question.shape(answer):
+            return f"{question.name}: {problem}."
+        return self._refused_by_platform(question.name)
+
+    def _refused_by_platform(self, name: str) -> str:
+        placeholders = {"token_keys": None, "token_keys_file": None} | _ENOUGH_TO_TRY
+        given = {n: v for n, v in placeholders.items() if n.upper() in self.problems() or v is None}
+        try:
+            # These keys are never used: they only let the other settings be read.
+            settings = load(self._file, **(given | {"token_keys": new_key()} | self._overrides_but_keys()))
+        except SettingsError:
+            return ""
+        tried = self._try(name, settings)
+        if tried.note:
+            self._say(tried.note)
+        self._suggestions.update(tried.suggestions)
+        return f"{name}: {tried.problem}" if tried.problem else ""
 
     def _overrides(self) -> dict[str, Any]:
         """The answers; an empty one means the default."""
         return {name.lower(): answer for name, answer in self._answers.items()}
 
-    def _refuse_what_no_answer_mends(self, problems: Mapping[str, str], before: str) -> None:
-        if wrong := [problem for name, problem in problems.items() if name in self._environment]:
-            raise SetupError("Mend this in the environment first, since it counts more than .env:\n" + "\n".join(wrong))
-        if {"TOKEN_KEYS", "TOKEN_KEYS_FILE"} <= names(before) | self._environment:
-            raise SetupError("TOKEN_KEYS and TOKEN_KEYS_FILE are both set: take one of them away.")
-        if problem := problems.get("TOKEN_KEYS_FILE"):
-            raise SetupError(problem)
+    def _overrides_but_keys(self) -> dict[str, Any]:
+        return {name: answer for name, answer in self._overrides().items() if not name.startswith("token_keys")}
+
+    # -- keep or change
+
+    def _review(self, before: str) -> None:
+        """Show what is set, and let the person change any of it."""
+        while True:
+            self._show(before)
+            try:
+                name = self._ask(questions.REVIEW).strip().upper()
+            except CannotAsk:
+                # Without a terminal there is nothing to change, and everything has a value.
+                return
+            if not name:
+                return
+            self._change(name, before)
+
+    def _show(self, before: str) -> None:
+        settings = load(self._file, **self._overrides())
+        shown = stated(before) | self._answers.keys() | self._environment
+        shown = {name for name in shown if name.lower() in attrs.fields_dict(Settings)}
+        self._say("")
+        order = [question.name for question in questions.IN_ORDER]
+        for name in sorted(shown, key=lambda name: (order.index(name) if name in order else len(order), name)):
+            value = getattr(settings, name.lower())
+            text = "" if value in (None, "", ()) else _STARS if name.lower() in secret_names() else str(value)
+            origin = " (environment)" if name in self._environment else ""
+            self._say(f"  {name:<22} {text or '(empty)'}{origin}")
+        self._say("")
+        self._say(questions.REVIEW.where)
+
+    def _change(self, name: str, before: str) -> None:
+        known = attrs.fields_dict(Settings).keys()
+        if name.lower() not in known:
+            near = nearest(name, known)
+            self._say(f"There is no such setting.{f' Did you mean {near}?' if near else ''}")
+        elif name in self._environment:
+            self._say(f"{name} comes from the environment, which overrides .env. Change it there.")
+        elif name in ("TOKEN_KEYS", "TOKEN_KEYS_FILE"):
+            self._say("A changed key needs more than a new value: docs/operations.md, section Keys, has the steps.")
+        else:
+            self._answer(question_for(name), is_change=True)
 
     # -- keys
 
@@ -122,25 +249,25 @@ class Setup:
 
     def _database(self) -> Path:
         try:
-            # these keys are never used: they only let the other settings be read
+            # These keys are never used: they only let the other settings be read.
             return load(self._file, **(self._overrides() | {"token_keys": new_key()})).database_path
         except SettingsError as error:
             raise SetupError("\n".join(error.problems)) from None
 
     def _make_key(self, file: Path) -> None:
-        """A new key in a folder of its own; one that lies there already is taken, never overwritten."""
+        """A new key in a folder of its own. A key that is already there is used, and never overwritten."""
+        self._say("")
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except FileExistsError:
-            self._say(f"The key that lies at {KEY_FILE} already is used.")
+            self._say(f"Using the key in {KEY_FILE}.")
             return
         except OSError as error:
             raise SetupError(f"{file} cannot be written ({error.strerror}).") from None
         with open(handle, "w", encoding="ascii") as target:
             target.write(f"{new_key()}\n")
-        self._say("")
-        self._say(f"A key was made: {KEY_FILE}. Keep a copy of it somewhere else, not with the database's copies.")
+        self._say(f"Created a key: {KEY_FILE}. Keep a copy elsewhere, but not with the backups of the database.")
 
     # -- writing
 
@@ -148,12 +275,11 @@ class Setup:
         if not self._answers:
             if self._file.exists():
                 os.chmod(self._file, 0o600)
-            self._say("Nothing is missing.")
+            self._say("Nothing was changed.")
             return load(self._file)
-        # an empty answer is written, too: it is one, and not asked for again
         draft = Draft(self._file, with_values(before, self._answers, questions.COMMENTS))
         try:
-            # read back as the bot will read it: quoting is no matter of taste
+            # Read back as the bot will read it, before it replaces the old file.
             settings = load(draft.path)
             if settings != load(self._file, **self._overrides()):
                 raise SetupError(f"{self._file} could not be written so that it reads back as it was typed.")
@@ -163,5 +289,5 @@ class Setup:
         finally:
             draft.discard()
         self._say("")
-        self._say(f"Written: {self._file}, for you alone.")
+        self._say(f"Written: {self._file.resolve()}, readable by you alone.")
         return settings

@@ -1,4 +1,4 @@
-"""`.env` as text: which names it has, and how a value is put in while every other line stays. Pure but for `write`."""
+"""`.env` as text: which names it sets, and how a value is changed while every other line stays as it is."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.,:/@%+=-]*")
 
 
 def names(text: str) -> set[str]:
-    """The settings that stand there with a value."""
+    """The settings that have a value."""
     return {name for name, value in _lines(text) if value}
 
 
 def stated(text: str) -> set[str]:
-    """The settings that stand there, with a value or without."""
+    """The settings that are there, with a value or without."""
     return {name for name, _ in _lines(text)}
 
 
@@ -28,9 +28,9 @@ def _lines(text: str) -> list[tuple[str, str]]:
 
 
 def with_values(text: str, values: Mapping[str, str], comments: Mapping[str, str]) -> str:
-    """`text` with these settings: in the place of the old line, below a default behind a #, else at the end.
+    """`text` with these settings: in place of the old line, below a default that is commented out, or at the end.
 
-    `comments`: a line of words for a setting that is new.
+    `comments`: the line above a setting that is new.
     """
     lines = text.splitlines()
     for name, value in values.items():
@@ -38,7 +38,7 @@ def with_values(text: str, values: Mapping[str, str], comments: Mapping[str, str
         old = [number for number, there in enumerate(lines) if _is_line_of(name, there)]
         shown = [number for number, there in enumerate(lines) if _is_line_of(name, there.lstrip("# "))]
         if old:
-            # the last one counts, so the others only mislead
+            # The last line counts, so the others only mislead.
             lines[old[-1]] = line
             for number in reversed(old[:-1]):
                 del lines[number]
@@ -54,7 +54,7 @@ def _is_line_of(name: str, line: str) -> bool:
 
 
 def _quoted(value: str) -> str:
-    """As every reader of such files takes it: bare where it can be, else between single quotes."""
+    """In a form that every reader of such files understands: bare if possible, otherwise in single quotes."""
     if _PLAIN.fullmatch(value):
         return value
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
@@ -62,7 +62,7 @@ def _quoted(value: str) -> str:
 
 
 class Draft:
-    """A new text beside the file, for its owner alone, until it takes the file's place in one step or goes away."""
+    """A new version of the file beside it (0600), which replaces it in one step or is removed."""
 
     def __init__(self, file: Path, text: str) -> None:
         self._file = file.resolve()
@@ -74,12 +74,12 @@ class Draft:
             os.fsync(draft.fileno())
 
     def keep(self) -> None:
-        """Put it in the file's place."""
+        """Replace the file."""
         with suppress(FileNotFoundError, PermissionError):
             before = self._file.stat()
             os.chown(self.path, before.st_uid, before.st_gid)
         self.path.replace(self._file)
 
     def discard(self) -> None:
-        """Leave the file as it is."""
+        """Remove the draft; the file stays as it is."""
         self.path.unlink(missing_ok=True)

@@ -1,89 +1,150 @@
-"""What is asked, in which order, and where a person finds the answer. Pure."""
+"""What setup asks, in which order, where a person finds the answer, and what shape it has. Pure."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
-from bot.settings import Settings
+import attrs
+
+from bot.settings import Settings, secret_names
+
+Shape = Callable[[str], str | None]
+"""What is wrong with the shape of an answer, as the rest of a sentence; None if nothing is."""
+
+
+def _any(answer: str) -> str | None:
+    return None
+
+
+def _shape(pattern: str, problem: str) -> Shape:
+    def check(answer: str) -> str | None:
+        return None if re.fullmatch(pattern, answer) else problem
+
+    return check
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One setting. `where`: where the answer is found; `comment`: what stands above it in a new `.env`."""
+    """One setting. `where`: where to find the answer; `comment`: the line above it in a new `.env`.
+
+    `suggestion`: the answer that Enter gives.
+    """
 
     name: str
     where: str
-    comment: str
+    comment: str = ""
     is_secret: bool = False
     is_optional: bool = False
+    shape: Shape = _any
+    suggestion: str = ""
 
 
 PUBLIC_URL = Question(
     "PUBLIC_URL",
-    "The address at which browsers reach the bot: https://gatefold.example.org, or http://127.0.0.1:8080 to try it "
-    "on this machine.",
+    "The address at which browsers reach the bot, such as https://gatefold.example.org. To try it on this machine only, "
+    "use http://127.0.0.1:8080.",
     "The address at which browsers reach the bot.",
 )
 DISCORD_TOKEN = Question(
     "DISCORD_TOKEN",
     "Discord's developer portal (https://discord.com/developers/applications), your app, page Bot, Reset Token.",
-    "The bot's token. Discord's developer portal, page Bot.",
+    "The bot's token, from the Bot page in Discord's developer portal.",
     is_secret=True,
+    shape=_shape(
+        r"[\w-]+\.[\w-]+\.[\w-]+",
+        "is not a bot token, which has three parts with dots between them. The client secret is on another page",
+    ),
 )
 DISCORD_CLIENT_ID = Question(
     "DISCORD_CLIENT_ID",
     "The same app, page OAuth2, Client ID.",
-    "The app's id. Discord's developer portal, page OAuth2.",
+    "The app's client id, from the OAuth2 page in Discord's developer portal.",
 )
 DISCORD_CLIENT_SECRET = Question(
     "DISCORD_CLIENT_SECRET",
-    "The same page, Client Secret.",
-    "The app's secret. Discord's developer portal, page OAuth2.",
+    "The same page, Client Secret, Reset Secret.",
+    "The app's client secret, from the OAuth2 page in Discord's developer portal.",
     is_secret=True,
+    shape=_shape(r"[\w-]{16,}", "is not a client secret, which has 32 letters, digits, - and _"),
 )
 SPOTIFY_CLIENT_ID = Question(
     "SPOTIFY_CLIENT_ID",
-    "Spotify's developer dashboard (https://developer.spotify.com/dashboard), your app, Settings, Client ID.",
-    "The app's id. Spotify's developer dashboard, Settings.",
+    "Spotify's developer dashboard (https://developer.spotify.com/dashboard), your app, Settings, Client ID. "
+    "Leave it empty if you have no app: then every member uses an app of their own.",
+    "The client id of your Spotify app, from its settings in Spotify's developer dashboard.",
     is_optional=True,
+    shape=_shape(r"[0-9A-Fa-f]{32}", "is not a client id, which has 32 digits and letters from a to f"),
 )
 SPOTIFY_CLIENT_SECRET = Question(
     "SPOTIFY_CLIENT_SECRET",
-    "The same page, View client secret. Empty: a public client, by PKCE alone.",
-    "The app's secret. Spotify's developer dashboard, Settings. Empty: a public client, by PKCE alone.",
+    "The same page, View client secret. Without it, members who are not linked cannot search for titles.",
+    "The client secret of that app. Empty: a public client, which uses PKCE alone.",
     is_secret=True,
     is_optional=True,
+    shape=_shape(r"[\w-]{16,}", "is not a client secret, which has 32 digits and letters from a to f"),
 )
 TOKEN_KEYS_FILE = Question(
     "TOKEN_KEYS_FILE",
-    "There is a database already: the file with the key that it was written with.",
-    "The file with the keys that seal members' access.",
+    "There is already a database here. Which file has the key that it was written with?",
+    "The file with the keys that encrypt members' tokens.",
 )
+REVIEW = Question(
+    "CHANGE",
+    "Press Enter to keep these settings, or type the name of a setting to change it.",
+    is_optional=True,
+)
+"""Not a setting: asked when everything has an answer."""
+
 IN_ORDER = (
     PUBLIC_URL,
     DISCORD_TOKEN,
     DISCORD_CLIENT_ID,
     DISCORD_CLIENT_SECRET,
     SPOTIFY_CLIENT_ID,
+    SPOTIFY_CLIENT_SECRET,
 )
 KEYS = "TOKEN_KEYS or TOKEN_KEYS_FILE"
 """How the settings name the two together."""
-COMMENTS = {question.name: question.comment for question in (*IN_ORDER, SPOTIFY_CLIENT_SECRET, TOKEN_KEYS_FILE)} | {
-    "DATABASE_PATH": "The database's file; its folder is made when it is missing."
+COMMENTS = {question.name: question.comment for question in (*IN_ORDER, TOKEN_KEYS_FILE)} | {
+    "DATABASE_PATH": "The database file. Its folder is created if it does not exist."
 }
 
 
-def unforeseen(name: str) -> Question:
-    """A setting that stands there already and cannot be read."""
-    return Question(name, "What stands there cannot be used. Empty: as if it were not set.", "", "KEYS" in name, True)
+def question_for(name: str) -> Question:
+    """The question for any setting, given in capitals."""
+    for question in (*IN_ORDER, TOKEN_KEYS_FILE):
+        if question.name == name:
+            return question
+    field = attrs.fields_dict(Settings).get(name.lower())
+    default = "" if field is None or field.default in (attrs.NOTHING, None, "", ()) else f" (default: {field.default})"
+    is_secret = name.lower() in secret_names()
+    return Question(name, f"docs/settings.md describes this setting{default}.", "", is_secret, is_optional=True)
 
 
 def to_register(settings: Settings) -> list[str]:
-    """What is left to do in a browser: both redirect URIs, letter by letter, and the invite link."""
+    """What is left to do in a browser: the redirect URIs, letter by letter."""
+    lines = [
+        "Register the redirect URIs, exactly as they are here:",
+        f"  at Discord, page OAuth2, Redirects:   {settings.redirect_to_discord}",
+    ]
+    if settings.spotify_client_id:
+        lines.append(f"  at Spotify, Settings, Redirect URIs:  {settings.redirect_to_spotify}")
+    return lines
+
+
+def to_invite(settings: Settings) -> list[str]:
+    """The links that add the bot to a server or to one's own account."""
+
+    def link(scope: str, kind: int) -> str:
+        query = {"client_id": settings.discord_client_id, "integration_type": kind, "scope": scope}
+        return f"{settings.discord_authorize_url}?{urlencode(query)}"
+
     return [
-        "Register these two, letter by letter:",
-        f"  at Discord, page OAuth2, Redirects:     {settings.redirect_to_discord}",
-        f"  at Spotify, Settings, Redirect URIs:    {settings.redirect_to_spotify}",
-        "Invite the bot, or install it to your own account, with the app's install link:",
-        f"  {settings.discord_authorize_url}?client_id={settings.discord_client_id}",
+        "Add the bot to your server:",
+        f"  {link('bot applications.commands', 0)}",
+        "Or to your own account, to use it everywhere:",
+        f"  {link('applications.commands', 1)}",
     ]

@@ -45,10 +45,11 @@ class Practice:
         results = [result async for result in examine(lambda: settings, self.env_file, self.environment)]
         by_name = {result.name: result for result in results}
         assert len(by_name) == len(results)
-        secrets = {*settings.secrets(), *self.world.spotify.secrets, *self.world.discord.secrets} - {"gatefold-doctor"}
+        real = {secret for secret in settings.secrets() if len(secret) > 8}
+        secrets = {*real, *self.world.spotify.secrets, *self.world.discord.secrets} - {"gatefold-doctor"}
         assert [secret for secret in secrets if secret in repr(results)] == []
         for result in results:
-            assert result.sentence.endswith("."), result
+            assert result.sentence.endswith((".", "?")), result
             assert bool(result.to_do) == (result.verdict in (WARNING, FAILED)) or result.verdict is SKIPPED
         return by_name
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.admin.doctor import CheckResult, Verdict, as_json, as_lines, examine, is_well, summary
 from bot.admin.doctor.examination import _without
-from bot.settings import Settings, SettingsError
+from bot.settings import Secret, Settings, SettingsError
 from tests.admin.doctor.stage import FAILED, OK, SKIPPED, WARNING, Practice
 from tests.world import ADA, World
 
@@ -17,12 +17,19 @@ async def test_a_machine_in_order_before_the_first_start(practice: Practice) -> 
     assert {name for name, result in found.items() if result.verdict is OK} == {
         *("settings", "files", "disk", "database", "keys", "site", "clock"),
         *("discord-token", "discord-app", "discord-intents", "discord-commands", "discord-redirect"),
-        *("discord-install", "discord-secret", "spotify-secret", "spotify-redirect", "spotify-premium"),
+        *(
+            "discord-install",
+            "discord-server",
+            "discord-secret",
+            "spotify-secret",
+            "spotify-redirect",
+            "spotify-premium",
+        ),
     }
     # PUBLIC_URL is http://127.0.0.1, which is for trying alone
     assert {name for name, result in found.items() if result.verdict is WARNING} == {"address"}
     assert {name for name, result in found.items() if result.verdict is SKIPPED} == {
-        *("backups", "migrations", "certificate", "spotify-endpoint", "spotify-places"),
+        *("backups", "migrations", "certificate", "spotify-endpoint", "spotify-seats"),
     }
     assert is_well(found.values())
     assert not practice.database.exists()
@@ -33,13 +40,13 @@ async def test_beside_a_running_bot_it_sees_the_bot_and_a_members_access(practic
         await practice.world.link(ADA)
         found = await practice.found()
         calls = practice.world.calls(to="/api/token")
-    assert found["site"].sentence == "The bot runs, and says that every part works."
+    assert found["site"].sentence == "The bot runs, and every part works."
     assert "leads to the bot" in found["address"].sentence
     assert {name for name, result in found.items() if result.verdict in (WARNING, SKIPPED)} == {
         *("backups", "address", "certificate"),
     }
     assert found["spotify-endpoint"].sentence == "The albums endpoint serves this app."
-    assert "1 member is linked" in found["spotify-places"].sentence
+    assert "1 member is linked" in found["spotify-seats"].sentence
     assert len(calls) == 1  # the app's own token; nobody's was renewed
     assert practice.world.saved() == []
 
@@ -99,15 +106,30 @@ def test_a_secret_would_go_no_further_than_the_finding() -> None:
     assert "abcdef" not in repr(result)
 
 
+async def test_a_secret_that_is_a_word_garbles_no_sentence(practice: Practice) -> None:
+    found = await practice.found(discord_client_secret=Secret("Discord"), spotify_client_secret=Secret("Spotify"))
+    assert "[hidden]" not in repr(found)
+    assert "Discord does not accept" in found["discord-secret"].sentence
+
+
+async def test_a_line_that_sets_nothing_is_a_warning(practice: Practice, tmp_path: Path) -> None:
+    practice.env_file = tmp_path / ".env"
+    practice.env_file.write_text("BACKUP_FOLDR=x\n")
+    practice.env_file.chmod(0o600)
+    result = await practice.one("settings-ignored")
+    assert result.verdict is WARNING
+    assert "Did you mean BACKUP_FOLDER?" in result.sentence
+
+
 def test_lines_and_json_say_the_verdict_as_a_word() -> None:
-    results = [CheckResult("a", Verdict.OK, "Fine."), CheckResult("b", Verdict.FAILED, "Broken.", "Mend it.")]
+    results = [CheckResult("a", Verdict.OK, "Fine."), CheckResult("b", Verdict.FAILED, "Broken.", "Fix it.")]
     assert as_lines(results[0]) == ["ok       a                  Fine."]
-    assert as_lines(results[1])[1].split() == ["->", "Mend", "it."]
+    assert as_lines(results[1])[1].split() == ["->", "Fix", "it."]
     assert summary(results) == "1 ok, 1 failed"
     assert as_json(results) == {
         "ok": False,
         "findings": [
             {"name": "a", "verdict": "ok", "sentence": "Fine.", "to_do": ""},
-            {"name": "b", "verdict": "failed", "sentence": "Broken.", "to_do": "Mend it."},
+            {"name": "b", "verdict": "failed", "sentence": "Broken.", "to_do": "Fix it."},
         ],
     }

@@ -212,7 +212,7 @@ async def test_something_else_at_the_address_fails(practice: Practice, status: i
     finally:
         await runner.cleanup()
     assert address.verdict is FAILED
-    assert {200: "Something else", 301: "redirects", 404: "Something else", 502: "does not reach"}[
+    assert {200: "Another program", 301: "redirects", 404: "Another program", 502: "cannot reach"}[
         status
     ] in address.sentence
 
@@ -221,7 +221,7 @@ async def test_a_bot_that_listens_elsewhere_than_the_settings_say_fails(practice
     async with practice.world.running():
         found = await practice.found(web_port=free_port())
     assert found["site"].verdict is FAILED
-    assert "Restart it" in found["site"].to_do
+    assert "restart the bot" in found["site"].to_do
 
 
 async def test_a_bot_of_which_a_part_does_not_work_fails_and_is_still_found(practice: Practice) -> None:
@@ -281,7 +281,7 @@ async def test_a_bot_behind_https_is_recognised_through_the_proxy(practice: Prac
         async with proxied(authority.serves(timedelta(days=60)), practice.world.settings.web_port) as url:
             address = await practice.one("address", public_url=url)
     assert address.verdict is OK
-    assert "how far the doctor can see" in address.sentence
+    assert "as seen from this machine" in address.sentence
 
 
 async def test_https_with_nobody_there_fails(practice: Practice) -> None:

@@ -36,10 +36,37 @@ async def test_a_token_of_another_app_fails(practice: Practice) -> None:
     assert str(practice.world.discord.application_id) in app.sentence
 
 
-@pytest.mark.parametrize("flag", [1 << 13, 1 << 15, 1 << 19])
+@pytest.mark.parametrize("flag", [1 << 13, 1 << 15, 1 << 18, 1 << 19])
 async def test_a_privileged_intent_is_a_warning(practice: Practice, flag: int) -> None:
     practice.world.discord.flags = flag | 1 << 23
     assert (await practice.one("discord-intents")).verdict is WARNING
+
+
+async def test_the_message_content_intent_and_the_setting_must_agree(practice: Practice) -> None:
+    intents = await practice.one("discord-intents", message_content=True)
+    assert intents.verdict is FAILED
+    assert "MESSAGE_CONTENT=off" in intents.to_do
+    practice.world.discord.flags = 1 << 19
+    assert (await practice.one("discord-intents", message_content=True)).verdict is OK
+    assert (await practice.one("discord-intents")).verdict is WARNING
+    practice.world.discord.flags = 1 << 19 | 1 << 15
+    assert (await practice.one("discord-intents", message_content=True)).verdict is WARNING
+
+
+async def test_commands_in_one_server_only_are_a_warning_and_a_server_without_the_bot_fails(practice: Practice) -> None:
+    assert (await practice.one("discord-server")).verdict is OK
+    there = await practice.one("discord-server", dev_guild_id=practice.world.discord.GUILD)
+    assert there.verdict is WARNING
+    assert "in the server" in there.sentence
+    elsewhere = await practice.one("discord-server", dev_guild_id=613425648685547599)
+    assert elsewhere.verdict is FAILED
+    assert "613425648685547599" in elsewhere.sentence
+
+
+async def test_without_a_spotify_app_nothing_is_asked_of_spotify(practice: Practice) -> None:
+    found = await practice.found(spotify_client_id="", spotify_client_secret=None)
+    assert {result.verdict for name, result in found.items() if name.startswith("spotify-")} == {SKIPPED}
+    assert practice.world.calls() == []
 
 
 async def test_other_flags_of_an_app_are_no_intents(practice: Practice) -> None:
@@ -66,11 +93,11 @@ async def test_an_install_link_without_the_bot_or_commands_or_for_servers_alone_
 ) -> None:
     installs = practice.world.discord.installs
     practice.world.discord.installs = {"0": installs["0"]}
-    assert "own account" in (await practice.one("discord-install")).sentence
+    assert "their own account" in (await practice.one("discord-install")).sentence
     practice.world.discord.installs = {"0": installs["1"], "1": installs["1"]}
     assert (await practice.one("discord-install")).verdict is WARNING
     practice.world.discord.installs = {"0": {"oauth2_install_params": {"scopes": ["bot"]}}, "1": installs["1"]}
-    assert "both the commands and the bot" in (await practice.one("discord-install")).sentence
+    assert "both the bot and its commands" in (await practice.one("discord-install")).sentence
     practice.world.discord.installs = {}
     assert (await practice.one("discord-install")).verdict is WARNING
 
@@ -171,7 +198,7 @@ async def test_a_member_who_is_not_on_the_list_does_not_hide_what_the_next_one_t
         practice.world.spotify.accounts[account].allowlisted = False
         found = await practice.found()
         assert (found["spotify-endpoint"].verdict is OK) == (account == "ada")
-    assert "not on the app's list" in found["spotify-endpoint"].sentence
+    assert "no longer in the app's User Management" in found["spotify-endpoint"].sentence
 
 
 async def test_an_access_that_spotify_refuses_is_never_renewed_and_the_next_one_is_tried(practice: Practice) -> None:
@@ -204,29 +231,27 @@ async def test_a_day_that_is_used_up_is_told_and_not_poked_at(practice: Practice
     await storage.close()
     found = await practice.found()
     assert found["spotify-premium"].verdict is WARNING
-    assert "used up until" in found["spotify-premium"].sentence
+    assert "daily limit until" in found["spotify-premium"].sentence
     assert practice.world.calls() == []
 
 
 async def test_a_day_that_is_used_up_just_now_is_told(practice: Practice) -> None:
     await practice.used("ada")
     practice.world.spotify.fault(path="/v1/*", **FAULTS["quota"], times=None)
-    assert "used up until" in (await practice.one("spotify-endpoint")).sentence
+    assert "daily limit until" in (await practice.one("spotify-endpoint")).sentence
 
 
-@pytest.mark.parametrize(("people", "verdict"), [(4, OK), (5, WARNING), (6, OK)])
-async def test_the_places_of_an_app_in_development_mode_are_counted(
-    practice: Practice, people: int, verdict: object
-) -> None:
+@pytest.mark.parametrize(("people", "verdict"), [(4, OK), (5, WARNING), (6, WARNING)])
+async def test_the_seats_of_the_app_are_counted(practice: Practice, people: int, verdict: object) -> None:
     await practice.used(*(f"m{number}" for number in range(people)), fresh=False)
-    places = await practice.one("spotify-places")
-    assert places.verdict is verdict
-    assert f"{people} members are linked" in places.sentence
+    seats = await practice.one("spotify-seats")
+    assert seats.verdict is verdict
+    assert f"{people} members are linked" in seats.sentence
 
 
 async def test_members_of_another_app_are_told(practice: Practice) -> None:
     await practice.used("ada", client_id="another")
     await practice.used("ben")
-    places = await practice.one("spotify-places")
-    assert places.verdict is WARNING
-    assert "1 more through another Spotify app" in places.sentence
+    seats = await practice.one("spotify-seats")
+    assert seats.verdict is WARNING
+    assert "1 more through another Spotify app" in seats.sentence

@@ -1,0 +1,68 @@
+"""Asks at the terminal; of a secret, only stars are shown."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import termios
+import tty
+
+import click
+
+from bot.admin.setup.conversation import CannotAsk
+from bot.admin.setup.questions import Question
+
+_ERASE = ("\x7f", "\b")
+_CLEAR = "\x15"  # Ctrl-U
+_END = ("\r", "\n")
+_ESCAPES = re.compile(r"\x1b(?:\[[0-9;]*[ -/]*[@-~]|[@-_])?")
+"""What arrow keys and pasting in some terminals send beside the text."""
+
+
+def ask(question: Question) -> str:
+    """The answer as it was typed. CannotAsk where there is no terminal, click.Abort at Ctrl-D."""
+    if not sys.stdin.isatty():
+        raise CannotAsk
+    if question.is_secret:
+        return _ask_with_stars(f"{question.name}: ")
+    default = question.suggestion or ("" if question.is_optional else None)
+    answer: str = click.prompt(question.name, default=default, show_default=bool(question.suggestion))
+    return answer
+
+
+def _ask_with_stars(prompt: str) -> str:
+    """Read one line without echo, and write a star for each character."""
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    typed = ""
+    click.echo(prompt, nl=False)
+    try:
+        # What was typed before the prompt was there is thrown away, as getpass does.
+        tty.setcbreak(terminal, termios.TCSAFLUSH)
+        while not typed.endswith(_END):
+            piece = os.read(terminal, 4096).decode(errors="replace")
+            if not piece or "\x04" in piece:
+                raise click.Abort
+            typed = _edited(typed, piece)
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+        click.echo()
+    return typed.rstrip("".join(_END))
+
+
+def _edited(typed: str, piece: str) -> str:
+    for character in _ESCAPES.sub("", piece):
+        if character in _ERASE:
+            if typed:
+                click.echo("\b \b", nl=False)
+            typed = typed[:-1]
+        elif character == _CLEAR:
+            click.echo("\b \b" * len(typed), nl=False)
+            typed = ""
+        elif character in _END:
+            return typed + "\n"
+        else:
+            typed += character
+            click.echo("*", nl=False)
+    return typed

@@ -1,0 +1,94 @@
+"""The command line: help that fits, exit statuses, and errors in sentences."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from bot.cli import main
+from tests.process.harness import ROOT, bare_environment
+
+COMMANDS = sorted(main.commands)
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty folder, and an environment with nothing of ours."""
+    for name in list(os.environ):
+        if re.match(r"(DISCORD|SPOTIFY|PUBLIC|TOKEN|DATABASE|BACKUP|WEB|METRICS)_", name):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_list_of_commands_fits_on_80_columns_and_cuts_nothing() -> None:
+    said = CliRunner().invoke(main, ["--help"], terminal_width=80).output
+    assert "..." not in said.replace("COMMAND [ARGS]...", "")
+    assert max(map(len, said.splitlines())) <= 80
+    listed = re.findall(r"^  ([a-z-]+)  +[A-Z].*\.$", said.partition("Commands:")[2], re.MULTILINE)
+    assert sorted(listed) == COMMANDS
+    assert listed[:3] == ["setup", "run", "doctor"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_examples_and_describes_its_options(name: str) -> None:
+    said = CliRunner().invoke(main, [name, "--help"], terminal_width=80).output
+    assert re.search(rf"\n  Examples?:\n    .*gatefold {name}", said), said
+    assert said.count("  gatefold") <= 1 or "Examples:" in said
+    options = [parameter for parameter in main.commands[name].params if isinstance(parameter, click.Option)]
+    assert [option.name for option in options if not option.help] == []
+    assert "--debug" in said
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nope"], ["run", "extra"], ["backup", "--nope"], ["restore"], ["--nope"], ["sandbox", "--port", "x"]]
+)
+def test_wrong_use_is_status_2(arguments: list[str]) -> None:
+    assert CliRunner().invoke(main, arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["run", "backup", "rotate-key", "split-settings", "restore", "setup"])
+def test_what_cannot_be_done_is_status_1_and_a_sentence(name: str) -> None:
+    arguments = {"split-settings": ["out"], "restore": ["x.backup"]}.get(name, [])
+    done = CliRunner().invoke(main, [name, *arguments])
+    assert done.exit_code == 1
+    assert done.stdout == "" or name == "setup"
+    assert done.stderr.strip()
+    assert "Traceback" not in done.output
+
+
+def test_the_traceback_is_shown_with_debug_alone() -> None:
+    for arguments, is_shown in ((["run"], False), (["run", "--debug"], True), (["--debug", "run"], True)):
+        done = subprocess.run(
+            [sys.executable, "-m", "bot", *arguments],
+            env=bare_environment(str(ROOT)),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert ("Traceback" in done.stderr) is is_shown
+        assert "DISCORD_TOKEN" in done.stderr or not is_shown
+
+
+def test_a_mistake_of_ours_is_a_sentence_too() -> None:
+    @main.command("broken", short_help="Fail.")
+    def broken() -> None:
+        raise ZeroDivisionError("details")
+
+    try:
+        done = CliRunner().invoke(main, ["broken"])
+    finally:
+        del main.commands["broken"]
+    assert done.exit_code == 1
+    assert done.stderr == (
+        "Something broke (ZeroDivisionError). Run this again with --debug, and report the traceback.\n"
+    )
