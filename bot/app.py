@@ -24,12 +24,8 @@ from bot.chat.features import Feature
 from bot.chat.messages import Messages
 from bot.chat.registration import GuildRefused
 from bot.chat.reply import Reply
-<<<<<<< HEAD
 from bot.chat.words import AllWords
-=======
-from bot.chat.words import Words
 from bot.errors import AppRejected, UserError
->>>>>>> f0f1cf7 (Say at the start why a port cannot be had and that Spotify refuses the secret, and let systemctl start end)
 from bot.library import Library
 from bot.library.library import SWEEP_S
 from bot.library.resolver import AlbumResolver
