@@ -22,7 +22,8 @@ from bot.sandbox.standin import free_port
 from bot.settings import read_key
 from bot.storage import Storage, open_storage
 from bot.storage.database import Connection
-from bot.storage.vault import ACCESS, REFRESH, Vault, new_key
+from bot.storage.links import ACCESS, REFRESH
+from bot.storage.vault import Vault, new_key
 from tests.discord_wire import DiscordWire, WireInteraction
 
 ROOT = Path(__file__).resolve().parents[1]

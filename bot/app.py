@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import aiohttp
 import structlog
@@ -17,7 +18,7 @@ from bot.accounts.discord_login import DiscordLogin
 from bot.accounts.linking import Linking
 from bot.accounts.tokens import Tokens
 from bot.alert_sources import AlertSources
-from bot.chat import account, help, saving
+from bot.chat import account, help, saving, servers
 from bot.chat.client import Client, LoginRefused, point_at
 from bot.chat.delivery import Delivery
 from bot.chat.features import Feature
@@ -160,7 +161,7 @@ async def _build(
     words = AllWords(f"{settings.public_url}/privacy")
     reply = Reply(words, metrics.answered)
     client = Client(
-        features(linking, tokens, library, resolver, reply),
+        (*features(linking, tokens, library, resolver, reply), servers.feature(storage.guilds)),
         reply,
         storage.commands,
         words.command_ids,
@@ -249,6 +250,7 @@ async def scheduled(services: Services) -> AsyncIterator[None]:
         lambda free: services.alerts.raise_(Cause.DISK, Facts(free=free)),
         lambda: services.alerts.end(Cause.DISK),
     )
+    schedule.repeat("storage sweep", SWEEP_S, lambda: services.storage.sweep(datetime.now(UTC)))
     schedule.repeat("disk", EVERY_S, disk.look)
     if (backups := services.backups) is not None:
         every_s = services.settings.backup_every_hours * 3600.0

@@ -260,3 +260,20 @@ def m006_outbox(db: Database) -> None:
 def m007_command_types(db: Database) -> None:
     """Ids of registered commands are kept by type and name. Commands are registered again, which gives new ids."""
     db.conn.execute("UPDATE registered_commands SET fingerprint = '', ids = '[]'")
+
+
+@step
+def m008_preferences_and_guilds(db: Database) -> None:
+    """What members have chosen, and which servers the bot is in. removed_at: the server removed the bot."""
+    for statement in (
+        """
+        CREATE TABLE member_preferences (
+            member_id INTEGER PRIMARY KEY,
+            is_named INTEGER NOT NULL DEFAULT 0,
+            posts_collected INTEGER NOT NULL DEFAULT 1,
+            club_reminders INTEGER NOT NULL DEFAULT 0
+        ) STRICT
+        """,
+        "CREATE TABLE guilds (guild_id INTEGER PRIMARY KEY, removed_at INTEGER) STRICT",
+    ):
+        db.conn.execute(statement)

@@ -177,6 +177,7 @@ class Client(discord.Client):
     async def on_ready(self) -> None:
         """A new gateway session."""
         self._connected(True)
+        self.dispatch("guilds_known", [guild.id for guild in self.guilds])
         _log.info("ready", user=str(self.user))
 
     async def on_resumed(self) -> None:

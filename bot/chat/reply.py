@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ import structlog
 from bot import logs
 from bot.caller import Caller, GuildId, MemberId, RequestId
 from bot.chat.cards import Card, Kind, text_card
+from bot.chat.modals import Modal
 from bot.chat.words import Words
 from bot.errors import InternalError, Restarting, UserError
 
@@ -29,7 +31,8 @@ DELIVER_S = 10.0
 
 _log = structlog.get_logger("gatefold.chat")
 Interaction = discord.Interaction[Any]
-Work = Coroutine[Any, Any, Sequence[Card]]
+PROGRESS_S = 2.0
+"""An answer that takes long tells how far it is this often."""
 RECEIVED = "received"
 """Where an interaction keeps the moment at which it came, in monotonic time."""
 
@@ -54,6 +57,43 @@ class Visibility(Enum):
     PUBLIC = "public"  # everybody in the channel
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Cards for the member alone, although the answer was to edit a card or to be public: "Already undone."."""
+
+    cards: Sequence[Card]
+
+
+Work = Coroutine[Any, Any, Sequence[Card] | Beside]
+"""What makes an answer. It goes on whatever happens to the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    cards: Sequence[Card]
+    outcome: str  # for the log and the metrics: a small closed set
+    is_beside: bool
+
+
+@dataclass(slots=True)
+class _Seen:
+    """How an interaction goes. `first_s`: from its arrival to the first answer; None: that did not arrive."""
+
+    received: float
+    first_s: float | None = None
+    arrived: bool = True
+    is_deferred: bool = False
+    outcome: str = "cancelled"
+    _has_first: bool = False
+
+    def first(self, arrived: bool) -> None:
+        """An answer was sent, or the announcement of one."""
+        self.arrived = arrived
+        if not self._has_first:
+            self._has_first = True
+            self.first_s = time.monotonic() - self.received if arrived else None
+
+
 class Observe(Protocol):
     """Is told how each interaction went."""
 
@@ -68,8 +108,11 @@ class Reply:
     `is_stopping`: the process stops, and nothing new is begun.
     """
 
-    def __init__(self, words: Callable[[str | None], Words], observe: Observe) -> None:
+    def __init__(
+        self, words: Callable[[str | None], Words], observe: Observe, *, progress_s: float = PROGRESS_S
+    ) -> None:
         self.words = words
+        self._progress_s = progress_s
         self._observe = observe
         self.is_stopping = False
         self.open = 0
@@ -87,58 +130,82 @@ class Reply:
         *,
         name: str,
         visibility: Visibility,
+        edits: bool = False,
         held: Callable[[], UserError | None] = lambda: None,
+        progress: Callable[[], Card | None] = lambda: None,
     ) -> bool:
         """Answer with the cards that `work` makes; whether Discord took the answer.
 
+        `edits`: the first card takes the place of the one whose button was used. What went wrong, and a `Beside`,
+        leaves that one as it is.
         `held`: asked when `work` is done, why some of it is not, though it made cards.
+        `progress`: asked every 2 s while `work` takes long, for a card that tells how far it is.
         """
-        is_private = visibility is Visibility.PRIVATE
-        logs.serve(interaction.id)
-        begun = time.monotonic()
-        received: float = interaction.extras.get(RECEIVED, begun)
-        first_s: float | None = None
-        self.open += 1
-        arrived, deferred, outcome = True, False, "cancelled"
-        try:
+        with self._observed(interaction, name) as seen:
             task = asyncio.ensure_future(self._safely(interaction, work, held, visibility))
             await asyncio.wait({task}, timeout=FAST_S)
-            deferred = not task.done()
-            if deferred:
-                announced = interaction.response.defer(ephemeral=is_private, thinking=True)
-                arrived = await _deliver(announced, name)
-                first_s = time.monotonic() - received if arrived else None
-            cards, outcome, may_be_public = await task
-            is_private = is_private or not may_be_public
-            if arrived:
+            if not task.done():
+                seen.is_deferred = True
+                # A deferred edit shows nothing; a new message shows that the bot is thinking.
+                deferral = interaction.response.defer(
+                    ephemeral=visibility is Visibility.PRIVATE and not edits, thinking=not edits
+                )
+                seen.first(await _deliver(deferral, name))
+            while not task.done():
+                await asyncio.wait({task}, timeout=self._progress_s)
+                if not task.done() and seen.arrived and (card := progress()) is not None:
+                    await _deliver(interaction.edit_original_response(view=card), name)
+            made = await task
+            seen.outcome = made.outcome
+            is_private = visibility is Visibility.PRIVATE or made.is_beside
+            if seen.arrived:
                 first: Coroutine[Any, Any, object]
-                if deferred and is_private and visibility is Visibility.PUBLIC:
+                if not seen.is_deferred and edits and not made.is_beside:
+                    first = interaction.response.edit_message(view=made.cards[0])
+                elif not seen.is_deferred:
+                    first = interaction.response.send_message(view=made.cards[0], ephemeral=is_private)
+                elif made.is_beside and edits:
+                    first = interaction.followup.send(view=made.cards[0], ephemeral=True)
+                elif made.is_beside and visibility is Visibility.PUBLIC:
                     # what was announced to all is taken back, and the member alone reads what went wrong
-                    first = _instead(interaction, cards[0])
-                elif deferred:
-                    first = interaction.edit_original_response(view=cards[0])
+                    first = _instead(interaction, made.cards[0])
                 else:
-                    first = interaction.response.send_message(view=cards[0], ephemeral=is_private)
-                arrived = await _deliver(first, name)
-                if not deferred:
-                    first_s = time.monotonic() - received if arrived else None
-            for card in cards[1:] if arrived else ():
+                    first = interaction.edit_original_response(view=made.cards[0])
+                seen.first(await _deliver(first, name))
+            for card in made.cards[1:] if seen.arrived else ():
                 await _deliver(interaction.followup.send(view=card, ephemeral=is_private), name)
+        return seen.arrived
+
+    async def show(self, interaction: Interaction, modal: Modal, *, name: str) -> bool:
+        """Open a modal: only possible as the first answer, so it takes no work; whether Discord took it."""
+        with self._observed(interaction, name) as seen:
+            seen.first(await _deliver(interaction.response.send_modal(modal), name))
+            seen.outcome = "answered"
+        return seen.arrived
+
+    @contextmanager
+    def _observed(self, interaction: Interaction, name: str) -> Iterator[_Seen]:
+        """Log and measure how an interaction goes."""
+        logs.serve(interaction.id)
+        begun = time.monotonic()
+        seen = _Seen(interaction.extras.get(RECEIVED, begun))
+        self.open += 1
+        try:
+            yield seen
         finally:
             self.open -= 1
             if not self.open:
                 self._quiet.set()
-            self._observe(name, outcome, first_s)
+            self._observe(name, seen.outcome, seen.first_s)
             _log.info(
                 "interaction",
                 id=interaction.id,
                 name=name,
-                outcome=outcome,
-                arrived=arrived,
-                deferred=deferred,
+                outcome=seen.outcome,
+                arrived=seen.arrived,
+                deferred=seen.is_deferred,
                 ms=round((time.monotonic() - begun) * 1000, 1),
             )
-        return arrived
 
     async def finish(self, seconds: float) -> None:
         """Let the answers that are under way go out, `seconds` at most."""
@@ -149,23 +216,22 @@ class Reply:
 
     async def _safely(
         self, interaction: Interaction, work: Work, held: Callable[[], UserError | None], visibility: Visibility
-    ) -> tuple[Sequence[Card], str, bool]:
-        """The cards, a word for the log, of a small closed set, and whether others may see them.
-
-        What went wrong becomes a card, too.
-        """
+    ) -> _Made:
+        """What `work` made; what went wrong becomes a card, too, which the member alone sees."""
         words = self.words(str(interaction.locale))
         try:
-            cards, why = await work, held()
-            if visibility is Visibility.PUBLIC and any(card.kind is Kind.PRIVATE for card in cards):
+            result, why = await work, held()
+            is_beside = isinstance(result, Beside)
+            cards = result.cards if isinstance(result, Beside) else result
+            if visibility is Visibility.PUBLIC and not is_beside and any(card.kind is Kind.PRIVATE for card in cards):
                 raise ValueError("a private card in a public answer")
-            return cards, "answered" if why is None else type(why).__name__, True
+            return _Made(cards, "answered" if why is None else type(why).__name__, is_beside)
         except UserError as error:
-            return [text_card(words.error(error))], type(error).__name__, False
+            return _Made([text_card(words.error(error))], type(error).__name__, is_beside=True)
         except Exception:
             broken = InternalError(logs.reference())
             _log.exception("a command broke")
-            return [text_card(words.error(broken))], type(broken).__name__, False
+            return _Made([text_card(words.error(broken))], type(broken).__name__, is_beside=True)
 
 
 async def _instead(interaction: Interaction, card: Card) -> None:

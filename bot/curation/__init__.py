@@ -1,5 +1,6 @@
-"""Curating albums together: the club's rules as pure code.
+"""Curating albums together. Most of it is pure, and nothing here knows Discord or Spotify.
 
-`calendar` says when the club meets, `rounds` what happens then, `ballots` counts votes, `ratings` sums ratings up,
-`draw` picks from a crate. Nothing here knows Discord, Spotify or the database.
+The club as data is in `club`; `transitions` is the state machine of a round, `rounds` keeps its clock, `choice` finds
+its album. What people do is in `curators`, `participation` and `turns`, with `house_rules` and `refusals`.
+`calendar`, `ballots`, `ratings` and `draw` depend on none of these.
 """

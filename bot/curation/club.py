@@ -208,7 +208,10 @@ _POSTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Something to carry out once. `due_at`: when it should have been. `late`: the post has to say so."""
+    """Something to carry out once.
+
+    `due_at`: when it should have been. `late`: the post has to say so. `album_id`: what was removed, and nothing else.
+    """
 
     club_id: ClubId
     round: RoundNumber
@@ -216,13 +219,14 @@ class Effect:
     due_at: datetime
     late: bool = False
     member_id: MemberId | None = None
+    album_id: AlbumId | None = None
     hours: tuple[datetime, ...] = ()
 
     @property
     def key(self) -> str:
         """The identity: an effect with the same key is the same effect."""
-        whom = "" if self.member_id is None else f":{self.member_id}"
-        return f"{self.club_id}:{self.round}:{self.step}:{int(self.due_at.timestamp())}{whom}"
+        parts = (self.club_id, self.round, self.step, int(self.due_at.timestamp()), self.album_id, self.member_id)
+        return ":".join(str(part) for part in parts if part is not None)
 
 
 @dataclass(frozen=True, slots=True)

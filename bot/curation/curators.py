@@ -1,6 +1,7 @@
 """What curators do with a club. Pure.
 
-Each function takes `seen`, what the curator saw when they decided: if the club has moved on, nothing is done.
+Skipping, ending and extending a step take `seen`, what the curator saw when they decided: if the club has moved on
+since, nothing is done.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from bot.albums import AlbumId
 from bot.caller import MemberId
 from bot.curation.calendar import FIRST_AHEAD, Calendar, voting_at
 from bot.curation.choice import Facts
-from bot.curation.club import Club, ClubSettings, Effect, Outcome, Pick, State, Step
+from bot.curation.club import Club, ClubSettings, Outcome, Pick, State
 from bot.curation.ids import ClubId, RoundNumber
 from bot.curation.refusals import Reason, Refused
 from bot.curation.rounds import call, club_hour, new_round, open_vote, skip, without_picks
@@ -155,18 +156,18 @@ def veto(club: Club, album: AlbumId, now: datetime) -> Outcome:
 
     Ballots that name it pass on to their next choice.
     """
-    nominated = club.coming.nominated(album) if club.coming.state in (State.NOMINATING, State.VOTING) else None
-    coming = replace(
-        club.coming,
-        nominations=tuple(one for one in club.coming.nominations if one is not nominated),
-        lot=tuple(one for one in club.coming.lot if one != album),
-    )
+    coming, nominated = club.coming, None
+    if coming.state is not State.SKIPPED:
+        nominated = coming.nominated(album)
+        coming = replace(
+            coming,
+            nominations=tuple(one for one in coming.nominations if one is not nominated),
+            lot=tuple(one for one in coming.lot if one != album),
+        )
     vetoed = club.vetoed if album in club.vetoed else (*club.vetoed, album)
     stand_in = None if club.stand_in == album else club.stand_in
-    told = [] if nominated is None or nominated.member_id is None else [nominated.member_id]
-    effects = tuple(Effect(club.id, coming.number, Step.TELL_REMOVED, now, member_id=member) for member in told)
     club = replace(club, coming=coming, vetoed=vetoed, stand_in=stand_in)
-    return Outcome(club, effects).then(without_picks(club, album, now))
+    return without_picks(club, album, now, nominated_by=nominated.member_id if nominated else None)
 
 
 def _check(club: Club, seen: Seen | None) -> Refused | None:

@@ -76,7 +76,8 @@ def _dues(club: Club) -> Iterator[_Due]:
     coming, hour = club.coming, club.club_hour_at
     yield _Due(hour, On.CLUB_HOUR)
     if coming.state is State.NOMINATING and coming.pick is Pick.VOTE and len(coming.nominations) >= 2:
-        yield _Due(club.vote_at, On.VOTE, until=hour)
+        second = sorted(one.nominated_at for one in coming.nominations)[1]
+        yield _Due(max(club.vote_at, second), On.VOTE, until=hour)
     for due in _notices(club):
         if _notice(club, due).key not in club.told:
             yield due
@@ -200,12 +201,16 @@ def _close_choice(club: Club, rule: Rule, chosen: Chosen | None, due_at: datetim
     return Outcome(club, effects).then(without_picks(club, chosen.album_id, due_at))
 
 
-def without_picks(club: Club, album: AlbumId, due_at: datetime) -> Outcome:
-    """Drop sealed picks of an album that can no longer be picked, and tell who picked it."""
-    removed = [pick.member_id for pick in club.picks if pick.album_id == album]
+def without_picks(club: Club, album: AlbumId, due_at: datetime, *, nominated_by: MemberId | None = None) -> Outcome:
+    """Drop sealed picks of an album that can no longer be picked, and tell who picked or nominated it."""
+    told = dict.fromkeys([nominated_by, *(pick.member_id for pick in club.picks if pick.album_id == album)])
     return Outcome(
         replace(club, picks=tuple(pick for pick in club.picks if pick.album_id != album)),
-        tuple(Effect(club.id, club.coming.number, Step.TELL_REMOVED, due_at, member_id=member) for member in removed),
+        tuple(
+            Effect(club.id, club.coming.number, Step.TELL_REMOVED, due_at, member_id=member, album_id=album)
+            for member in told
+            if member is not None
+        ),
     )
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
+
+import structlog
 
 from bot.errors import StorageUnavailable
 from bot.storage.alerts import ToldAlerts
@@ -14,10 +18,18 @@ from bot.storage.attempts import LinkAttempts
 from bot.storage.changes import LibraryChanges
 from bot.storage.commands import RegisteredCommands
 from bot.storage.database import Connect, Connection, Database, StorageStartupError
+from bot.storage.declarations import export, forget
+from bot.storage.guilds import Guilds, forget_removed
+from bot.storage.keys import is_proof_current, key_opens, put_proof
 from bot.storage.links import Links
 from bot.storage.outbox import Outbox
+from bot.storage.preferences import MemberPreferences
+from bot.storage.rotation import are_current
+from bot.storage.stores import DECLARED, LASTING
 from bot.storage.timers import Timers
-from bot.storage.vault import CHECK_OWNER, PROOF, Vault
+from bot.storage.vault import Vault
+
+_log = structlog.get_logger("gatefold.storage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +37,7 @@ class Storage:
     """Everything that is kept, one store per kind of row."""
 
     database: Database
+    vault: Vault
     apps: SpotifyApps
     links: Links
     attempts: LinkAttempts
@@ -33,16 +46,29 @@ class Storage:
     alerts: ToldAlerts
     timers: Timers
     outbox: Outbox
+    preferences: MemberPreferences
+    guilds: Guilds
 
-    async def forget(self, member_id: int) -> None:
-        """Delete everything that names this member, and make the deletion real on the disk."""
+    async def forget(self, member_id: int) -> dict[str, int]:
+        """Delete or anonymise every row that concerns this member, and make the deletion real on the disk.
 
-        def delete(connection: Connection) -> None:
-            for store in (self.links, self.attempts, self.changes, self.outbox):
-                store.delete_in(connection, member_id)
-
-        await self.database.write(delete)
+        Returned: how many rows, by table.
+        """
+        counts = await self.database.write(lambda c: forget(c, DECLARED, member_id))
         await self.database.truncate_log()
+        return counts
+
+    async def export(self, member_id: int) -> dict[str, list[dict[str, Any]]]:
+        """Every row that concerns this member, by table, as values that JSON knows."""
+        return await self.database.read(lambda c: export(c, DECLARED, self.vault, member_id))
+
+    async def sweep(self, now: datetime) -> None:
+        """Delete the rows of servers that removed the bot 30 days ago, and make what is deleted gone from the disk."""
+        gone = await self.database.write(lambda c: forget_removed(c, DECLARED, now), durable=False)
+        if gone:
+            _log.info("rows of servers deleted", servers=len(gone))
+            await self.database.truncate_log()
+        await self.database.truncate_owed_log()
 
     async def close(self) -> None:
         """Finish what is queued and close the file."""
@@ -56,16 +82,17 @@ async def open_storage(path: Path, keys: Sequence[bytes], connect: Connect = sql
     """
     database = await Database.open(path, connect=connect)
     vault = Vault(keys)
-    links = Links(database, vault)
     try:
-        await _prove_keys(database, vault, links)
+        await _prove_keys(database, vault)
     except BaseException as error:
         await database.close()
         if isinstance(error, StorageUnavailable):
             raise StorageStartupError(f"{path} cannot be written ({error}). Is the disk full?") from None
         raise
+    links = Links(database, vault)
     return Storage(
         database,
+        vault,
         SpotifyApps(database),
         links,
         LinkAttempts(database, vault),
@@ -74,25 +101,23 @@ async def open_storage(path: Path, keys: Sequence[bytes], connect: Connect = sql
         ToldAlerts(database),
         Timers(database),
         Outbox(database, vault),
+        MemberPreferences(database),
+        Guilds(database),
     )
 
 
-async def _prove_keys(database: Database, vault: Vault, links: Links) -> None:
+async def _prove_keys(database: Database, vault: Vault) -> None:
     """Refuse a wrong key at the start: otherwise it would look as if everybody had been unlinked."""
 
     def prove(c: Connection) -> None:
-        row = c.execute("SELECT proof_sealed FROM key_check").fetchone()
-        if row is not None:
-            if vault.opened(row["proof_sealed"], CHECK_OWNER, PROOF) is None:
-                raise StorageStartupError(
-                    f"The keys in TOKEN_KEYS do not open {database.path}. Put the key back with which it was "
-                    "written (as a further key, if you changed it)."
-                )
-            # The proof stays with the oldest key that is still needed, so that nobody takes that one away.
-            if vault.is_current(row["proof_sealed"]) or not links.all_current_in(c):
-                return
-        proof = vault.seal("gatefold", CHECK_OWNER, PROOF)
-        c.execute("INSERT OR REPLACE INTO key_check (id, proof_sealed) VALUES (1, ?)", (proof,))
+        opens = key_opens(c, vault)
+        if opens is False:
+            raise StorageStartupError(
+                f"The keys in TOKEN_KEYS do not open {database.path}. Put the key back with which it was "
+                "written (as a further key, if you changed it)."
+            )
+        if opens is None or (not is_proof_current(c, vault) and are_current(c, LASTING, vault)):
+            put_proof(c, vault)
 
     await database.write(prove)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from bot.storage.database import Connection, Database
+from bot.storage.declarations import Declaration
+from bot.storage.moments import to_moment, to_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,8 @@ class Told:
 
 class ToldAlerts:
     """One row a cause."""
+
+    declares = Declaration(tables=("alerts",))
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -33,13 +37,19 @@ class ToldAlerts:
 
     async def put(self, cause: str, told: Told) -> None:
         """Remember it."""
-        values = (cause, _seconds(told.open_since), _seconds(told.told_at))
-        await self._database.write(lambda c: c.execute("INSERT OR REPLACE INTO alerts VALUES (?, ?, ?)", values))
+        values = (
+            cause,
+            None if told.open_since is None else to_seconds(told.open_since),
+            None if told.told_at is None else to_seconds(told.told_at),
+        )
+        await self._database.write(
+            lambda c: c.execute(
+                "INSERT INTO alerts (cause, open_since, told_at) VALUES (?, ?, ?)"
+                " ON CONFLICT (cause) DO UPDATE SET open_since = excluded.open_since, told_at = excluded.told_at",
+                values,
+            )
+        )
 
 
 def _time(seconds: int | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-def _seconds(moment: datetime | None) -> int | None:
-    return None if moment is None else int(moment.timestamp())
+    return None if seconds is None else to_moment(seconds)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.storage.database import Connection, Database
+from bot.storage.declarations import Declaration
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ def known_app(c: Connection, client_id: str) -> KnownApp:
 class SpotifyApps:
     """One row a client id."""
 
+    declares = Declaration(tables=("spotify_apps",))
+
     def __init__(self, database: Database) -> None:
         self._database = database
 
@@ -50,7 +53,9 @@ class SpotifyApps:
 
     async def _set(self, client_id: str, assignment: str, *values: object) -> None:
         def write(c: Connection) -> None:
-            c.execute("INSERT OR IGNORE INTO spotify_apps (client_id) VALUES (?)", (client_id,))
+            c.execute(
+                "INSERT INTO spotify_apps (client_id) VALUES (?) ON CONFLICT (client_id) DO NOTHING", (client_id,)
+            )
             c.execute(f"UPDATE spotify_apps SET {assignment} WHERE client_id = ?", (*values, client_id))  # noqa: S608 - both texts stand above
 
         await self._database.write(write)

@@ -7,8 +7,10 @@ from sqlite3 import Row
 
 from bot.caller import Caller
 from bot.storage.database import Connection, Database
-from bot.storage.vault import ANSWER, Vault
+from bot.storage.declarations import Declaration, MemberRows
+from bot.storage.vault import SealedColumn, Vault
 
+ANSWER = SealedColumn("link_attempts", "interaction_token_sealed", "answer", ("id_hash",))
 LIFE_S = 600
 """A link, and each oauth_state of it, lives 10 minutes."""
 
@@ -38,6 +40,20 @@ class OAuthState:
 
 class LinkAttempts:
     """Attempts and hops: small, short-lived."""
+
+    declares = Declaration(
+        tables=("link_attempts", "oauth_states"),
+        member_rows=(
+            # the OAuth states go with their attempt
+            MemberRows(
+                "link_attempts",
+                exports=("member_id", "locale", "created_at"),
+                withholds=("id_hash", "interaction_token_sealed", "warned"),
+            ),
+        ),
+        sealed=(ANSWER,),
+        omits=("oauth_states", "link_attempts"),
+    )
 
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database = database
@@ -125,10 +141,6 @@ class LinkAttempts:
             return cursor.rowcount == 1
 
         return await self._database.write(write)
-
-    def delete_in(self, c: Connection, member_id: int) -> None:
-        """Delete the member's attempts; their hops go with them."""
-        c.execute("DELETE FROM link_attempts WHERE member_id = ?", (member_id,))
 
     def _attempt(self, row: Row) -> Attempt:
         token = self._vault.opened(row["interaction_token_sealed"], row["member_id"], ANSWER)

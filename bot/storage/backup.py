@@ -12,7 +12,10 @@ from pathlib import Path
 
 from bot.errors import StorageUnavailable
 from bot.storage.database import Connection, StorageStartupError, hold_lock
+from bot.storage.declarations import omit
+from bot.storage.keys import remove_proof
 from bot.storage.schema import Steps, steps_in
+from bot.storage.stores import DECLARED
 
 PART = ".part"
 """Ends the name under which a copy is made: it gets its own name when it is proved."""
@@ -97,15 +100,11 @@ def copy_unused(path: Path, target: Path) -> None:
 
 def _proved(part: Path, key_check: bool) -> Contents:
     with closing(opened_alone(part)) as c:
-        contents = verify_discord_account(c)
+        contents = verify(c)
         c.execute("BEGIN IMMEDIATE")
-        # Good for minutes only: a copy that is read in a month has no use for them. The hops go with the attempts.
-        c.execute("DELETE FROM link_attempts")
-        c.execute(
-            "UPDATE change_requests SET interaction_token_sealed = NULL WHERE interaction_token_sealed IS NOT NULL"
-        )
+        omit(c, DECLARED)
         if not key_check:
-            c.execute("DELETE FROM key_check")
+            remove_proof(c)
         c.execute("COMMIT")
     return contents
 
@@ -129,7 +128,7 @@ def opened_alone(file: Path) -> Connection:
     return c
 
 
-def verify_discord_account(c: Connection) -> Contents:
+def verify(c: Connection) -> Contents:
     """Look at every page and every reference, and count. Unfit when it is damaged, no Gatefold's, or newer."""
     if found := [row[0] for row in c.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]:
         raise Unfit(f"it is damaged ({'; '.join(found)})")

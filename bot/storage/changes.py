@@ -13,9 +13,11 @@ from bot.albums import AlbumId
 from bot.caller import Caller, MemberId, RequestId
 from bot.changes import Action, ChangeRequest, Kind, LibraryChange, Outcome
 from bot.storage.database import Connection, Database
+from bot.storage.declarations import Declaration, MemberRows
 from bot.storage.links import CLOSED, Links, Sealed
-from bot.storage.vault import ANSWER, Vault
+from bot.storage.vault import SealedColumn, Vault
 
+ANSWER = SealedColumn("change_requests", "interaction_token_sealed", "answer", ("id",))
 Key = tuple[RequestId, int]
 _SETTLED = {"saved", "already", "removed", "absent", "changed since", "superseded"}
 BATCH = 1000
@@ -59,6 +61,24 @@ class Accepted:
 
 class LibraryChanges:
     """Two tables: a row a request, a row a change."""
+
+    declares = Declaration(
+        tables=("change_requests", "library_changes"),
+        member_rows=(
+            MemberRows(
+                "library_changes",
+                exports=("request_id", "position", "member_id", "kind", "reference", "album_id", "outcome", "detail"),
+                withholds=("was_saved",),
+            ),
+            MemberRows(
+                "change_requests",
+                exports=("id", "member_id", "action", "undoes", "locale", "created_at", "ended_at", "told"),
+                withholds=("interaction_token_sealed", "undone_by", "answered"),
+            ),
+        ),
+        sealed=(ANSWER,),
+        omits=("change_requests.interaction_token_sealed",),
+    )
 
     def __init__(self, database: Database, vault: Vault, links: Links) -> None:
         self._database = database
@@ -322,10 +342,6 @@ class LibraryChanges:
             return [row[0] for row in members], [row[0] for row in untold]
 
         return await self._database.read(read)
-
-    def delete_in(self, c: Connection, member_id: int) -> None:
-        """Delete the member's requests; their changes go with them."""
-        c.execute("DELETE FROM change_requests WHERE member_id = ?", (member_id,))
 
     def _ended_in(self, c: Connection, ids: Iterable[RequestId], now: int) -> list[ChangeRequest]:
         ended = []

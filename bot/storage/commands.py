@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bot.storage.database import Connection, Database
+from bot.storage.declarations import Declaration
 
 EVERYWHERE = 0
 """The guild id under which commands that are registered everywhere are kept."""
@@ -30,6 +31,8 @@ class Registered:
 class RegisteredCommands:
     """One row a place."""
 
+    declares = Declaration(tables=("registered_commands",), guild_rows=("registered_commands",))
+
     def __init__(self, database: Database) -> None:
         self._database = database
 
@@ -46,7 +49,12 @@ class RegisteredCommands:
         """Remember what is registered in this place."""
         values = (application_id, guild_id, registered.fingerprint, _written(registered.ids))
         await self._database.write(
-            lambda c: c.execute("INSERT OR REPLACE INTO registered_commands VALUES (?, ?, ?, ?)", values)
+            lambda c: c.execute(
+                "INSERT INTO registered_commands (application_id, guild_id, fingerprint, ids) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (application_id, guild_id)"
+                " DO UPDATE SET fingerprint = excluded.fingerprint, ids = excluded.ids",
+                values,
+            )
         )
 
     async def delete(self, application_id: int, guild_id: int) -> None:

@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 
 from bot.errors import AccountTaken, NeedsRelink
 from bot.storage.database import Connection, Database
-from bot.storage.vault import ACCESS, REFRESH, Vault
+from bot.storage.declarations import Declaration, MemberRows
+from bot.storage.vault import SealedColumn, Vault
 
+ACCESS = SealedColumn("links", "access_sealed", "access", ("member_id",))
+REFRESH = SealedColumn("links", "refresh_sealed", "refresh", ("member_id",))
 CLOSED = 0
 """In place of the id of a request's Undo: it cannot be undone any more."""
 _SAME = "member_id = ? AND account_id = ? AND consented_at = ?"
@@ -42,6 +45,18 @@ class StoredTokens:
 
 class Links:
     """One row a member."""
+
+    declares = Declaration(
+        tables=("links",),
+        member_rows=(
+            MemberRows(
+                "links",
+                exports=("member_id", "client_id", "account_id", "account_name", "linked_at", "consented_at", "broken"),
+                withholds=("access_sealed", "refresh_sealed", "access_expires_at"),
+            ),
+        ),
+        sealed=(ACCESS, REFRESH),
+    )
 
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database = database
@@ -78,11 +93,6 @@ class Links:
             self._vault.open(row["refresh_sealed"], owner, REFRESH),
             datetime.fromtimestamp(row["access_expires_at"], UTC),
         )
-
-    def all_current_in(self, c: Connection) -> bool:
-        """Whether every token is sealed with the key that seals now."""
-        rows = c.execute("SELECT access_sealed, refresh_sealed FROM links")
-        return all(self._vault.is_current(blob) for row in rows for blob in row)
 
     async def put(self, link: Link, access_token: str, refresh_token: str, expires_at: datetime) -> Link | None:
         """Store a new or renewed link; the link that it replaced is returned.
@@ -168,10 +178,6 @@ class Links:
         await self._database.write(
             lambda c: c.execute("UPDATE links SET broken = ? WHERE member_id = ?", (why, member_id))
         )
-
-    def delete_in(self, c: Connection, member_id: int) -> None:
-        """Delete the member's link."""
-        c.execute("DELETE FROM links WHERE member_id = ?", (member_id,))
 
 
 def _row(c: Connection, member_id: int) -> sqlite3.Row | None:

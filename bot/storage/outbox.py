@@ -20,8 +20,10 @@ from typing import Any
 
 from bot.caller import MemberId
 from bot.storage.database import Connection, Database
-from bot.storage.vault import ANSWER, Vault
+from bot.storage.declarations import Declaration, MemberRows
+from bot.storage.vault import SealedColumn, Vault
 
+TOKEN = SealedColumn("outbox", "interaction_token_sealed", "answer", ("id",))
 TOKEN_LIFE = timedelta(minutes=14, seconds=30)
 """An interaction token works for 15 minutes. A later attempt counts towards a ban of the address."""
 _OPEN = "state IN ('stored', 'sending')"
@@ -156,6 +158,34 @@ Settle = Callable[[Connection, str, State], None]
 class Outbox:
     """One row per message."""
 
+    declares = Declaration(
+        tables=("outbox",),
+        member_rows=(
+            MemberRows(
+                "outbox",
+                exports=("member_id", "kind", "way", "payload", "locale", "created_at", "due_at", "state", "ended_at"),
+                withholds=(
+                    "id",
+                    "subject",
+                    "queue",
+                    "channel_id",
+                    "interaction_token_sealed",
+                    "token_until",
+                    "or_directly",
+                    "edits_kind",
+                    "edits_subject",
+                    "nonce",
+                    "tries",
+                    "page",
+                    "sending_at",
+                    "message_id",
+                ),
+            ),
+        ),
+        sealed=(TOKEN,),
+        omits=("outbox.interaction_token_sealed",),
+    )
+
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database = database
         self._vault = vault
@@ -176,7 +206,7 @@ class Outbox:
         channel_id = address.channel_id if isinstance(address, Channel | Edit) else None
         sealed = until = None
         if isinstance(address, Answer | FollowUp):
-            sealed = self._vault.seal(address.token, address.member_id, ANSWER)
+            sealed = self._vault.seal(address.token, address.member_id, TOKEN)
             until = int((address.asked_at + TOKEN_LIFE).timestamp())
         cursor = c.execute(
             "INSERT INTO outbox (kind, subject, queue, way, member_id, channel_id, interaction_token_sealed,"
@@ -320,10 +350,6 @@ class Outbox:
             )
         )
 
-    def delete_in(self, c: Connection, member_id: int) -> None:
-        """Delete the messages to a member."""
-        c.execute("DELETE FROM outbox WHERE member_id = ?", (member_id,))
-
     def _queued(self, row: Row) -> Queued:
         sealed, member_id = row["interaction_token_sealed"], row["member_id"]
         return Queued(
@@ -334,7 +360,7 @@ class Outbox:
             way=Way(row["way"]),
             member_id=member_id,
             channel_id=row["channel_id"],
-            token=None if sealed is None else self._vault.opened(sealed, member_id, ANSWER),
+            token=None if sealed is None else self._vault.opened(sealed, member_id, TOKEN),
             token_until=None if row["token_until"] is None else _at(row["token_until"]),
             or_directly=bool(row["or_directly"]),
             payload=json.loads(row["payload"]),

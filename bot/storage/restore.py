@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bot.storage.backup import PART, Contents, Unfit, give_name, opened_alone, remove_part, sync, verify_discord_account
+from bot.storage.backup import PART, Contents, Unfit, give_name, opened_alone, remove_part, sync, verify
 from bot.storage.database import Connection, StorageStartupError, hold_lock
-from bot.storage.vault import ACCESS, CHECK_OWNER, PROOF, REFRESH, Vault
+from bot.storage.keys import key_opens
+from bot.storage.links import ACCESS, REFRESH
+from bot.storage.vault import Vault
 
 LOGS = ("-wal", "-shm")
 """What SQLite lays beside a database: with another database they would damage it."""
@@ -70,20 +72,20 @@ def _fetch(backup: Path, part: Path, vault: Vault) -> tuple[Contents, int]:
     with open(backup, "rb") as source, open(handle, "wb") as target:
         shutil.copyfileobj(source, target, 1 << 20)
     with closing(opened_alone(part)) as c:
-        return verify_discord_account(c), _prove_keys(c, vault)
+        return verify(c), _prove_keys(c, vault)
 
 
 def _prove_keys(c: Connection, vault: Vault) -> int:
     """How many links no key opens. Unfit when these are not the keys of this database."""
-    proof = c.execute("SELECT proof_sealed FROM key_check").fetchone()
-    if proof is not None and vault.opened(proof[0], CHECK_OWNER, PROOF) is None:
+    opens = key_opens(c, vault)
+    if opens is False:
         raise Unfit("the keys in TOKEN_KEYS do not open it; put the key back with which it was written")
     total = unreadable = 0
     for owner, access, refresh in c.execute("SELECT member_id, access_sealed, refresh_sealed FROM links"):
         total += 1
         unreadable += None in (vault.opened(access, owner, ACCESS), vault.opened(refresh, owner, REFRESH))
     # Without a check value, a wrong key would be taken for the right one at the next start.
-    if proof is None and total and unreadable == total:
+    if opens is None and total and unreadable == total:
         raise Unfit("the keys in TOKEN_KEYS open nothing in it; put the key back with which it was written")
     return unreadable
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from bot.storage.apps import KnownApp, known_app
 from bot.storage.database import Connection
+from bot.storage.keys import key_opens
+from bot.storage.links import ACCESS
 from bot.storage.schema import Steps, steps_in
 from bot.storage.schema_status import opened_to_look
-from bot.storage.vault import ACCESS, CHECK_OWNER, PROOF, Vault
+from bot.storage.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +52,10 @@ def _look(c: Connection, vault: Vault, client_id: str, good_until: datetime) -> 
     opened = [vault.opened(row["access_sealed"], row["member_id"], ACCESS) for row in fresh]
     return Snapshot(
         steps,
-        key_opens=_opens(c, vault),
+        key_opens=key_opens(c, vault),
         app=known_app(c, client_id),
         linked=len(ours),
         linked_elsewhere=len(rows) - len(ours),
         unreadable=sum(not vault.knows(row["access_sealed"]) for row in rows),
         access=tuple(token for token in opened if token is not None),
     )
-
-
-def _opens(c: Connection, vault: Vault) -> bool | None:
-    row = c.execute("SELECT proof_sealed FROM key_check").fetchone()
-    return None if row is None else vault.opened(row["proof_sealed"], CHECK_OWNER, PROOF) is not None

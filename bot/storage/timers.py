@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.storage.database import Connection, Database
+from bot.storage.declarations import Declaration, MemberRows
 from bot.storage.moments import to_moment, to_seconds
 
 
@@ -33,7 +34,19 @@ class Timers:
     `changed`: set whenever a timer was set, in whichever transaction.
     """
 
-    tables = ("timers",)
+    declares = Declaration(
+        tables=("timers",),
+        # of kinds that have one timer per member, such as the reminder that a consent ends; no other key is such a number
+        member_rows=(
+            MemberRows(
+                "timers",
+                member="key",
+                as_text=True,
+                exports=("kind", "due_at"),
+                withholds=("key", "try_at", "tries", "version", "claimed_at"),
+            ),
+        ),
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database

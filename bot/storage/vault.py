@@ -1,28 +1,52 @@
-"""The vault: seals tokens with AES-256-GCM, each bound to its owner and its kind.
+"""The vault: seals secrets with AES-256-GCM, each bound to its table, its owner and its kind.
 
-A blob: version (1 byte), key id (4), nonce (12), ciphertext with its tag. The associated data names owner and
-kind, so a blob that was copied into another row, or another column, does not open.
+A blob: version (1 byte), key id (4), nonce (12), ciphertext with its tag. The associated data names table, owner and
+kind, so a blob that was copied into another row, or another column, does not open. Version 1 did not name the table:
+its blobs still open, and are sealed again with the current version when they are renewed or the key is rotated.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-ACCESS, REFRESH, ANSWER, PROOF = "access", "refresh", "answer", "proof"
-"""The kinds of what is sealed: a member's tokens, the token of an answer in Discord, the keys' check value."""
-CHECK_OWNER = 0
-"""Whom the check value is bound to: nobody."""
-
-_VERSION = b"\x01"
+_VERSION_1, _VERSION = b"\x01", b"\x02"
 _NONCE = 12
 _HEAD = 1 + 4 + _NONCE
+
+
+@dataclass(frozen=True, slots=True)
+class SealedColumn:
+    """A column of sealed blobs. Table and kind are part of the binding: a blob does not open under other names.
+
+    `key`: the columns of the primary key, by which rotation goes through the table. `owner`: an SQL expression over the
+    row for whom a blob is bound to; its value may be a number or a text.
+    """
+
+    table: str
+    column: str
+    kind: str
+    key: tuple[str, ...]
+    owner: str = "member_id"
+
+    def owner_of(self, row: Any) -> int | str:
+        """Whom the blob of a row is bound to. For columns whose owner is a column of the row."""
+        owner: int | str = row[self.owner]
+        return owner
+
+    def binding(self, owner: int | str) -> bytes:
+        """The associated data."""
+        # JSON keeps the parts apart, and a number apart from its digits.
+        return json.dumps(["gatefold", 2, self.table, owner, self.kind]).encode()
 
 
 class Unopenable(Exception):
@@ -41,41 +65,48 @@ class Vault:
         self._ciphers = {key_id(key): AESGCM(key) for key in keys}
         self._first = key_id(keys[0])
 
-    def seal(self, secret: str, owner: int, kind: str) -> bytes:
-        """Seal `secret` for `owner` (a Discord id) as `kind`."""
+    def seal(self, secret: str, owner: int | str, column: SealedColumn) -> bytes:
+        """Seal `secret` for `owner` (mostly a Discord id) in this column."""
         nonce = os.urandom(_NONCE)
-        sealed = self._ciphers[self._first].encrypt(nonce, secret.encode(), _binding(owner, kind))
+        sealed = self._ciphers[self._first].encrypt(nonce, secret.encode(), column.binding(owner))
         return _VERSION + self._first + nonce + sealed
 
-    def open(self, blob: bytes, owner: int, kind: str) -> str:
-        """The secret of a blob that was sealed for this owner and kind. Unopenable otherwise."""
+    def open(self, blob: bytes, owner: int | str, column: SealedColumn) -> str:
+        """The secret of a blob that was sealed for this owner and column. Unopenable otherwise."""
         cipher = self._ciphers.get(blob[1:5])
-        if blob[:1] != _VERSION or len(blob) <= _HEAD or cipher is None:
+        version = blob[:1]
+        if version not in (_VERSION_1, _VERSION) or len(blob) <= _HEAD or cipher is None:
             raise Unopenable
+        binding = column.binding(owner) if version == _VERSION else f"token|v1|{owner}|{column.kind}".encode()
         try:
-            return cipher.decrypt(blob[5:_HEAD], blob[_HEAD:], _binding(owner, kind)).decode()
+            return cipher.decrypt(blob[5:_HEAD], blob[_HEAD:], binding).decode()
         except InvalidTag:
             raise Unopenable from None
 
-    def opened(self, blob: bytes, owner: int, kind: str) -> str | None:
+    def opened(self, blob: bytes, owner: int | str, column: SealedColumn) -> str | None:
         """The same, or None when it does not open."""
         try:
-            return self.open(blob, owner, kind)
+            return self.open(blob, owner, column)
         except Unopenable:
             return None
 
-    def reseal(self, blob: bytes, owner: int, kind: str) -> bytes:
+    def reseal(self, blob: bytes, owner: int | str, column: SealedColumn) -> bytes:
         """The same secret, sealed with the first key. Unopenable when it does not open."""
-        return self.seal(self.open(blob, owner, kind), owner, kind)
+        return self.seal(self.open(blob, owner, column), owner, column)
 
     @property
     def sealing_key_id(self) -> bytes:
         """The id of the key that seals now."""
         return self._first
 
+    @property
+    def current_head(self) -> bytes:
+        """How every blob begins that need not be sealed again: the current version and key."""
+        return _VERSION + self._first
+
     def is_current(self, blob: bytes) -> bool:
-        """Whether the blob was sealed with the key that seals now."""
-        return blob[1:5] == self._first
+        """Whether the blob was sealed as it would be now: with the first key, in the current version."""
+        return blob[:5] == self.current_head
 
     def knows(self, blob: bytes) -> bool:
         """Whether the key that the blob names is among ours."""
@@ -85,7 +116,3 @@ class Vault:
 def key_id(key: bytes) -> bytes:
     """Which key it is, in the 4 bytes that every blob names it with; it tells nothing of the key."""
     return hashlib.sha256(b"gatefold key id" + key).digest()[:4]
-
-
-def _binding(owner: int, kind: str) -> bytes:
-    return f"token|v1|{owner}|{kind}".encode()

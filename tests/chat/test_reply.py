@@ -1,85 +1,150 @@
-"""Who sees an answer: what was asked for in public, and what went wrong with it."""
+"""Who sees an answer and where it appears: new or in place of a card, public or private, and what went wrong with it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.caller import Caller
 from bot.chat.cards import Card, Kind, text_card
-from bot.chat.reply import Reply, Visibility
+from bot.chat.components import Component
+from bot.chat.features import Feature
+from bot.chat.reply import Beside, Interaction, Reply, Visibility
 from bot.errors import Restarting
 from tests.chat.reading import PRIVATE, text
-from tests.discord_wire import WireInteraction
-from tests.world import ADA, World
+from tests.chat.stage import CARD_ID, card, connected
+from tests.discord_wire import Json, WireInteraction
+from tests.world import ADA
 
-DEFERRED_S = 1.7
-
-
-async def answer(
-    world: World, monkeypatch: pytest.MonkeyPatch, work: Any, visibility: Visibility = Visibility.PUBLIC
-) -> WireInteraction:
-    """An interaction that is answered with `work` in place of what its command does."""
-    served = asyncio.Event()
-
-    async def serve(interaction: Any) -> None:
-        await world.bot.reply(interaction, work(), name="test", visibility=visibility)
-        served.set()
-
-    monkeypatch.setattr(world.bot.client, "on_interaction", serve)
-    interaction = await world.discord.interact(3, {"custom_id": "test", "component_type": 2}, ADA, "a test", CARD)
-    async with asyncio.timeout(8):
-        await served.wait()
-    return interaction
+SLOW_S = 1.7
+"""Longer than the bot waits before it announces an answer."""
+TIMES = pytest.mark.parametrize("slow", [False, True], ids=["at once", "announced"])
+WRONG = pytest.mark.parametrize("kind", ["refused", "broken", "beside"])
+SAID = {"refused": "I am ", "broken": "Something broke on our side", "beside": "for one alone"}
 
 
-CARD: dict[str, Any] = {"id": "1", "channel_id": "613425648685547545", "components": [], "flags": 0}
+@asynccontextmanager
+async def used(
+    folder: Path, work: Any, *, visibility: Visibility, edits: bool = False, **more: Any
+) -> AsyncIterator[tuple[WireInteraction, dict[str, Json]]]:
+    """A button whose handler answers with `work`, once it was used; and all messages, by their ids."""
+
+    def features(reply: Reply) -> list[Feature]:
+        async def handler(interaction: Interaction, caller: Caller) -> None:
+            await reply(interaction, work(), name="button test", visibility=visibility, edits=edits, **more)
+
+        return [Feature("test", components=(Component("test", (), handler),))]
+
+    async with connected(folder, features, progress_s=0.1) as stage:
+        interaction = await stage.wire.press(ADA, "test", card())
+        await stage.quiet()
+        assert stage.wire.problems == []
+        yield interaction, stage.wire.messages
 
 
-@pytest.mark.parametrize("slow", [False, True], ids=["at once", "announced"])
+@TIMES
 @pytest.mark.parametrize("visibility", Visibility)
-async def test_an_answer_is_seen_by_whom_it_says(
-    world: World, monkeypatch: pytest.MonkeyPatch, slow: bool, visibility: Visibility
-) -> None:
+async def test_an_answer_is_seen_by_whom_it_says(tmp_path: Path, slow: bool, visibility: Visibility) -> None:
     async def work() -> Sequence[Card]:
-        await asyncio.sleep(DEFERRED_S if slow else 0)
+        await asyncio.sleep(SLOW_S if slow else 0)
         kind = Kind.PUBLIC if visibility is Visibility.PUBLIC else Kind.PRIVATE
         return [text_card("first", kind=kind), text_card("second", kind=kind)]
 
-    interaction = await answer(world, monkeypatch, work, visibility)
-    messages = [interaction.history[-1], *interaction.followups]
-    assert [text(message) for message in messages] == ["first", "second"]
-    assert all(bool(message["flags"] & PRIVATE) is (visibility is Visibility.PRIVATE) for message in messages)
+    async with used(tmp_path, work, visibility=visibility) as (interaction, messages):
+        assert [text(message) for message in messages.values()] == ["first", "second"]
+        is_private = visibility is Visibility.PRIVATE
+        assert all(bool(message["flags"] & PRIVATE) is is_private for message in messages.values())
+        assert len(interaction.followups) == 1
 
 
-@pytest.mark.parametrize("slow", [False, True], ids=["at once", "announced"])
-@pytest.mark.parametrize("kind", ["refused", "broken", "private card"])
-async def test_what_went_wrong_with_a_public_answer_is_seen_by_the_member_alone(
-    world: World, monkeypatch: pytest.MonkeyPatch, slow: bool, kind: str
-) -> None:
-    async def work() -> Sequence[Card]:
-        await asyncio.sleep(DEFERRED_S if slow else 0)
+def goes_wrong(kind: str, slow: bool) -> Any:
+    """Work that ends with what only the member may see."""
+
+    async def work() -> Sequence[Card] | Beside:
+        await asyncio.sleep(SLOW_S if slow else 0)
         if kind == "refused":
             raise Restarting
         if kind == "broken":
-            raise RuntimeError("secret of a member")
+            raise RuntimeError("what only the log may hold")
+        return Beside([text_card("for one alone")])
+
+    return work
+
+
+@TIMES
+@WRONG
+async def test_what_went_wrong_with_a_public_answer_is_seen_by_the_member_alone(
+    tmp_path: Path, slow: bool, kind: str
+) -> None:
+    async with used(tmp_path, goes_wrong(kind, slow), visibility=Visibility.PUBLIC) as (interaction, messages):
+        (shown,) = messages.values()
+        assert shown["flags"] & PRIVATE
+        assert SAID[kind] in text(shown)
+        assert interaction.deleted is slow
+
+
+async def test_a_private_card_never_gets_into_a_public_answer(tmp_path: Path) -> None:
+    async def work() -> Sequence[Card]:
         return [text_card("for one alone")]
 
-    interaction = await answer(world, monkeypatch, work)
-    seen = [message for message in world.discord.messages.values() if message["id"] != CARD["id"]]
-    assert all(message["flags"] & PRIVATE for message in seen)
-    (shown,) = seen
-    expected = "I am restarting" if kind == "refused" else "Something broke on our side"
-    assert expected in text(shown)
-    assert interaction.deleted is slow
-    assert world.discord.problems == []
+    async with used(tmp_path, work, visibility=Visibility.PUBLIC) as (_, messages):
+        (shown,) = messages.values()
+        assert "Something broke on our side" in text(shown)
+        assert shown["flags"] & PRIVATE
 
 
-def test_a_reply_that_is_stopping_begins_nothing_new() -> None:
-    reply = Reply(lambda locale: None, lambda command, outcome, first_s: None)  # type: ignore[arg-type,return-value]
-    reply.check_open()
-    reply.is_stopping = True
-    with pytest.raises(Restarting):
-        reply.check_open()
+@TIMES
+async def test_an_answer_that_edits_takes_the_place_of_the_card_whose_button_was_used(
+    tmp_path: Path, slow: bool
+) -> None:
+    async def work() -> Sequence[Card]:
+        await asyncio.sleep(SLOW_S if slow else 0)
+        return [text_card("Undone."), text_card("second page")]
+
+    async with used(tmp_path, work, visibility=Visibility.PRIVATE, edits=True) as (interaction, messages):
+        assert text(messages[CARD_ID]) == "Undone."
+        assert [text(message) for message in interaction.followups] == ["second page"]
+        assert len(messages) == 2
+
+
+@TIMES
+@WRONG
+async def test_what_went_wrong_with_an_edit_leaves_the_card_as_it_was(tmp_path: Path, slow: bool, kind: str) -> None:
+    async with used(tmp_path, goes_wrong(kind, slow), visibility=Visibility.PUBLIC, edits=True) as (_, messages):
+        shown = [message for message in messages.values() if message["id"] != CARD_ID]
+        assert [bool(message["flags"] & PRIVATE) for message in shown] == [True]
+        assert SAID[kind] in text(shown[0])
+        assert text(messages.get(CARD_ID, card())) == ""
+
+
+async def test_an_answer_that_takes_long_tells_how_far_it_is(tmp_path: Path) -> None:
+    done = 0
+
+    async def work() -> Sequence[Card]:
+        nonlocal done
+        for _ in range(4):
+            await asyncio.sleep(SLOW_S / 3)
+            done += 1
+        return [text_card("Done.")]
+
+    def progress() -> Card | None:
+        return text_card(f"{done} of 4") if done else None
+
+    async with used(tmp_path, work, visibility=Visibility.PRIVATE, progress=progress) as (interaction, messages):
+        seen = list(dict.fromkeys(text(message) for message in interaction.history))
+        assert seen[-1] == "Done."
+        assert set(seen[:-1]) & {"2 of 4", "3 of 4"}
+        assert len(messages) == 1
+
+
+async def test_a_reply_that_is_stopping_begins_nothing_new(tmp_path: Path) -> None:
+    async with connected(tmp_path, lambda reply: []) as stage:
+        stage.reply.check_open()
+        stage.reply.is_stopping = True
+        with pytest.raises(Restarting):
+            stage.reply.check_open()

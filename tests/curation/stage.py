@@ -28,7 +28,7 @@ FIRST_HOUR = datetime(2026, 1, 13, 19, tzinfo=UTC)
 TUESDAY = 1
 
 ANN, BOB, CAT, DAN = (MemberId(number) for number in (1, 2, 3, 4))
-_ROWS = TypeAdapter(Club)
+_CLUB, _EFFECTS, _ROUNDS = TypeAdapter(Club), TypeAdapter(list[Effect]), TypeAdapter(list[Round])
 
 
 def album(name: str) -> AlbumId:
@@ -83,11 +83,12 @@ class Stage:
         return outcome
 
     def restart(self) -> None:
-        """Read the club back from what was stored: plain JSON."""
-        stored = _ROWS.dump_json(self.club)
-        again = _ROWS.validate_json(stored)
+        """Read everything back from what was stored: plain JSON."""
+        again = _CLUB.validate_json(_CLUB.dump_json(self.club))
         assert again == self.club
         self.club = again
+        assert _EFFECTS.validate_json(_EFFECTS.dump_json(self.effects)) == self.effects
+        assert _ROUNDS.validate_json(_ROUNDS.dump_json(self.closed)) == self.closed
 
     def facts(self, *, down_since: datetime | None = None) -> Facts:
         cast = tuple(ballot for key, ballot in self.ballots.items() if key[0] == self.club.coming.number)

@@ -296,6 +296,18 @@ def test_a_vetoed_nomination_is_gone_and_its_ballots_pass_on() -> None:
     assert stage.nominate(ANN, "A") == Refused(Reason.VETOED)
 
 
+def test_a_member_whose_two_albums_are_vetoed_at_once_is_told_of_both() -> None:
+    stage = Stage(ClubSettings(nominations_per_member=2))
+    stage.nominate(ANN, "A")
+    stage.nominate(ANN, "B")
+    stage.news()
+
+    stage.keep(veto(stage.club, album("A"), stage.now))
+    stage.keep(veto(stage.club, album("B"), stage.now))
+
+    assert [(effect.member_id, effect.album_id) for effect in stage.news()] == [(ANN, "A"), (ANN, "B")]
+
+
 def test_when_all_nominations_are_vetoed_the_club_does_not_stall() -> None:
     stage = voting()
     stage.keep(veto(stage.club, album("A"), stage.now))

@@ -123,7 +123,7 @@ def test_a_vote_that_lacked_a_second_nomination_opens_when_there_is_one() -> Non
 
     stage.nominate(BOB, "B")
 
-    assert stage.posts() == [(Step.VOTE, 1)]
+    assert [(effect.step, effect.late) for effect in stage.news()] == [(Step.VOTE, False)]
 
 
 def test_the_club_hour_stays_at_its_wall_clock_time_through_summer_time() -> None:

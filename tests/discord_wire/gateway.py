@@ -35,6 +35,8 @@ class Gateway:
         self.heartbeats = 0
         self.identified, self.resumed = asyncio.Event(), asyncio.Event()
         self.identifies: list[Json] = []
+        # the servers that the bot is in, which every READY lists, whatever the intents
+        self.guilds: set[int] = set()
         self._sessions: dict[str, _Session] = {}
         self._sockets: dict[web.WebSocketResponse, asyncio.Transport | None] = {}
 
@@ -128,6 +130,7 @@ class Gateway:
             self._sessions[session.id] = session
             ready = {"v": 10, "user": self._bot, "guilds": [], "session_id": session.id, "shard": shard}
             ready |= {"resume_gateway_url": self.gateway_url}
+            ready["guilds"] = [{"id": str(guild_id), "unavailable": True} for guild_id in sorted(self.guilds)]
             ready["application"] = {"id": str(self.application_id), "flags": 0}
             await self.dispatch(session, "READY", ready)
             self.identified.set()

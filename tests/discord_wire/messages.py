@@ -11,13 +11,15 @@ Json = dict[str, Any]
 
 COMPONENTS_V2 = 1 << 15
 ROW, BUTTON, SELECT, SECTION, TEXT, THUMBNAIL, GALLERY, CONTAINER = 1, 2, 3, 9, 10, 11, 12, 17
+TEXT_INPUT, LABEL = 4, 18
+IN_LABEL = {SELECT, TEXT_INPUT, 5, 6, 7, 8, 19, 21, 22, 23}
+MODAL = (("title", 1, 45), ("custom_id", 1, 100), ("components", 1, 5))
 BLOCKS = {ROW, SECTION, TEXT, GALLERY, 13, 14}
 INSIDE = {ROW: {BUTTON, SELECT, 5, 6, 7, 8}, SECTION: {TEXT}, CONTAINER: BLOCKS}
 # (field, least, most): lengths of texts in any component, and of the lists in some.
 LENGTHS = (("label", 0, 80), ("custom_id", 1, 100), ("url", 1, 512), ("content", 1, 4000))
 LISTS = {
     ROW: ("components", 1, 5),
-    SELECT: ("options", 1, 25),
     SECTION: ("components", 1, 3),
     GALLERY: ("items", 1, 10),
     CONTAINER: ("components", 1, 40),
@@ -69,6 +71,8 @@ def message_flaws(message: Json) -> Iterator[str]:
                 yield f"component of type {child['type']} in one of type {kind}"
         if kind == ROW and len(inside) > 1 and any(child["type"] != BUTTON for child in inside):
             yield "a select shares its row"
+        if kind == SELECT:
+            yield from _select_flaws(part)
         if kind == SECTION and (part.get("accessory") or {}).get("type") not in (BUTTON, THUMBNAIL):
             yield "section without an accessory"
         if kind == BUTTON:
@@ -86,6 +90,41 @@ def message_flaws(message: Json) -> Iterator[str]:
     names = [part[key] for part in parts for key in ("custom_id", "id") if part.get(key)]
     if len(set(names)) < len(names):
         yield "two components share a custom_id or an id"
+
+
+def modal_flaws(modal: Json) -> Iterator[str]:
+    """What Discord would refuse in a modal."""
+    yield from _outside({"title": "", "custom_id": "", "components": ()} | modal, MODAL)
+    names = []
+    for label in modal.get("components") or ():
+        if label["type"] == TEXT:
+            continue
+        if label["type"] != LABEL:
+            yield f"component of type {label['type']} in a modal"
+            continue
+        yield from _outside(label, (("label", 1, 45), ("description", 1, 100)))
+        part = label.get("component") or {}
+        if part.get("type") not in IN_LABEL:
+            yield f"component of type {part.get('type')} in a label"
+        if part.get("type") == TEXT_INPUT and part.get("label"):
+            yield "a text input with a label of its own in a label"
+        yield from _outside(part, (("custom_id", 1, 100), ("placeholder", 1, 150), ("value", 0, 4000)))
+        if part.get("type") == SELECT:
+            yield from _select_flaws(part)
+        names.append(part.get("custom_id"))
+    if len(set(names)) < len(names):
+        yield "two inputs of a modal share a custom_id"
+
+
+def _select_flaws(part: Json) -> Iterator[str]:
+    yield from _outside(part, (("options", 1, 25), ("placeholder", 0, 150)))
+    options = part.get("options") or ()
+    for option in options:
+        yield from _outside(option, (("label", 1, 100), ("value", 1, 100), ("description", 1, 100)))
+    if len({option["value"] for option in options}) < len(options):
+        yield "two options of a select share a value"
+    if options and (part.get("max_values") or 1) > len(options):
+        yield "a select lets more be chosen than it has"
 
 
 def choice_flaws(choices: Sequence[Json]) -> Iterator[str]:

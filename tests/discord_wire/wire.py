@@ -26,6 +26,7 @@ from tests.discord_wire.messages import (
     Json,
     choice_flaws,
     message_flaws,
+    modal_flaws,
     numbered,
 )
 from tests.discord_wire.records import Bell, Fault, Place, Refused, Where, WireInteraction, WireRequest
@@ -67,6 +68,7 @@ class DiscordWire(Gateway):
         self._users: dict[int, Json] = {}
         bot = self._user(application_id, "gatefold") | {"bot": True, "global_name": None}
         super().__init__(application_id, bot_token, bot)
+        self.guilds = {self.GUILD}
         self.shards, self._clock, self._client_secret = shards, clock, client_secret
         self.api_url = ""
         self.secrets: set[str] = {bot_token, client_secret}
@@ -197,6 +199,36 @@ class DiscordWire(Gateway):
         if values:
             data["values"] = list(values)
         return await self.interact(COMPONENT, data, user_id, f"press of {custom_id}", message, **where)
+
+    async def message_command(self, user_id: int, name: str, message: Json, **where: Unpack[Where]) -> WireInteraction:
+        """A command in the context menu of a message. LookupError if it was not synced."""
+        synced = [spec for specs in self.commands.values() for spec in specs]
+        spec = next((spec for spec in synced if (spec["type"], spec["name"]) == (3, name)), None)
+        if spec is None:
+            raise LookupError(f"no message command {name!r} was synced")
+        target = {"content": "", "author": self._user(user_id), **MESSAGE, **message}
+        data = {"id": spec["id"], "name": name, "type": 3, "target_id": message["id"]}
+        data["resolved"] = {"messages": {message["id"]: target}}
+        return await self.interact(COMMAND, data, user_id, f"message command {name}", **where)
+
+    async def submit(
+        self, user_id: int, opened: WireInteraction, values: Mapping[str, str | Sequence[str]], **where: Unpack[Where]
+    ) -> WireInteraction:
+        """Fill the modal that `opened` was answered with, inputs by their custom ids, and submit it."""
+        modal = (opened.callback or {}).get("data") or {}
+        labels = []
+        for label in modal["components"]:
+            part = label.get("component") or label
+            name, kind = part.get("custom_id"), part["type"]
+            filled: Json = {"type": kind, "custom_id": name}
+            if kind == 4:
+                filled["value"] = values.get(name, part.get("value") or "")
+            else:
+                filled["values"] = list(values.get(name, ()))
+            labels.append({"type": label["type"], "component": filled})
+        data = {"custom_id": modal["custom_id"], "components": labels}
+        source = opened.payload.get("message")
+        return await self.interact(MODAL, data, user_id, f"modal {modal['custom_id']}", source, **where)
 
     async def direct_message(self, user_id: int, timeout: float = 3.0) -> Json:
         """The member's next message from the bot that this method did not hand out yet."""
@@ -487,6 +519,8 @@ class DiscordWire(Gateway):
         message: Json | None = None
         if kind == 8:
             self._refuse(interaction, list(choice_flaws(data.get("choices") or ())))
+        elif kind == 9:
+            self._refuse(interaction, list(modal_flaws(data)))
         elif kind == 4:
             message = self._merged(self._blank(interaction), record, data, interaction, new=True)
         elif kind == 5:  # of a defer only the ephemeral flag is kept

@@ -14,6 +14,7 @@ from yarl import URL
 
 from bot.sandbox.faults import FAULTS
 from bot.settings import read_key
+from bot.storage.links import REFRESH
 from bot.storage.vault import Vault
 from tests.discord_wire import WireInteraction, buttons, texts
 from tests.faults.rules import ENDED, Expected, expected, kind_of
@@ -187,7 +188,7 @@ async def _until(is_so: Callable[[], bool], interaction: WireInteraction, what: 
 
 def _refresh_token(out: Outside, cell: Cell) -> str | None:
     rows = out.rows("SELECT refresh_sealed FROM links WHERE member_id = ?", cell.member)
-    return _VAULT.open(rows[0]["refresh_sealed"], cell.member, "refresh") if rows else None
+    return _VAULT.open(rows[0]["refresh_sealed"], cell.member, REFRESH) if rows else None
 
 
 async def link(out: Outside, interaction: WireInteraction, cell: Cell) -> str:

@@ -307,7 +307,7 @@ async def test_a_token_that_does_not_open_is_told_to_the_host(world: World) -> N
 
 
 async def test_a_client_secret_that_discord_refuses_is_told_to_the_host(tmp_path: Path) -> None:
-    async with made(tmp_path, discord_client_secret="of yesterday") as world, world.running():
+    async with made(tmp_path, discord_client_secret="of-yesterday") as world, world.running():
         with pytest.raises(DiscordUnavailable):
             await world.bot.discord_login.who("some-code")
         assert host_words.name(ENGLISH, Cause.DISCORD_SECRET) in await told_host(world)

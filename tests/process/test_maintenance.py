@@ -15,6 +15,7 @@ from bot.maintenance.control import socket_of
 from bot.sandbox.catalogue import synthetic
 from bot.settings import read_key
 from bot.storage import open_storage
+from bot.storage.changes import ANSWER
 from bot.storage.vault import Vault, key_id, new_key
 from tests.process.harness import ROOT, Outside, bare_environment, until_said
 from tests.world import ADA, BEN, FIRST, KEY, SECOND
@@ -187,7 +188,7 @@ async def many_answers(out: Outside, count: int) -> None:
             "INSERT INTO change_requests (id, member_id, action, interaction_token_sealed, created_at, answered, ended_at, told)"
             " VALUES (?, ?, 'save', ?, ?, 1, ?, 'yes')",
             [
-                (number, BEN, vault.seal(f"answer-{number}", BEN, "answer"), 0, 2_000_000_000)
+                (number, BEN, vault.seal(f"answer-{number}", BEN, ANSWER), 0, 2_000_000_000)
                 for number in range(1, count + 1)
             ],
         )

@@ -9,7 +9,7 @@ import pytest
 
 from bot.storage import Storage
 from bot.storage.apps import KnownApp
-from bot.storage.commands import EVERYWHERE, Registered
+from bot.storage.commands import EVERYWHERE, CommandKey, Registered
 from tests.storage.rows import at
 
 
@@ -44,7 +44,10 @@ async def test_nonsense_is_refused_by_the_schema(storage: Storage) -> None:
 
 
 async def test_registered_commands_are_kept_per_application_and_place(storage: Storage) -> None:
-    first, second = Registered("a" * 64, {"save": 1, "unsave": 2}), Registered("b" * 64, {"save": 3})
+    first, second = (
+        Registered("a" * 64, {CommandKey(1, "save"): 1, CommandKey(3, "save"): 2}),
+        Registered("b" * 64, {CommandKey(1, "save"): 3}),
+    )
     await storage.commands.put(10, EVERYWHERE, first)
     await storage.commands.put(10, 77, second)
     await storage.commands.put(20, EVERYWHERE, second)

@@ -21,8 +21,7 @@ from bot.errors import StorageUnavailable
 from bot.storage import Storage, StorageStartupError, open_storage
 from bot.storage.database import Connection, Database
 from bot.storage.schema import Step, load_steps
-from tests.callers import caller
-from tests.storage.rows import ADA, BEN, KEY, NOW, OTHER_KEY, X, ask, execute, link, on_disk, put, rows
+from tests.storage.rows import ADA, BEN, KEY, OTHER_KEY, X, ask, execute, link, on_disk, put, rows
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -426,18 +425,6 @@ async def test_what_was_deleted_is_gone_from_the_disk(storage: Storage, tmp_path
     assert b"a-name-that-is-easily-found" not in on_disk(tmp_path)
     assert X.encode() not in on_disk(tmp_path)
     assert str(ADA).encode() not in on_disk(tmp_path)
-
-
-async def test_forgetting_one_member_deletes_every_row_that_names_them_and_no_other(storage: Storage) -> None:
-    for member, account in ((ADA, "acc-ada"), (BEN, "acc-ben")):
-        await put(storage, link(member, account))
-        await ask(storage, member + 1, X, member=member)
-        await storage.attempts.begin(str(member).encode(), caller(member), NOW)
-        await storage.attempts.add_state(b"s%d" % member, str(member).encode(), b"c", "discord", NOW)
-    await storage.forget(ADA)
-    for table in ("links", "change_requests", "library_changes", "link_attempts"):
-        assert [row["member_id"] for row in await rows(storage, table)] == [BEN], table
-    assert len(await rows(storage, "oauth_states")) == 1
 
 
 # -- the keys

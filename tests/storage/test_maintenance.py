@@ -20,9 +20,12 @@ import pytest
 from bot.errors import StorageUnavailable
 from bot.storage import Storage, StorageStartupError, open_storage
 from bot.storage.backup import back_up, copy_unused, opened_alone
+from bot.storage.changes import ANSWER
+from bot.storage.links import ACCESS
 from bot.storage.restore import Restored, restore
-from bot.storage.rotation import BATCH, SEALED, Rotation, rotate
+from bot.storage.rotation import BATCH, Rotation, rotate
 from bot.storage.schema_status import steps_of
+from bot.storage.stores import SEALED
 from bot.storage.vault import Vault, key_id
 from tests.callers import caller
 from tests.storage.rows import ADA, BEN, KEY, NOW, OTHER_KEY, X, Y, ask, at, execute, link, on_disk, put, rows
@@ -472,7 +475,7 @@ async def test_every_sealed_column_of_the_schema_is_sealed_anew(storage: Storage
         query = "SELECT t.name, c.name FROM pragma_table_list AS t, pragma_table_info(t.name) AS c"
         return {(table, name) for table, name in c.execute(query) if name.endswith("_sealed")}
 
-    assert await storage.database.read(columns) == {(column.table, column.name) for column in SEALED}
+    assert await storage.database.read(columns) == {(column.table, column.column) for column in SEALED}
 
 
 async def test_after_a_rotation_the_new_key_alone_opens_everything(storage: Storage, tmp_path: Path) -> None:
@@ -490,7 +493,7 @@ async def test_after_a_rotation_the_new_key_alone_opens_everything(storage: Stor
     assert attempt.interaction_token == "answer-token-of-an-attempt"
     vault = Vault([NEW])
     (first, _) = await rows(again, "change_requests")
-    assert vault.open(first["interaction_token_sealed"], ADA, "answer") == "answer-token-of-a-request"
+    assert vault.open(first["interaction_token_sealed"], ADA, ANSWER) == "answer-token-of-a-request"
     await again.close()
 
 
@@ -516,7 +519,7 @@ async def many(storage: Storage, count: int) -> None:
     def insert(c: sqlite3.Connection) -> None:
         c.executemany(
             "INSERT INTO change_requests (id, member_id, action, interaction_token_sealed, created_at) VALUES (?, ?, 'save', ?, 0)",
-            [(number, ADA, vault.seal(f"token-{number}", ADA, "answer")) for number in range(1, count + 1)],
+            [(number, ADA, vault.seal(f"token-{number}", ADA, ANSWER)) for number in range(1, count + 1)],
         )
 
     await storage.database.write(insert)
@@ -558,7 +561,7 @@ async def test_a_rotation_that_was_stopped_goes_on_where_it_was_and_both_keys_st
 async def test_what_does_not_open_is_counted_and_left(storage: Storage) -> None:
     await put(storage)
     await put(storage, link(BEN, "acc-ben"))
-    foreign = Vault([OTHER_KEY]).seal("x", BEN, "access")
+    foreign = Vault([OTHER_KEY]).seal("x", BEN, ACCESS)
     await execute(storage, "UPDATE links SET access_sealed = ? WHERE member_id = ?", foreign, BEN)
     rotation = await turn(storage, NEW, KEY)
     assert (rotation.resealed, rotation.left) == (4, 1)

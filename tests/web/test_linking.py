@@ -13,6 +13,7 @@ import pytest
 from bot.accounts.linking import Linked, LinkNews
 from bot.errors import AccountTaken, LinkDeclined
 from bot.sandbox.faults import FAULTS
+from bot.storage.links import ACCESS, REFRESH
 from bot.storage.vault import Vault
 from tests.web.stage import MIA, NOAH, PROFILE_CALL, TOKEN_CALL, Browser, Stage, parameter
 
@@ -85,8 +86,8 @@ async def test_the_tokens_are_sealed_and_bound_to_their_member(stage: Stage, bro
     await browser.link()
     (row,) = await stage.rows("links")
     vault = Vault(stage.settings.sealing_keys())
-    assert vault.open(row["access_sealed"], MIA, "access") in stage.spotify.access_tokens
-    assert vault.open(row["refresh_sealed"], MIA, "refresh") in stage.spotify.refresh_tokens
+    assert vault.open(row["access_sealed"], MIA, ACCESS) in stage.spotify.access_tokens
+    assert vault.open(row["refresh_sealed"], MIA, REFRESH) in stage.spotify.refresh_tokens
 
 
 async def test_no_secret_of_the_flow_is_in_the_files_of_the_database(stage: Stage, browser: Browser) -> None:

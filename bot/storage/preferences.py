@@ -1,0 +1,79 @@
+"""What members have chosen: to be named on public pages, to have their posts left out, to be reminded by clubs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bot.caller import MemberId
+from bot.storage.database import Connection, Database
+from bot.storage.declarations import Declaration, MemberRows
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """The defaults hold for everybody who has chosen nothing.
+
+    `is_named`: public pages name them, where others are "a member". `posts_collected`: albums that they post in watched
+    channels go into the crate. `club_reminders`: a private reminder the day before a club's vote or round ends.
+    """
+
+    is_named: bool = False
+    posts_collected: bool = True
+    club_reminders: bool = False
+
+
+class MemberPreferences:
+    """One row per member who has chosen something."""
+
+    declares = Declaration(
+        tables=("member_preferences",),
+        member_rows=(
+            MemberRows("member_preferences", exports=("member_id", "is_named", "posts_collected", "club_reminders")),
+        ),
+    )
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, member_id: MemberId) -> Preferences:
+        """What a member has chosen."""
+        return (await self.of([member_id]))[member_id]
+
+    async def of(self, member_ids: Iterable[MemberId]) -> dict[MemberId, Preferences]:
+        """What each of these members has chosen."""
+        ids = [*member_ids]
+        return await self._database.read(lambda c: preferences_of(c, ids))
+
+    async def set_named(self, member_id: MemberId, chosen: bool) -> None:
+        """Name this member on public pages, or not."""
+        await self._set("is_named", member_id, chosen)
+
+    async def set_posts_collected(self, member_id: MemberId, chosen: bool) -> None:
+        """Collect albums that this member posts in watched channels, or not."""
+        await self._set("posts_collected", member_id, chosen)
+
+    async def set_club_reminders(self, member_id: MemberId, chosen: bool) -> None:
+        """Remind this member of what ends in their clubs, or not."""
+        await self._set("club_reminders", member_id, chosen)
+
+    async def _set(self, column: str, member_id: MemberId, chosen: bool) -> None:
+        await self._database.write(
+            lambda c: c.execute(
+                f"INSERT INTO member_preferences (member_id, {column}) VALUES (?, ?)"  # noqa: S608 - the names stand above
+                f" ON CONFLICT (member_id) DO UPDATE SET {column} = excluded.{column}",
+                (member_id, int(chosen)),
+            )
+        )
+
+
+def preferences_of(c: Connection, member_ids: Iterable[MemberId]) -> dict[MemberId, Preferences]:
+    """What each of these members has chosen, for jobs that read other rows along."""
+    found = {member_id: Preferences() for member_id in member_ids}
+    for member_id in found:
+        row = c.execute("SELECT * FROM member_preferences WHERE member_id = ?", (member_id,)).fetchone()
+        if row is not None:
+            found[member_id] = Preferences(
+                bool(row["is_named"]), bool(row["posts_collected"]), bool(row["club_reminders"])
+            )
+    return found

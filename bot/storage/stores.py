@@ -1,0 +1,32 @@
+"""All stores, and what they declare together."""
+
+from __future__ import annotations
+
+from bot.storage import keys
+from bot.storage.alerts import ToldAlerts
+from bot.storage.apps import SpotifyApps
+from bot.storage.attempts import LinkAttempts
+from bot.storage.changes import LibraryChanges
+from bot.storage.commands import RegisteredCommands
+from bot.storage.declarations import Declaration, Store, lasting_columns, sealed_columns
+from bot.storage.guilds import Guilds
+from bot.storage.links import Links
+from bot.storage.outbox import Outbox
+from bot.storage.preferences import MemberPreferences
+from bot.storage.timers import Timers
+
+STORES: tuple[type[Store], ...] = (
+    Links,
+    LinkAttempts,
+    LibraryChanges,
+    SpotifyApps,
+    RegisteredCommands,
+    ToldAlerts,
+    Timers,
+    Outbox,
+    MemberPreferences,
+    Guilds,
+)
+DECLARED: tuple[Declaration, ...] = (*(store.declares for store in STORES), keys.declares)
+SEALED = sealed_columns(DECLARED)
+LASTING = lasting_columns(DECLARED)
