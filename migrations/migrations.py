@@ -277,3 +277,129 @@ def m008_preferences_and_guilds(db: Database) -> None:
         "CREATE TABLE guilds (guild_id INTEGER PRIMARY KEY, removed_at INTEGER) STRICT",
     ):
         db.conn.execute(statement)
+
+
+@step
+def m009_clubs(db: Database) -> None:
+    """Album clubs: their state, the rounds that are over, ballots and ratings, and what curators did."""
+    for statement in (
+        # state: a Club as JSON. blocked_at: since when its channel takes no messages.
+        """
+        CREATE TABLE clubs (
+            id INTEGER PRIMARY KEY,
+            guild_id INTEGER NOT NULL,
+            channel_id INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            started_by INTEGER,
+            started_at INTEGER NOT NULL,
+            locale TEXT,
+            state TEXT NOT NULL,
+            blocked_at INTEGER
+        ) STRICT
+        """,
+        "CREATE INDEX clubs_guild ON clubs (guild_id)",
+        # state: a Round as JSON, once it is over
+        """
+        CREATE TABLE club_rounds (
+            club_id INTEGER NOT NULL REFERENCES clubs (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            state TEXT NOT NULL,
+            PRIMARY KEY (club_id, number)
+        ) STRICT
+        """,
+        # what was posted for a round: where its message is, and the thread under it
+        """
+        CREATE TABLE club_posts (
+            subject TEXT PRIMARY KEY,
+            club_id INTEGER NOT NULL REFERENCES clubs (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            step TEXT NOT NULL,
+            channel_id INTEGER NOT NULL,
+            message_id INTEGER,
+            thread_id INTEGER
+        ) STRICT
+        """,
+        "CREATE INDEX club_posts_round ON club_posts (club_id, number)",
+        # one ballot per member while the vote is open
+        """
+        CREATE TABLE ballots (
+            id INTEGER PRIMARY KEY,
+            club_id INTEGER NOT NULL REFERENCES clubs (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            member_id INTEGER NOT NULL,
+            ballot_sealed BLOB NOT NULL,
+            bound_to TEXT GENERATED ALWAYS AS (club_id || ':' || number || ':' || member_id) VIRTUAL,
+            UNIQUE (club_id, number, member_id)
+        ) STRICT
+        """,
+        "CREATE INDEX ballots_member ON ballots (member_id)",
+        # the ballots of a counted vote, without names, in the order of their contents
+        """
+        CREATE TABLE counted_ballots (
+            club_id INTEGER NOT NULL REFERENCES clubs (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            place INTEGER NOT NULL,
+            ballot TEXT NOT NULL,
+            PRIMARY KEY (club_id, number, place)
+        ) STRICT
+        """,
+        # member_id and review: NULL once the member is forgotten. score: in steps of the scale
+        """
+        CREATE TABLE ratings (
+            id INTEGER PRIMARY KEY,
+            club_id INTEGER NOT NULL REFERENCES clubs (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            member_id INTEGER,
+            scale TEXT NOT NULL,
+            score INTEGER NOT NULL,
+            review TEXT,
+            is_named INTEGER NOT NULL,
+            rated_at INTEGER NOT NULL,
+            UNIQUE (club_id, number, member_id)
+        ) STRICT
+        """,
+        "CREATE INDEX ratings_member ON ratings (member_id) WHERE member_id IS NOT NULL",
+        # how many saved the album of a round with the button of its card
+        """
+        CREATE TABLE club_saves (
+            club_id INTEGER NOT NULL REFERENCES clubs (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            saves INTEGER NOT NULL,
+            PRIMARY KEY (club_id, number)
+        ) STRICT
+        """,
+        """
+        CREATE TABLE club_themes (
+            club_id INTEGER NOT NULL REFERENCES clubs (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            theme TEXT NOT NULL,
+            PRIMARY KEY (club_id, number)
+        ) STRICT
+        """,
+        # who wants to be reminded of what ends in this club
+        """
+        CREATE TABLE club_reminders (
+            club_id INTEGER NOT NULL REFERENCES clubs (id) ON DELETE CASCADE,
+            member_id INTEGER NOT NULL,
+            locale TEXT,
+            PRIMARY KEY (club_id, member_id)
+        ) STRICT
+        """,
+        "CREATE INDEX club_reminders_member ON club_reminders (member_id)",
+        # what curators did
+        """
+        CREATE TABLE curator_log (
+            id INTEGER PRIMARY KEY,
+            club_id INTEGER NOT NULL REFERENCES clubs (id) ON DELETE CASCADE,
+            member_id INTEGER,
+            did TEXT NOT NULL,
+            facts TEXT NOT NULL,
+            did_at INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX curator_log_club ON curator_log (club_id, id)",
+        "CREATE INDEX curator_log_member ON curator_log (member_id) WHERE member_id IS NOT NULL",
+        # when the bot was last known to run
+        "CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), beat_at INTEGER NOT NULL) STRICT",
+    ):
+        db.conn.execute(statement)

@@ -32,6 +32,17 @@ GIVE_UP = timedelta(days=1)
 Drawer = Callable[[Mapping[str, Any], Words], Awaitable[Sequence[Card]]]
 """Makes the cards of a message from its payload, in the language of its words. No cards: nothing is left to say."""
 
+Blocked = Callable[[Mapping[str, Any]], Awaitable[None]]
+"""Is told the payload of a message whose channel the bot cannot post in."""
+BLOCKED_S = 3600.0
+"""A message whose channel the bot cannot post in is tried again this often, for as long as it takes."""
+_NO_WAY_IN = {
+    10003,  # unknown channel
+    10004,  # unknown server
+    50001,  # missing access
+    50013,  # missing permissions
+}
+
 _log = structlog.get_logger("gatefold.delivery")
 
 
@@ -56,14 +67,21 @@ class Delivery:
         self._now = now
         self._sleep = sleep
         self._drawers: dict[str, Drawer] = {}
+        self._on_blocked: dict[str, Blocked] = {}
         self._sending: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[tuple[str, str], asyncio.Future[State]] = {}
         self._is_stopping = False
 
-    def register(self, kind: str, drawer: Drawer) -> None:
-        """Let messages of this kind be drawn by `drawer`."""
+    def register(self, kind: str, drawer: Drawer, *, on_blocked: Blocked | None = None) -> None:
+        """Let messages of this kind be drawn by `drawer`.
+
+        `on_blocked`: messages of this kind to channels are never given up while the bot cannot post there, and this
+        is told of each failure.
+        """
         assert kind not in self._drawers, kind
         self._drawers[kind] = drawer
+        if on_blocked is not None:
+            self._on_blocked[kind] = on_blocked
 
     async def send(self, message: Message, wait_s: float = 0.0) -> State | None:
         """Store a message, and wait for its end for at most `wait_s`; its final state, None: not yet.
@@ -170,7 +188,9 @@ class Delivery:
                 try:
                     sent = await self._send(message, way, page, cards[page])
                 except Failure as failure:
-                    if failure.is_final or self._now() - message.created_at > GIVE_UP:
+                    if message.kind in self._on_blocked and (not failure.is_final or failure.code in _NO_WAY_IN):
+                        await self._wait(message, failure)
+                    elif failure.is_final or self._now() - message.created_at > GIVE_UP:
                         await self._settle(message, _end_of(way), failure.code)
                     else:
                         await self._later(message, failure)
@@ -249,6 +269,19 @@ class Delivery:
             else:
                 return
         raise last
+
+    async def _wait(self, message: Queued, failure: Failure) -> None:
+        """Try again for as long as it takes; say so where the bot cannot post."""
+        if not failure.is_final:
+            pause_s = max(min(FIRST_RETRY_S * 2 ** min(message.tries, 16), RETRY_MAX_S), failure.retry_s)
+        else:
+            pause_s = BLOCKED_S
+            await self._on_blocked[message.kind](message.payload)
+        _log.info("a message waits for its channel", kind=message.kind, code=failure.code, pause_s=pause_s)
+        due_at = self._now() + timedelta(seconds=pause_s)
+        await self._stored(
+            lambda: self._outbox.later(message, due_at, may_have_arrived=failure.may_have_arrived), message
+        )
 
     async def _later(self, message: Queued, failure: Failure) -> None:
         """Try again, ever less often."""

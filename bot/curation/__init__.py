@@ -1,4 +1,4 @@
-"""Curating albums together. Most of it is pure, and nothing here knows Discord or Spotify.
+"""Curating albums together, as rules. All of it is pure: `bot/clubs/` keeps the clubs and their time.
 
 The club as data is in `club`; `transitions` is the state machine of a round, `rounds` keeps its clock, `choice` finds
 its album. What people do is in `curators`, `participation` and `turns`, with `house_rules` and `refusals`.

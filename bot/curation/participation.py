@@ -93,22 +93,21 @@ def pick(club: Club, choice: Nomination, *, year: int | None, past: Sequence[Pas
 
 def forget(club: Club, member: MemberId) -> Club:
     """The club without a member: their name is gone, and what they nominated stays."""
-
-    def anonymous(round_: Round) -> Round:
-        nominations = tuple(
-            replace(one, member_id=None) if one.member_id == member else one for one in round_.nominations
-        )
-        chosen_by = None if round_.chosen_by == member else round_.chosen_by
-        return replace(round_, nominations=nominations, chosen_by=chosen_by)
-
     return replace(
         club,
-        coming=anonymous(club.coming),
-        listening=club.listening and anonymous(club.listening),
+        coming=forget_in_round(club.coming, member),
+        listening=club.listening and forget_in_round(club.listening, member),
         order=tuple(one for one in club.order if one != member),
         picks=tuple(one for one in club.picks if one.member_id != member),
         told=tuple(key for key in club.told if not key.endswith(f":{member}")),
     )
+
+
+def forget_in_round(round_: Round, member: MemberId) -> Round:
+    """A round without a member's name."""
+    nominations = tuple(replace(one, member_id=None) if one.member_id == member else one for one in round_.nominations)
+    chosen_by = None if round_.chosen_by == member else round_.chosen_by
+    return replace(round_, nominations=nominations, chosen_by=chosen_by)
 
 
 def _check_nominating(coming: Round) -> Refused | None:

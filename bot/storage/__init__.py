@@ -15,7 +15,9 @@ from bot.errors import StorageUnavailable
 from bot.storage.alerts import ToldAlerts
 from bot.storage.apps import SpotifyApps
 from bot.storage.attempts import LinkAttempts
+from bot.storage.ballots import Ballots
 from bot.storage.changes import LibraryChanges
+from bot.storage.clubs import Clubs
 from bot.storage.commands import RegisteredCommands
 from bot.storage.database import Connect, Connection, Database, StorageStartupError
 from bot.storage.declarations import export, forget
@@ -24,6 +26,7 @@ from bot.storage.keys import is_proof_current, key_opens, put_proof
 from bot.storage.links import Links
 from bot.storage.outbox import Outbox
 from bot.storage.preferences import MemberPreferences
+from bot.storage.ratings import Ratings
 from bot.storage.rotation import are_current
 from bot.storage.stores import DECLARED, LASTING
 from bot.storage.timers import Timers
@@ -48,6 +51,9 @@ class Storage:
     outbox: Outbox
     preferences: MemberPreferences
     guilds: Guilds
+    clubs: Clubs
+    ballots: Ballots
+    ratings: Ratings
 
     async def forget(self, member_id: int) -> dict[str, int]:
         """Delete or anonymise every row that concerns this member, and make the deletion real on the disk.
@@ -103,6 +109,9 @@ async def open_storage(path: Path, keys: Sequence[bytes], connect: Connect = sql
         Outbox(database, vault),
         MemberPreferences(database),
         Guilds(database),
+        Clubs(database),
+        Ballots(database, vault),
+        Ratings(database),
     )
 
 

@@ -6,7 +6,7 @@ leaves out. Nothing else in the code lists tables for these purposes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -39,15 +39,29 @@ class MemberRows:
 
 
 @dataclass(frozen=True, slots=True)
+class Documents:
+    """Rows with a JSON column that may name members somewhere inside, which only their store can find.
+
+    `forget`: takes a member's name out of them; how many rows that changed. `export`: what they hold about a member.
+    """
+
+    table: str
+    forget: Callable[[Connection, int], int]
+    export: Callable[[Connection, int], list[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
 class Declaration:
     """What a store declares.
 
-    `guild_rows`: the tables whose rows belong to the server in their `guild_id` column.
+    `guild_rows`: the tables whose rows belong to the server in their `guild_id` column; rows that refer to these with
+    ON DELETE CASCADE go with them.
     `omits`: what a backup leaves out, as it is of use for minutes only: "table", or "table.column" that is set to NULL.
     """
 
     tables: tuple[str, ...]
     member_rows: tuple[MemberRows, ...] = ()
+    documents: tuple[Documents, ...] = ()
     guild_rows: tuple[str, ...] = ()
     sealed: tuple[SealedColumn, ...] = ()
     omits: tuple[str, ...] = ()
@@ -61,7 +75,7 @@ class Store(Protocol):
 
 def forget(c: Connection, declared: Iterable[Declaration], member_id: int) -> dict[str, int]:
     """Delete every row that concerns this member, or what names them in it; how many rows, by table."""
-    counts: dict[str, int] = {}
+    declared, counts = tuple(declared), dict[str, int]()
     for rows in _member_rows(declared):
         where = f"WHERE {rows.member} = ?"
         if rows.clears is None:
@@ -72,6 +86,9 @@ def forget(c: Connection, declared: Iterable[Declaration], member_id: int) -> di
         count = c.execute(query, (rows.value(member_id),)).rowcount
         if count:
             counts[rows.table] = counts.get(rows.table, 0) + count
+    for documents in _documents(declared):
+        if count := documents.forget(c, member_id):
+            counts[documents.table] = counts.get(documents.table, 0) + count
     return counts
 
 
@@ -86,7 +103,7 @@ def export(c: Connection, declared: Iterable[Declaration], vault: Vault, member_
 
     Ids become text, since JavaScript cannot hold them; times become ISO 8601.
     """
-    found: dict[str, list[Any]] = {}
+    declared, found = tuple(declared), dict[str, list[Any]]()
     for rows in _member_rows(declared):
         query = f"SELECT * FROM {rows.table} WHERE {rows.member} = ?"  # noqa: S608 - the names are those that stores declare
         for row in c.execute(query, (rows.value(member_id),)).fetchall():
@@ -96,6 +113,9 @@ def export(c: Connection, declared: Iterable[Declaration], vault: Vault, member_
                 values[name] = None if blob is None else vault.opened(blob, sealed.owner_of(row), sealed)
             if values:
                 found.setdefault(rows.table, []).append(values)
+    for documents in _documents(declared):
+        if held := documents.export(c, member_id):
+            found.setdefault(documents.table, []).extend(held)
     return found
 
 
@@ -130,6 +150,11 @@ def lasting_columns(declared: Iterable[Declaration]) -> tuple[SealedColumn, ...]
 def _member_rows(declared: Iterable[Declaration]) -> Iterator[MemberRows]:
     for each in declared:
         yield from each.member_rows
+
+
+def _documents(declared: Iterable[Declaration]) -> Iterator[Documents]:
+    for each in declared:
+        yield from each.documents
 
 
 def _plain(column: str, value: Any) -> Any:

@@ -232,11 +232,14 @@ class Outbox:
                 message.pages_sent,
             ),
         )
+        self._ring_soon()
+        return cursor.rowcount == 1
+
+    def _ring_soon(self) -> None:
         if self._loop is not None:
             # The delivery reads in a later job of this thread: by then, this transaction has ended.
             with suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._bell.set)
-        return cursor.rowcount == 1
 
     async def add(self, message: Message, now: datetime) -> bool:
         """Store a message in a transaction of its own."""
@@ -323,6 +326,28 @@ class Outbox:
                 settle(c, message.subject, state)
 
         await self._database.write(write)
+
+    def message_id_in(self, c: Connection, kind: str, subject: str) -> int | None:
+        """The id of a message that has arrived in a channel."""
+        row = c.execute("SELECT message_id FROM outbox WHERE kind = ? AND subject = ?", (kind, subject)).fetchone()
+        return None if row is None else row["message_id"]
+
+    def hurry_in(self, c: Connection, channel_id: int, now: datetime) -> None:
+        """Send what waits for its next try in a channel now."""
+        c.execute(
+            f"UPDATE outbox SET due_at = ? WHERE channel_id = ? AND tries > 0 AND due_at > ? AND {_OPEN}",  # noqa: S608 - the condition stands above
+            (int(now.timestamp()), channel_id, int(now.timestamp())),
+        )
+        self._ring_soon()
+
+    def move_in(self, c: Connection, kind: str, channel_id: int, to: int, now: datetime) -> None:
+        """Send what has not arrived in a channel to another one."""
+        c.execute(
+            "UPDATE outbox SET channel_id = ?, queue = ?, due_at = ?, sending_at = NULL, state = 'stored'"  # noqa: S608 - the condition stands above
+            f" WHERE kind = ? AND channel_id = ? AND {_OPEN}",
+            (to, _queue(None, to), int(now.timestamp()), kind, channel_id),
+        )
+        self._ring_soon()
 
     def take_over_in(self, c: Connection, kind: str, subject: str, now: datetime) -> bool:
         """Let the answer that is being made tell it: False when it may have arrived, or is being sent."""

@@ -6,13 +6,16 @@ from bot.storage import keys
 from bot.storage.alerts import ToldAlerts
 from bot.storage.apps import SpotifyApps
 from bot.storage.attempts import LinkAttempts
+from bot.storage.ballots import Ballots
 from bot.storage.changes import LibraryChanges
+from bot.storage.clubs import Clubs
 from bot.storage.commands import RegisteredCommands
 from bot.storage.declarations import Declaration, Store, lasting_columns, sealed_columns
 from bot.storage.guilds import Guilds
 from bot.storage.links import Links
 from bot.storage.outbox import Outbox
 from bot.storage.preferences import MemberPreferences
+from bot.storage.ratings import Ratings
 from bot.storage.timers import Timers
 
 STORES: tuple[type[Store], ...] = (
@@ -26,6 +29,9 @@ STORES: tuple[type[Store], ...] = (
     Outbox,
     MemberPreferences,
     Guilds,
+    Clubs,
+    Ballots,
+    Ratings,
 )
 DECLARED: tuple[Declaration, ...] = (*(store.declares for store in STORES), keys.declares)
 SEALED = sealed_columns(DECLARED)

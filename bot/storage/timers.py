@@ -70,6 +70,12 @@ class Timers:
         with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self.changed.set)
 
+    def get_in(self, c: Connection, kind: str, key: str) -> datetime | None:
+        """When a timer is due; None: there is none, or its handler runs already."""
+        query = "SELECT due_at FROM timers WHERE kind = ? AND key = ? AND claimed_at IS NULL"
+        row = c.execute(query, (kind, key)).fetchone()
+        return None if row is None else to_moment(row["due_at"])
+
     def remove(self, c: Connection, kind: str, key: str) -> None:
         """Remove a timer in a transaction that also stores why. A handler that runs already is not stopped."""
         c.execute("DELETE FROM timers WHERE kind = ? AND key = ?", (kind, key))
