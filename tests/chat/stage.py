@@ -13,7 +13,7 @@ import attrs
 from bot.chat.client import Client, point_at
 from bot.chat.features import Feature
 from bot.chat.reply import Reply
-from bot.chat.words import Words
+from bot.chat.words import AllWords
 from bot.settings import from_values
 from bot.storage import open_storage
 from tests.discord_wire import DiscordWire, Json
@@ -53,7 +53,7 @@ async def connected(
     wire = DiscordWire(application_id=APP, bot_token=BOT_TOKEN)
     observed: list[tuple[str, str]] = []
     reply = Reply(
-        lambda locale: Words(),
+        AllWords("http://127.0.0.1/privacy"),
         lambda command, outcome, first_s: observed.append((command, outcome)),
         progress_s=progress_s,
     )
