@@ -116,7 +116,13 @@ def report(words: Words, report: Report, *, link_url: str | None = None, notes: 
     request = report.request
     changes = request.distinct
     items: list[ui.Item[ui.LayoutView]] = [ui.TextDisplay(note) for note in notes]
+    below: list[str] = []
     waiting = [change for change in changes if change.outcome is None]
+    if waiting and report.held is not None:
+        below.append(words.held(report.held, len(waiting), request.action))
+    if link_url is not None:
+        below.append(words.consent())
+    below += [words.ignored(change.reference) for change in request.changes if change.outcome is Outcome.IGNORED]
     pages: list[str] = []
     if not request.changes:
         empty = words.nothing_to_undo() if request.undoes else words.no_albums(request.action)
@@ -131,15 +137,9 @@ def report(words: Words, report: Report, *, link_url: str | None = None, notes: 
         elif change.outcome is not None:
             items.append(ui.TextDisplay(words.single(change, None)))
     else:
-        pages = _pages(_list(words, report, changes), sum(map(len, notes)))
+        pages = _pages(_list(words, report, changes), sum(map(len, [*notes, *below])))
         items.append(ui.TextDisplay(pages.pop(0)))
-    if waiting and report.held is not None:
-        items.append(ui.TextDisplay(words.held(report.held, len(waiting), request.action)))
-    if link_url is not None:
-        items.append(ui.TextDisplay(words.consent()))
-    for change in request.changes:
-        if change.outcome is Outcome.IGNORED:
-            items.append(ui.TextDisplay(words.ignored(change.reference)))
+    items += [ui.TextDisplay(text) for text in below]
     items += _offers(report, changes)
     if buttons := _buttons(words, report, changes, link_url):
         items.append(ui.ActionRow(*buttons))
@@ -158,7 +158,8 @@ def _header(words: Words, album: Album) -> ui.Item[ui.LayoutView]:
     if album.cover_url is None:
         return ui.TextDisplay(text)
     cover: ui.Thumbnail[ui.LayoutView] = ui.Thumbnail(
-        album.cover_url, description=words.t("Cover of {title} by {artist}", title=album.title, artist=album.by)[:256]
+        album.cover_url,
+        description=words.t("Cover of {title} by {artist}", title=album.title[:90], artist=album.by[:90]),
     )
     return ui.Section(text, accessory=cover)
 

@@ -55,7 +55,7 @@ async def _play(stage: Stage) -> None:
     _expect(list(shelf) == [picked], "the album is in Ada's library")
     assert saved.response is not None
     undone = await ada.click(saved.response.message, label="Undo")
-    _tell("She presses Undo", undone.response, "Removed")
+    _tell("She presses Undo", undone.response, "Undone: removed")
     _expect(not shelf, "the album is out of Ada's library again")
 
     again = await ada.slash(stage.channel, "save", albums=f"https://open.spotify.com/album/{ALBUM}?si=abc")
@@ -65,7 +65,7 @@ async def _play(stage: Stage) -> None:
     _expect(not shelf, "Ada's library is as it was")
 
     asked = await ben.slash(stage.channel, "save", albums=ALBUM)
-    _tell("Ben runs /save without a linked account", asked.response, "I need your Spotify account once")
+    _tell("Ben runs /save without a linked account", asked.response, "Link your Spotify account once")
     await _follow(_button(asked.response, "Link Spotify")["url"], ben.id, "ben")
     await _until(lambda: ALBUM in stage.spotify.accounts["ben"].saved, "Ben's change is carried out after linking")
     await _until(lambda: "Saved" in _text(asked.response), "Ben's message says so")

@@ -30,12 +30,13 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class OAuthState:
-    """One way out to a consent page, to be used once."""
+    """One way out to a consent page, to be used once. `locale`: the member's, while their attempt lives."""
 
     attempt_hash: bytes
     cookie_hash: bytes
     provider: str
     discord_name: str | None
+    locale: str | None
 
 
 class LinkAttempts:
@@ -118,7 +119,10 @@ class LinkAttempts:
             if not rows or rows[0]["created_at"] <= now - LIFE_S:
                 return None
             row = rows[0]
-            return OAuthState(row["attempt_hash"], row["cookie_hash"], row["provider"], row["discord_name"])
+            of = row["attempt_hash"]
+            attempt = c.execute("SELECT locale FROM link_attempts WHERE id_hash = ?", (of,)).fetchone()
+            locale = None if attempt is None else attempt["locale"]
+            return OAuthState(of, row["cookie_hash"], row["provider"], row["discord_name"], locale)
 
         return await self._database.write(write)
 

@@ -24,6 +24,15 @@ class HtmlText:
         return f"/{self._t.command(name)}"
 
 
+_TEXT = web.RequestKey("text", Text)
+
+
 def text_of(request: web.BaseRequest) -> Text:
-    """The language that this browser prefers."""
-    return texts(from_accept_language(request.headers.get("Accept-Language")))
+    """The language of the member where it is known, else the one that this browser prefers."""
+    return request.get(_TEXT) or texts(from_accept_language(request.headers.get("Accept-Language")))
+
+
+def set_locale(request: web.BaseRequest, locale: str | None) -> None:
+    """Whoever is in front of this browser is a member with this locale."""
+    if locale is not None:
+        request[_TEXT] = texts(locale)

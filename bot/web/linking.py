@@ -12,7 +12,7 @@ from bot.errors import LinkExpired
 from bot.settings import Settings
 from bot.storage.attempts import LIFE_S
 from bot.web import pages
-from bot.web.html_text import text_of
+from bot.web.html_text import set_locale, text_of
 from bot.web.pages import Page
 
 Show = Callable[[web.Request, Page], web.Response]
@@ -75,6 +75,8 @@ class LinkPages:
         cookie = self._cookie(request)
         state, code, error = (_one(request, name) for name in ("state", "code", "error"))
         oauth_state = await self._linking.take_state(SPOTIFY, state, cookie)
+        # Only here: before, the browser may be a stranger's, who must not learn the member's language.
+        set_locale(request, oauth_state.locale)
         assert cookie is not None
         assert state is not None
         if error is not None:

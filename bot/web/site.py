@@ -203,18 +203,17 @@ async def _page_for_error(
 ) -> web.StreamResponse:
     route = request.match_info.route.resource
     name = route.canonical if route is not None else "unknown"
-    t = text_of(request)
     try:
         if request.body_exists:
-            return show(request, pages.bad_request(t, 413))  # no page of ours takes one
+            return show(request, pages.bad_request(text_of(request), 413))  # no page of ours takes one
         return await handler(request)
     except UserError as error:
         _log.info("refused", route=name, why=type(error).__name__)
-        return show(request, pages.of_error(t, error))
+        return show(request, pages.of_error(text_of(request), error))
     except web.HTTPException as error:
-        return show(request, pages.bad_request(t, error.status))
+        return show(request, pages.bad_request(text_of(request), error.status))
     except Exception as error:
-        return show(request, _broken(t, name, error))
+        return show(request, _broken(text_of(request), name, error))
 
 
 def _broken(t: Text, route: str, error: BaseException | None) -> Page:

@@ -62,8 +62,8 @@ async def saving(world: World) -> None:
         await said(await world.save(text), "aved")
         await said(await world.unsave(f"{FIRST} {SECOND}"), "emoved")
     again = await world.save(f"https://open.spotify.com/album/{FIRST} https://open.spotify.com/s/{short}")
-    await said(again, "2 saved")
-    await said(await press(world, again, "Undo"), "2 removed")
+    await said(again, "Saved 2 albums")
+    await said(await press(world, again, "Undo"), "removed 2 albums")
     await said(await world.save("nothing of the kind"), "")
     offer = await world.save(twin.title)
     await said(offer, "Which one do you mean?")
@@ -78,8 +78,8 @@ async def many(world: World) -> None:
     albums = synthetic(120)
     world.spotify.catalogue.add(albums)
     ids = " ".join(album.id for album in albums)
-    await said(await world.save(ids), "120 saved")
-    await said(await world.unsave(ids), "120 removed")
+    await said(await world.save(ids), "Saved 120 albums")
+    await said(await world.unsave(ids), "Removed 120 albums")
     long = await world.save(" ".join(MISSING))
     await said(long, "200 could not be found")
     await long.followup()
@@ -88,7 +88,7 @@ async def many(world: World) -> None:
 
 async def typing(world: World) -> None:
     """Autocomplete of both commands."""
-    await said(await world.save(" ".join([*world.spotify.catalogue.albums][:60])), "saved")
+    await said(await world.save(" ".join([*world.spotify.catalogue.albums][:60])), "Saved")
     for command, text in (("save", "the"), ("save", "x" * 400), ("unsave", ""), ("unsave", "s")):
         typed = await world.discord.autocomplete(ADA, command, "albums", text)
         await typed.answered()
@@ -108,14 +108,14 @@ async def bad_days(world: World) -> None:
         world.spotify.fault(path="/v1/me/library*", times=None, **FAULTS["unavailable"])
         kept = await world.save(text)
         await said(kept, "queued")
-        await said(await world.discord.slash(ADA, "account", {}), "wait")
+        await said(await world.discord.slash(ADA, "account", {}), "queued")
         world.spotify.clear_faults()
         await said(kept, "Saved" if text == FIRST else "could not be found")
         await world.idle()
     world.spotify.fault(path="/v1/me/library*", times=None, **FAULTS["unavailable"])
     dropped = await world.unsave(FIRST)
     await said(dropped, "queued")
-    await said(await world.discord.press(ADA, f"drop:{ADA}", dropped.history[-1]), "Dropped")
+    await said(await world.discord.press(ADA, f"drop:{ADA}", dropped.history[-1]), "out of the queue")
     world.spotify.clear_faults()
     for number, closed in enumerate((set(), {ADA}), 1):
         world.discord.refuses_direct_messages = closed

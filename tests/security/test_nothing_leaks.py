@@ -66,7 +66,7 @@ async def told(out: Outside, process: Running, trail: Trail) -> None:
     await trail.link(out.discord, out.spotify, ADA, "ada")
     await trail.link(out.discord, out.spotify, BEN, "ben")
     saving = await out.save(f"{FIRST} {SECOND}")
-    await until_said(saving, "2 saved")
+    await until_said(saving, "Saved 2 albums")
     [undo] = [part["custom_id"] for part in buttons(saving.history[-1]) if "undo" in part.get("custom_id", "")]
     await until_said(await out.discord.press(ADA, undo, saving.history[-1]), "emoved")
     await until_said(await out.save(FIRST, CHLOE), "Spotify account")  # who is not linked: the change waits

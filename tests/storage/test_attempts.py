@@ -64,7 +64,7 @@ async def test_a_link_and_its_hops_live_ten_minutes(age: int, lives: bool, stora
 async def test_a_hop_is_what_was_stored(storage: Storage) -> None:
     await begun(storage)
     assert await hopped(storage, provider="spotify")
-    assert await storage.attempts.take_state(STATE, NOW) == OAuthState(LINK, COOKIE, "spotify", "Ada")
+    assert await storage.attempts.take_state(STATE, NOW) == OAuthState(LINK, COOKIE, "spotify", "Ada", "en-US")
 
 
 async def test_of_fifty_that_take_a_hop_at_once_one_gets_it(storage: Storage) -> None:
@@ -72,7 +72,7 @@ async def test_of_fifty_that_take_a_hop_at_once_one_gets_it(storage: Storage) ->
     await hopped(storage)
     taken = await asyncio.gather(*(storage.attempts.take_state(STATE, NOW) for _ in range(50)))
     assert [oauth_state for oauth_state in taken if oauth_state is not None] == [
-        OAuthState(LINK, COOKIE, "discord", "Ada")
+        OAuthState(LINK, COOKIE, "discord", "Ada", "en-US")
     ]
 
 

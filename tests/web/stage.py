@@ -138,10 +138,10 @@ class Stage:
     told: list[LinkNews] = field(default_factory=list)
     asked: int = 0
 
-    async def ask(self, member: int = MIA) -> str:
+    async def ask(self, member: int = MIA, locale: str = "en-US") -> str:
         """`/link`: the address that the member's private message shows."""
         self.asked += 1
-        return await self.linking.start_link(caller(member, token=f"answer-token-{self.asked}"))
+        return await self.linking.start_link(caller(member, token=f"answer-token-{self.asked}", locale=locale))
 
     @asynccontextmanager
     async def browser(self) -> AsyncIterator[Browser]:
