@@ -89,7 +89,7 @@ class Services:
         return {
             "commands": self.client.has_commands,
             "gateway": self.client.is_connected,
-            "database": await self.storage.database.is_answering(),
+            "database": await self.storage.database.is_writable(),
         }
 
     async def readiness(self) -> dict[str, bool]:
@@ -246,7 +246,7 @@ async def scheduled(services: Services) -> AsyncIterator[None]:
     """Whatever is due runs in here: backups, the look at the disk, and the timers of everybody who set some."""
     schedule = services.schedule
     disk = DiskWatch(
-        services.settings.database_path,
+        services.storage.database.path,
         lambda free: services.alerts.raise_(Cause.DISK, Facts(free=free)),
         lambda: services.alerts.end(Cause.DISK),
     )

@@ -24,8 +24,9 @@ from bot.maintenance.control import ControlError, ask
 from bot.maintenance.jobs import described, rotated, sealing_key_id
 from bot.settings import FileSettings, KeySettings, load_only
 from bot.storage import open_storage
-from bot.storage.backup import PART, back_up, copy_unused, remove_part
+from bot.storage.backup import back_up, copy_unused
 from bot.storage.database import Database
+from bot.storage.files import PART, remove_part
 from bot.storage.restore import Restored
 from bot.storage.restore import restore as put_back
 from bot.storage.rotation import rotate

@@ -222,7 +222,6 @@ class Library:
             given_up = await self._changes.give_up(now - GIVE_UP_S, now)
             self.notifier.enqueue(request for request in given_up if request.id not in self._live)
             await self._changes.purge(now - UNDO_S)
-            await self._changes.make_deletions_real()
         except StorageUnavailable as error:
             _log.warning("the database cannot be swept", error=str(error))
 

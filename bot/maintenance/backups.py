@@ -10,8 +10,9 @@ from pathlib import Path
 
 import structlog
 
-from bot.storage.backup import PART, Copy, remove_part
+from bot.storage.backup import Copy
 from bot.storage.database import StorageStartupError
+from bot.storage.files import PART, remove_part
 
 RETRY_S = 3600.0
 """After a backup that failed, the next try comes after this, or sooner where backups are made more often."""

@@ -151,7 +151,7 @@ class Alerts:
 
     async def _tell_late(self, cause: Cause, state: _State) -> None:
         if state.is_untold or self._monotonic() >= state.next_at:
-            await self._tell(cause, state)
+            await self._tell(cause, state, is_logged=state.is_untold)
         if cause is Cause.DISCORD_TOKEN and not state.is_untold:
             # whoever has logged in has a token that is taken
             state.open_since = None
@@ -170,13 +170,14 @@ class Alerts:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _tell(self, cause: Cause, state: _State) -> None:
+    async def _tell(self, cause: Cause, state: _State, *, is_logged: bool = False) -> None:
         assert state.open_since is not None
         state.next_at = self._monotonic() + RETRY_S
         alert = Alert(cause, state.open_since, state.facts)
-        known = {name: str(value) for name, value in asdict(alert.facts).items() if value is not None}
-        # A message may not arrive, so it is always in the log, too.
-        _log.error("alert", cause=cause.value, since=alert.since.isoformat(), **known)
+        if not is_logged:
+            # A message may not arrive, so it is always in the log, too.
+            known = {name: str(value) for name, value in asdict(alert.facts).items() if value is not None}
+            _log.error("alert", cause=cause.value, since=alert.since.isoformat(), **known)
         try:
             arrived = await self.tell(alert)
         except Exception:

@@ -19,7 +19,7 @@ from bot.storage.ballots import Ballots
 from bot.storage.changes import LibraryChanges
 from bot.storage.clubs import Clubs
 from bot.storage.commands import RegisteredCommands
-from bot.storage.database import Connect, Connection, Database, StorageStartupError
+from bot.storage.database import SYNC, Connect, Connection, Database, StorageStartupError, Sync
 from bot.storage.declarations import export, forget
 from bot.storage.guilds import Guilds, forget_removed
 from bot.storage.keys import is_proof_current, key_opens, put_proof
@@ -81,12 +81,14 @@ class Storage:
         await self.database.close()
 
 
-async def open_storage(path: Path, keys: Sequence[bytes], connect: Connect = sqlite3.connect) -> Storage:
+async def open_storage(
+    path: Path, keys: Sequence[bytes], connect: Connect = sqlite3.connect, sync: Sync = SYNC
+) -> Storage:
     """Open (and where needed create or migrate) the database. StorageStartupError says why it can't be.
 
-    `connect`: makes the one connection.
+    `connect`: makes the one connection. `sync`: flushes an open file to the disk.
     """
-    database = await Database.open(path, connect=connect)
+    database = await Database.open(path, connect=connect, sync=sync)
     vault = Vault(keys)
     try:
         await _prove_keys(database, vault)

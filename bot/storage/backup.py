@@ -6,19 +6,17 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import StorageUnavailable
 from bot.storage.database import Connection, StorageStartupError, hold_lock
 from bot.storage.declarations import omit
+from bot.storage.files import PART, give_new_name, remove_part
 from bot.storage.keys import remove_proof
 from bot.storage.schema import Steps, steps_in
 from bot.storage.stores import DECLARED
-
-PART = ".part"
-"""Ends the name under which a copy is made: it gets its own name when it is proved."""
 
 
 class Unfit(Exception):
@@ -67,10 +65,12 @@ async def _made(copy_to: Callable[[Path], Awaitable[None]], target: Path, key_ch
             await copy_to(part)
             # The copy is nobody else's: it is proved in another thread, and the database's goes on.
             contents = await asyncio.to_thread(_proved, part, key_check)
-            size = await asyncio.to_thread(give_name, part, target)
+            size = await asyncio.to_thread(give_new_name, part, target)
             return Copy(target, size, contents)
         finally:
             await asyncio.to_thread(remove_part, part)
+    except FileExistsError:
+        raise _taken(target) from None
     except (OSError, sqlite3.Error, StorageUnavailable, Unfit) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise StorageStartupError(f"The backup {target} could not be made: {reason}.") from None
@@ -78,15 +78,20 @@ async def _made(copy_to: Callable[[Path], Awaitable[None]], target: Path, key_ch
 
 def _make_room(target: Path, part: Path) -> None:
     if os.path.lexists(target):
-        raise StorageStartupError(
-            f"{target} is there already, and a backup never overwrites a file. Give it another name."
-        )
+        raise _taken(target)
     # left by a process that was killed while it made the same copy
     remove_part(part)
 
 
+def _taken(target: Path) -> StorageStartupError:
+    return StorageStartupError(
+        f"{target} is there already, and a backup never overwrites a file. Give it another name."
+    )
+
+
 def copy_unused(path: Path, target: Path) -> None:
     """Copy a database that no bot uses to a new file (0600). StorageStartupError when one does, or it cannot be read."""
+    path = path.resolve()
     if not path.exists():
         raise StorageStartupError(f"There is no database at {path}. Set DATABASE_PATH.")
     lock = hold_lock(path)
@@ -150,27 +155,3 @@ def verify(c: Connection) -> Contents:
 def _count(c: Connection, query: str) -> int:
     count: int = c.execute(query).fetchone()[0]
     return count
-
-
-def give_name(part: Path, target: Path) -> int:
-    """Move a finished file to its name, in a way that outlives a power cut; its bytes."""
-    sync(part)
-    os.rename(part, target)
-    sync(target.parent)
-    return target.stat().st_size
-
-
-def sync(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def remove_part(part: Path) -> None:
-    """Remove an unfinished copy with what SQLite laid beside it."""
-    for end in ("", "-wal", "-shm", "-journal"):
-        with suppress(OSError):
-            Path(f"{part}{end}").unlink()

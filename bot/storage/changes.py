@@ -302,10 +302,6 @@ class LibraryChanges:
         """Delete the requests that ended before `before`: from then on there is no Undo for them."""
         await self._database.write(lambda c: c.execute("DELETE FROM change_requests WHERE ended_at < ?", (before,)))
 
-    async def make_deletions_real(self) -> None:
-        """Let nothing of what was deleted stay on the disk, if somebody was reading when it was deleted."""
-        await self._database.truncate_owed_log()
-
     async def get(self, id_: RequestId) -> ChangeRequest | None:
         """A request with its changes."""
         return await self._database.read(lambda c: self._request(c, id_))

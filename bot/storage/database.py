@@ -12,6 +12,7 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -20,11 +21,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.errors import StorageUnavailable
+from bot.storage.files import PART, give_new_name, remove_part, sync
 from bot.storage.schema import Step, apply, load_steps, steps_in
 
 _T = TypeVar("_T")
 Connection = sqlite3.Connection
 Connect = Callable[..., Connection]
+Sync = Callable[[int], None]
+SYNC: Sync = getattr(os, "fdatasync", os.fsync)
+"""Flushes an open file to the disk; macOS has no fdatasync."""
+PROBE_S = 1.0
+"""Whether the disk takes writes is tried at most this often, however often it is asked."""
 
 
 class StorageStartupError(Exception):
@@ -34,28 +41,37 @@ class StorageStartupError(Exception):
 class Database:
     """One SQLite file with one connection in one thread, locked against other processes."""
 
-    def __init__(self, path: Path, steps: Sequence[Step], lock: int, connect: Connect = sqlite3.connect) -> None:
-        self.path = path
+    def __init__(self, path: Path, steps: Sequence[Step], lock: int, connect: Connect, sync: Sync) -> None:
+        self.path = path.resolve()  # whatever link leads to it, everything lies beside the file itself
         self._steps = steps
         self._lock = lock
         self._connect = connect
+        self._sync = sync
+        self._log = -1
         self._thread = _Thread()
         self._connection: Connection
         self._flush: asyncio.Future[None] | None = None
-        self._flushes = 0
+        self._probe: asyncio.Future[bool] | None = None
+        self._probes = 0
+        self._probed_at = float("-inf")
         self._is_truncation_owed = False
         # Is told why the file could not be read or written. From app.py.
         self.on_trouble: Callable[[str], None] = lambda reason: None
 
     @classmethod
     async def open(
-        cls, path: Path, steps: Sequence[Step] | None = None, connect: Connect = sqlite3.connect
+        cls,
+        path: Path,
+        steps: Sequence[Step] | None = None,
+        connect: Connect = sqlite3.connect,
+        sync: Sync = SYNC,
     ) -> Database:
         """Open, lock and migrate. StorageStartupError when another process has it or a newer Gatefold wrote it.
 
         `steps`: the schema's, ours unless others are given. `connect`: makes the one connection.
+        `sync`: flushes an open file to the disk.
         """
-        database = cls(path, steps or load_steps(), hold_lock(path), connect)
+        database = cls(path, steps or load_steps(), hold_lock(path), connect, sync)
         try:
             await database._run(database._open)
         except BaseException as error:
@@ -74,8 +90,8 @@ class Database:
         for pragma in (
             "busy_timeout = 5000",
             "journal_mode = WAL",
-            # an accepted change outlives a power cut, too
-            "synchronous = FULL",
+            # A commit is not flushed, unless it is said to be: see write() and flush().
+            "synchronous = NORMAL",
             "secure_delete = ON",
             "trusted_schema = OFF",
         ):
@@ -83,10 +99,19 @@ class Database:
         self._migrate()
         # what a killed process deleted is gone now, too
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            raise StorageStartupError(
+                f"{self.path} is on a file system where SQLite cannot write ahead (WAL). Set DATABASE_PATH to a local disk."
+            )
+        # The log stays the same file for as long as the connection is open.
+        self._log = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+        sync(self.path.parent)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.row_factory = sqlite3.Row
 
     def _migrate(self) -> None:
+        part = self.path.with_name(f".{self.path.name}.before{PART}")
+        remove_part(part)  # left by a process that was killed
         steps = steps_in(self._connection, self._steps)
         if steps.unknown:
             raise StorageStartupError(
@@ -97,11 +122,12 @@ class Database:
             return
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         backup = self.path.with_name(f"{self.path.name}.before-{steps.pending[0]}-{stamp}.backup")
-        part = self.path.with_name(f".{self.path.name}.before.part")
         if steps.applied:
-            part.unlink(missing_ok=True)  # left by a process that was killed
-            self._copy_to(part)
-            part.rename(backup)
+            try:
+                self._copy_to(part)
+                give_new_name(part, backup)
+            finally:
+                remove_part(part)
         self._connection.execute("PRAGMA foreign_keys = OFF")
         self._connection.execute("BEGIN IMMEDIATE")
         try:
@@ -135,7 +161,7 @@ class Database:
         one job at a time anyway; an engine that runs several needs it. What is stored outlives the process in any case;
         `durable`: a power cut, too, which costs a flush of the disk.
         """
-        return await self._safely(self._writing if durable else self._writing_quickly, job)
+        return await self._safely(self._writing_durably if durable else self._writing, job)
 
     def flush(self) -> asyncio.Future[None]:
         """Done when all that was written before it outlives a power cut; those who ask at once share one."""
@@ -147,9 +173,7 @@ class Database:
 
     def _flushing(self, _: None) -> None:
         self._flush = None  # whoever asks from now on may have written after we begin
-        # A commit with synchronous = FULL flushes the whole log; this one changes a number that nobody reads.
-        self._flushes += 1
-        self._writing(lambda c: c.execute(f"PRAGMA user_version = {self._flushes % 1000}"))
+        self._sync(self._log)
 
     async def backup(self, target: Path) -> None:
         """Copy the whole database to a new file (0600) while everything goes on. StorageUnavailable when it can't."""
@@ -186,12 +210,38 @@ class Database:
             return False
         return True
 
+    async def is_writable(self) -> bool:
+        """Whether the database answers and the disk takes what is written. A lock of somebody else's passes: it may."""
+        if self._probe is None or (self._probe.done() and time.monotonic() - self._probed_at >= PROBE_S):
+            self._probe = asyncio.ensure_future(self._try_to_write())
+        return await asyncio.shield(self._probe) and await self.is_answering()
+
+    async def _try_to_write(self) -> bool:
+        def write(_: None) -> None:
+            self._connection.execute("PRAGMA busy_timeout = 0").fetchall()
+            try:
+                # a number that nobody reads
+                self._probes += 1
+                self._writing(lambda c: c.execute(f"PRAGMA user_version = {self._probes % 1000}"))
+            finally:
+                self._connection.execute("PRAGMA busy_timeout = 5000").fetchall()
+
+        try:
+            await self._safely(write, None)
+        except StorageUnavailable as error:
+            return "locked" in str(error)
+        finally:
+            self._probed_at = time.monotonic()
+        return True
+
     async def close(self) -> None:
         """Finish what is queued, close the file, release the lock; a second time, nothing."""
         if self._lock < 0:
             return
         if hasattr(self, "_connection"):
             await self._run(self._connection.close)
+        if self._log >= 0:
+            os.close(self._log)
         self._thread.stop()
         os.close(self._lock)
         self._lock = -1
@@ -212,12 +262,13 @@ class Database:
                 connection.execute("ROLLBACK")
         return result
 
-    def _writing_quickly(self, job: Callable[[Connection], _T]) -> _T:
-        self._connection.execute("PRAGMA synchronous = NORMAL")
+    def _writing_durably(self, job: Callable[[Connection], _T]) -> _T:
+        # Then a commit flushes the log, and what cannot be flushed is rolled back.
+        self._connection.execute("PRAGMA synchronous = FULL")
         try:
             return self._writing(job)
         finally:
-            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
 
     async def _safely(self, run: Callable[[Any], _T], job: Any) -> _T:
         if self._lock < 0:
@@ -226,7 +277,9 @@ class Database:
             return await self._run(run, job)
         except sqlite3.IntegrityError:
             raise  # that is our own mistake
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, OSError) as error:
+            if isinstance(error, OSError) and run != self._flushing:
+                raise
             if run != self._copy_to:  # which fails for a reason of the copy's
                 self.on_trouble(str(error))
             raise StorageUnavailable(str(error)) from None
@@ -304,7 +357,7 @@ def _without_cursor(result: _T) -> _T:
 
 def hold_lock(path: Path) -> int:
     """Hold the lock file, until the returned handle is closed: it keeps a second process off the same database."""
-    path = path.resolve()  # by whatever name it is reached, it is one file
+    path = path.resolve()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

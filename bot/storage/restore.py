@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bot.storage.backup import PART, Contents, Unfit, give_name, opened_alone, remove_part, sync, verify
+from bot.storage.backup import Contents, Unfit, opened_alone, verify
 from bot.storage.database import Connection, StorageStartupError, hold_lock
+from bot.storage.files import PART, give_name, remove_part, sync
 from bot.storage.keys import key_opens
 from bot.storage.links import ACCESS, REFRESH
 from bot.storage.vault import Vault
@@ -36,6 +37,7 @@ def restore(backup: Path, path: Path, keys: Sequence[bytes], *, replace: bool, n
     `replace`: also when a database is there, which is kept aside. Killed at any moment, this leaves the old
     database or the new one, never a mixture and never none.
     """
+    path = path.resolve()  # where a symbolic link leads: the link stays, and everything lies beside the file
     if not backup.is_file():
         raise StorageStartupError(f"There is no file {backup}.")
     if path.exists() and backup.samefile(path):

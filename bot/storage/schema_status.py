@@ -28,10 +28,11 @@ def opened_to_look(path: Path) -> Iterator[Connection]:
     SQLite before 3.51.3 can corrupt a WAL database when two connections write or checkpoint. A `mode=ro` connection
     does neither: it cannot write, and closing it last folds nothing (the file's lock for that needs a writable handle).
     """
+    path = path.resolve()  # its log lies beside the file, not beside a symbolic link to it
     # No log beside it: it was closed cleanly. Then SQLite must not even make one.
     mode = "mode=ro" if Path(f"{path}-wal").exists() or is_in_use(path) else "mode=ro&immutable=1"
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None)) as c:
+        with closing(sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True, isolation_level=None)) as c:
             yield c
     except sqlite3.Error as error:
         raise StorageStartupError(f"{path} cannot be read as a database ({error}).") from None

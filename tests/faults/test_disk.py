@@ -72,8 +72,9 @@ async def test_a_full_disk_takes_nothing_new_and_says_so_and_keeps_what_it_has(o
             async with asyncio.timeout(START_S):
                 while FIRST not in out.saved("ada") and "/api/token" not in {call.path for call in out.spotify.calls}:
                     await asyncio.sleep(0.05)
-            assert await process.health() is not None
+            assert (await process.until_health(503))["database"] is False
             _whole(out)
+        assert (await process.until_health(200))["database"] is True
         await until_said(kept, "Saved", START_S)
         assert out.saved("ada") == [FIRST]
         assert out.rows("SELECT broken FROM links WHERE broken IS NOT NULL") == []

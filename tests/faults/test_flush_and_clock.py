@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -45,12 +46,19 @@ class Disk:
         self.is_full = False
         self.failures = 0
 
+    def sync(self, handle: int) -> None:
+        """A flush of the log."""
+        if self.fails:
+            self.failures += 1
+            raise OSError(5, "Input/output error")
+        os.fdatasync(handle)
+
     def connect(self, path: Path, **options: object) -> sqlite3.Connection:
         """A connection whose flushes fail while `fails`: as SQLite says it of an fsync that failed."""
         disk = self
 
         class Failing(sqlite3.Connection):
-            is_flushed = True
+            is_flushed = False
 
             def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
                 if sql.startswith("PRAGMA synchronous"):
@@ -111,7 +119,7 @@ async def _until(is_so: Callable[[], bool]) -> None:
 async def _open(folder: Path, secret: str | None = SPOTIFY_SECRET) -> AsyncIterator[House]:
     server = SpotifyServer(client_id=SPOTIFY_ID, client_secret=secret, redirect_uris=[], catalogue=Catalogue())
     disk = Disk()
-    storage = await open_storage(folder / "gatefold.db", [b"k" * 32], disk.connect)
+    storage = await open_storage(folder / "gatefold.db", [b"k" * 32], disk.connect, disk.sync)
     async with server.running() as url, aiohttp.ClientSession() as session:
 
         def now() -> datetime:

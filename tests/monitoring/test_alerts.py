@@ -178,6 +178,19 @@ async def test_every_alert_is_in_the_log_as_an_error_even_if_it_does_not_arrive(
     assert "no such folder" in stream.getvalue()
 
 
+async def test_an_alert_from_before_the_login_is_logged_once_and_told_after_it(host: Host) -> None:
+    with restored() as start:
+        stream = start("json", level="ERROR")
+        alerts = await host.started()
+        host.takes = False  # nobody can be told before the login
+        await met(alerts, Cause.BACKUP)
+        host.takes = True
+        alerts.tell_late()
+        await alerts.stop(5.0)
+    assert [alert.cause for alert in host.told] == [Cause.BACKUP]
+    assert stream.getvalue().count('"event": "alert"') == 1
+
+
 async def test_a_cause_that_ended_begins_anew(host: Host) -> None:
     alerts = await host.started()
     await met(alerts)

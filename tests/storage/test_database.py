@@ -21,7 +21,7 @@ from bot.errors import StorageUnavailable
 from bot.storage import Storage, StorageStartupError, open_storage
 from bot.storage.database import Connection, Database
 from bot.storage.schema import Step, load_steps
-from tests.storage.rows import ADA, BEN, KEY, OTHER_KEY, X, ask, execute, link, on_disk, put, rows
+from tests.storage.rows import ADA, BEN, KEY, OTHER_KEY, X, ask, at, execute, link, on_disk, put, rows
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,7 +46,9 @@ async def test_every_table_is_strict(storage: Storage) -> None:
 
 async def test_it_writes_ahead_flushes_and_keeps_references(storage: Storage) -> None:
     assert await pragma(storage, "journal_mode") == "wal"
-    assert await pragma(storage, "synchronous") == 2  # FULL
+    assert await pragma(storage, "synchronous") == 1  # NORMAL: a commit is flushed only where that is asked for
+    assert await storage.database.write(lambda c: c.execute("PRAGMA synchronous").fetchone()[0]) == 2  # FULL
+    assert await storage.database.write(lambda c: c.execute("PRAGMA synchronous").fetchone()[0], durable=False) == 1
     assert await pragma(storage, "foreign_keys") == 1
     assert await pragma(storage, "trusted_schema") == 0
 
@@ -283,7 +285,7 @@ async def test_no_job_leaves_a_transaction(durable: bool, storage: Storage) -> N
     with pytest.raises(sqlite3.IntegrityError):
         await storage.database.write(broken, durable=durable)
     assert not await storage.database.read(lambda c: c.in_transaction)
-    assert await pragma(storage, "synchronous") == 2
+    assert await pragma(storage, "synchronous") == 1
 
 
 async def test_jobs_run_one_after_the_other_in_one_thread(storage: Storage) -> None:
@@ -486,7 +488,7 @@ async def test_what_was_deleted_while_somebody_read_is_gone_soon_after(tmp_path:
     await storage.forget(ADA)
     assert left()  # who reads still sees it
     reader.close()
-    await storage.changes.make_deletions_real()
+    await storage.sweep(at())
     assert not left()
     await storage.close()
 
@@ -496,10 +498,125 @@ async def test_what_a_killed_process_left_of_the_copy_before_an_update_is_remove
     await (await open_storage(path, [KEY])).close()
     part = tmp_path / ".gatefold.db.before.part"
     part.write_text("half")
+    Path(f"{part}-journal").write_text("half")
     await (await upgraded(path, GROW)).close()
-    assert not part.exists()
+    assert not [file for file in tmp_path.iterdir() if ".part" in file.name]
     [backup] = tmp_path.glob("gatefold.db.before-*.backup")
     assert backup.read_bytes().startswith(b"SQLite format 3")
+
+
+async def test_what_a_killed_process_left_of_that_copy_is_removed_also_without_an_update(tmp_path: Path) -> None:
+    (tmp_path / ".gatefold.db.before.part").write_text("half")
+    await (await open_storage(tmp_path / "gatefold.db", [KEY])).close()
+    assert sorted(modes(tmp_path)) == ["gatefold.db", "gatefold.db.lock"]
+
+
+async def test_a_copy_before_an_update_that_fails_is_removed(tmp_path: Path) -> None:
+    class Full(sqlite3.Connection):
+        def backup(self, target: sqlite3.Connection, **options: Any) -> None:
+            super().backup(target, **options)
+            raise sqlite3.OperationalError("database or disk is full")
+
+    def connect(path: Path, **options: Any) -> sqlite3.Connection:
+        return sqlite3.connect(path, factory=Full, **options)
+
+    path = tmp_path / "gatefold.db"
+    await (await open_storage(path, [KEY])).close()
+    with pytest.raises(StorageStartupError, match="disk is full"):
+        await Database.open(path, steps=extended(GROW), connect=connect)
+    assert sorted(modes(tmp_path)) == ["gatefold.db", "gatefold.db.lock"]
+
+
+async def test_a_start_erases_what_a_killed_process_had_deleted_and_not_yet_erased(tmp_path: Path) -> None:
+    def left() -> bool:
+        return any(b"Ada the Unforgotten" in file.read_bytes() for file in (tmp_path / "killed").iterdir())
+
+    storage = await open_storage(tmp_path / "source" / "gatefold.db", [KEY])
+    await put(storage, replace(link(), account_name="Ada the Unforgotten"))
+    await execute(storage, "DELETE FROM links")  # killed before the log was emptied
+    (tmp_path / "killed").mkdir()
+    for end in ("", "-wal"):
+        (tmp_path / "killed" / f"gatefold.db{end}").write_bytes(Path(f"{storage.database.path}{end}").read_bytes())
+    await storage.close()
+    assert left()
+    storage = await open_storage(tmp_path / "killed" / "gatefold.db", [KEY])
+    assert not left()  # at once, not only when it is closed
+    await storage.close()
+
+
+async def test_a_database_behind_a_symbolic_link_is_used_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "gatefold.db").symlink_to(tmp_path / "data" / "real.db")
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY])
+    assert storage.database.path == tmp_path / "data" / "real.db"
+    await put(storage)
+    await storage.close()
+    await (await upgraded(tmp_path / "gatefold.db", GROW)).close()
+    assert (tmp_path / "gatefold.db").is_symlink()
+    assert sorted(modes(tmp_path)) == ["data", "gatefold.db"]
+    assert len(list((tmp_path / "data").glob("real.db.before-*.backup"))) == 1
+
+
+# -- flushing
+
+
+async def test_a_flush_flushes_the_log_and_is_shared_by_those_who_ask_at_once(tmp_path: Path) -> None:
+    flushed: list[str] = []
+
+    def sync(handle: int) -> None:
+        flushed.append(os.readlink(f"/proc/self/fd/{handle}"))
+
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY], sync=sync)
+    await ask(storage, 1, X)
+    await storage.changes.on_disk()
+    before = len(flushed)
+    assert set(flushed) == {str(tmp_path / "gatefold.db-wal")}
+    await asyncio.gather(*(storage.database.flush() for _ in range(20)))
+    assert len(flushed) == before + 1
+    await storage.database.truncate_log()  # the log is emptied, and stays the same file
+    await asyncio.gather(storage.database.flush())
+    assert os.stat(tmp_path / "gatefold.db-wal").st_nlink == 1
+    assert set(flushed) == {str(tmp_path / "gatefold.db-wal")}
+    await storage.close()
+
+
+async def test_a_flush_that_fails_is_told_and_the_next_one_works(tmp_path: Path) -> None:
+    fails = True
+
+    def sync(handle: int) -> None:
+        if fails:
+            raise OSError(5, "Input/output error")
+
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY], sync=sync)
+    told: list[str] = []
+    storage.database.on_trouble = told.append
+    with pytest.raises(StorageUnavailable, match="Input/output"):
+        await storage.database.flush()
+    assert len(told) == 1
+    fails = False
+    await storage.database.flush()
+    await storage.close()
+
+
+async def test_whether_the_disk_takes_writes_is_known_without_writing_anything_that_counts(storage: Storage) -> None:
+    assert await storage.database.is_writable()
+    before = await rows(storage, "sqlite_schema")
+    await storage.database.read(lambda c: c.execute("PRAGMA query_only = ON").fetchall())
+    storage.database._probed_at = float("-inf")
+    assert not await storage.database.is_writable()
+    assert await storage.database.is_answering()
+    await storage.database.read(lambda c: c.execute("PRAGMA query_only = OFF").fetchall())
+    storage.database._probed_at = float("-inf")
+    assert await storage.database.is_writable()
+    assert await rows(storage, "sqlite_schema") == before
+
+
+async def test_a_lock_of_somebody_elses_does_not_count_as_a_disk_that_takes_nothing(storage: Storage) -> None:
+    holder = sqlite3.connect(storage.database.path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    async with asyncio.timeout(2):  # and it is not waited for
+        assert await storage.database.is_writable()
+    holder.close()
 
 
 async def test_a_disk_that_is_full_at_the_first_start_is_told_in_one_sentence(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -61,6 +62,19 @@ async def test_a_removal_while_the_bot_was_down_counts_from_when_it_is_noticed_a
     assert await storage.guilds.removed_at(TWO) is None
     await storage.guilds.are_present([ONE, TWO], at() + timedelta(days=6))
     assert await storage.guilds.removed_at(ONE) is None
+
+
+async def test_the_sweep_erases_what_could_not_be_erased_while_somebody_read(tmp_path: Path, storage: Storage) -> None:
+    await with_rows(storage)
+    reader = sqlite3.connect(f"file:{storage.database.path}?mode=ro", uri=True, isolation_level=None)
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT COUNT(*) FROM registered_commands").fetchone() == (2,)
+    await storage.guilds.removed(ONE, at())
+    await storage.sweep(at() + KEPT)
+    assert f"{MARK}-{ONE}".encode() in on_disk(tmp_path)  # who reads still sees it
+    reader.close()
+    await storage.sweep(at() + KEPT)
+    assert f"{MARK}-{ONE}".encode() not in on_disk(tmp_path)
 
 
 async def test_what_discord_says_at_each_start_is_noted(tmp_path: Path) -> None:

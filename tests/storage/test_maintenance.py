@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sqlite3
 import stat
@@ -125,6 +126,90 @@ async def test_a_backup_overwrites_nothing(there: str, storage: Storage, tmp_pat
     assert not (tmp_path / "nowhere").exists()
 
 
+@pytest.mark.parametrize("has_hard_links", [True, False])
+async def test_a_backup_overwrites_nothing_that_appears_while_it_is_made(
+    has_hard_links: bool, storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not has_hard_links:
+        without_hard_links(monkeypatch)
+    target = tmp_path / "kept" / "one.backup"
+    target.parent.mkdir()
+
+    async def meanwhile(part: Path) -> None:
+        await storage.database.backup(part)
+        target.write_text("somebody else's")
+
+    with pytest.raises(StorageStartupError, match="never overwrites"):
+        await back_up(meanwhile, target)
+    assert target.read_text() == "somebody else's"
+    assert names(target.parent) == ["one.backup"]
+
+
+async def test_a_backup_is_made_where_there_are_no_hard_links(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_hard_links(monkeypatch)
+    (tmp_path / "kept").mkdir()
+    copy = await back_up(storage.database.backup, tmp_path / "kept" / "one.backup")
+    assert names(tmp_path / "kept") == ["one.backup"]
+    assert held(copy.file, "PRAGMA integrity_check") == [("ok",)]
+    assert stat.S_IMODE(copy.file.stat().st_mode) == 0o600
+
+
+def without_hard_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    def link(*names: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+
+
+@pytest.fixture
+def on_the_disk(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What is flushed and what is named, in this order."""
+    seen: list[tuple[str, str]] = []
+    fsync, link, rename = os.fsync, os.link, os.rename
+
+    def noted_fsync(handle: int) -> None:
+        seen.append(("flush", Path(os.readlink(f"/proc/self/fd/{handle}")).name))
+        fsync(handle)
+
+    def noted_link(source: Path, target: Path) -> None:
+        seen.append(("name", Path(target).name))
+        link(source, target)
+
+    def noted_rename(source: Path, target: Path) -> None:
+        seen.append(("name", Path(target).name))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(os, "link", noted_link)
+    monkeypatch.setattr(os, "rename", noted_rename)
+    return seen
+
+
+async def test_a_backup_is_flushed_before_it_gets_its_name_and_the_name_after_it(
+    storage: Storage, tmp_path: Path, on_the_disk: list[tuple[str, str]]
+) -> None:
+    (tmp_path / "kept").mkdir()
+    await back_up(storage.database.backup, tmp_path / "kept" / "one.backup")
+    assert on_the_disk == [("flush", ".one.backup.part"), ("name", "one.backup"), ("flush", "kept")]
+
+
+@pytest.mark.parametrize("replace", [False, True])
+async def test_a_restored_database_is_flushed_before_it_takes_the_place_of_the_old_one(
+    replace: bool, backup: Path, tmp_path: Path, on_the_disk: list[tuple[str, str]]
+) -> None:
+    path = tmp_path / "new" / "gatefold.db"
+    if replace:
+        await (await open_storage(path, [KEY])).close()
+    on_the_disk.clear()
+    put_back(backup, path, replace=replace)
+    # the log is gone for good before the new database is there
+    end = [("flush", "new"), ("flush", ".gatefold.db.restored.part"), ("name", "gatefold.db"), ("flush", "new")]
+    assert on_the_disk[-4:] == end
+    assert len(on_the_disk) == (5 if replace else 4)  # the old one is kept aside first
+
+
 async def test_a_copy_that_is_damaged_is_thrown_away_and_told(storage: Storage, tmp_path: Path) -> None:
     await filled(storage)
     (tmp_path / "kept").mkdir()
@@ -235,6 +320,34 @@ async def test_a_backup_is_put_back_and_used(backup: Path, tmp_path: Path) -> No
     assert len(await storage.changes.pending(ADA)) == 2
     await storage.close()
     assert names(backup.parent) == ["one.backup"]  # nothing was laid beside it
+
+
+async def test_a_restore_through_a_symbolic_link_replaces_the_file_and_keeps_the_link(
+    backup: Path, storage: Storage, tmp_path: Path
+) -> None:
+    await put(storage, link(BEN, "acc-ben"))
+    real = as_killed(storage, tmp_path / "data")
+    path = tmp_path / "link" / "current.db"
+    path.parent.mkdir()
+    path.symlink_to(real)
+    assert steps_of(path).pending == ()  # its log is found beside the file
+    done = put_back(backup, path, replace=True)
+    assert path.is_symlink()
+    assert names(path.parent) == ["current.db"]
+    assert done.aside is not None
+    assert names(real.parent) == ["gatefold.db", "gatefold.db.lock", done.aside.name]
+    for where, member in ((path, ADA), (done.aside, BEN)):
+        again = await open_storage(where, [KEY])
+        assert [row["member_id"] for row in await rows(again, "links")] == [member]
+        await again.close()
+
+
+async def test_the_steps_in_the_log_are_seen_through_a_symbolic_link(storage: Storage, tmp_path: Path) -> None:
+    await execute(storage, "UPDATE _sqlite_migrations SET name = 'm999_later' WHERE name = 'm002_alerts'")
+    real = as_killed(storage, tmp_path / "data")  # that change is in the log alone
+    (tmp_path / "current.db").symlink_to(real)
+    assert steps_of(tmp_path / "current.db") == steps_of(real)
+    assert steps_of(tmp_path / "current.db").unknown == ("m999_later",)
 
 
 async def test_a_backup_without_the_check_value_gets_a_new_one_at_the_start(storage: Storage, tmp_path: Path) -> None:
