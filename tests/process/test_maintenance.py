@@ -240,7 +240,7 @@ async def test_a_rotation_that_is_killed_goes_on_where_it_was_and_the_new_key_al
         status, printed, progress = await rotating
         assert status == 0, progress
         assert " of " in progress
-        assert f"Key 2 ({old.hex()}) is no longer needed" in printed
+        assert f"no longer needs key 2 ({old.hex()})" in printed
         assert old not in out.database.read_bytes()
         assert old not in Path(f"{out.database}-wal").read_bytes()
     async with out.running(TOKEN_KEYS=new):
