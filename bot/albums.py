@@ -21,13 +21,18 @@ MAX_QUERY = 250
 
 @dataclass(frozen=True, slots=True)
 class Album:
-    """What a card shows of an album. `year` may be empty, `cover_url` is Spotify's own address."""
+    """What a card shows of an album. `year` may be empty, `cover_url` is Spotify's own address.
+
+    `released`: the date as Spotify has it, such as "2011-03-04", or only its year or month. `tracks`: 0: unknown.
+    """
 
     id: AlbumId
     title: str
     artists: tuple[str, ...]
     year: str
     cover_url: str | None
+    released: str = ""
+    tracks: int = 0
 
     @property
     def url(self) -> str:

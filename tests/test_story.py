@@ -51,7 +51,7 @@ async def test_one_save_is_one_call_to_discord_and_three_to_spotify(world: World
     message = await interaction.message()
     await world.idle()
     assert "Saved" in texts(message)[1]
-    assert [button["label"] for button in buttons(message)] == ["Undo", "Open in Spotify"]
+    assert [button["label"] for button in buttons(message)] == ["Undo"]
     assert len(world.discord.requests) - before == 1
     assert sorted(world.calls()) == [
         ("GET", f"/v1/albums/{FIRST}"),
@@ -205,17 +205,24 @@ async def test_words_with_one_exact_title_are_taken_at_once(world: World) -> Non
     assert world.saved() == [alone.id]
 
 
-async def test_words_that_several_albums_fit_are_offered_as_buttons(world: World) -> None:
+async def test_words_that_several_albums_match_are_offered_in_a_menu_that_becomes_the_answer(world: World) -> None:
     await world.link(ADA)
     titles = [album.title for album in world.spotify.catalogue.albums.values()]
     twin = next(a for a in world.spotify.catalogue.albums.values() if titles.count(a.title) > 1)
     interaction = await world.save(twin.title)
     assert "Which one do you mean?" in await said(interaction)
-    offered = [button for button in buttons(interaction.history[-1]) if button.get("custom_id")]
-    assert 2 <= len(offered) <= 5
-    chosen = await world.discord.press(ADA, offered[0]["custom_id"], interaction.history[-1])
+    message = interaction.history[-1]
+    (menu,) = [part for part in flatten(message["components"]) if part["type"] == 3]
+    assert 2 <= len(menu["options"]) <= 5
+    assert len({(option["label"], option["description"]) for option in menu["options"]}) == len(menu["options"])
+    value = menu["options"][0]["value"]
+    chosen = await world.discord.press(ADA, menu["custom_id"], message, values=[value])
     assert "Saved" in await said(chosen)
-    assert world.saved() == [offered[0]["custom_id"].removeprefix("save:")]
+    assert world.saved() == [value]
+    # no second card: the offer itself says what came of the choice, and can be undone
+    assert chosen.history[-1]["id"] == message["id"]
+    assert [part for part in flatten(chosen.history[-1]["components"]) if part["type"] == 3] == []
+    assert [button["label"] for button in buttons(chosen.history[-1])] == ["Undo"]
 
 
 async def test_unsave_by_words_means_the_edition_that_the_member_has(world: World) -> None:
@@ -695,7 +702,7 @@ async def test_a_day_that_ends_between_the_write_and_the_proof_is_told_with_its_
 # -- what stands beside a button that leads to a consent
 
 
-@pytest.mark.parametrize("command", ["save", "unsave", "link", "account"])
+@pytest.mark.parametrize("command", ["save", "unsave", "link"])
 async def test_what_is_asked_for_and_stored_is_told_before_every_consent(world: World, command: str) -> None:
     options = {"albums": FIRST} if command in ("save", "unsave") else {}
     for _ in ("not linked", "linked"):
@@ -776,7 +783,14 @@ async def test_account_shows_who_since_when_and_what_waits(world: World) -> None
     assert "You are linked as **Ada’s music** since <t:" in answer
     assert "Yours ends <t:" in answer
     assert "1 album is queued" in answer
-    assert "Took 1 album out of the queue" in await said(await press(world, account, "Clear queue"))
+    asked = await press(world, account, "Clear queue")
+    assert "Take 1 album out of the queue?" in await said(asked)
+    assert "1 album is queued" in await said(await press(world, asked, "Cancel"))
+    asked = await press(world, account, "Clear queue")
+    await said(asked)
+    answer = await said(await press(world, asked, "Clear queue"))
+    assert "Took 1 album out of the queue" in answer
+    assert "You are linked as **Ada’s music**" in answer
     world.spotify.clear_faults()
     assert await world.bot.library.pending(MemberId(ADA)) == []
 

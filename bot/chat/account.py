@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
-import discord
-from discord import app_commands
+from discord import ButtonStyle, app_commands
 
 from bot.accounts.linking import Linking
 from bot.accounts.tokens import Tokens, consent_ends_at
 from bot.caller import Caller, MemberId
-from bot.chat.cards import Card, button, link_button, text_card
-from bot.chat.components import Audience, Component, CustomId
+from bot.chat.cards import Button, Card, button, link_button, text_card
+from bot.chat.components import Audience, Component, CustomId, Handler
 from bot.chat.features import Feature
 from bot.chat.reply import Interaction, Reply, Visibility, Work, caller_of
+from bot.chat.words import Words
 from bot.errors import NeedsRelink
-from bot.library import Library
+from bot.library import NAMES, Library
 from bot.library.resolver import AlbumResolver
 from bot.text import command_name, msg
+
+Draw = Callable[[Caller], Coroutine[Any, Any, Sequence[Card]]]
 
 
 class Account:
@@ -32,12 +35,20 @@ class Account:
         self._resolver = resolver
         self._reply = reply
 
-    async def answer(self, interaction: Interaction, work: Work, name: str) -> None:
-        """Answer the member alone."""
-        await self._reply(interaction, work, name=name, visibility=Visibility.PRIVATE)
+    async def answer(self, interaction: Interaction, work: Work, name: str, *, edits: bool = False) -> None:
+        """Answer the member alone. `edits`: on the card whose button was used."""
+        await self._reply(interaction, work, name=name, visibility=Visibility.PRIVATE, edits=edits)
+
+    def button(self, draw: Draw, name: str) -> Handler:
+        """The handler of a button whose card becomes what `draw` makes."""
+
+        async def handle(interaction: Interaction, caller: Caller, owner: MemberId) -> None:
+            await self.answer(interaction, draw(caller), f"button {name}", edits=True)
+
+        return handle
 
     async def link(self, caller: Caller) -> Sequence[Card]:
-        """`/link`."""
+        """`/link`: what is asked for and stored, and the button that leads there."""
         words = self._reply.words(caller.locale)
         self._reply.check_open()
         url = await self._linking.start_link(caller)
@@ -51,32 +62,31 @@ class Account:
             text, label = words.relink_offer(account.account_name), words.t("Link again")
         return [text_card(f"{text}\n{words.consent()}", link_button(url, label))]
 
-    async def show(self, caller: Caller) -> Sequence[Card]:
-        """`/account`."""
+    async def show(self, caller: Caller, first: str = "") -> Sequence[Card]:
+        """`/account`. `first`: what was just done, above the rest."""
         words, member = self._reply.words(caller.locale), caller.member_id
         account, pending = await self._tokens.account(member), await self._library.pending(member)
-        url = await self._linking.start_link(caller)
-        buttons: list[discord.ui.Button[discord.ui.LayoutView]] = []
+        buttons: list[Button] = []
         if account is None:
             text = words.not_linked()
-            buttons.append(link_button(url, words.t("Link Spotify")))
+            buttons.append(button(words.t("Link Spotify"), CustomId("link", member), ButtonStyle.primary))
         elif account.broken:
             text = words.error(NeedsRelink(NeedsRelink.Reason(account.broken)))
-            buttons.append(link_button(url, words.t("Link Spotify")))
+            buttons.append(button(words.t("Link again"), CustomId("link", member), ButtonStyle.primary))
         else:
             text = words.account(account.account_name, account.linked_at, consent_ends_at(account))
-            buttons.append(link_button(url, words.t("Renew")))
+            buttons.append(button(words.t("Renew"), CustomId("link", member)))
         known = {id_: album for w in pending if (id_ := w.album_id) and (album := self._resolver.known(id_))}
         names = [
             words.pending_name(change, known.get(change.album_id) if change.album_id else None)
-            for change in pending[:10]
+            for change in pending[:NAMES]
         ]
         if pending:
-            buttons.append(button(words.t("Clear queue"), CustomId("drop", member)))
+            buttons.append(button(words.t("Clear queue"), CustomId("drop-ask", member)))
         if account is not None:
             buttons.append(button(words.t("Unlink"), CustomId("unlink-ask", member)))
-        waiting = words.pending(len(pending), names)
-        return [text_card(f"{text}\n\n{waiting}\n\n{words.consent()}", *buttons)]
+        parts = [first, text, words.pending(len(pending), names), words.stored()]
+        return [text_card("\n\n".join(part for part in parts if part), *buttons)]
 
     async def ask_unlink(self, caller: Caller) -> Sequence[Card]:
         """`/unlink` asks once."""
@@ -87,31 +97,34 @@ class Account:
             return [text_card(words.not_linked())]
         name = account.account_name if account is not None else None
         label = words.t("Unlink") if name else words.t("Delete")
-        yes = button(label, CustomId("unlink", member), discord.ButtonStyle.danger)
-        return [text_card(words.unlink_question(name), yes)]
+        return [self._question(words, member, words.unlink_question(name), label, CustomId("unlink", member))]
 
     async def unlink(self, caller: Caller) -> Sequence[Card]:
-        """The answer to the question."""
+        """The answer to that question."""
         await self._linking.unlink(caller.member_id)
         return [text_card(self._reply.words(caller.locale).unlinked())]
 
+    async def ask_drop(self, caller: Caller) -> Sequence[Card]:
+        """Whether to give up what is pending."""
+        words, member = self._reply.words(caller.locale), caller.member_id
+        if not (pending := await self._library.pending(member)):
+            return await self.show(caller)
+        question = words.t.plural(
+            "Take {count} album out of the queue? Your library stays as it is.",
+            "Take {count} albums out of the queue? Your library stays as it is.",
+            len(pending),
+        )
+        return [self._question(words, member, question, words.t("Clear queue"), CustomId("drop", member))]
+
     async def drop(self, caller: Caller) -> Sequence[Card]:
-        """Drop what is pending."""
-        return [text_card(self._reply.words(caller.locale).dropped(await self._library.drop(caller.member_id)))]
+        """The answer to that question."""
+        dropped = await self._library.drop(caller.member_id)
+        return await self.show(caller, self._reply.words(caller.locale).dropped(dropped))
 
-    # -- buttons
-
-    async def press_ask_unlink(self, interaction: Interaction, caller: Caller, owner: MemberId) -> None:
-        """The button that begins unlinking."""
-        await self.answer(interaction, self.ask_unlink(caller), "button unlink-ask")
-
-    async def press_unlink(self, interaction: Interaction, caller: Caller, owner: MemberId) -> None:
-        """The button that confirms it."""
-        await self.answer(interaction, self.unlink(caller), "button unlink")
-
-    async def press_drop(self, interaction: Interaction, caller: Caller, owner: MemberId) -> None:
-        """The button that drops what is pending."""
-        await self.answer(interaction, self.drop(caller), "button drop")
+    def _question(self, words: Words, member: MemberId, text: str, label: str, yes: CustomId) -> Card:
+        """Asked once before something is deleted; Cancel leads back to the account."""
+        cancel = button(words.t("Cancel"), CustomId("account", member))
+        return text_card(text, button(label, yes, ButtonStyle.danger), cancel)
 
 
 def feature(linking: Linking, tokens: Tokens, library: Library, resolver: AlbumResolver, reply: Reply) -> Feature:
@@ -137,9 +150,15 @@ def feature(linking: Linking, tokens: Tokens, library: Library, resolver: AlbumR
     async def unlink(interaction: Interaction) -> None:
         await account.answer(interaction, account.ask_unlink(caller_of(interaction)), "unlink")
 
-    components = (
-        Component("unlink-ask", (MemberId,), account.press_ask_unlink, Audience.OWNER),
-        Component("unlink", (MemberId,), account.press_unlink, Audience.OWNER),
-        Component("drop", (MemberId,), account.press_drop, Audience.OWNER),
-    )
+    buttons: dict[str, Draw] = {
+        "account": account.show,
+        "link": account.link,
+        "unlink-ask": account.ask_unlink,
+        "unlink": account.unlink,
+        "drop-ask": account.ask_drop,
+        "drop": account.drop,
+    }
+    components = [
+        Component(verb, (MemberId,), account.button(draw, verb), Audience.OWNER) for verb, draw in buttons.items()
+    ]
     return Feature("account", (link, show, unlink), components)

@@ -25,9 +25,8 @@ from yarl import URL
 
 from bot.accounts.linking import DISCORD, Linked, LinkNews
 from bot.changes import Outcome
-from bot.chat import cards, host_words
-from bot.chat.cards import Card, button, text_card
-from bot.chat.components import CustomId
+from bot.chat import host_words, library_cards
+from bot.chat.cards import Card, text_card
 from bot.chat.features import Feature, Listener, Router
 from bot.chat.registration import Registration
 from bot.chat.reply import DELIVER_S, RECEIVED, Reply, Visibility
@@ -239,7 +238,7 @@ class Client(discord.Client):
     async def tell(self, report: Report) -> bool:
         """Say what came of a request: in its private message, else directly; False if neither is open."""
         request = report.request
-        messages = cards.report(self._reply.words(request.locale), report)
+        messages = library_cards.report(self._reply.words(request.locale), report)
         fresh = datetime.now(UTC) - request.created_at < TOKEN_LIFE
         if (
             request.answered
@@ -261,8 +260,7 @@ class Client(discord.Client):
             async with asyncio.timeout(TELL_S):
                 if isinstance(news.news, Linked):
                     text = words.linked(news.news.link, news.news.before)
-                    card = text_card(text, button(words.t("Unlink"), CustomId("unlink-ask", news.member)))
-                    await self._edit(news.interaction_token, [card])
+                    await self._edit(news.interaction_token, [text_card(text)])
                 elif isinstance(news.news, WrongDiscordAccount) or (
                     isinstance(news.news, LinkDeclined) and news.news.provider == DISCORD
                 ):

@@ -19,6 +19,9 @@ from bot.caller import MemberId
 MAX_LENGTH = 100
 """Discord's limit for a custom id, and for a value of a select menu, in characters."""
 
+VALUES_MOST = 25
+"""Discord's limit for what is chosen from a select menu."""
+
 Field = str | int
 FieldType = Any
 """AlbumId, int or a NewType of it (a Discord id, a row's id), a StrEnum, or str for a short word of [0-9A-Za-z_-]."""
@@ -112,7 +115,8 @@ Handler = Callable[..., Coroutine[Any, Any, None]]
 class Component:
     """One kind of button, select menu or modal: its verb, the types of its fields, and who serves it.
 
-    `values`: the type of a select menu's values. `inputs`: the names of a modal's fields.
+    `values`: the type of a select menu's values, of which `least` must be chosen. `inputs`: the names of a modal's
+    fields.
     """
 
     verb: str
@@ -120,6 +124,7 @@ class Component:
     handler: Handler = field(repr=False)
     audience: Audience = Audience.ANYONE
     values: FieldType | None = None
+    least: int = 1
     inputs: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
@@ -140,7 +145,9 @@ class Component:
         read: list[Any] = [read_field(text, kind) for text, kind in zip(custom_id.fields, self.fields, strict=True)]
         if self.source is Source.MENU:
             chosen = data.get("values")
-            if not isinstance(chosen, list) or not all(isinstance(value, str) for value in chosen):
+            if not isinstance(chosen, list) or not self.least <= len(chosen) <= VALUES_MOST:
+                return None
+            if not all(isinstance(value, str) for value in chosen):
                 return None
             values = tuple(read_field(value, self.values) for value in chosen)
             read.append(None if None in values else values)

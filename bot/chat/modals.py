@@ -7,12 +7,12 @@ https://discord.com/developers/docs/components/reference#label
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import discord
 from discord import ui
 
 from bot.chat.components import CustomId
+from bot.chat.menus import Choice, cut, options
 
 TITLE_MOST, LABEL_MOST, INPUTS_MOST, TEXT_MOST = 45, 45, 5, 4000
 
@@ -23,22 +23,13 @@ class Modal(ui.Modal):
     def __init__(self, custom_id: CustomId, title: str, *inputs: ui.Label[ui.Modal]) -> None:
         if not 1 <= len(inputs) <= INPUTS_MOST:
             raise ValueError(f"a modal with {len(inputs)} inputs")
-        super().__init__(title=_cut(title, TITLE_MOST), custom_id=str(custom_id))
+        super().__init__(title=cut(title, TITLE_MOST), custom_id=str(custom_id))
         for item in inputs:
             self.add_item(item)
 
     def is_finished(self) -> bool:
         """Yes: submissions come to `chat/features.py`. discord.py would keep every modal that nobody submits."""
         return True
-
-
-class Choice(NamedTuple):
-    """One option of a select menu. `value`: at most 100 characters."""
-
-    value: str
-    label: str
-    description: str | None = None
-    is_chosen: bool = False
 
 
 def text_input(
@@ -56,14 +47,12 @@ def text_input(
     component: ui.TextInput[ui.Modal] = ui.TextInput(
         custom_id=name,
         style=discord.TextStyle.paragraph if is_long else discord.TextStyle.short,
-        placeholder=placeholder and _cut(placeholder, 100),
+        placeholder=placeholder and cut(placeholder, 100),
         default=text,
         required=is_required,
         max_length=most,
     )
-    return ui.Label(
-        text=_cut(label, LABEL_MOST), description=description and _cut(description, 100), component=component
-    )
+    return ui.Label(text=cut(label, LABEL_MOST), description=description and cut(description, 100), component=component)
 
 
 def select_input(
@@ -80,28 +69,9 @@ def select_input(
     component: ui.Select[ui.Modal] = ui.Select(
         custom_id=name,
         options=options(choices),
-        placeholder=placeholder and _cut(placeholder, 150),
+        placeholder=placeholder and cut(placeholder, 150),
         min_values=1 if is_required else 0,
         max_values=min(most, len(choices)),
         required=is_required,
     )
-    return ui.Label(
-        text=_cut(label, LABEL_MOST), description=description and _cut(description, 100), component=component
-    )
-
-
-def options(choices: Sequence[Choice]) -> list[discord.SelectOption]:
-    """The options of a select menu, in a modal or on a card."""
-    return [
-        discord.SelectOption(
-            value=value,
-            label=_cut(label, 100),
-            description=description and _cut(description, 100),
-            default=is_chosen,
-        )
-        for value, label, description, is_chosen in choices
-    ]
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return ui.Label(text=cut(label, LABEL_MOST), description=description and cut(description, 100), component=component)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from discord import app_commands
 
@@ -12,11 +13,12 @@ from bot.accounts.linking import Linking
 from bot.albums import Album, AlbumId
 from bot.caller import Caller, MemberId, RequestId
 from bot.changes import Action, LibraryChange, Outcome
-from bot.chat import cards
+from bot.chat import library_cards
 from bot.chat.cards import Card, text_card
 from bot.chat.components import Component
+from bot.chat.editions import labels
 from bot.chat.features import Feature
-from bot.chat.reply import Interaction, Reply, Visibility, caller_of
+from bot.chat.reply import Beside, Interaction, Reply, Visibility, caller_of
 from bot.chat.words import Words
 from bot.errors import (
     NeedsRelink,
@@ -29,7 +31,7 @@ from bot.errors import (
 )
 from bot.library import Library, Report
 from bot.library.resolver import AlbumResolver
-from bot.text import Text, command_name, msg
+from bot.text import command_name, msg
 
 AUTOCOMPLETE_S = 0.9
 """An autocomplete that takes longer is answered with an empty list."""
@@ -59,46 +61,63 @@ class Saving:
         await self._answer(interaction, caller, lambda: self._library.change(caller, action, text), name)
 
     async def save_album(self, interaction: Interaction, caller: Caller, album: AlbumId) -> None:
-        """A button that saves an album."""
-        await self._answer(
-            interaction, caller, lambda: self._library.change_album(caller, Action.SAVE, album), "button save"
-        )
+        """A button on a card that others see, too: whoever uses it saves the album to their own library."""
+        await self._change_album(interaction, caller, Action.SAVE, album, "button save", edits=False)
 
     async def unsave_album(self, interaction: Interaction, caller: Caller, album: AlbumId) -> None:
-        """A button that removes an album."""
-        await self._answer(
-            interaction, caller, lambda: self._library.change_album(caller, Action.REMOVE, album), "button unsave"
-        )
+        """The same, to remove it."""
+        await self._change_album(interaction, caller, Action.REMOVE, album, "button unsave", edits=False)
+
+    async def pick(self, interaction: Interaction, caller: Caller, action: Action, album: AlbumId) -> None:
+        """The one album that a search offered: the offer becomes what came of it."""
+        await self._change_album(interaction, caller, action, album, "button pick", edits=True)
+
+    async def choose(
+        self, interaction: Interaction, caller: Caller, action: Action, place: int, albums: Sequence[AlbumId]
+    ) -> None:
+        """A choice from a menu of albums. `place` 0: there is only that menu, and it becomes what came of the choice."""
+        await self._change_album(interaction, caller, action, albums[0], "menu choose", edits=place == 0)
+
+    async def _change_album(
+        self, interaction: Interaction, caller: Caller, action: Action, album: AlbumId, name: str, *, edits: bool
+    ) -> None:
+        work = partial(self._library.change_album, caller, action, album)
+        await self._answer(interaction, caller, work, name, edits=edits)
 
     async def undo(self, interaction: Interaction, caller: Caller, of: RequestId) -> None:
-        """A button that takes back what a request changed."""
+        """A button that takes back what a request changed: its own card says so then."""
 
         async def work() -> Report | str:
             result = await self._library.undo(caller, of)
             return result if isinstance(result, Report) else self._reply.words(caller.locale).undo(result)
 
-        await self._answer(interaction, caller, work, "button undo")
+        await self._answer(interaction, caller, work, "button undo", edits=True)
 
-    async def _answer(self, interaction: Interaction, caller: Caller, work: Work, name: str) -> None:
-        """Answer with what comes of `work`: a report, or a sentence where there is nothing to report."""
+    async def _answer(
+        self, interaction: Interaction, caller: Caller, work: Work, name: str, *, edits: bool = False
+    ) -> None:
+        """Answer with what comes of `work`: a report, or a sentence where there is nothing to report.
+
+        `edits`: the report takes the place of the card whose button was used.
+        """
         words = self._reply.words(caller.locale)
         report: Report | None = None
         earlier: list[Report] = []
         is_drawn = False
 
-        async def draw() -> Sequence[Card]:
+        async def draw() -> Sequence[Card] | Beside:
             nonlocal report, earlier, is_drawn
             self._reply.check_open()
             result = await work()
             if not isinstance(result, Report):
-                return [text_card(result)]
+                return Beside([text_card(result)])
             report = result
             earlier = await self._library.untold(report)
             link_url = None
             if isinstance(report.held, NotLinked | NeedsRelink):
                 link_url = await self._linking.start_link(caller)
             earlier, notes = notes_of(words, earlier)
-            drawn = cards.report(words, report, link_url=link_url, notes=notes)
+            drawn = library_cards.report(words, report, link_url=link_url, notes=notes)
             is_drawn = True
             return drawn
 
@@ -107,7 +126,9 @@ class Saving:
 
         arrived = False
         try:
-            answered = await self._reply(interaction, draw(), name=name, visibility=Visibility.PRIVATE, held=held)
+            answered = await self._reply(
+                interaction, draw(), name=name, visibility=Visibility.PRIVATE, edits=edits, held=held
+            )
             arrived = answered and is_drawn
         finally:
             if report is not None:
@@ -134,7 +155,11 @@ class Saving:
             del self._typing[member]
         if not done or task.cancelled() or task.exception() is not None:
             return []
-        return [_choice(t, album) for album in task.result()[:CHOICES]]
+        albums = task.result()[:CHOICES]
+        return [
+            app_commands.Choice(name=label, value=f"spotify:album:{album.id}")
+            for album, label in zip(albums, labels(t, albums), strict=True)
+        ]
 
     async def _suggestions(self, member: MemberId, action: Action, text: str) -> list[Album]:
         return await self._resolver.suggestions(member, action, text)
@@ -167,6 +192,8 @@ def feature(linking: Linking, library: Library, resolver: AlbumResolver, reply: 
     components = (
         Component("save", (AlbumId,), saving.save_album),
         Component("unsave", (AlbumId,), saving.unsave_album),
+        Component("pick", (Action, AlbumId), saving.pick),
+        Component("choose", (Action, int), saving.choose, values=AlbumId),
         Component("undo", (RequestId,), saving.undo),
     )
     return Feature("saving", (save, unsave), components)
@@ -199,12 +226,3 @@ def _refusal(changes: Sequence[LibraryChange]) -> UserError | None:
             case Outcome.REFUSED:
                 return Refused(0, change.detail or "")
     return None
-
-
-def _choice(t: Text, album: Album) -> app_commands.Choice[str]:
-    year = f" ({album.year})" if album.year else ""
-    name = t("{title} by {artist}", title=album.title, artist=album.by)
-    most = 100 - len(year)
-    return app_commands.Choice(
-        name=(name if len(name) <= most else name[: most - 1] + "…") + year, value=f"spotify:album:{album.id}"
-    )

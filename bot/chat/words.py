@@ -519,6 +519,12 @@ class Words:
         until = t("The button works for 10 minutes, and only for you.")
         return f"{asks}\n\n{self._with_privacy(stored)}\n-# {until}"
 
+    def stored(self) -> str:
+        """Where to read what is stored, in place of all of it; empty where there is no page."""
+        if not self._privacy_url:
+            return ""
+        return "-# " + self.t("[What is stored, and for how long]({url})", url=self._privacy_url)
+
     def link_offer(self) -> str:
         """`/link` by a member who is not linked."""
         return self.t("**Link your Spotify account**")

@@ -364,6 +364,8 @@ def _album(data: Any) -> Album | None:
         artists=tuple(name or "(unknown)" for name in artists) or ("(unknown)",),
         year=released[:4] if _YEAR.match(released) else "",
         cover_url=_cover(_rows(data.get("images"))),
+        released=released,
+        tracks=max(tracks, 0) if type(tracks := data.get("total_tracks")) is int else 0,
     )
 
 

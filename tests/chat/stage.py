@@ -53,7 +53,7 @@ async def connected(
     wire = DiscordWire(application_id=APP, bot_token=BOT_TOKEN)
     observed: list[tuple[str, str]] = []
     reply = Reply(
-        AllWords("http://127.0.0.1/privacy"),
+        AllWords("https://gatefold.example/privacy"),
         lambda command, outcome, first_s: observed.append((command, outcome)),
         progress_s=progress_s,
     )

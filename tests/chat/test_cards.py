@@ -12,7 +12,7 @@ from discord import ui
 from bot.albums import Album, AlbumId
 from bot.caller import MemberId, RequestId
 from bot.changes import Action, ChangeRequest, LibraryChange, Outcome
-from bot.chat import cards
+from bot.chat import cards, library_cards
 from bot.chat.components import CustomId
 from bot.chat.saving import notes_of
 from bot.chat.words import AllWords
@@ -49,7 +49,7 @@ def drawn(report: Report) -> list[str]:
     """All texts of all messages; Discord would take each."""
     messages: list[Json] = [
         {"content": "", "embeds": [], "flags": 1 << 15, "components": card.to_components()}
-        for card in cards.report(WORDS, report)
+        for card in library_cards.report(WORDS, report)
     ]
     assert [flaw for message in messages for flaw in message_flaws(message)] == []
     return [text for message in messages for text in texts(message)]

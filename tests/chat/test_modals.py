@@ -11,7 +11,8 @@ from bot.caller import Caller, MemberId
 from bot.chat.cards import Card, text_card
 from bot.chat.components import Audience, Component, CustomId, Form
 from bot.chat.features import Feature
-from bot.chat.modals import Choice, Modal, select_input, text_input
+from bot.chat.menus import Choice
+from bot.chat.modals import Modal, select_input, text_input
 from bot.chat.reply import Interaction, Reply, Visibility
 from tests.chat.reading import said
 from tests.chat.stage import Stage, card, connected

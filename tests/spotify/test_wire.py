@@ -361,6 +361,7 @@ FULL: dict[str, Any] = {
     "name": "Slow Harbour",
     "artists": [{"name": "The Lantern Ferry"}, {"name": "Ada"}],
     "release_date": "2011-09-16",
+    "total_tracks": 9,
     "images": [
         {"url": "https://i.scdn.co/image/large", "width": 640, "height": 640},
         {"url": "https://i.scdn.co/image/middle", "width": 300, "height": 300},
@@ -374,6 +375,8 @@ SLOW_HARBOUR = Album(
     ("The Lantern Ferry", "Ada"),
     "2011",
     "https://i.scdn.co/image/middle",
+    "2011-09-16",
+    9,
 )
 
 

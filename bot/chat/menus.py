@@ -1,0 +1,55 @@
+"""Select menus: on a card, or in a modal. https://discord.com/developers/docs/components/reference#string-select"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import discord
+from discord import ui
+
+from bot.chat.components import CustomId
+
+OPTIONS_MOST = 25
+
+
+class Choice(NamedTuple):
+    """One option of a select menu. `value`: at most 100 characters."""
+
+    value: str
+    label: str
+    description: str | None = None
+    is_chosen: bool = False
+
+
+def menu(
+    custom_id: CustomId, placeholder: str, choices: Sequence[Choice], *, least: int = 1, most: int = 1
+) -> ui.ActionRow[ui.LayoutView]:
+    """A row of a card with a menu; the first 25 choices. Its component gets the values of those that are chosen."""
+    shown = choices[:OPTIONS_MOST]
+    select: ui.Select[ui.LayoutView] = ui.Select(
+        custom_id=str(custom_id),
+        placeholder=cut(placeholder, 150),
+        options=options(shown),
+        min_values=least,
+        max_values=min(most, len(shown)),
+    )
+    return ui.ActionRow(select)
+
+
+def options(choices: Sequence[Choice]) -> list[discord.SelectOption]:
+    """The options of a menu; what is too long for Discord is cut."""
+    return [
+        discord.SelectOption(
+            value=value,
+            label=cut(label, 100),
+            description=cut(description, 100) if description else None,
+            default=is_chosen,
+        )
+        for value, label, description, is_chosen in choices
+    ]
+
+
+def cut(text: str, most: int) -> str:
+    """At most so many characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"
