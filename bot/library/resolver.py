@@ -161,6 +161,10 @@ class AlbumResolver:
             return Resolution(outcome=Outcome.NO_ALBUM) if found.outcome is Outcome.NO_MATCH else found
         return Resolution(id_)
 
+    async def named(self, access: Access, words: str) -> Resolution:
+        """The album of the catalogue that these words name exactly, else an offer of a few."""
+        return _chosen(await self._found(access, words), words)
+
     async def _words(self, member: MemberId, access: Access, action: Action, words: str) -> Resolution:
         if action is Action.REMOVE:
             # One album has several editions: the one that the member has is meant.
@@ -168,7 +172,7 @@ class AlbumResolver:
             if not mine:
                 mine = await self._saved(access, await self._found(access, words))
             return _chosen(mine, words)
-        return _chosen(await self._found(access, words), words)
+        return await self.named(access, words)
 
     async def _saved(self, access: Access, albums: list[Album]) -> list[Album]:
         """Those of these albums that the member has: of a large library, `own` is only the newest part."""

@@ -1,0 +1,105 @@
+"""The one album that a member names in a command of a server, whether or not they have linked Spotify."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.accounts.tokens import Tokens
+from bot.albums import Album, AlbumId, AlbumRef, Ignored, NotAnAlbum, SearchText, ShortLink, TrackRef, read
+from bot.caller import MemberId
+from bot.changes import Outcome
+from bot.errors import NeedsRelink, NoSuchAlbum, NotLinked
+from bot.library.resolver import AlbumResolver
+from bot.spotify.app import Access
+from bot.spotify.catalogue import Catalogue
+from bot.spotify.client import Spotify
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """Why there is not one album.
+
+    `outcome`: NO_ALBUM, NOT_ALBUM (`kind` says what it is), UNREADABLE, NO_MATCH, or OFFERED with albums to choose from.
+    """
+
+    outcome: Outcome
+    typed: str
+    kind: str = ""
+    offers: tuple[Album, ...] = ()
+
+
+class AlbumFinder:
+    """Finds albums for whoever asks: through the bot's own access, else that member's, else what is public."""
+
+    def __init__(self, spotify: Spotify, catalogue: Catalogue, tokens: Tokens, resolver: AlbumResolver) -> None:
+        self._spotify = spotify
+        self._catalogue = catalogue
+        self._tokens = tokens
+        self._resolver = resolver
+
+    async def find(self, member: MemberId, text: str) -> Album | NotFound:
+        """The album that a text names: a link, an id, or words. Errors are those of a call to Spotify.
+
+        NotLinked: only a search can tell, and nobody's access is at hand.
+        """
+        references = [one for one in read(text) if not isinstance(one, Ignored)]
+        if len(references) != 1:
+            return NotFound(Outcome.UNREADABLE, text)
+        try:
+            match references[0]:
+                case AlbumRef(id_):
+                    return await self._by_id(member, id_, text)
+                case TrackRef(id_):
+                    return await self._by_track(member, id_)
+                case ShortLink() as link:
+                    return await self._by_short_link(member, link, text)
+                case NotAnAlbum(kind, shown):
+                    return NotFound(Outcome.NOT_ALBUM, shown, kind)
+                case SearchText(words):
+                    return await self._by_words(member, words)
+        except NoSuchAlbum:
+            return NotFound(Outcome.NO_ALBUM, text)
+        return NotFound(Outcome.UNREADABLE, text)
+
+    async def _by_id(self, member: MemberId, id_: AlbumId, text: str) -> Album | NotFound:
+        try:
+            access = await self._access(member)
+        except (NotLinked, NeedsRelink):
+            return await self._catalogue.public_album(id_)
+        try:
+            return await self._catalogue.album(access, id_)
+        except NoSuchAlbum:
+            if not id_.isalpha() or id_ != text.strip():
+                raise
+        return await self._by_words(member, id_)  # 22 letters: a word, after all
+
+    async def _by_track(self, member: MemberId, track: str) -> Album:
+        album = await self._spotify.album_of_track(await self._access(member), track)
+        self._catalogue.see([album])
+        return album
+
+    async def _by_short_link(self, member: MemberId, link: ShortLink, text: str) -> Album | NotFound:
+        match await self._spotify.expand(link):
+            case AlbumRef(id_):
+                return await self._by_id(member, id_, text)
+            case TrackRef(id_):
+                return await self._by_track(member, id_)
+            case NotAnAlbum(kind, shown):
+                return NotFound(Outcome.NOT_ALBUM, shown, kind)
+        return NotFound(Outcome.NO_ALBUM, text)
+
+    async def _by_words(self, member: MemberId, words: str) -> Album | NotFound:
+        access = await self._access(member)
+        found = await self._resolver.named(access, words)
+        if found.album_id is not None:
+            return await self._catalogue.album(access, found.album_id)
+        ids = [AlbumId(id_) for id_ in (found.detail or "").split(",") if id_]
+        offers = [album for id_ in ids if (album := self._catalogue.known(id_)) is not None]
+        return NotFound(found.outcome or Outcome.NO_MATCH, words, offers=tuple(offers))
+
+    async def _access(self, member: MemberId) -> Access:
+        if (access := self._catalogue.access()) is not None:
+            return access
+        access = await self._tokens.access(member)
+        await access.token.current()
+        return access
