@@ -22,6 +22,7 @@ from bot.errors import (
     NeedsRelink,
     NotAllowlisted,
     NotLinked,
+    NotOneAlbum,
     PremiumLapsed,
     Refused,
     Restarting,
@@ -151,10 +152,10 @@ class Words:
                 )
             case Outcome.NOT_ALBUM if change.action is Action.SAVE:
                 can = t("I can save albums: paste an album link, or pick one from the suggestions.")
-                return t.sentences([self._thing(change), can])
+                return t.sentences([self._thing(change.detail), can])
             case Outcome.NOT_ALBUM:
                 can = t("I can remove albums: paste an album link, or pick one from the suggestions.")
-                return t.sentences([self._thing(change), can])
+                return t.sentences([self._thing(change.detail), can])
             case Outcome.UNREADABLE:
                 return t(
                     "I can't read “{typed}” as an album. Paste a link from open.spotify.com, or pick an album from "
@@ -173,10 +174,10 @@ class Words:
                 return self.error(PremiumLapsed())
         return self.error(Refused(0, change.detail or ""))
 
-    def _thing(self, change: LibraryChange) -> str:
+    def _thing(self, kind: str | None) -> str:
         """What a link leads to that is no album."""
         t = self.t
-        match change.detail:
+        match kind:
             case "playlist":
                 return t("That is a playlist.")
             case "artist":
@@ -228,7 +229,7 @@ class Words:
             case Outcome.UNREADABLE:
                 return t("“{typed}”: not readable as an album", typed=typed)
             case Outcome.NOT_ALBUM:
-                return t("“{typed}”: {reason}", typed=typed, reason=self._thing(change))
+                return t("“{typed}”: {reason}", typed=typed, reason=self._thing(change.detail))
         return t("{album}: refused by Spotify", album=name)
 
     def summary(self, changes: Sequence[LibraryChange], *, undoes: bool = False) -> str:
@@ -393,6 +394,8 @@ class Words:
                     "your account again with {link} to go on.",
                     link=link,
                 )
+            case NotOneAlbum():
+                return self._not_one_album(error)
             case NotAllowlisted():
                 return t(
                     "Spotify allows 5 people for this bot's app, and you are not on its list. Ask the host to add "
@@ -456,6 +459,24 @@ class Words:
             case Refused():
                 return t("Spotify refused. Nothing was changed. Try again later.")
         return t("That did not work. Try again in a minute.")
+
+    def _not_one_album(self, error: NotOneAlbum) -> str:
+        """Why a command that needs one album could not find it."""
+        t, typed = self.t, plain(error.typed, 60)
+        match error.reason:
+            case NotOneAlbum.Reason.NOTHING:
+                return t("Paste an album link, or pick an album from the suggestions.")
+            case NotOneAlbum.Reason.MANY:
+                return t("This command takes one album at a time. Nothing was changed.")
+            case NotOneAlbum.Reason.SEVERAL:
+                return t("Several albums match “{typed}”. Pick one from the suggestions while you type.", typed=typed)
+            case NotOneAlbum.Reason.NOT_ALBUM:
+                return t.sentences(
+                    [self._thing(error.kind), t("Paste an album link, or pick one from the suggestions.")]
+                )
+            case NotOneAlbum.Reason.UNREADABLE:
+                return t("“{typed}” is not a link to an album on Spotify.", typed=typed)
+        return t("Spotify found no album for “{typed}”. Try fewer words, or paste a link.", typed=typed)
 
     def no_albums(self, action: Action) -> str:
         """The option was empty."""
