@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from typing import Any
 import structlog
 
 from bot.errors import StorageUnavailable
+from bot.storage import sqlite
 from bot.storage.alerts import ToldAlerts
 from bot.storage.apps import SpotifyApps
 from bot.storage.attempts import LinkAttempts
@@ -19,8 +19,9 @@ from bot.storage.ballots import Ballots
 from bot.storage.changes import LibraryChanges
 from bot.storage.clubs import Clubs
 from bot.storage.commands import RegisteredCommands
-from bot.storage.database import SYNC, Connect, Connection, Database, StorageStartupError, Sync
+from bot.storage.database import SYNC, Database, StorageStartupError, Sync
 from bot.storage.declarations import export, forget
+from bot.storage.engine import Connection
 from bot.storage.guilds import Guilds, forget_removed
 from bot.storage.keys import is_proof_current, key_opens, put_proof
 from bot.storage.links import Links
@@ -82,7 +83,7 @@ class Storage:
 
 
 async def open_storage(
-    path: Path, keys: Sequence[bytes], connect: Connect = sqlite3.connect, sync: Sync = SYNC
+    path: Path, keys: Sequence[bytes], connect: sqlite.Connect = sqlite.CONNECT, sync: Sync = SYNC
 ) -> Storage:
     """Open (and where needed create or migrate) the database. StorageStartupError says why it can't be.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.storage.database import Connection, Database
 from bot.storage.declarations import Declaration
+from bot.storage.engine import Connection, Engine
 from bot.storage.moments import to_moment, to_seconds
 
 
@@ -23,7 +23,7 @@ class ToldAlerts:
 
     declares = Declaration(tables=("alerts",))
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Engine) -> None:
         self._database = database
 
     async def all(self) -> dict[str, Told]:

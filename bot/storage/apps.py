@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.storage.database import Connection, Database
 from bot.storage.declarations import Declaration
+from bot.storage.engine import Connection, Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class SpotifyApps:
 
     declares = Declaration(tables=("spotify_apps",))
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Engine) -> None:
         self._database = database
 
     async def get(self, client_id: str) -> KnownApp:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import StorageUnavailable
-from bot.storage.database import Connection, StorageStartupError, hold_lock
+from bot.storage import sqlite
+from bot.storage.database import StorageStartupError, hold_lock
 from bot.storage.declarations import omit
 from bot.storage.files import PART, give_new_name, remove_part
 from bot.storage.keys import remove_proof
@@ -71,7 +71,7 @@ async def _made(copy_to: Callable[[Path], Awaitable[None]], target: Path, key_ch
             await asyncio.to_thread(remove_part, part)
     except FileExistsError:
         raise _taken(target) from None
-    except (OSError, sqlite3.Error, StorageUnavailable, Unfit) as error:
+    except (OSError, sqlite.Error, StorageUnavailable, Unfit) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise StorageStartupError(f"The backup {target} could not be made: {reason}.") from None
 
@@ -96,49 +96,25 @@ def copy_unused(path: Path, target: Path) -> None:
         raise StorageStartupError(f"There is no database at {path}. Set DATABASE_PATH.")
     lock = hold_lock(path)
     try:
-        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
-            source.backup(copy)
+        sqlite.copy_file(path, target)
     finally:
         os.close(lock)
 
 
 def _proved(part: Path, key_check: bool) -> Contents:
-    with closing(opened_alone(part)) as c:
+    with closing(sqlite.opened_alone(part)) as c:
         contents = verify(c)
-        c.execute("BEGIN IMMEDIATE")
-        omit(c, DECLARED)
-        if not key_check:
-            remove_proof(c)
-        c.execute("COMMIT")
+        with sqlite.transaction(c):
+            omit(c, DECLARED)
+            if not key_check:
+                remove_proof(c)
     return contents
 
 
-def opened_alone(file: Path) -> Connection:
-    """A connection to a file that nobody else has: everything stays in this one file."""
-    c = sqlite3.connect(file, isolation_level=None)
-    try:
-        for pragma in (
-            # In WAL mode it would lay two more files beside it; a journal on the disk would keep what is deleted.
-            "journal_mode = MEMORY",
-            "synchronous = FULL",
-            "secure_delete = ON",
-            "trusted_schema = OFF",
-            "foreign_keys = ON",
-        ):
-            c.execute(f"PRAGMA {pragma}").fetchall()
-    except BaseException:
-        c.close()
-        raise
-    return c
-
-
-def verify(c: Connection) -> Contents:
+def verify(c: sqlite.Connection) -> Contents:
     """Look at every page and every reference, and count. Unfit when it is damaged, no Gatefold's, or newer."""
-    if found := [row[0] for row in c.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]:
-        raise Unfit(f"it is damaged ({'; '.join(found)})")
-    if c.execute("PRAGMA foreign_key_check").fetchone():
-        raise Unfit("it is damaged (its rows do not fit together)")
+    if (found := sqlite.damage(c)) is not None:
+        raise Unfit(f"it is damaged ({found})")
     steps = steps_in(c)
     if not steps.applied:
         raise Unfit("it is no database of Gatefold's")
@@ -152,6 +128,6 @@ def verify(c: Connection) -> Contents:
     )
 
 
-def _count(c: Connection, query: str) -> int:
+def _count(c: sqlite.Connection, query: str) -> int:
     count: int = c.execute(query).fetchone()[0]
     return count

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from sqlite3 import Row
 
 from bot.albums import AlbumId
 from bot.caller import MemberId
 from bot.curation.ballots import Ballot
 from bot.curation.ids import ClubId, RoundNumber
-from bot.storage.database import Connection, Database
 from bot.storage.declarations import Declaration, MemberRows
+from bot.storage.engine import Connection, Engine, Row
 from bot.storage.vault import SealedColumn, Vault
 
 BALLOT = SealedColumn("ballots", "ballot_sealed", "ballot", ("club_id", "number", "member_id"), owner="bound_to")
@@ -33,7 +32,7 @@ class Ballots:
         sealed=(BALLOT,),
     )
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    def __init__(self, database: Engine, vault: Vault) -> None:
         self._database = database
         self._vault = vault
 

@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from sqlite3 import Row
 from typing import Any
 
 from bot.caller import GuildId, MemberId
@@ -17,8 +16,8 @@ from bot.curation.club import Club, Effect, Round
 from bot.curation.ids import ClubId, RoundNumber
 from bot.curation.participation import forget, forget_in_round
 from bot.curation.refusals import PastRound
-from bot.storage.database import Connection, Database
 from bot.storage.declarations import Declaration, Documents, MemberRows
+from bot.storage.engine import Connection, Engine, Row
 from bot.storage.frozen import from_json, to_json
 from bot.storage.moments import to_moment, to_seconds
 
@@ -163,7 +162,7 @@ class Clubs:
         guild_rows=("clubs",),
     )
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Engine) -> None:
         self._database = database
 
     # -- clubs

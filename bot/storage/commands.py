@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bot.storage.database import Connection, Database
 from bot.storage.declarations import Declaration
+from bot.storage.engine import Connection, Engine
 
 EVERYWHERE = 0
 """The guild id under which commands that are registered everywhere are kept."""
@@ -33,7 +33,7 @@ class RegisteredCommands:
 
     declares = Declaration(tables=("registered_commands",), guild_rows=("registered_commands",))
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Engine) -> None:
         self._database = database
 
     async def get(self, application_id: int) -> dict[int, Registered]:

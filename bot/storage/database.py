@@ -10,7 +10,6 @@ import asyncio
 import fcntl
 import os
 import queue
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,12 +20,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.errors import StorageUnavailable
+from bot.storage import sqlite
+from bot.storage.engine import Connection as Connection
 from bot.storage.files import PART, give_new_name, remove_part, sync
 from bot.storage.schema import Step, apply, load_steps, steps_in
 
 _T = TypeVar("_T")
-Connection = sqlite3.Connection
-Connect = Callable[..., Connection]
 Sync = Callable[[int], None]
 SYNC: Sync = getattr(os, "fdatasync", os.fsync)
 """Flushes an open file to the disk; macOS has no fdatasync."""
@@ -41,7 +40,7 @@ class StorageStartupError(Exception):
 class Database:
     """One SQLite file with one connection in one thread, locked against other processes."""
 
-    def __init__(self, path: Path, steps: Sequence[Step], lock: int, connect: Connect, sync: Sync) -> None:
+    def __init__(self, path: Path, steps: Sequence[Step], lock: int, connect: sqlite.Connect, sync: Sync) -> None:
         self.path = path.resolve()  # whatever link leads to it, everything lies beside the file itself
         self._steps = steps
         self._lock = lock
@@ -49,7 +48,7 @@ class Database:
         self._sync = sync
         self._log = -1
         self._thread = _Thread()
-        self._connection: Connection
+        self._connection: sqlite.Connection
         self._flush: asyncio.Future[None] | None = None
         self._probe: asyncio.Future[bool] | None = None
         self._probes = 0
@@ -63,7 +62,7 @@ class Database:
         cls,
         path: Path,
         steps: Sequence[Step] | None = None,
-        connect: Connect = sqlite3.connect,
+        connect: sqlite.Connect = sqlite.CONNECT,
         sync: Sync = SYNC,
     ) -> Database:
         """Open, lock and migrate. StorageStartupError when another process has it or a newer Gatefold wrote it.
@@ -76,38 +75,23 @@ class Database:
             await database._run(database._open)
         except BaseException as error:
             await database.close()
-            if isinstance(error, sqlite3.Error | OSError):
+            if isinstance(error, sqlite.Error | OSError):
                 raise StorageStartupError(f"{path} cannot be opened as a database: {error}.") from None
             raise
         return database
 
     def _open(self) -> None:
-        # Created by us with 0600: SQLite gives the WAL and the SHM the mode of the file.
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        os.chmod(self.path, 0o600)
-        connection = self._connect(self.path, isolation_level=None)
-        self._connection = connection
-        for pragma in (
-            "busy_timeout = 5000",
-            "journal_mode = WAL",
-            # A commit is not flushed, unless it is said to be: see write() and flush().
-            "synchronous = NORMAL",
-            "secure_delete = ON",
-            "trusted_schema = OFF",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
+        self._connection = connection = sqlite.open_main(self.path, self._connect)
         self._migrate()
-        # what a killed process deleted is gone now, too
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        sqlite.fold_log(connection)  # what a killed process deleted is gone now, too
+        if not sqlite.writes_ahead(connection):
             raise StorageStartupError(
                 f"{self.path} is on a file system where SQLite cannot write ahead (WAL). Set DATABASE_PATH to a local disk."
             )
         # The log stays the same file for as long as the connection is open.
         self._log = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
         sync(self.path.parent)
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.row_factory = sqlite3.Row
+        sqlite.begin_work(connection)
 
     def _migrate(self) -> None:
         part = self.path.with_name(f".{self.path.name}.before{PART}")
@@ -128,27 +112,18 @@ class Database:
                 give_new_name(part, backup)
             finally:
                 remove_part(part)
-        self._connection.execute("PRAGMA foreign_keys = OFF")
-        self._connection.execute("BEGIN IMMEDIATE")
         try:
-            apply(self._connection, self._steps)
-            if broken := self._connection.execute("PRAGMA foreign_key_check").fetchall():
-                raise StorageStartupError(f"{self.path} does not fit together after the update: {broken[:3]}.")
-            self._connection.execute("COMMIT")
+            with sqlite.transaction(self._connection):
+                apply(self._connection, self._steps)
+                if broken := sqlite.broken_references(self._connection):
+                    raise StorageStartupError(f"{self.path} does not fit together after the update: {broken}.")
         except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
             # Nothing has changed, and whoever starts us again and again must not fill the disk with backups.
             backup.unlink(missing_ok=True)
             raise
 
     def _copy_to(self, target: Path) -> None:
-        os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        copy = sqlite3.connect(target)
-        try:
-            self._connection.backup(copy)
-        finally:
-            copy.close()
+        sqlite.copy_to(self._connection, target)
 
     async def read(self, job: Callable[[Connection], _T]) -> _T:
         """Run a function that only reads. StorageUnavailable when the file cannot be read."""
@@ -182,15 +157,11 @@ class Database:
     async def truncate_log(self) -> None:
         """Fold the WAL into the file and empty it, so that what was deleted is gone; while others read, it is owed."""
 
-        def truncate(c: Connection) -> bool:
-            c.execute("PRAGMA busy_timeout = 0").fetchall()  # all others would wait along with it
-            try:
-                is_busy: int = c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-            finally:
-                c.execute("PRAGMA busy_timeout = 5000").fetchall()
-            return bool(is_busy)
+        def fold(_: Connection) -> bool:
+            with sqlite.not_waiting(self._connection):
+                return sqlite.fold_log(self._connection)
 
-        self._is_truncation_owed = await self._safely(self._reading, truncate)
+        self._is_truncation_owed = not await self._safely(self._reading, fold)
 
     async def truncate_owed_log(self) -> None:
         """The same, if it could not be done when it was asked for."""
@@ -218,13 +189,9 @@ class Database:
 
     async def _try_to_write(self) -> bool:
         def write(_: None) -> None:
-            self._connection.execute("PRAGMA busy_timeout = 0").fetchall()
-            try:
-                # a number that nobody reads
-                self._probes += 1
-                self._writing(lambda c: c.execute(f"PRAGMA user_version = {self._probes % 1000}"))
-            finally:
-                self._connection.execute("PRAGMA busy_timeout = 5000").fetchall()
+            self._probes += 1
+            with sqlite.not_waiting(self._connection), sqlite.transaction(self._connection):
+                sqlite.write_number(self._connection, self._probes % 1000)
 
         try:
             await self._safely(write, None)
@@ -247,38 +214,28 @@ class Database:
         self._lock = -1
 
     def _reading(self, job: Callable[[Connection], _T]) -> _T:
-        result = _without_cursor(job(self._connection))
+        result = job(self._connection)
+        sqlite.without_cursor(result)
         assert not self._connection.in_transaction, "a reading job wrote"
         return result
 
     def _writing(self, job: Callable[[Connection], _T]) -> _T:
-        connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            result = _without_cursor(job(connection))
-            connection.execute("COMMIT")
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+        with sqlite.transaction(self._connection):
+            result = job(self._connection)
+            sqlite.without_cursor(result)
         return result
 
     def _writing_durably(self, job: Callable[[Connection], _T]) -> _T:
-        # Then a commit flushes the log, and what cannot be flushed is rolled back.
-        self._connection.execute("PRAGMA synchronous = FULL")
-        try:
+        with sqlite.flushing(self._connection):
             return self._writing(job)
-        finally:
-            self._connection.execute("PRAGMA synchronous = NORMAL")
 
     async def _safely(self, run: Callable[[Any], _T], job: Any) -> _T:
         if self._lock < 0:
             raise StorageUnavailable("closed")
         try:
             return await self._run(run, job)
-        except sqlite3.IntegrityError:
-            raise  # that is our own mistake
-        except (sqlite3.DatabaseError, OSError) as error:
-            if isinstance(error, OSError) and run != self._flushing:
+        except (sqlite.Error, OSError) as error:
+            if sqlite.is_our_mistake(error) or (isinstance(error, OSError) and run != self._flushing):
                 raise
             if run != self._copy_to:  # which fails for a reason of the copy's
                 self.on_trouble(str(error))
@@ -342,17 +299,6 @@ def _finish(future: asyncio.Future[_T], result: _T) -> None:
 def _fail(future: asyncio.Future[_T], error: BaseException) -> None:
     if not future.done():
         future.set_exception(error)
-
-
-def _without_cursor(result: _T) -> _T:
-    """A job's result. A cursor is closed: let go in another thread, it would reset its statement there.
-
-    That statement comes from the connection's cache, where this thread may be using it again by then: some
-    write then fails with "bad parameter or other API misuse" (seen once in 300 kills).
-    """
-    if isinstance(result, sqlite3.Cursor):
-        result.close()
-    return result
 
 
 def hold_lock(path: Path) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bot.storage.database import Connection
+from bot.storage.engine import Connection
 from bot.storage.moments import to_moment
 from bot.storage.vault import SealedColumn, Vault
 

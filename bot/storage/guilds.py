@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from bot.caller import GuildId
-from bot.storage.database import Connection, Database
 from bot.storage.declarations import Declaration, forget_guild
+from bot.storage.engine import Connection, Engine
 from bot.storage.moments import to_moment, to_seconds
 
 KEPT = timedelta(days=30)
@@ -19,7 +19,7 @@ class Guilds:
 
     declares = Declaration(tables=("guilds",), guild_rows=("guilds",))
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Engine) -> None:
         self._database = database
 
     async def are_present(self, guild_ids: Collection[GuildId], now: datetime) -> None:

@@ -5,8 +5,8 @@ One row. It stays sealed with the oldest key that is still needed, so that nobod
 
 from __future__ import annotations
 
-from bot.storage.database import Connection
 from bot.storage.declarations import Declaration
+from bot.storage.engine import Connection
 from bot.storage.vault import SealedColumn, Vault
 
 PROOF = SealedColumn("key_check", "proof_sealed", "proof", ("id",), owner="0")

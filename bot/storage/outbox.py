@@ -15,12 +15,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from math import ceil
-from sqlite3 import Row
 from typing import Any
 
 from bot.caller import MemberId
-from bot.storage.database import Connection, Database
 from bot.storage.declarations import Declaration, MemberRows
+from bot.storage.engine import Connection, Engine, Row
 from bot.storage.vault import SealedColumn, Vault
 
 TOKEN = SealedColumn("outbox", "interaction_token_sealed", "answer", ("id",))
@@ -186,7 +185,7 @@ class Outbox:
         omits=("outbox.interaction_token_sealed",),
     )
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    def __init__(self, database: Engine, vault: Vault) -> None:
         self._database = database
         self._vault = vault
         self._settles: dict[str, Settle] = {}

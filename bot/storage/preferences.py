@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.caller import MemberId
-from bot.storage.database import Connection, Database
 from bot.storage.declarations import Declaration, MemberRows
+from bot.storage.engine import Connection, Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class MemberPreferences:
         ),
     )
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Engine) -> None:
         self._database = database
 
     async def get(self, member_id: MemberId) -> Preferences:

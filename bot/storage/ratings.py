@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from sqlite3 import Row
 
 from bot.caller import MemberId
 from bot.curation.ids import ClubId, RoundNumber
 from bot.curation.ratings import Scale, Score
-from bot.storage.database import Connection, Database
 from bot.storage.declarations import Declaration, MemberRows
+from bot.storage.engine import Connection, Engine, Row
 from bot.storage.moments import to_seconds
 
 
@@ -44,7 +43,7 @@ class Ratings:
         ),
     )
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Engine) -> None:
         self._database = database
 
     def put_in(self, c: Connection, club_id: ClubId, rating: Rating, now: datetime) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bot.storage.backup import Contents, Unfit, opened_alone, verify
-from bot.storage.database import Connection, StorageStartupError, hold_lock
+from bot.storage import sqlite
+from bot.storage.backup import Contents, Unfit, verify
+from bot.storage.database import StorageStartupError, hold_lock
+from bot.storage.engine import Connection
 from bot.storage.files import PART, give_name, remove_part, sync
 from bot.storage.keys import key_opens
 from bot.storage.links import ACCESS, REFRESH
@@ -60,7 +61,7 @@ def restore(backup: Path, path: Path, keys: Sequence[bytes], *, replace: bool, n
         sync(path.parent)
         give_name(part, path)
         return Restored(contents, unreadable, aside)
-    except (OSError, sqlite3.Error, Unfit) as error:
+    except (OSError, sqlite.Error, Unfit) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise StorageStartupError(f"{backup} could not be restored: {reason}.") from None
     finally:
@@ -73,7 +74,7 @@ def _fetch(backup: Path, part: Path, vault: Vault) -> tuple[Contents, int]:
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(backup, "rb") as source, open(handle, "wb") as target:
         shutil.copyfileobj(source, target, 1 << 20)
-    with closing(opened_alone(part)) as c:
+    with closing(sqlite.opened_alone(part)) as c:
         return verify(c), _prove_keys(c, vault)
 
 
@@ -94,10 +95,8 @@ def _prove_keys(c: Connection, vault: Vault) -> int:
 
 def _set_aside(path: Path, now: datetime) -> Path:
     """Keep the old database under another name as well; where it is, it stays until the rename."""
-    # Its log is folded into it first, as the next start would do, so that it is one file. One that is too damaged
-    # for that, which may be why somebody restores, keeps its log.
-    with suppress(sqlite3.Error), closing(sqlite3.connect(path, isolation_level=None)) as c:
-        c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    # Its log is folded into it first, as the next start would do, so that it is one file.
+    sqlite.fold_log_of(path)
     aside = path.with_name(f"{path.name}.replaced-{now:%Y%m%dT%H%M%SZ}.backup")
     for end in ("", "-wal"):
         if (old := Path(f"{path}{end}")).exists():

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.storage.database import Connection, Database
+from bot.storage.database import Database
+from bot.storage.engine import Connection
 from bot.storage.stores import SEALED
 from bot.storage.vault import SealedColumn, Unopenable, Vault
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
+
+from bot.storage import sqlite
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -47,11 +48,11 @@ def load_steps() -> Sequence[Step]:
     return steps
 
 
-def steps_in(c: sqlite3.Connection, ours: Sequence[Step] | None = None) -> Steps:
+def steps_in(c: sqlite.Connection, ours: Sequence[Step] | None = None) -> Steps:
     """The steps of an open database. `ours`: this version's, unless others are given."""
     known = [step.__name__ for step in (load_steps() if ours is None else ours)]
     applied: list[str] = []
-    if c.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchone():
+    if sqlite.has_table(c, "_sqlite_migrations"):
         found = c.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ? ORDER BY id", (SET,))
         applied = [name for (name,) in found]
     return Steps(
@@ -61,7 +62,7 @@ def steps_in(c: sqlite3.Connection, ours: Sequence[Step] | None = None) -> Steps
     )
 
 
-def apply(c: sqlite3.Connection, steps: Sequence[Step]) -> None:
+def apply(c: sqlite.Connection, steps: Sequence[Step]) -> None:
     """Apply those steps that are pending. Commits nothing: it joins the caller's transaction."""
     # Only here, since most starts have nothing to apply and it takes 4 MiB and a tenth of a second to load.
     from sqlite_utils import Database, Migrations

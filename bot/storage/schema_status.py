@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-from bot.storage.database import Connection, StorageStartupError
+from bot.storage import sqlite
+from bot.storage.database import StorageStartupError
 from bot.storage.schema import Steps, load_steps, steps_in
 
 
@@ -22,19 +22,14 @@ def steps_of(path: Path) -> Steps:
 
 
 @contextmanager
-def opened_to_look(path: Path) -> Iterator[Connection]:
-    """A connection that can only read, also while a bot has the database. StorageStartupError: it cannot be read.
-
-    SQLite before 3.51.3 can corrupt a WAL database when two connections write or checkpoint. A `mode=ro` connection
-    does neither: it cannot write, and closing it last folds nothing (the file's lock for that needs a writable handle).
-    """
+def opened_to_look(path: Path) -> Iterator[sqlite.Connection]:
+    """A connection that can only read, also while a bot has the database. StorageStartupError: it cannot be read."""
     path = path.resolve()  # its log lies beside the file, not beside a symbolic link to it
-    # No log beside it: it was closed cleanly. Then SQLite must not even make one.
-    mode = "mode=ro" if Path(f"{path}-wal").exists() or is_in_use(path) else "mode=ro&immutable=1"
+    is_closed = not Path(f"{path}-wal").exists() and not is_in_use(path)
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True, isolation_level=None)) as c:
+        with sqlite.opened_to_read(path, is_closed=is_closed) as c:
             yield c
-    except sqlite3.Error as error:
+    except sqlite.Error as error:
         raise StorageStartupError(f"{path} cannot be read as a database ({error}).") from None
 
 

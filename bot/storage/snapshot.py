@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from bot.storage import sqlite
 from bot.storage.apps import KnownApp, known_app
-from bot.storage.database import Connection
 from bot.storage.keys import key_opens
 from bot.storage.links import ACCESS
 from bot.storage.schema import Steps, steps_in
@@ -36,12 +35,10 @@ class Snapshot:
 def glance(path: Path, keys: Sequence[bytes], client_id: str, good_until: datetime) -> Snapshot:
     """Look at an existing database; `access` are this app's that live beyond `good_until`. StorageStartupError: why not."""
     with opened_to_look(path) as c:
-        c.row_factory = sqlite3.Row
-        c.execute("BEGIN")  # one moment for all that is read
         return _look(c, Vault(keys), client_id, good_until)
 
 
-def _look(c: Connection, vault: Vault, client_id: str, good_until: datetime) -> Snapshot:
+def _look(c: sqlite.Connection, vault: Vault, client_id: str, good_until: datetime) -> Snapshot:
     steps = steps_in(c)
     if steps.unknown or not steps.applied:
         return Snapshot(steps)

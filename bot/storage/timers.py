@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.storage.database import Connection, Database
 from bot.storage.declarations import Declaration, MemberRows
+from bot.storage.engine import Connection, Engine
 from bot.storage.moments import to_moment, to_seconds
 
 
@@ -48,7 +48,7 @@ class Timers:
         ),
     )
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Engine) -> None:
         self._database = database
         self._loop = asyncio.get_running_loop()
         self.changed = asyncio.Event()

@@ -20,12 +20,13 @@ import pytest
 
 from bot.errors import StorageUnavailable
 from bot.storage import Storage, StorageStartupError, open_storage
-from bot.storage.backup import back_up, copy_unused, opened_alone
+from bot.storage.backup import back_up, copy_unused
 from bot.storage.changes import ANSWER
 from bot.storage.links import ACCESS
 from bot.storage.restore import Restored, restore
 from bot.storage.rotation import BATCH, Rotation, rotate
 from bot.storage.schema_status import steps_of
+from bot.storage.sqlite import opened_alone
 from bot.storage.stores import SEALED
 from bot.storage.vault import Vault, key_id
 from tests.callers import caller
