@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
-# The image of Gatefold. All that is built is built by deploy/build.sh, which the tests run without a container engine.
-# The tag names Python's minor version and Debian's release, so that a rebuild with --pull brings their security fixes.
-# Who needs the very same bytes each time adds the digest: --build-arg BASE=python:3.11-slim-bookworm@sha256:...
+# The image of Gatefold. deploy/build.sh builds everything; the tests run it without a container engine.
+# The tag names a minor version of Python and a release of Debian, so that a rebuild with --pull gets security fixes.
+# For the same bytes each time, add the digest: --build-arg BASE=python:3.11-slim-bookworm@sha256:...
 ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS build
@@ -10,8 +10,8 @@ COPY . .
 RUN sh deploy/build.sh /opt/gatefold
 
 FROM ${BASE}
-# A number, so that an orchestrator sees that it is not root. The volume takes its owner from the folder.
-RUN install -d -m 0700 -o 10001 -g 10001 /var/lib/gatefold
+# A number, so that an orchestrator sees that it is not root. Volumes get the owner of these folders.
+RUN install -d -m 0700 -o 10001 -g 10001 /var/lib/gatefold /var/backups/gatefold
 COPY --from=build /opt/gatefold /opt/gatefold
 ENV PATH=/opt/gatefold/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Run a command of gatefold as the systemd service's user, with its settings, secrets and database, while it runs or not:
+# Run a gatefold command as the systemd service's user, with its settings, secrets and database:
 #   sudo sh deploy/as-service.sh doctor
-# What that is stands in the unit; so it is read from there.
+# The bot may run meanwhile. User, settings and secrets are read from the unit.
 set -eu
 
 unit=${UNIT:-/etc/systemd/system/gatefold.service}
 [ -r "$unit" ] || {
-    echo "There is no unit at $unit." >&2
+    echo "There is no unit at $unit. docs/hosting.md describes how to install it." >&2
     exit 1
 }
 program=$(sed -n 's/^ExecStart=\(.*\) run$/\1/p' "$unit")

@@ -1,41 +1,53 @@
 #!/bin/sh
-# Put Gatefold into a folder of its own, as the lock files say it to the byte: deploy/build.sh FOLDER
-# For a host, and for the image (see Dockerfile). Needs Python 3.11 or newer with venv; PYTHON=python3.13 names another.
-# Everything that is fetched must match its hash in the locks. Stop the bot and run this again to update.
+# Install Gatefold into a folder of its own, exactly as the lock files say: deploy/build.sh FOLDER
+# For hosts, and for the image (see Dockerfile). Needs Python 3.11 or newer with venv; PYTHON=python3.13 names another.
+# Everything that is downloaded must match its hash in the locks. To update, stop the bot and run this again.
 set -eu
 
 if [ "$#" -ne 1 ] || [ -z "$1" ]; then
-    echo "Name the folder that it goes to: sh deploy/build.sh /opt/gatefold" >&2
+    echo "Name the folder to install to: sh deploy/build.sh /opt/gatefold" >&2
     exit 2
 fi
 source=$(cd "$(dirname "$0")/.." && pwd)
-# Another user may run it than the one who puts it there.
-umask 022
-mkdir -p "$1"
-target=$(cd "$1" && pwd)
 python=${PYTHON:-python3}
-export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
-
+command -v "$python" >/dev/null || {
+    echo "There is no $python here. Gatefold needs Python 3.11 or newer; PYTHON=... names it." >&2
+    exit 1
+}
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
-    echo "Gatefold needs Python 3.11 or newer, and $python is older." >&2
+    echo "Gatefold needs Python 3.11 or newer, but $python is $("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')." >&2
     exit 1
 }
 "$python" -c 'import ensurepip, venv' 2>/dev/null || {
-    echo "$python has no venv here. On Debian and its kin: apt-get install python3-venv" >&2
+    echo "$python has no venv. On Debian and Ubuntu: apt-get install python3-venv" >&2
     exit 1
 }
 
+# The bot may run as another user than the one who installs it.
+umask 022
+mkdir -p "$1" || exit 1
+target=$(cd "$1" && pwd)
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The wheel is built with tools that are locked, too, in a place that is thrown away.
+# On standard error, so that standard output is the version alone.
+step() { echo "[$1/4] $2" >&2; }
+
+step 1 "Preparing the build tools"
+# The wheel is built with locked tools, too, in a folder that is deleted afterwards.
 "$python" -m venv "$work/tools"
 pip() { "$work/tools/bin/python" -m pip --quiet "$@"; }
 pip install --require-hashes -r "$source/requirements-build.lock"
+
+step 2 "Building Gatefold"
 pip wheel --no-deps --no-build-isolation --wheel-dir "$work" "$source"
 
+step 3 "Downloading and installing the libraries (about a minute)"
 "$python" -m venv --without-pip "$target"
 pip --python "$target/bin/python" install --require-hashes -r "$source/requirements.lock"
+
+step 4 "Installing Gatefold to $target"
 pip --python "$target/bin/python" install --no-deps --force-reinstall "$work"/gatefold-*.whl
 
 "$target/bin/gatefold" --version

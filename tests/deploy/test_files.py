@@ -1,0 +1,78 @@
+"""The other files of deploy/: alert rules, compose, and the recipes for proxies."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.process.harness import ROOT
+
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+RULES = yaml.safe_load((ROOT / "deploy/prometheus-alerts.yml").read_text(encoding="utf-8"))["groups"][0]["rules"]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
+def test_each_alert_uses_metrics_that_the_bot_has_and_says_what_to_do(rule: dict[str, Any]) -> None:
+    documented = set(re.findall(r"^\| `(\w+)`", (ROOT / "docs/reference.md").read_text(encoding="utf-8"), re.MULTILINE))
+    used = {re.sub(r"_(bucket|count|sum)$", "", name) for name in re.findall(r"gatefold_\w+", rule["expr"])}
+    assert used
+    assert used <= documented
+    assert rule["annotations"]["summary"].endswith(".")
+    assert rule["annotations"]["description"].endswith(".")
+    assert rule["labels"]["severity"] in ("warning", "critical")
+
+
+def test_the_parts_of_the_alert_rules_are_those_of_the_bot() -> None:
+    """An outcome that the bot does not count would never raise an alert."""
+    outcomes = set(re.findall(r'outcome="(\w+)"', " ".join(rule["expr"] for rule in RULES)))
+    assert outcomes == {"InternalError"}
+    assert "class InternalError" in (ROOT / "bot/errors.py").read_text(encoding="utf-8")
+
+
+def test_in_compose_the_bot_is_reached_from_this_machine_only_and_caddy_is_a_choice() -> None:
+    bot, caddy = COMPOSE["services"]["gatefold"], COMPOSE["services"]["caddy"]
+    assert bot["ports"] == ["127.0.0.1:${GATEFOLD_PORT:-8080}:8080"]
+    assert caddy["profiles"] == ["caddy"]
+    assert "profiles" not in bot
+    assert re.fullmatch(r"\d+m", bot["mem_limit"])
+
+
+def test_in_compose_backups_have_a_mount_and_the_image_a_folder_for_it() -> None:
+    bot = COMPOSE["services"]["gatefold"]
+    folder = bot["environment"]["BACKUP_FOLDER"]
+    assert f"${{GATEFOLD_BACKUPS:-backups}}:{folder}" in bot["volumes"]
+    assert "backups" in COMPOSE["volumes"]
+    assert f" {folder}\n" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+
+def test_every_recipe_leads_to_the_port_of_the_bot() -> None:
+    for name in ("nginx.conf", "cloudflared.yml", "Caddyfile"):
+        assert "127.0.0.1:8080" in (ROOT / "deploy" / name).read_text(encoding="utf-8")
+    traefik = yaml.safe_load((ROOT / "deploy/traefik.yaml").read_text(encoding="utf-8"))
+    labels = traefik["services"]["gatefold"]["labels"]
+    assert labels["traefik.http.services.gatefold.loadbalancer.server.port"] == "8080"
+    tunnel = yaml.safe_load((ROOT / "deploy/cloudflared.yml").read_text(encoding="utf-8"))
+    assert tunnel["ingress"][-1] == {"service": "http_status:404"}
+
+
+@pytest.mark.parametrize(
+    ("python", "words"),
+    [("python9", "There is no python9 here."), ("/bin/false", "Gatefold needs Python 3.11 or newer")],
+)
+def test_the_build_says_which_python_is_missing(python: str, words: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["sh", str(ROOT / "deploy/build.sh"), str(tmp_path / "target")],
+        env={"PATH": "/usr/bin:/bin", "PYTHON": python},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert not (tmp_path / "target").exists()
