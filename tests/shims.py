@@ -141,7 +141,7 @@ def of_compose() -> dict[str, str]:
         assert file.stat().st_mode & 0o004, f"{file} cannot be read by another user"
         shutil.copy(file, handed / name)
     for volume in (volume for each in content["services"].values() for volume in each["volumes"]):
-        source = volume.partition(":")[0]
+        source = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", volume).partition(":")[0]
         assert Path(source).is_file() if source.startswith(".") else source in content["volumes"], volume
     # the port is the test's own: 8080 may be taken here
     given = {name: in_volume(value) for name, value in service["environment"].items() if name != "WEB_PORT"}
@@ -149,8 +149,8 @@ def of_compose() -> dict[str, str]:
 
 
 def in_volume(path: str) -> str:
-    """The volume is no folder of the machine."""
-    return path.replace("/var/lib/gatefold", f"{STAGE}/volume")
+    """The volumes are not folders of the machine."""
+    return path.replace("/var/lib/gatefold", f"{STAGE}/volume").replace("/var/backups/gatefold", f"{STAGE}/backups")
 
 
 def of_volume(path: str) -> str:
@@ -160,9 +160,9 @@ def of_volume(path: str) -> str:
 
 def docker(*words: str) -> None:
     match words:
-        case ("build", "--pull", "-t", "gatefold", "."):
+        case ("build", "--pull", "-t", "gatefold:0.1.0", "."):
             assert Path("Dockerfile").is_file()
-        case ("compose", "up", "-d"):
+        case ("compose", "up", "-d") | ("compose", "--profile", "caddy", "up", "-d"):
             start(of_compose(), STAGE / "volume", gatefold())
         case ("compose", "stop", "gatefold"):
             stop()
@@ -182,7 +182,7 @@ def docker(*words: str) -> None:
 
 def in_a_container(words: Sequence[str]) -> None:
     """`docker run` with this folder as /host."""
-    at = words.index("gatefold")
+    at = words.index("gatefold:0.1.0")
     options = list(words[:at])
     assert options[options.index("-v") + 1] == f"{Path.cwd()}:/host"
     assert options[options.index("-w") + 1] == "/host"

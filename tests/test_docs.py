@@ -11,8 +11,11 @@ import discord
 import pytest
 from discord import app_commands
 
+from bot.admin.doctor import examine
+from bot.cli import main as program
 from bot.settings import Settings
 from tests.chat.features import every_feature
+from tests.world import World
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -38,9 +41,9 @@ def default(name: str) -> str | None:
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
 
 
-def rows(heading: str) -> list[list[str]]:
-    """The cells of the first table below a heading of the README, without its head."""
-    section = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+def rows(heading: str, text: str = README) -> list[list[str]]:
+    """The cells of the first table below a heading, without its head."""
+    section = text.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     table = [line for line in section.splitlines() if line.startswith("|")][2:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
 
@@ -62,12 +65,32 @@ def test_env_example_has_what_is_required_first() -> None:
         assert f"{name}=" in (required if must else rest)
 
 
-def test_readme_lists_exactly_the_settings_with_their_defaults() -> None:
-    shown = {cells[0].strip("`"): cells[1] for cells in rows("Settings")}
+def test_the_page_of_settings_lists_exactly_the_settings_with_their_defaults() -> None:
+    table = rows(
+        "Settings", (ROOT / "docs/settings.md").read_text(encoding="utf-8").replace("# Settings", "\n## Settings")
+    )
+    shown = {cells[0].strip("`"): cells[1] for cells in table}
     expected = {
         name: "required" if is_required(name) else f"`{default(name)}`" if default(name) else "empty" for name in FIELDS
     }
     assert shown == expected
+
+
+def test_the_reference_lists_exactly_the_programs_commands() -> None:
+    text = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
+    shown = {cells[0].strip("`"): cells[2] == "yes" for cells in rows("Commands", text)}
+    expected = {
+        f"gatefold {name}": any("--json" in option.opts for option in command.params)
+        for name, command in program.commands.items()
+    }
+    assert shown == expected
+
+
+async def test_the_reference_lists_exactly_the_checks_of_the_doctor(world: World) -> None:
+    text = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
+    shown = {cells[0].strip("`") for cells in rows("Checks of the doctor", text)}
+    found = {result.name async for result in examine(lambda: world.settings, None)}
+    assert shown == found | {"settings-ignored"}
 
 
 async def test_readme_lists_exactly_the_commands() -> None:

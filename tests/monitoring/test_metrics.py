@@ -328,8 +328,8 @@ async def test_they_are_off_and_on_loopback_unless_a_host_says_otherwise(world: 
 # -- the papers
 
 
-async def test_the_table_in_operations_names_exactly_what_is_scraped(world: World) -> None:
-    section = (ROOT / "docs/operations.md").read_text(encoding="utf-8").split("\n## Metrics\n")[1].split("\n## ")[0]
+async def test_the_table_in_the_reference_names_exactly_what_is_scraped(world: World) -> None:
+    section = (ROOT / "docs/reference.md").read_text(encoding="utf-8").split("\n## Metrics\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| `([a-z_]+)` \|([^|]*)\| (.+) \|$", section, re.MULTILINE)
     shown = {name: {label.strip(" `") for label in labels.split(",")} - {""} for name, labels, _ in rows}
     assert len(shown) == len(rows)
