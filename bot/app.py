@@ -14,8 +14,13 @@ import aiohttp
 import structlog
 
 from bot.accounts.apps import Apps, load_host_app
+from bot.accounts.browser import Browsers
 from bot.accounts.discord_login import DiscordLogin
 from bot.accounts.linking import Linking
+from bot.accounts.renewals import KIND as RENEWAL
+from bot.accounts.renewals import Renewals
+from bot.accounts.seats import EXPIRY as SEAT_REQUEST_EXPIRY
+from bot.accounts.seats import SeatKeeper
 from bot.accounts.tokens import Tokens
 from bot.alert_sources import AlertSources
 from bot.chat import account, help, saving, servers
@@ -73,6 +78,8 @@ class Services:
     catalogue: Catalogue
     tokens: Tokens
     linking: Linking
+    renewals: Renewals
+    seats: SeatKeeper
     library: Library
     reply: Reply
     client: Client
@@ -157,7 +164,22 @@ async def _build(
         resolver,
         spotify,
     )
-    linking = Linking(storage, spotify, apps, tokens, settings, on_linked=library.linked, on_unlinked=library.unlinked)
+    browsers = Browsers(storage.attempts)
+    login = DiscordLogin(session, browsers, settings, on_secret=sources.discord_secret)
+    renewals = Renewals(storage)
+    seats = SeatKeeper(storage, apps, tokens, settings.spotify_seats)
+    linking = Linking(
+        storage,
+        spotify,
+        apps,
+        tokens,
+        renewals,
+        browsers,
+        login,
+        settings,
+        on_linked=library.linked,
+        on_unlinked=library.unlinked,
+    )
     words = AllWords(f"{settings.public_url}/privacy")
     reply = Reply(words, metrics.answered)
     client = Client(
@@ -179,10 +201,11 @@ async def _build(
         backups = Backups(settings.backup_folder, every_s, settings.backup_keep, maintenance.back_up)
         backups.on_trouble = sources.backup_failed
         backups.on_made = sources.backup_made
-    login = DiscordLogin(session, settings, on_secret=sources.discord_secret)
     alerts.tell = client.tell_host
     storage.database.on_trouble = sources.database
     schedule = Schedule(storage.timers)
+    schedule.register(RENEWAL, renewals.remind)
+    schedule.register(SEAT_REQUEST_EXPIRY, seats.expire)
     services = Services(
         settings,
         storage,
@@ -191,6 +214,8 @@ async def _build(
         catalogue,
         tokens,
         linking,
+        renewals,
+        seats,
         library,
         reply,
         client,
@@ -290,6 +315,7 @@ async def working(services: Services) -> AsyncIterator[asyncio.Task[None]]:
     """The workers for pending changes and for messages; on the way out, what is in flight finishes or is kept."""
     # After the login, since it tells members.
     services.schedule.repeat("library sweep", SWEEP_S, services.library.sweep)
+    services.schedule.repeat("renewal timers", SWEEP_S, services.renewals.catch_up)
     services.schedule.repeat("link attempts sweep", SWEEP_S, services.linking.sweep)
     worker = asyncio.create_task(_work(services), name="worker")
     try:

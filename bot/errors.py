@@ -13,7 +13,9 @@ from bot.albums import Album
 
 
 class UserError(Exception):
-    """Something that a member is told, with a way on."""
+    """Something that a member is told, with a way on. `is_own_app`: it is about a Spotify app of the member's own."""
+
+    is_own_app = False
 
 
 # -- about the link between a member and their Spotify account
@@ -32,6 +34,7 @@ class NeedsRelink(UserError):
         REVOKED = "revoked"  # the member or Spotify took the consent back, or six months are over
         SCOPE = "scope"  # a permission is missing
         UNREADABLE = "unreadable"  # the stored token does not open (another key, a damaged row)
+        SEAT_FREED = "seat freed"  # the host freed the member's seat
         OTHER_APP = "other_app"  # the host changed the Spotify app
 
     def __init__(self, reason: Reason, *, is_new: bool = False) -> None:
@@ -59,6 +62,42 @@ class LinkDeclined(UserError):
     def __init__(self, provider: str) -> None:
         super().__init__(provider)
         self.provider = provider
+
+
+class NotAClientId(UserError):
+    """What was entered as a client id is none: 32 hexadecimal characters."""
+
+
+class UnknownApp(UserError):
+    """Spotify knows no app with this client id; it may be the app's secret, which looks the same."""
+
+
+class RedirectMissing(UserError):
+    """The app does not list our redirect URI; `redirect_uri` is what its owner must add."""
+
+    def __init__(self, redirect_uri: str) -> None:
+        super().__init__(redirect_uri)
+        self.redirect_uri = redirect_uri
+
+
+class AppTaken(UserError):
+    """Another member uses this Spotify app as their own."""
+
+
+class NoHostApp(UserError):
+    """The host has no Spotify app: every member brings their own."""
+
+
+class NotAnAddress(UserError):
+    """What was entered as a name and an e-mail address cannot be one."""
+
+
+class NoSeatFree(UserError):
+    """All seats of the host's app are taken."""
+
+
+class WrongIssuer(UserError):
+    """A way back names another issuer than the provider that the browser was sent to (RFC 9207)."""
 
 
 class AccountTaken(UserError):

@@ -403,3 +403,48 @@ def m009_clubs(db: Database) -> None:
         "CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), beat_at INTEGER NOT NULL) STRICT",
     ):
         db.conn.execute(statement)
+
+
+@step
+def m010_own_apps(db: Database) -> None:
+    """Members' own Spotify apps, seats of the host's app, reminders of consents, and logins for other pages.
+
+    spotify_apps.member_id: whose own app it is. link_attempts.client_id: the own app to link through; probes: how often
+    an id was tried. oauth_states.purpose: which part of the site the login is for; attempt_hash NULL: not for a link.
+    seat_requests: what Spotify's list wants, until the seat is given; given_at: until the member links, it is held.
+    """
+    for statement in (
+        "ALTER TABLE links ADD COLUMN is_own_app INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE links ADD COLUMN locale TEXT",
+        "ALTER TABLE links ADD COLUMN is_reminded INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE links ADD COLUMN is_reminder_untold INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX links_client ON links (client_id)",
+        "ALTER TABLE spotify_apps ADD COLUMN member_id INTEGER",
+        "CREATE INDEX spotify_apps_member ON spotify_apps (member_id) WHERE member_id IS NOT NULL",
+        "ALTER TABLE link_attempts ADD COLUMN client_id TEXT",
+        "ALTER TABLE link_attempts ADD COLUMN probes INTEGER NOT NULL DEFAULT 0",
+        "DROP TABLE oauth_states",
+        """
+        CREATE TABLE oauth_states (
+            state_hash BLOB PRIMARY KEY,
+            attempt_hash BLOB REFERENCES link_attempts (id_hash) ON DELETE CASCADE,
+            cookie_hash BLOB NOT NULL,
+            provider TEXT NOT NULL CHECK (provider IN ('discord', 'spotify')),
+            purpose TEXT NOT NULL,
+            discord_name TEXT,
+            created_at INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX oauth_states_attempt ON oauth_states (attempt_hash)",
+        """
+        CREATE TABLE seat_requests (
+            member_id INTEGER PRIMARY KEY,
+            name_sealed BLOB,
+            email_sealed BLOB,
+            locale TEXT,
+            asked_at INTEGER NOT NULL,
+            given_at INTEGER
+        ) STRICT
+        """,
+    ):
+        db.conn.execute(statement)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from weakref import WeakValueDictionary
 
+from bot.caller import MemberId
 from bot.errors import TryLater
 from bot.settings import AlbumEndpointChoice
 from bot.spotify.app import AlbumEndpoint, App, Health, HealthListener
@@ -27,7 +28,7 @@ async def load_host_app(
     """The host's app with what is stored of it; None when the host has none."""
     if not client_id:
         return None
-    return make_app(store, client_id, await store.get(client_id), client_secret, choice, listener, is_own=False)
+    return make_app(store, client_id, await store.get(client_id), client_secret, choice, listener)
 
 
 def make_app(
@@ -37,25 +38,24 @@ def make_app(
     client_secret: str | None,
     choice: AlbumEndpointChoice,
     listener: HealthListener | None,
-    *,
-    is_own: bool,
+    member_id: MemberId | None = None,
 ) -> App:
-    """An app that remembers its closed gate and its album endpoint in `store`."""
+    """An app that remembers its closed gate and its album endpoint in `store`. `member_id`: whose own it is."""
     return App(
         client_id,
         client_secret,
         Gate(
             closed_until=known.closed_until,
             closed_by=TryLater.Cause(known.closed_by) if known.closed_by else None,
-            on_close=lambda until, cause: store.set_closed(client_id, until, cause),
+            on_close=lambda until, cause: store.set_closed(client_id, until, cause, member_id),
         ),
         AlbumEndpoint(
             choice,
             known=Endpoint(known.album_endpoint) if known.album_endpoint else None,
-            remember=lambda endpoint: store.set_endpoint(client_id, endpoint),
+            remember=lambda endpoint: store.set_endpoint(client_id, endpoint, member_id),
         ),
         Health(listener),
-        is_own,
+        member_id,
     )
 
 
@@ -72,15 +72,21 @@ class Apps:
         self._alive: WeakValueDictionary[str, App] = WeakValueDictionary()
         self._recent: dict[str, tuple[float, App]] = {}  # the longest unused first
 
-    async def of(self, client_id: str) -> App:
-        """The app of this client id: the host's, else a member's own."""
+    def is_hosts(self, client_id: str) -> bool:
+        """Whether it is the host's app."""
+        return self.host is not None and client_id == self.host.client_id
+
+    async def of(self, client_id: str, member_id: MemberId) -> App:
+        """The app through which a member is linked: the host's, else the member's own."""
         if self.host is not None and client_id == self.host.client_id:
             return self.host
         app = self._alive.get(client_id)
-        if app is None:
+        if app is None or app.member_id != member_id:
             known = await self._store.get(client_id)
-            made = make_app(self._store, client_id, known, None, "auto", None, is_own=True)
-            app = self._alive.setdefault(client_id, made)  # another call may have been quicker
+            app = self._alive.get(client_id)  # another call may have been quicker
+            if app is None or app.member_id != member_id:
+                app = make_app(self._store, client_id, known, None, "auto", None, member_id)
+                self._alive[client_id] = app
         self._recent.pop(client_id, None)
         self._recent[client_id] = (self._monotonic(), app)
         self._drop_idle()

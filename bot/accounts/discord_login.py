@@ -1,4 +1,6 @@
-"""Discord's `identify`: the only OAuth call to Discord. Its token is used once and forgotten.
+"""Logging in at Discord: who is in front of a browser. The token is used once and forgotten.
+
+Every part of the site that must know this sends the browser there with `begin` and a purpose of its own.
 
 https://discord.com/developers/docs/topics/oauth2
 """
@@ -8,14 +10,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 import aiohttp
 
-from bot.errors import DiscordUnavailable, LinkExpired
+from bot.accounts.browser import DISCORD, Browsers, Redirect
+from bot.errors import DiscordUnavailable, LinkExpired, WrongIssuer
 from bot.settings import Settings
+from bot.storage.attempts import OAuthState
 
 TIMEOUT_S = 10.0
 LARGEST = 64 * 1024
+ISSUER = "https://discord.com"
+"""Discord's name in `iss`, which its redirects carry since October 2026. https://www.rfc-editor.org/rfc/rfc9207"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +37,48 @@ class DiscordLogin:
     """Asks Discord who is in front of the browser."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, settings: Settings, *, on_secret: Callable[[bool], None]
+        self,
+        session: aiohttp.ClientSession,
+        browsers: Browsers,
+        settings: Settings,
+        *,
+        on_secret: Callable[[bool], None],
     ) -> None:
         """`on_secret`: is told whether Discord accepted the client secret, each time that this shows."""
         self._session = session
+        self._browsers = browsers
         self._settings = settings
         self._on_secret = on_secret
+
+    async def begin(
+        self, purpose: str, cookie: str | None, *, attempt_hash: bytes | None = None, is_known: bool = False
+    ) -> Redirect:
+        """Send a browser to Discord. `purpose`: which part of the site goes on when it comes back.
+
+        `is_known`: the member agreed before, so that Discord need not ask again.
+        """
+        cookie = self._browsers.cookie(cookie)
+        state = await self._browsers.send(DISCORD, purpose, cookie, attempt_hash)
+        query = {
+            "client_id": self._settings.discord_client_id,
+            "response_type": "code",
+            "redirect_uri": self._settings.redirect_to_discord,
+            "scope": "identify",
+            "state": state,
+        }
+        if is_known:
+            query["prompt"] = "none"
+        return Redirect(f"{self._settings.discord_authorize_url}?{urlencode(query)}", cookie)
+
+    async def returned(self, state: str | None, cookie: str | None, issuer: str | None) -> OAuthState:
+        """A browser came back from Discord: see `Browsers.returned`. `issuer`: the parameter `iss`, where it is present.
+
+        WrongIssuer when that is not Discord (RFC 9207).
+        """
+        oauth_state = await self._browsers.returned(DISCORD, state, cookie)
+        if issuer is not None and issuer != ISSUER:
+            raise WrongIssuer
+        return oauth_state
 
     async def who(self, code: str) -> Person:
         """Whose code this is. LinkExpired: the code is dead. DiscordUnavailable: Discord did not say."""

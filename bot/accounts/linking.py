@@ -1,7 +1,8 @@
 """Linking a member's Spotify account, and unlinking it.
 
 The flow proves three things in one browser: that it opened the link, that it is logged in at Discord as the
-member who asked (`discord_login.py`), and that it consented at Spotify. See docs/decisions/0003.
+member who asked (`discord_login.py`), and that it consented at Spotify. See docs/decisions/0003. A member links
+through the host's Spotify app, or through one of their own, of which only the client id is needed (PKCE).
 """
 
 from __future__ import annotations
@@ -9,32 +10,36 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import hmac
 import re
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlencode
 
 import structlog
 
 from bot import logs
 from bot.accounts.apps import Apps
+from bot.accounts.browser import DISCORD, LINK, SPOTIFY, Browsers, Redirect, hash_of
+from bot.accounts.discord_login import DiscordLogin
+from bot.accounts.renewals import Renewals
 from bot.accounts.tokens import Tokens
 from bot.caller import Caller, MemberId
 from bot.errors import (
     AppRejected,
+    AppTaken,
     DiscordUnavailable,
     GrantRefused,
     InternalError,
     LinkDeclined,
     LinkExpired,
+    NoHostApp,
+    NoSeatFree,
+    NotAClientId,
     Restarting,
     StorageUnavailable,
     TryLater,
     UserError,
-    WrongBrowser,
     WrongDiscordAccount,
 )
 from bot.settings import Settings
@@ -46,9 +51,8 @@ from bot.storage.attempts import Attempt, OAuthState
 from bot.storage.links import Link
 
 _log = structlog.get_logger("gatefold.linking")
-_COOKIE = _STATE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _LINK_ID = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
-DISCORD, SPOTIFY = "discord", "spotify"
+_CLIENT_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,26 @@ class LinkNews:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Redirect:
-    """Where the browser goes, and the cookie that it is to keep. No repr: both are secrets."""
+class LinkOffer:
+    """What is open to a member, for 10 minutes. No repr: the addresses are secrets.
 
-    url: str
-    cookie: str
+    `host_url`: links through the host's app; None when all its seats are taken, or when there is none. `own_app_url`: the
+    guide that ends with the client id of an app of the member's own. `has_host_app`: whether the host has an app at all,
+    so that the member can ask for a seat.
+    """
+
+    host_url: str | None
+    own_app_url: str
+    has_host_app: bool
+
+
+@dataclass(eq=False, slots=True)
+class _Finish:
+    """A link that is being made."""
+
+    member: MemberId
+    task: asyncio.Task[Linked] | None = None
+    is_unlinked: bool = False
 
 
 class Linking:
@@ -90,6 +109,9 @@ class Linking:
         spotify: Spotify,
         apps: Apps,
         tokens: Tokens,
+        renewals: Renewals,
+        browsers: Browsers,
+        login: DiscordLogin,
         settings: Settings,
         *,
         on_linked: Callable[[MemberId], None],
@@ -101,63 +123,129 @@ class Linking:
         self._spotify = spotify
         self._apps = apps
         self._tokens = tokens
+        self._renewals = renewals
+        self._browsers = browsers
+        self._login = login
         self._settings = settings
-        self._now = now
         self._on_linked = on_linked
         self._on_unlinked = on_unlinked
-        self._finishing: dict[asyncio.Task[Linked], MemberId] = {}
-        self._unlinks = 0
+        self._now = now
+        self._finishing: set[_Finish] = set()
+        self._taking = 0
+        self._unlinked: set[MemberId] = set()  # while attempts are being taken
         self.is_stopping = False
+        self._is_stopped = False
         # From app.py, until the outbox carries this news.
         self.tell: Callable[[LinkNews], Awaitable[None]]
 
-    # -- the flow
+    # -- what a member can begin
+
+    async def offer(self, caller: Caller) -> LinkOffer:
+        """What is open to a member: the host's app while it has seats, and an app of their own."""
+        link_id = await self._begin(caller, None)
+        is_open = await self._is_host_open(caller.member_id)
+        return LinkOffer(self._link_url(link_id) if is_open else None, self._guide_url(link_id), self._has_host_app)
 
     async def start_link(self, caller: Caller) -> str:
-        """A short address of ours that begins the flow; good for 10 minutes, for this member alone."""
+        """A short address of ours that begins the flow; good for 10 minutes, for this member alone.
+
+        Whoever is linked through an app of their own renews that. Where the host's app has no seat, it is the guide to
+        an app of one's own.
+        """
+        link = await self._storage.links.get(caller.member_id)
+        if link is not None and link.is_own_app and not self._apps.is_hosts(link.client_id):
+            return self._link_url(await self._begin(caller, link.client_id))
+        offer = await self.offer(caller)
+        return offer.host_url or offer.own_app_url
+
+    async def start_own_app(self, caller: Caller, client_id: str) -> str:
+        """The same through an app of the member's own, whose client id they entered in Discord.
+
+        NotAClientId, UnknownApp, RedirectMissing, AppTaken, NoSeatFree (the id is the host's), TryLater. Nothing is
+        stored then.
+        """
+        own = await self._checked(caller.member_id, client_id)
+        return self._link_url(await self._begin(caller, own))
+
+    async def check_link(self, link_id: str) -> None:
+        """LinkExpired when there is no such link. Changes nothing: scanners open links, too."""
+        self.check_open()
+        await self._attempt(link_id)
+
+    async def use_own_app(self, link_id: str, client_id: str) -> str:
+        """The person who follows the guide entered their client id: the address at which the flow goes on.
+
+        The same errors as `start_own_app`; LinkExpired also after too many tries.
+        """
+        self.check_open()
+        attempt = await self._attempt(link_id)
+        if not await self._storage.attempts.count_probe(attempt.id_hash, self._seconds()):
+            raise LinkExpired
+        own = await self._checked(MemberId(attempt.member_id), client_id)
+        if not await self._storage.attempts.use_app(attempt.id_hash, own, self._seconds()):
+            raise LinkExpired
+        return self._link_url(link_id)
+
+    @property
+    def redirect_uri(self) -> str:
+        """What the owner of a Spotify app must add to its redirect URIs, character by character."""
+        return self._settings.redirect_to_spotify
+
+    async def _checked(self, member: MemberId, client_id: str) -> str | None:
+        """The client id of an app of the member's own that works here; None when it is the host's."""
+        client_id = client_id.strip().casefold()
+        if not _CLIENT_ID.fullmatch(client_id):
+            raise NotAClientId
+        if self._apps.is_hosts(client_id):
+            if not await self._is_host_open(member):
+                raise NoSeatFree
+            return None
+        if await self._storage.links.is_app_taken(client_id, member):
+            raise AppTaken
+        await self._spotify.probe(client_id, self._settings.redirect_to_spotify)
+        return client_id
+
+    async def _begin(self, caller: Caller, client_id: str | None) -> str:
         link_id = secrets.token_urlsafe(24)
-        await self._storage.attempts.begin(_hash(link_id), caller, self._seconds())
+        await self._storage.attempts.begin(hash_of(link_id), caller, self._seconds(), client_id)
+        return link_id
+
+    def _link_url(self, link_id: str) -> str:
         return f"{self._settings.public_url}/link/{link_id}"
 
+    def _guide_url(self, link_id: str) -> str:
+        return f"{self._settings.public_url}/guide/own-app?link={link_id}"
+
+    @property
+    def _has_host_app(self) -> bool:
+        return self._apps.host is not None
+
+    async def _is_host_open(self, member: MemberId) -> bool:
+        host = self._apps.host
+        if host is None:
+            return False
+        seats = self._settings.spotify_seats
+        return seats == 0 or await self._storage.seats.is_free(host.client_id, seats, member, self._now())
+
+    # -- the way through the browser
+
     async def open_link(self, link_id: str, cookie: str | None) -> Redirect:
-        """Somebody opened a link: on to Discord, to say who they are. LinkExpired if there is no such link."""
-        self._check_open()
-        if not _LINK_ID.fullmatch(link_id):
-            raise LinkExpired
-        attempt = await self._storage.attempts.get(_hash(link_id), self._seconds())
-        if attempt is None:
-            raise LinkExpired
-        # One value a browser, so that a link that was opened twice can be finished in either tab.
-        if cookie is None or not _COOKIE.fullmatch(cookie):
-            cookie = secrets.token_urlsafe(32)
-        state = await self._add_state(attempt.id_hash, cookie, DISCORD)
-        query = {
-            "client_id": self._settings.discord_client_id,
-            "response_type": "code",
-            "redirect_uri": self._settings.redirect_to_discord,
-            "scope": "identify",
-            "state": state,
-        }
-        if await self._storage.links.get(attempt.member_id) is not None:
-            query["prompt"] = "none"  # no second question for those who agreed before
-        return Redirect(f"{self._settings.discord_authorize_url}?{urlencode(query)}", cookie)
+        """Somebody opened a link: on to Discord, to say who they are.
+
+        LinkExpired if there is no such link. NoHostApp, NoSeatFree: it needs an app of the member's own.
+        """
+        self.check_open()
+        attempt = await self._attempt(link_id)
+        if attempt.client_id is None and not await self._is_host_open(MemberId(attempt.member_id)):
+            raise NoSeatFree if self._has_host_app else NoHostApp
+        # no second question for those who agreed before
+        is_known = await self._storage.links.get(attempt.member_id) is not None
+        return await self._login.begin(LINK, cookie, attempt_hash=attempt.id_hash, is_known=is_known)
 
     async def take_state(self, provider: str, state: str | None, cookie: str | None) -> OAuthState:
-        """A browser came back from `provider`: use its state up, and see that it is the same browser.
-
-        LinkExpired: the state is unknown, used, too old, or was made for the other provider.
-        WrongBrowser: the cookie is missing or another one; the state is burnt all the same.
-        """
-        self._check_open()
-        if state is None or not _STATE.fullmatch(state):
-            raise LinkExpired
-        oauth_state = await self._storage.attempts.take_state(_hash(state), self._seconds())
-        if oauth_state is None or oauth_state.provider != provider:
-            raise LinkExpired
-        is_ours = cookie is not None and _COOKIE.fullmatch(cookie) is not None
-        if cookie is None or not is_ours or not hmac.compare_digest(_hash(cookie), oauth_state.cookie_hash):
-            raise WrongBrowser
-        return oauth_state
+        """A browser came back from `provider`: see `Browsers.returned`."""
+        self.check_open()
+        return await self._browsers.returned(provider, state, cookie)
 
     async def verify_discord_account(
         self, oauth_state: OAuthState, member_id: int, discord_name: str, cookie: str
@@ -166,29 +254,21 @@ class Linking:
 
         WrongDiscordAccount when the link belongs to somebody else; its owner is told, once a link.
         """
-        attempt = await self._storage.attempts.get(oauth_state.attempt_hash, self._seconds())
-        if attempt is None:
-            raise LinkExpired
+        attempt = await self._attempt_of(oauth_state)
         if attempt.member_id != member_id:
             error = WrongDiscordAccount()
             if await self._storage.attempts.warn_once(attempt.id_hash):
                 await self._tell(attempt, error)
             raise error
-        state = await self._add_state(attempt.id_hash, cookie, SPOTIFY, discord_name)
+        app = await self._app(attempt)
+        state = await self._browsers.send(SPOTIFY, LINK, cookie, attempt.id_hash, discord_name)
         return oauth.authorize_url(
             self._settings.spotify_accounts_url,
-            client_id=self._app().client_id,
+            client_id=app.client_id,
             redirect_uri=self._settings.redirect_to_spotify,
             state=state,
             code_challenge=oauth.challenge(_verifier(cookie, state)),
         )
-
-    async def sweep(self) -> None:
-        """Delete the links that nobody finished in time."""
-        try:
-            await self._storage.attempts.clear(self._seconds())
-        except StorageUnavailable as error:
-            _log.warning("old link attempts cannot be deleted", error=str(error))
 
     async def decline(self, oauth_state: OAuthState, error_code: str) -> UserError:
         """The person came back from `oauth_state.provider` without a code: why, as `error=` has it. The member is told.
@@ -197,13 +277,14 @@ class Linking:
         link, so that it lives on, and its owner is told once of a no, and not of trouble.
         """
         error = _without_code(oauth_state.provider, error_code)
-        attempts = self._storage.attempts
-        if oauth_state.provider == SPOTIFY:
-            attempt = await attempts.take(oauth_state.attempt_hash, self._seconds())
-        elif isinstance(error, LinkDeclined) and await attempts.warn_once(oauth_state.attempt_hash):
-            attempt = await attempts.get(oauth_state.attempt_hash, self._seconds())
-        else:
-            attempt = None
+        attempts, attempt_hash = self._storage.attempts, oauth_state.attempt_hash
+        attempt = None
+        if attempt_hash is None:
+            pass
+        elif oauth_state.provider == SPOTIFY:
+            attempt = await attempts.take(attempt_hash, self._seconds())
+        elif isinstance(error, LinkDeclined) and await attempts.warn_once(attempt_hash):
+            attempt = await attempts.get(attempt_hash, self._seconds())
         if attempt is not None:
             await self._tell(attempt, error)
         return error
@@ -213,31 +294,52 @@ class Linking:
 
         Whatever goes wrong is told in the member's private message as well as raised.
         """
-        unlinks = self._unlinks
-        attempt = await self._storage.attempts.take(oauth_state.attempt_hash, self._seconds())
-        if attempt is None or unlinks != self._unlinks:  # whoever unlinked meanwhile had nothing to cancel yet
-            raise LinkExpired
-        # A code can be exchanged once: a task of its own, so that a stop waits for it, and tells the member if it
-        # can't wait longer.
-        task = asyncio.create_task(self._finish(attempt, oauth_state, code, _verifier(cookie, state)))
-        self._finishing[task] = MemberId(attempt.member_id)
-        task.add_done_callback(self._finishing.pop)
+        if self._is_stopped:
+            raise Restarting  # nobody would wait until the link is stored
+        finish = await self._taken(oauth_state, code, _verifier(cookie, state))
+        task = finish.task
+        assert task is not None
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             if task.cancelled():
-                raise self._cut_short() from None
+                raise _cut_short(finish) from None
             raise
 
-    async def _finish(self, attempt: Attempt, oauth_state: OAuthState, code: str, verifier: str) -> Linked:
-        member = MemberId(attempt.member_id)
+    async def _taken(self, oauth_state: OAuthState, code: str, verifier: str) -> _Finish:
+        if oauth_state.attempt_hash is None:
+            raise LinkExpired
+        self._taking += 1
         try:
-            link, before = await self._exchange(member, code, verifier)
+            attempt = await self._storage.attempts.take(oauth_state.attempt_hash, self._seconds())
+            # whoever unlinked just now had nothing to cancel yet
+            if attempt is None or attempt.member_id in self._unlinked:
+                raise LinkExpired
+            finish = _Finish(MemberId(attempt.member_id))
+            # A code can be exchanged once: a task of its own, so that a stop waits for it, and tells the member if it
+            # can't wait longer.
+            finish.task = asyncio.create_task(self._finish(finish, attempt, oauth_state, code, verifier))
+            self._finishing.add(finish)
+            finish.task.add_done_callback(lambda _: self._finishing.discard(finish))
+        finally:
+            self._taking -= 1
+            if not self._taking:
+                self._unlinked.clear()
+        return finish
+
+    async def _finish(
+        self, finish: _Finish, attempt: Attempt, oauth_state: OAuthState, code: str, verifier: str
+    ) -> Linked:
+        member = finish.member
+        try:
+            link, before = await self._exchange(attempt, code, verifier)
+            if finish.is_unlinked:
+                raise LinkExpired  # what was stored is deleted already
         except UserError as error:
             await self._tell(attempt, error)
             raise
         except asyncio.CancelledError:
-            await self._tell(attempt, self._cut_short())
+            await self._tell(attempt, _cut_short(finish))
             raise
         except Exception:
             broken = InternalError(logs.reference())
@@ -245,17 +347,17 @@ class Linking:
             await self._tell(attempt, broken)
             raise broken from None
         linked = Linked(link, before, oauth_state.discord_name or "")
-        _log.info("linked", member=member, renewed=before is not None)
-        await self._tell(attempt, linked)
+        _log.info("linked", member=member, renewed=before is not None, own_app=link.is_own_app)
+        try:
+            await self._tell(attempt, linked)
+        except asyncio.CancelledError:
+            # The link is stored, so the page must say so, whether or not the message could be edited.
+            _log.warning("a member could not be told", member=member)
         self._on_linked(member)
         return linked
 
-    def _cut_short(self) -> UserError:
-        """Why a link that was being made is not: the process stops, or its member unlinked meanwhile."""
-        return Restarting() if self.is_stopping else LinkExpired()
-
-    async def _exchange(self, member: MemberId, code: str, verifier: str) -> tuple[Link, Link | None]:
-        app = self._app()
+    async def _exchange(self, attempt: Attempt, code: str, verifier: str) -> tuple[Link, Link | None]:
+        app = await self._app(attempt)
         try:
             tokens = await self._spotify.exchange(app, code, self._settings.redirect_to_spotify, verifier)
         except GrantRefused:
@@ -265,29 +367,58 @@ class Linking:
         # Also the first call that a member who is not on the app's list is refused.
         profile = await self._spotify.profile(Access(app, FixedToken(tokens.access_token)))
         now = self._now()
-        link = Link(member, app.client_id, profile.account_id, profile.name, now, now, None)
-        before = await self._storage.links.put(
-            link,
-            tokens.access_token,
-            tokens.refresh_token,
-            now + timedelta(seconds=tokens.expires_in_s),
+        link = Link(
+            attempt.member_id,
+            app.client_id,
+            profile.account_id,
+            profile.name,
+            now,
+            now,
+            None,
+            is_own_app=app.is_own,
+            locale=attempt.locale,
         )
+        storing = asyncio.ensure_future(
+            self._storage.links.put(
+                link,
+                tokens.access_token,
+                tokens.refresh_token,
+                now + timedelta(seconds=tokens.expires_in_s),
+                seats=self._settings.spotify_seats,
+                also=lambda c: self._renewals.schedule_in(c, link),
+            )
+        )
+        try:
+            before = await asyncio.shield(storing)
+        except asyncio.CancelledError:
+            before = await storing  # it is stored all the same, which nobody may deny
+        if before is not None and before.client_id != link.client_id:
+            self._apps.forget(before.client_id)
         return link, before
 
-    def _app(self) -> App:
+    async def _app(self, attempt: Attempt) -> App:
         """The app that a member links through."""
+        if attempt.client_id is not None:
+            return await self._apps.of(attempt.client_id, MemberId(attempt.member_id))
         if self._apps.host is None:
-            raise AppRejected
+            raise NoHostApp
         return self._apps.host
 
-    async def _add_state(self, attempt_hash: bytes, cookie: str, provider: str, discord_name: str | None = None) -> str:
-        state = secrets.token_urlsafe(32)
-        lives = await self._storage.attempts.add_state(
-            _hash(state), attempt_hash, _hash(cookie), provider, self._seconds(), discord_name
-        )
-        if not lives:
+    async def _attempt(self, link_id: str) -> Attempt:
+        if not _LINK_ID.fullmatch(link_id):
             raise LinkExpired
-        return state
+        attempt = await self._storage.attempts.get(hash_of(link_id), self._seconds())
+        if attempt is None:
+            raise LinkExpired
+        return attempt
+
+    async def _attempt_of(self, oauth_state: OAuthState) -> Attempt:
+        attempt = None
+        if oauth_state.attempt_hash is not None:
+            attempt = await self._storage.attempts.get(oauth_state.attempt_hash, self._seconds())
+        if attempt is None:
+            raise LinkExpired
+        return attempt
 
     async def _tell(self, attempt: Attempt, news: Linked | UserError) -> None:
         member = MemberId(attempt.member_id)
@@ -300,32 +431,65 @@ class Linking:
     # -- unlinking
 
     async def unlink(self, member: MemberId) -> None:
-        """Delete everything that names this member, at once; a link that is being made is not made."""
-        self._unlinks += 1
-        for task, whose in self._finishing.items():
-            if whose == member:
-                task.cancel()
+        """Delete everything that names this member, at once; a link that is being made for them is not made."""
+        if self._taking:
+            self._unlinked.add(member)
+        for finish in self._finishing:
+            if finish.member == member:
+                finish.is_unlinked = True
+                if finish.task is not None:
+                    finish.task.cancel()
+        link = await self._storage.links.get(member)
         await self._storage.forget(member)
         self._tokens.forget(member)
+        if link is not None:
+            self._apps.forget(link.client_id)
         self._on_unlinked(member)
         _log.info("unlinked", member=member)
 
-    def _check_open(self) -> None:
-        # before anything is used up, so that the same page can be loaded again after the restart
+    # -- old attempts, and a stop
+
+    async def sweep(self) -> None:
+        """Delete the links that nobody finished in time."""
+        try:
+            await self._storage.attempts.clear(self._seconds())
+        except StorageUnavailable as error:
+            _log.warning("old link attempts cannot be deleted", error=str(error))
+
+    def check_open(self) -> None:
+        """Restarting when the process stops, before anything is used up: the same page can be loaded again later."""
         if self.is_stopping:
             raise Restarting
 
     async def finish_links(self, seconds: float) -> None:
-        """Let links that are being made be made, `seconds` at most; of the others the members are told."""
-        if self._finishing:
-            _, late = await asyncio.wait([*self._finishing], timeout=seconds)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late, timeout=1.0)
+        """Let links that are being made be made, those included that begin meanwhile, `seconds` at most.
+
+        Of the others the members are told; none begins afterwards.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while (left := until - loop.time()) > 0 and (self._finishing or self._taking):
+            if tasks := self._tasks():
+                await asyncio.wait(tasks, timeout=left)
+            else:
+                await asyncio.sleep(min(left, 0.01))
+        self._is_stopped = True
+        late = self._tasks()
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=1.0)
+
+    def _tasks(self) -> list[asyncio.Task[Linked]]:
+        return [finish.task for finish in self._finishing if finish.task is not None]
 
     def _seconds(self) -> int:
         return int(self._now().timestamp())
+
+
+def _cut_short(finish: _Finish) -> UserError:
+    """Why a link that was being made is not: its member unlinked meanwhile, or the process stops."""
+    return LinkExpired() if finish.is_unlinked else Restarting()
 
 
 def _without_code(provider: str, error_code: str) -> UserError:
@@ -340,10 +504,6 @@ def _without_code(provider: str, error_code: str) -> UserError:
     if error_code in ("invalid_client", "invalid_request", "invalid_scope", "unauthorized_client"):
         return AppRejected()
     return TryLater(TryLater.Cause.UNAVAILABLE)
-
-
-def _hash(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()
 
 
 def _verifier(cookie: str, state: str) -> str:

@@ -64,7 +64,7 @@ class Tokens:
         `sealed`: the member's row, if it was read just now.
         """
         stored = await self._opened(member, sealed)
-        app = await self._apps.of(stored.link.client_id)
+        app = await self._apps.of(stored.link.client_id, member)
         return Access(app, MemberToken(self, member, stored.access_token if self._is_fresh(stored) else None))
 
     async def account(self, member: MemberId) -> Link | None:
@@ -156,7 +156,7 @@ class Tokens:
         return stored
 
     def _judged(self, link: Link) -> Link:
-        is_others = self._apps.host is None or link.client_id != self._apps.host.client_id
+        is_others = not link.is_own_app and not self._apps.is_hosts(link.client_id)
         return replace(link, broken=NeedsRelink.Reason.OTHER_APP) if is_others and not link.broken else link
 
     async def _refresh(self, member: MemberId, rejected: str | None) -> str:
@@ -165,7 +165,7 @@ class Tokens:
         if (token := await self._usable(member, rejected)) is not None:
             return token
         stored = await self._opened(member)
-        answer = await self._ask_anew(await self._apps.of(stored.link.client_id), stored.refresh_token)
+        answer = await self._ask_anew(await self._apps.of(stored.link.client_id, member), stored.refresh_token)
         outcome, refresh_token = answer.outcome, answer.refresh_token or stored.refresh_token
         if isinstance(outcome, oauth.Tokens):
             expires_at = self._now() + timedelta(seconds=outcome.expires_in_s)

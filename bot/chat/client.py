@@ -23,7 +23,8 @@ from discord.http import Route, handle_message_parameters
 from discord.webhook.async_ import async_context
 from yarl import URL
 
-from bot.accounts.linking import DISCORD, Linked, LinkNews
+from bot.accounts.browser import DISCORD
+from bot.accounts.linking import Linked, LinkNews
 from bot.changes import Outcome
 from bot.chat import host_words, library_cards
 from bot.chat.cards import Card, text_card

@@ -19,6 +19,7 @@ from bot.sandbox.standin import StandIn
 
 CODE_LIFE_S = 600
 TOKEN_LIFE_S = 604_800
+ISSUER = "https://discord.com"
 
 _AUTHORIZE = "/oauth2/authorize"
 _API = "/api/v10"
@@ -273,7 +274,9 @@ def _bearer(request: web.Request) -> str:
 
 
 def _back(request: web.Request, values: Mapping[str, str]) -> web.Response:
-    target = oauth.with_query(request.query["redirect_uri"], {**values, "state": request.query.get("state")})
+    # Since October 2026 the redirect names who sends it: https://www.rfc-editor.org/rfc/rfc9207
+    answer = {**values, "state": request.query.get("state"), "iss": ISSUER}
+    target = oauth.with_query(request.query["redirect_uri"], answer)
     return web.Response(status=302, headers={"Location": target, "Cache-Control": "no-store"})
 
 

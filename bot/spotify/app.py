@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from bot.caller import MemberId
 from bot.errors import AppRejected, PremiumLapsed, StorageUnavailable, TryLater
 from bot.settings import AlbumEndpointChoice
 from bot.spotify.gate import Gate
@@ -89,14 +90,22 @@ class AlbumEndpoint:
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
 class App:
-    """A Spotify app. `is_own`: it is a member's own, and serves that member alone; it has no secret then."""
+    """A Spotify app. `member_id`: whose own it is, None for the host's.
+
+    A member's own app serves that member alone, and has no secret.
+    """
 
     client_id: str
     client_secret: str | None = field(repr=False)
     gate: Gate = field(repr=False)
     endpoint: AlbumEndpoint = field(repr=False)
     health: Health = field(repr=False)
-    is_own: bool = False
+    member_id: MemberId | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a member's own."""
+        return self.member_id is not None
 
 
 class TokenSource(Protocol):

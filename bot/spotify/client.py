@@ -181,30 +181,49 @@ class Spotify:
             )
         try:
             tokens = read(status, body)
-        except AppRejected as error:
-            # no member's mistake; it holds until Spotify gives a token again
-            app.health.problem(error)
+        except UserError as error:
+            error.is_own_app = app.is_own
+            if isinstance(error, AppRejected):
+                # it holds until Spotify gives a token again
+                app.health.problem(error)
             raise
         app.health.accepted()
         return tokens
 
+    async def probe(self, client_id: str, redirect_uri: str) -> None:
+        """Ask the consent page whether it knows this client id and this redirect URI. Nobody is redirected.
+
+        UnknownApp, RedirectMissing; TryLater when Spotify does not say.
+        """
+        oauth.check_consent_page(redirect_uri, *await self._consent_page(client_id, redirect_uri))
+
     async def consent_refused(self, client_id: str, redirect_uri: str) -> str | None:
         """Why the consent page refuses this client id or redirect URI, as far as it says so before a login."""
+        return oauth.read_consent_page(*await self._consent_page(client_id, redirect_uri))
+
+    async def _consent_page(self, client_id: str, redirect_uri: str) -> tuple[int, bytes]:
         url = oauth.authorize_url(
             self._accounts_url,
             client_id=client_id,
             redirect_uri=redirect_uri,
-            state="gatefold-doctor",
-            code_challenge=oauth.challenge("gatefold-doctor"),
+            state="gatefold-probe",
+            code_challenge=oauth.challenge("gatefold-probe"),
         )
         # the head of the page has it, and no member is there to log in
         status, _, body = await self._page("consent", URL(url, encoded=True))
-        return oauth.read_consent_page(status, body)
+        return status, body
 
     # -- one call
 
     async def call(self, request: Request, access: Access) -> bytes:
         """Make one call, with its few tries; the body of a success, else one of `bot/errors.py`."""
+        try:
+            return await self._tried(request, access)
+        except UserError as error:
+            error.is_own_app = access.app.is_own
+            raise
+
+    async def _tried(self, request: Request, access: Access) -> bytes:
         begun, tries, may_have_applied = self._monotonic(), 0, False
         sent = rejected = None
         while True:

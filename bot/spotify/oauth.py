@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from typing import TypeGuard
 from urllib.parse import urlencode
 
-from bot.errors import AppRejected, GrantRefused, NeedsRelink, Refused, TryLater, UserError
+from bot.errors import (
+    AppRejected,
+    GrantRefused,
+    NeedsRelink,
+    RedirectMissing,
+    Refused,
+    TryLater,
+    UnknownApp,
+    UserError,
+)
 
 SCOPES = ("user-library-read", "user-library-modify")
 """All that saving, removing, `contains` and listing need."""
@@ -149,6 +158,23 @@ def read_consent_page(status: int, body: bytes) -> str | None:
         return None
     said = re.search(r"INVALID_CLIENT: ([A-Za-z ]{1,60})", body.decode("utf-8", "replace"))
     return said[1].strip() if said else None
+
+
+def check_consent_page(redirect_uri: str, status: int, body: bytes) -> None:
+    """What the consent page says before anybody logs in. UnknownApp, RedirectMissing; TryLater when it does not say.
+
+    A page that asks to log in (200, or a redirect to it) has nothing against the client id and the redirect URI.
+    """
+    if 200 <= status < 400:
+        return
+    if status >= 500 or status == 429:
+        raise TryLater(TryLater.Cause.UNAVAILABLE)
+    said = body.decode("utf-8", "replace").casefold()
+    if "redirect" in said:
+        raise RedirectMissing(redirect_uri)
+    if "invalid_client" in said or "client" in said:
+        raise UnknownApp
+    raise TryLater(TryLater.Cause.UNAVAILABLE)
 
 
 def _data(body: bytes) -> dict[str, object]:

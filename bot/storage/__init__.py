@@ -29,6 +29,7 @@ from bot.storage.outbox import Outbox
 from bot.storage.preferences import MemberPreferences
 from bot.storage.ratings import Ratings
 from bot.storage.rotation import are_current
+from bot.storage.seats import SeatRequests
 from bot.storage.stores import DECLARED, LASTING
 from bot.storage.timers import Timers
 from bot.storage.vault import Vault
@@ -44,6 +45,7 @@ class Storage:
     vault: Vault
     apps: SpotifyApps
     links: Links
+    seats: SeatRequests
     attempts: LinkAttempts
     changes: LibraryChanges
     commands: RegisteredCommands
@@ -104,6 +106,7 @@ async def open_storage(
         vault,
         SpotifyApps(database),
         links,
+        SeatRequests(database, vault),
         LinkAttempts(database, vault),
         LibraryChanges(database, vault, links),
         RegisteredCommands(database),

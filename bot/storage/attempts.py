@@ -1,4 +1,4 @@
-"""Link attempts, and the hops of a browser through them. Only hashes of what travels are stored."""
+"""Link attempts, and the OAuth states of a browser. Only hashes of what travels are stored."""
 
 from __future__ import annotations
 
@@ -12,35 +12,48 @@ from bot.storage.vault import SealedColumn, Vault
 
 ANSWER = SealedColumn("link_attempts", "interaction_token_sealed", "answer", ("id_hash",))
 LIFE_S = 600
-"""A link, and each oauth_state of it, lives 10 minutes."""
+"""A link, and each OAuth state of it, lives 10 minutes."""
+ATTEMPTS_MAX = 10
+"""The newest links of a member that stay alive."""
+STATES_MAX = 20
+"""The newest ways out to consent pages that stay alive for a link, or for a purpose that has no link."""
+PROBES_MAX = 20
+"""How often a client id may be tried with one link."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Attempt:
     """One link that was given to one member. `interaction_token` None: it does not open. No repr: a secret.
 
-    `locale`: the member's when they asked for the link.
+    `locale`: the member's when they asked for the link. `client_id`: the member's own app to link through; None: the
+    host's.
     """
 
     id_hash: bytes
     member_id: int
     interaction_token: str | None
     locale: str | None
+    client_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class OAuthState:
-    """One way out to a consent page, to be used once. `locale`: the member's, while their attempt lives."""
+    """One way out to a consent page, to be used once.
 
-    attempt_hash: bytes
+    `purpose`: the part of the site that sent the browser there. `attempt_hash` None: not for a link.
+    `locale`: the member's, while their attempt lives.
+    """
+
+    attempt_hash: bytes | None
     cookie_hash: bytes
     provider: str
+    purpose: str
     discord_name: str | None
     locale: str | None
 
 
 class LinkAttempts:
-    """Attempts and hops: small, short-lived."""
+    """Attempts and OAuth states: small, short-lived."""
 
     declares = Declaration(
         tables=("link_attempts", "oauth_states"),
@@ -48,8 +61,8 @@ class LinkAttempts:
             # the OAuth states go with their attempt
             MemberRows(
                 "link_attempts",
-                exports=("member_id", "locale", "created_at"),
-                withholds=("id_hash", "interaction_token_sealed", "warned"),
+                exports=("member_id", "locale", "client_id", "created_at"),
+                withholds=("id_hash", "interaction_token_sealed", "warned", "probes"),
             ),
         ),
         sealed=(ANSWER,),
@@ -60,22 +73,52 @@ class LinkAttempts:
         self._database = database
         self._vault = vault
 
-    async def begin(self, id_hash: bytes, caller: Caller, now: int) -> None:
-        """Store a new attempt, and clear away what is too old."""
-        sealed = self._vault.seal(caller.interaction_token, caller.member_id, ANSWER)
+    async def begin(self, id_hash: bytes, caller: Caller, now: int, client_id: str | None = None) -> None:
+        """Store a new attempt; what is too old goes, and of the member's older ones all but the newest few."""
+        member_id = caller.member_id
+        sealed = self._vault.seal(caller.interaction_token, member_id, ANSWER)
 
         def write(c: Connection) -> None:
             _clear(c, now)
             c.execute(
-                "INSERT INTO link_attempts (id_hash, member_id, interaction_token_sealed, locale, created_at)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (id_hash, caller.member_id, sealed, caller.locale, now),
+                "DELETE FROM link_attempts WHERE member_id = ? AND id_hash NOT IN (SELECT id_hash FROM link_attempts"
+                " WHERE member_id = ? ORDER BY created_at DESC, id_hash LIMIT ?)",
+                (member_id, member_id, ATTEMPTS_MAX - 1),
+            )
+            c.execute(
+                "INSERT INTO link_attempts (id_hash, member_id, interaction_token_sealed, locale, client_id, created_at)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (id_hash, member_id, sealed, caller.locale, client_id, now),
             )
 
         await self._database.write(write)
 
+    async def use_app(self, id_hash: bytes, client_id: str | None, now: int) -> bool:
+        """Link through this app of the member's own (None: the host's) from now on; False when the attempt is gone."""
+
+        def write(c: Connection) -> bool:
+            cursor = c.execute(
+                "UPDATE link_attempts SET client_id = ? WHERE id_hash = ? AND created_at > ?",
+                (client_id, id_hash, now - LIFE_S),
+            )
+            return cursor.rowcount == 1
+
+        return await self._database.write(write)
+
+    async def count_probe(self, id_hash: bytes, now: int) -> bool:
+        """Count that a client id is tried; False when the attempt is gone, or has tried too many."""
+
+        def write(c: Connection) -> bool:
+            cursor = c.execute(
+                "UPDATE link_attempts SET probes = probes + 1 WHERE id_hash = ? AND created_at > ? AND probes < ?",
+                (id_hash, now - LIFE_S, PROBES_MAX),
+            )
+            return cursor.rowcount == 1
+
+        return await self._database.write(write, durable=False)
+
     async def clear(self, now: int) -> None:
-        """Delete what is too old: unfinished attempts, and the hops through them."""
+        """Delete what is too old: unfinished attempts and OAuth states."""
         await self._database.write(lambda c: _clear(c, now), durable=False)
 
     async def get(self, id_hash: bytes, now: int) -> Attempt | None:
@@ -90,29 +133,42 @@ class LinkAttempts:
     async def add_state(
         self,
         state_hash: bytes,
-        attempt_hash: bytes,
+        attempt_hash: bytes | None,
         cookie_hash: bytes,
         provider: str,
+        purpose: str,
         now: int,
         discord_name: str | None = None,
     ) -> bool:
-        """Store a way out to `provider`; False when the attempt is gone."""
+        """Store a way out to `provider`; False when the attempt is gone. Of many, the newest few stay alive.
+
+        `attempt_hash` None: the way out is for no link.
+        """
 
         def write(c: Connection) -> bool:
-            found = c.execute("SELECT 1 FROM link_attempts WHERE id_hash = ?", (attempt_hash,)).fetchone()
-            if found is None:
+            if attempt_hash is None:
+                _clear(c, now)
+            elif c.execute("SELECT 1 FROM link_attempts WHERE id_hash = ?", (attempt_hash,)).fetchone() is None:
                 return False
+            # whose: of the link, else of the browser
+            whose, value = ("cookie_hash", cookie_hash) if attempt_hash is None else ("attempt_hash", attempt_hash)
             c.execute(
-                "INSERT INTO oauth_states (state_hash, attempt_hash, cookie_hash, provider, discord_name, created_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (state_hash, attempt_hash, cookie_hash, provider, discord_name, now),
+                f"DELETE FROM oauth_states WHERE {whose} = ? AND state_hash NOT IN (SELECT state_hash FROM oauth_states"  # noqa: S608 - the names are above
+                f" WHERE {whose} = ? ORDER BY created_at DESC, state_hash LIMIT ?)",
+                (value, value, STATES_MAX - 1),
+            )
+            c.execute(
+                "INSERT INTO oauth_states"
+                " (state_hash, attempt_hash, cookie_hash, provider, purpose, discord_name, created_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (state_hash, attempt_hash, cookie_hash, provider, purpose, discord_name, now),
             )
             return True
 
         return await self._database.write(write)
 
     async def take_state(self, state_hash: bytes, now: int) -> OAuthState | None:
-        """Use a oauth_state up: of many that come at once, one gets it."""
+        """Use an OAuth state up: of many that come at once, one gets it."""
 
         def write(c: Connection) -> OAuthState | None:
             rows = c.execute("DELETE FROM oauth_states WHERE state_hash = ? RETURNING *", (state_hash,)).fetchall()
@@ -122,12 +178,12 @@ class LinkAttempts:
             of = row["attempt_hash"]
             attempt = c.execute("SELECT locale FROM link_attempts WHERE id_hash = ?", (of,)).fetchone()
             locale = None if attempt is None else attempt["locale"]
-            return OAuthState(of, row["cookie_hash"], row["provider"], row["discord_name"], locale)
+            return OAuthState(of, row["cookie_hash"], row["provider"], row["purpose"], row["discord_name"], locale)
 
         return await self._database.write(write)
 
     async def take(self, id_hash: bytes, now: int) -> Attempt | None:
-        """Use an attempt up, with all its hops: of many that come at once, one gets it."""
+        """Use an attempt up, with all its OAuth states: of many that come at once, one gets it."""
 
         def write(c: Connection) -> Attempt | None:
             rows = c.execute("DELETE FROM link_attempts WHERE id_hash = ? RETURNING *", (id_hash,)).fetchall()
@@ -148,7 +204,7 @@ class LinkAttempts:
 
     def _attempt(self, row: Row) -> Attempt:
         token = self._vault.opened(row["interaction_token_sealed"], row["member_id"], ANSWER)
-        return Attempt(row["id_hash"], row["member_id"], token, row["locale"])
+        return Attempt(row["id_hash"], row["member_id"], token, row["locale"], row["client_id"])
 
 
 def _clear(c: Connection, now: int) -> None:

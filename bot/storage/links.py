@@ -6,23 +6,30 @@ import sqlite3
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from bot.errors import AccountTaken, NeedsRelink
+from bot.errors import AccountTaken, AppTaken, NeedsRelink, NoSeatFree
+from bot.storage.apps import forget_other_apps
 from bot.storage.database import Connection, Database
 from bot.storage.declarations import Declaration, MemberRows
+from bot.storage.moments import to_seconds
+from bot.storage.seats import REQUEST_LIFE, SEAT_FREED, Also, is_seat_free
 from bot.storage.vault import SealedColumn, Vault
 
 ACCESS = SealedColumn("links", "access_sealed", "access", ("member_id",))
 REFRESH = SealedColumn("links", "refresh_sealed", "refresh", ("member_id",))
 CLOSED = 0
 """In place of the id of a request's Undo: it cannot be undone any more."""
-_SAME = "member_id = ? AND account_id = ? AND consented_at = ?"
+_SAME = f"member_id = ? AND account_id = ? AND consented_at = ? AND broken IS DISTINCT FROM '{SEAT_FREED}'"
 Sealed = sqlite3.Row
 """A member's row as it is stored. Only `Links.opened` looks into it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A member's linked account, without its tokens. `broken`: why the member must link again."""
+    """A member's linked account, without its tokens. `broken`: why the member must link again.
+
+    `client_id`: the Spotify app through which it is linked; `is_own_app`: it is the member's own. `locale`: the
+    member's when they linked; later messages about the link are written in it.
+    """
 
     member_id: int
     client_id: str
@@ -31,6 +38,8 @@ class Link:
     linked_at: datetime
     consented_at: datetime
     broken: str | None
+    is_own_app: bool = False
+    locale: str | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -51,8 +60,19 @@ class Links:
         member_rows=(
             MemberRows(
                 "links",
-                exports=("member_id", "client_id", "account_id", "account_name", "linked_at", "consented_at", "broken"),
-                withholds=("access_sealed", "refresh_sealed", "access_expires_at"),
+                exports=(
+                    "member_id",
+                    "client_id",
+                    "is_own_app",
+                    "account_id",
+                    "account_name",
+                    "linked_at",
+                    "consented_at",
+                    "broken",
+                    "locale",
+                    "is_reminded",
+                ),
+                withholds=("access_sealed", "refresh_sealed", "access_expires_at", "is_reminder_untold"),
             ),
         ),
         sealed=(ACCESS, REFRESH),
@@ -94,16 +114,32 @@ class Links:
             datetime.fromtimestamp(row["access_expires_at"], UTC),
         )
 
-    async def put(self, link: Link, access_token: str, refresh_token: str, expires_at: datetime) -> Link | None:
+    async def put(
+        self,
+        link: Link,
+        access_token: str,
+        refresh_token: str,
+        expires_at: datetime,
+        *,
+        seats: int = 0,
+        also: Also | None = None,
+    ) -> Link | None:
         """Store a new or renewed link; the link that it replaced is returned.
 
-        The day of linking stays when the same account is linked again. AccountTaken when another member has
-        this Spotify account.
+        The day of linking stays when the same account is linked again. `seats`: how many members the host's app
+        serves, 0: any number. `also`: what is stored in the same transaction. AccountTaken when another member has
+        this Spotify account, AppTaken when another one has this app of their own, NoSeatFree.
         """
         access = self._vault.seal(access_token, link.member_id, ACCESS)
         refresh = self._vault.seal(refresh_token, link.member_id, REFRESH)
 
+        oldest = to_seconds(link.consented_at - REQUEST_LIFE)
+
         def write(c: Connection) -> Link | None:
+            if link.is_own_app and _others_with(c, link):
+                raise AppTaken
+            if not link.is_own_app and not is_seat_free(c, link.client_id, seats, link.member_id, oldest):
+                raise NoSeatFree
             row = _row(c, link.member_id)
             before = None if row is None else _link(row)
             linked_at = link.linked_at
@@ -112,14 +148,15 @@ class Links:
             try:
                 c.execute(
                     "INSERT INTO links (member_id, client_id, account_id, account_name, access_sealed,"
-                    " refresh_sealed, access_expires_at, linked_at, consented_at, broken)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
+                    " refresh_sealed, access_expires_at, linked_at, consented_at, is_own_app, locale, broken)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
                     " ON CONFLICT (member_id) DO UPDATE SET client_id = excluded.client_id,"
                     " account_id = excluded.account_id, account_name = excluded.account_name,"
                     " access_sealed = excluded.access_sealed,"
                     " refresh_sealed = excluded.refresh_sealed, broken = NULL,"
                     " access_expires_at = excluded.access_expires_at,"
-                    " linked_at = excluded.linked_at, consented_at = excluded.consented_at",
+                    " linked_at = excluded.linked_at, consented_at = excluded.consented_at,"
+                    " is_own_app = excluded.is_own_app, locale = excluded.locale, is_reminder_untold = 0",
                     (
                         link.member_id,
                         link.client_id,
@@ -130,6 +167,8 @@ class Links:
                         int(expires_at.timestamp()),
                         int(linked_at.timestamp()),
                         int(link.consented_at.timestamp()),
+                        int(link.is_own_app),
+                        link.locale,
                     ),
                 )
             except sqlite3.IntegrityError:
@@ -143,6 +182,11 @@ class Links:
                 # All of them, since one that is under way may have changed that library, too; an Undo that waits is
                 # no longer wanted then.
                 c.execute("UPDATE change_requests SET undone_by = ? WHERE member_id = ?", (CLOSED, link.member_id))
+            # An app that is no longer used leaves nothing behind, nor does the request for a seat.
+            forget_other_apps(c, link.member_id, link.client_id)
+            c.execute("DELETE FROM seat_requests WHERE member_id = ?", (link.member_id,))
+            if also is not None:
+                also(c)
             return before
 
         return await self._database.write(write)
@@ -179,6 +223,81 @@ class Links:
             lambda c: c.execute("UPDATE links SET broken = ? WHERE member_id = ?", (why, member_id))
         )
 
+    async def is_app_taken(self, client_id: str, member_id: int) -> bool:
+        """Whether another member is linked through this app."""
+        query = "SELECT 1 FROM links WHERE client_id = ? AND member_id <> ?"
+        row = await self._database.read(lambda c: c.execute(query, (client_id, member_id)).fetchone())
+        return row is not None
+
+    async def sitting(self, client_id: str) -> list[Link]:
+        """The links that take a seat of this app, the longest linked first."""
+        query = "SELECT * FROM links WHERE client_id = ? AND broken IS DISTINCT FROM ? ORDER BY linked_at, member_id"
+        rows = await self._database.read(lambda c: c.execute(query, (client_id, SEAT_FREED)).fetchall())
+        return [_link(row) for row in rows]
+
+    async def free_seat(self, member_id: int, client_id: str, also: Also) -> bool:
+        """Take a member's seat away: the link stops working and its tokens go. False when they do not sit."""
+        access, refresh = self._vault.seal("", member_id, ACCESS), self._vault.seal("", member_id, REFRESH)
+
+        def write(c: Connection) -> bool:
+            cursor = c.execute(
+                "UPDATE links SET broken = ?, access_sealed = ?, refresh_sealed = ?, access_expires_at = 0"
+                " WHERE member_id = ? AND client_id = ? AND broken IS DISTINCT FROM ?",
+                (SEAT_FREED, access, refresh, member_id, client_id, SEAT_FREED),
+            )
+            if cursor.rowcount:
+                also(c)
+            return cursor.rowcount > 0
+
+        is_freed = await self._database.write(write)
+        if is_freed:
+            await self._database.truncate_log()
+        return is_freed
+
+    # -- reminders that a consent ends
+
+    async def without_timer(self, kind: str) -> list[Link]:
+        """The links of members who have no timer of this kind."""
+        query = "SELECT * FROM links WHERE CAST(member_id AS TEXT) NOT IN (SELECT key FROM timers WHERE kind = ?)"
+        rows = await self._database.read(lambda c: c.execute(query, (kind,)).fetchall())
+        return [_link(row) for row in rows]
+
+    async def is_reminded(self, member_id: int) -> bool:
+        """Whether the member wants reminders."""
+        query = "SELECT 1 FROM links WHERE member_id = ? AND is_reminded = 1"
+        return await self._database.read(lambda c: c.execute(query, (member_id,)).fetchone()) is not None
+
+    async def set_reminded(self, member_id: int, is_reminded: bool) -> None:
+        """Whether the member wants reminders."""
+        values = (int(is_reminded), member_id)
+        await self._database.write(
+            lambda c: c.execute("UPDATE links SET is_reminded = ?, is_reminder_untold = 0 WHERE member_id = ?", values)
+        )
+
+    def reminder_refused(self, c: Connection, member_id: int) -> None:
+        """A reminder did not arrive, since the member accepts no direct messages: the next answer carries it."""
+        c.execute("UPDATE links SET is_reminder_untold = 1 WHERE member_id = ? AND is_reminded = 1", (member_id,))
+
+    async def take_untold_reminder(self, member_id: int) -> bool:
+        """Whether an answer must carry a reminder; asked once, it carries it."""
+        query = "SELECT 1 FROM links WHERE member_id = ? AND is_reminder_untold = 1"
+        if await self._database.read(lambda c: c.execute(query, (member_id,)).fetchone()) is None:
+            return False  # nearly always: no write
+        return await self._database.write(
+            lambda c: (
+                c.execute(
+                    "UPDATE links SET is_reminder_untold = 0 WHERE member_id = ? AND is_reminder_untold = 1",
+                    (member_id,),
+                ).rowcount
+                == 1
+            )
+        )
+
+
+def _others_with(c: Connection, link: Link) -> bool:
+    query = "SELECT 1 FROM links WHERE client_id = ? AND member_id <> ?"
+    return c.execute(query, (link.client_id, link.member_id)).fetchone() is not None
+
 
 def _row(c: Connection, member_id: int) -> sqlite3.Row | None:
     row: sqlite3.Row | None = c.execute("SELECT * FROM links WHERE member_id = ?", (member_id,)).fetchone()
@@ -198,4 +317,6 @@ def _link(row: sqlite3.Row) -> Link:
         datetime.fromtimestamp(row["linked_at"], UTC),
         datetime.fromtimestamp(row["consented_at"], UTC),
         row["broken"],
+        bool(row["is_own_app"]),
+        row["locale"],
     )

@@ -16,6 +16,7 @@ from bot.storage.links import Links
 from bot.storage.outbox import Outbox
 from bot.storage.preferences import MemberPreferences
 from bot.storage.ratings import Ratings
+from bot.storage.seats import SeatRequests
 from bot.storage.timers import Timers
 
 STORES: tuple[type[Store], ...] = (
@@ -23,6 +24,7 @@ STORES: tuple[type[Store], ...] = (
     LinkAttempts,
     LibraryChanges,
     SpotifyApps,
+    SeatRequests,
     RegisteredCommands,
     ToldAlerts,
     Timers,

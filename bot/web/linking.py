@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from bot.accounts.browser import SPOTIFY
 from bot.accounts.discord_login import DiscordLogin
-from bot.accounts.linking import DISCORD, SPOTIFY, Linking
+from bot.accounts.linking import Linking
 from bot.errors import LinkExpired
 from bot.settings import Settings
 from bot.storage.attempts import LIFE_S
@@ -58,8 +59,9 @@ class LinkPages:
     async def back_from_discord(self, request: web.Request) -> web.StreamResponse:
         """Discord says who is in this browser; on to Spotify if it is the member who asked."""
         cookie = self._cookie(request)
-        state, code, error = (_one(request, name) for name in ("state", "code", "error"))
-        oauth_state = await self._linking.take_state(DISCORD, state, cookie)
+        state, code, error, issuer = (_one(request, name) for name in ("state", "code", "error", "iss"))
+        self._linking.check_open()
+        oauth_state = await self._login.returned(state, cookie, issuer)
         assert cookie is not None
         if error is not None:
             return self._show(

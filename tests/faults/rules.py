@@ -67,6 +67,7 @@ REFRESH: Rules = {
     "rate_limited": ("saved", "rate_limited -> saved"),
     "refused": ("refused", "refused"),
     "trouble": ("saved", "trouble -> saved"),
+    "false token": ("trouble -> saved", "trouble -> saved"),
 }
 
 PROFILE: Rules = {
@@ -108,6 +109,8 @@ def meaning_at_token_endpoint(row: str) -> str:
             return "host"  # 401: the app's own id or secret
         case "rate_limited" | "busy for long" | "busy for a day" | "quota":
             return "rate_limited"
+        case "nonsense" if row == "token_no_scope":
+            return "false token"  # a good answer, but for a token that nobody issued
         case "nonsense" if row == "token_short_scope":
             return "scope"
         case "nonsense":

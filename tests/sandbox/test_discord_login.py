@@ -113,13 +113,18 @@ async def test_a_member_who_comes_later_is_offered_too(desk: Desk) -> None:
 
 async def test_continuing_gives_a_code_and_the_state_as_it_was(desk: Desk) -> None:
     back = await desk.decide(desk.authorize(), user=str(WREN))
-    assert back.keys() == {"code", "state"}
-    assert back["state"] == "st&te=1"
+    assert back.keys() == {"code", "state", "iss"}
+    assert (back["state"], back["iss"]) == ("st&te=1", "https://discord.com")
 
 
 async def test_cancelling_gives_access_denied(desk: Desk) -> None:
     back = await desk.decide(desk.authorize(), decision="cancel")
-    assert back == {"error": "access_denied", "error_description": DENIED, "state": "st&te=1"}
+    assert back == {
+        "error": "access_denied",
+        "error_description": DENIED,
+        "state": "st&te=1",
+        "iss": "https://discord.com",
+    }
 
 
 async def test_nobody_is_remembered(desk: Desk) -> None:

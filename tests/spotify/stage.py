@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 
 from bot.albums import AlbumId
+from bot.caller import MemberId
 from bot.sandbox.catalogue import synthetic
 from bot.sandbox.spotify_server import Call, SpotifyServer
 from bot.settings import AlbumEndpointChoice
@@ -88,11 +89,11 @@ def made_app(
     works: Endpoint | None = None,
     on_endpoint: Callable[[Endpoint], Awaitable[None]] = forgotten,
     listener: HealthListener | None = None,
-    is_own: bool = False,
+    member_id: MemberId | None = None,
 ) -> App:
     """A Spotify app."""
     memory = AlbumEndpoint(endpoint, known=works, remember=on_endpoint)
-    return App(client_id, client_secret, gate or Gate(), memory, Health(listener), is_own)
+    return App(client_id, client_secret, gate or Gate(), memory, Health(listener), member_id)
 
 
 class Served:

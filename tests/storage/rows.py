@@ -27,8 +27,8 @@ def at(seconds: int = NOW) -> datetime:
 
 def link(member: int = ADA, account: str = "acc-ada", **change: Any) -> Link:
     """A link made now."""
-    values = {"linked_at": at(), "consented_at": at(), "broken": None, **change}
-    return Link(member, "client", account, f"{account}'s music", **values)
+    values = {"client_id": "client", "linked_at": at(), "consented_at": at(), "broken": None, **change}
+    return Link(member_id=member, account_id=account, account_name=f"{account}'s music", **values)
 
 
 async def put(storage: Storage, new: Link | None = None, access: str = "BQ-1", refresh: str = "AQ-1") -> Link | None:

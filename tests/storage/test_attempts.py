@@ -20,7 +20,7 @@ async def begun(storage: Storage, member: int = ADA, id_hash: bytes = LINK) -> N
 
 
 async def hopped(storage: Storage, state: bytes = STATE, provider: str = "discord", now: int = NOW) -> bool:
-    return await storage.attempts.add_state(state, LINK, COOKIE, provider, now, "Ada")
+    return await storage.attempts.add_state(state, LINK, COOKIE, provider, "link", now, "Ada")
 
 
 async def test_a_link_can_be_looked_at_often_and_is_not_used_up_by_that(storage: Storage) -> None:
@@ -64,7 +64,7 @@ async def test_a_link_and_its_hops_live_ten_minutes(age: int, lives: bool, stora
 async def test_a_hop_is_what_was_stored(storage: Storage) -> None:
     await begun(storage)
     assert await hopped(storage, provider="spotify")
-    assert await storage.attempts.take_state(STATE, NOW) == OAuthState(LINK, COOKIE, "spotify", "Ada", "en-US")
+    assert await storage.attempts.take_state(STATE, NOW) == OAuthState(LINK, COOKIE, "spotify", "link", "Ada", "en-US")
 
 
 async def test_of_fifty_that_take_a_hop_at_once_one_gets_it(storage: Storage) -> None:
@@ -72,7 +72,7 @@ async def test_of_fifty_that_take_a_hop_at_once_one_gets_it(storage: Storage) ->
     await hopped(storage)
     taken = await asyncio.gather(*(storage.attempts.take_state(STATE, NOW) for _ in range(50)))
     assert [oauth_state for oauth_state in taken if oauth_state is not None] == [
-        OAuthState(LINK, COOKIE, "discord", "Ada", "en-US")
+        OAuthState(LINK, COOKIE, "discord", "link", "Ada", "en-US")
     ]
 
 
@@ -110,10 +110,45 @@ async def test_a_new_link_clears_away_what_is_too_old_or_from_a_clock_that_was_w
     for number, created in enumerate((NOW - LIFE_S - 1, NOW - 1, NOW + LIFE_S + 1)):
         await begun(storage, id_hash=b"%d" % number)
         await execute(storage, "UPDATE link_attempts SET created_at = ? WHERE id_hash = ?", created, b"%d" % number)
-        await storage.attempts.add_state(b"s%d" % number, b"%d" % number, COOKIE, "discord", created)
+        await storage.attempts.add_state(b"s%d" % number, b"%d" % number, COOKIE, "discord", "link", created)
     await begun(storage)
     assert {row["id_hash"] for row in await rows(storage, "link_attempts")} == {b"1", LINK}
     assert {row["state_hash"] for row in await rows(storage, "oauth_states")} == {b"s1"}
+
+
+async def test_of_a_members_links_the_newest_ten_live(storage: Storage) -> None:
+    for number in range(15):
+        await storage.attempts.begin(b"%02d" % number, caller(ADA), NOW + number)
+    await storage.attempts.begin(b"Ben's", caller(BEN), NOW)
+    left = {row["id_hash"] for row in await rows(storage, "link_attempts")}
+    assert left == {b"Ben's", *(b"%02d" % number for number in range(5, 15))}
+
+
+async def test_of_a_links_ways_out_the_newest_twenty_live(storage: Storage) -> None:
+    await begun(storage)
+    await begun(storage, BEN, b"Ben's")
+    await storage.attempts.add_state(b"Ben's", b"Ben's", COOKIE, "discord", "link", NOW)
+    for number in range(30):
+        await hopped(storage, b"%02d" % number, now=NOW + number)
+    left = {row["state_hash"] for row in await rows(storage, "oauth_states")}
+    assert left == {b"Ben's", *(b"%02d" % number for number in range(10, 30))}
+
+
+async def test_a_login_without_a_link_is_bounded_per_browser_and_goes_when_it_is_old(storage: Storage) -> None:
+    for number in range(30):
+        await storage.attempts.add_state(b"%02d" % number, None, COOKIE, "discord", "club book", NOW + number)
+    assert len(await rows(storage, "oauth_states")) == 20
+    taken = await storage.attempts.take_state(b"29", NOW + 30)
+    assert taken == OAuthState(None, COOKIE, "discord", "club book", None, None)
+    await storage.attempts.add_state(b"new", None, b"another", "discord", "club book", NOW + LIFE_S + 60)
+    assert [row["state_hash"] for row in await rows(storage, "oauth_states")] == [b"new"]
+
+
+async def test_a_client_id_is_tried_twenty_times_with_one_link(storage: Storage) -> None:
+    await begun(storage)
+    tried = [await storage.attempts.count_probe(LINK, NOW) for _ in range(22)]
+    assert tried == [True] * 20 + [False] * 2
+    assert not await storage.attempts.count_probe(b"gone", NOW)
 
 
 async def test_a_stranger_at_a_link_is_warned_of_once(storage: Storage) -> None:

@@ -110,10 +110,15 @@ OUTLIVING = {"clubs", "club_rounds", "ratings", "curator_log"}
 
 async def filled(storage: Storage, member: MemberId) -> None:
     """A row of this member in every table that may hold one."""
-    await put(storage, link(member, f"acc-{member}"), access=f"BQ-{member}", refresh=f"AQ-{member}")
+    own = link(member, f"acc-{member}", client_id=f"app of {member}", is_own_app=True)
+    await put(storage, own, access=f"BQ-{member}", refresh=f"AQ-{member}")
+    await storage.apps.set_endpoint(own.client_id, "library", member)
+    await storage.seats.ask(caller(member), f"Name of {member}", f"{member}@example.org", at(), lambda c: None)
     await ask(storage, int(member) * 4, X, member=member, token=f"answer-token-{member}")
     await storage.attempts.begin(b"attempt %d" % member, caller(member, token=f"link-token-{member}"), NOW)
-    await storage.attempts.add_state(b"state %d" % member, b"attempt %d" % member, b"c", "discord", NOW, "A name")
+    await storage.attempts.add_state(
+        b"state %d" % member, b"attempt %d" % member, b"c", "discord", "link", NOW, "A name"
+    )
     message = Message("greeting", str(member), Answer(member, f"outbox-token-{member}", at()), {"to": str(member)})
     await storage.outbox.add(message, at())
     await storage.preferences.set_named(member, True)

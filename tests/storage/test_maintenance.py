@@ -51,7 +51,7 @@ async def filled(storage: Storage) -> None:
     await ask(storage, 1, X, token="answer-token-of-a-request")
     await ask(storage, 2, Y)
     await storage.attempts.begin(b"attempt", caller(BEN, token="answer-token-of-an-attempt"), NOW)
-    await storage.attempts.add_state(b"state", b"attempt", b"cookie", "spotify", NOW, "A Discord name")
+    await storage.attempts.add_state(b"state", b"attempt", b"cookie", "spotify", "link", NOW, "A Discord name")
 
 
 @pytest.fixture

@@ -16,8 +16,10 @@ from aiohttp import web
 from yarl import URL
 
 from bot.accounts.apps import Apps
+from bot.accounts.browser import Browsers
 from bot.accounts.discord_login import DiscordLogin as OurDiscordLogin
 from bot.accounts.linking import Linked, Linking, LinkNews
+from bot.accounts.renewals import Renewals
 from bot.accounts.tokens import Tokens
 from bot.caller import MemberId
 from bot.errors import UserError
@@ -266,11 +268,16 @@ async def _served(settings: Settings, discord: DiscordLogin, spotify: SpotifySer
         apps = Apps(storage.apps, made_app(settings.spotify_client_id, settings.spotify_secret))
         tokens = made_tokens(storage, client, apps, clock)
         woken: list[MemberId] = []
+        browsers = Browsers(storage.attempts, now=clock)
+        login = OurDiscordLogin(session, browsers, settings, on_secret=lambda is_accepted: None)
         linking = Linking(
             storage,
             client,
             apps,
             tokens,
+            Renewals(storage, now=clock),
+            browsers,
+            login,
             settings,
             on_linked=woken.append,
             on_unlinked=lambda member: None,
@@ -285,9 +292,7 @@ async def _served(settings: Settings, discord: DiscordLogin, spotify: SpotifySer
             return await stage.health()
 
         linking.tell = tell
-        stage.app = site.build(
-            linking, OurDiscordLogin(session, settings, on_secret=lambda is_accepted: None), settings, health, health
-        )
+        stage.app = site.build(linking, login, settings, health, health)
         async with site.serving(stage.app, settings.web_host, settings.web_port) as stage.port:
             yield stage
     finally:

@@ -7,7 +7,7 @@ import secrets
 
 import pytest
 
-from bot.accounts.linking import SPOTIFY
+from bot.accounts.browser import SPOTIFY
 from bot.errors import LinkExpired, WrongDiscordAccount
 from tests.web.stage import MIA, NOAH, PROFILE_CALL, TOKEN_CALL, Answer, Browser, Stage, changed, parameter
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bot.accounts.linking import SPOTIFY
+from bot.accounts.browser import SPOTIFY
 from bot.errors import LinkExpired
 from tests.web.stage import MIA, PROFILE_CALL, TOKEN_CALL, Browser, Stage, parameter
 

@@ -6,7 +6,7 @@ docs/decisions/0005). Where nothing is known, it does what seems likeliest, and 
 
 from bot.sandbox.faults import FAULTS
 from bot.sandbox.spotify_server.server import SpotifyServer
-from bot.sandbox.spotify_server.state import Account, Generation
+from bot.sandbox.spotify_server.state import Account, Generation, RegisteredApp
 from bot.sandbox.standin import Call
 
-__all__ = ["FAULTS", "Account", "Call", "Generation", "SpotifyServer"]
+__all__ = ["FAULTS", "Account", "Call", "Generation", "RegisteredApp", "SpotifyServer"]

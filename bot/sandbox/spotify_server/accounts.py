@@ -11,7 +11,7 @@ from bot.sandbox import oauth
 from bot.sandbox.markup import page
 from bot.sandbox.oauth import OAuthError
 from bot.sandbox.spotify_server import pages
-from bot.sandbox.spotify_server.state import State
+from bot.sandbox.spotify_server.state import RegisteredApp, State
 
 _SCOPES = (
     "app-remote-control playlist-modify-private playlist-modify-public playlist-read-collaborative "
@@ -31,6 +31,7 @@ class RefusedConsent(Exception):
 class Asked:
     """A checked request for consent."""
 
+    app: RegisteredApp
     redirect_uri: str
     scope: str
     state: str | None
@@ -59,7 +60,7 @@ class AccountsService:
         except RefusedConsent as refusal:
             return page(pages.refusal(str(refusal)), 400)
         accounts = [(account, self._state.is_linked(account.id)) for account in self._state.accounts.values()]
-        return page(pages.consent(self._state.app_name, asked.scope.split(), accounts, asked.redirect_uri))
+        return page(pages.consent(asked.app.name, asked.scope.split(), accounts, asked.redirect_uri))
 
     async def _decide(self, request: web.Request) -> web.Response:
         """The form posts to the address it was shown at, so everything is checked once more."""
@@ -78,7 +79,9 @@ class AccountsService:
                 account = self._state.accounts.get(fields.get("account", ""))
                 if account is None:
                     return page(pages.refusal("Unknown account"), 400)
-                code = self._state.issue_code(account.id, asked.redirect_uri, asked.challenge, asked.scope)
+                code = self._state.issue_code(
+                    account.id, asked.redirect_uri, asked.challenge, asked.scope, asked.app.client_id
+                )
                 answer = {"code": code}
             case _:
                 return page(pages.refusal("Missing required parameter: decision"), 400)
@@ -92,12 +95,13 @@ class AccountsService:
         for name in ("client_id", "response_type", "redirect_uri"):
             if not query.get(name):
                 raise RefusedConsent(f"Missing required parameter: {name}")
-        if query["client_id"] != self._state.client_id:
+        app = self._state.apps.get(query["client_id"])
+        if app is None:
             raise RefusedConsent("INVALID_CLIENT: Invalid client")
         redirect_uri = query["redirect_uri"]
         if not oauth.is_secure(redirect_uri):
             raise RefusedConsent("INVALID_CLIENT: Insecure redirect URI")
-        if not oauth.is_registered(redirect_uri, self._state.redirect_uris):
+        if not oauth.is_registered(redirect_uri, app.redirect_uris):
             raise RefusedConsent("INVALID_CLIENT: Invalid redirect URI")
         if query["response_type"] != "code":
             raise RefusedConsent("response_type must be code")
@@ -106,11 +110,11 @@ class AccountsService:
             raise RefusedConsent("INVALID_SCOPE: Invalid scope")
         if query.get("show_dialog", "true") not in ("true", "false"):
             raise RefusedConsent("show_dialog must be true or false")  # likely
-        return Asked(redirect_uri, scope, query.get("state"), self._challenge(query))
+        return Asked(app, redirect_uri, scope, query.get("state"), self._challenge(app, query))
 
-    def _challenge(self, query: Mapping[str, str]) -> str | None:
+    def _challenge(self, app: RegisteredApp, query: Mapping[str, str]) -> str | None:
         challenge, method = query.get("code_challenge"), query.get("code_challenge_method")
-        if challenge is None and method is None and self._state.client_secret is not None:
+        if challenge is None and method is None and app.client_secret is not None:
             return None
         if method != "S256":
             raise RefusedConsent("code_challenge_method must be S256")
@@ -137,35 +141,41 @@ class AccountsService:
         grant = fields.get("grant_type")
         if not grant:
             raise OAuthError("unsupported_grant_type", "grant_type parameter is missing")
-        self._identify(request.headers.get("Authorization"), fields)
+        app = self._identified(request.headers.get("Authorization"), fields)
         match grant:
             case "authorization_code":
-                return self._redeem(fields)
+                return self._redeem(app, fields)
             case "refresh_token":
-                return self._refresh(fields)
-            case "client_credentials" if self._state.client_secret is not None:
-                return self._tokens(self._state.issue_access(None, ""), "")
+                return self._refresh(app, fields)
+            case "client_credentials" if app.client_secret is not None:
+                return self._tokens(self._state.issue_access(None, "", app.client_id), "")
             case _:
                 raise OAuthError(
                     "unsupported_grant_type",
                     "grant_type must be client_credentials, authorization_code or refresh_token",
                 )
 
-    def _identify(self, authorization: str | None, fields: Mapping[str, str]) -> None:
-        """With a secret: Basic, and nothing else. Without: the client id in the form, and no Basic."""
-        if self._state.client_secret is not None:
-            if oauth.basic(authorization) != (self._state.client_id, self._state.client_secret):
+    def _identified(self, authorization: str | None, fields: Mapping[str, str]) -> RegisteredApp:
+        """Which app it is. With a secret: Basic, and nothing else. Without: the client id in the form, and no Basic."""
+        basic = oauth.basic(authorization)
+        client_id = fields.get("client_id") if basic is None else basic[0]
+        app = self._state.apps.get(client_id or "")
+        if app is None:
+            raise OAuthError("invalid_client", None if authorization is not None else "Invalid client")
+        if app.client_secret is not None:
+            if basic != (app.client_id, app.client_secret):
                 raise OAuthError("invalid_client", "Invalid client" if authorization is None else None)
-            if fields.get("client_id", self._state.client_id) != self._state.client_id:
+            if fields.get("client_id", app.client_id) != app.client_id:
                 raise OAuthError("invalid_client", "Invalid client")
-        elif authorization is not None or fields.get("client_id") != self._state.client_id:
+        elif authorization is not None or fields.get("client_id") != app.client_id:
             raise OAuthError("invalid_client", "Invalid client")
+        return app
 
-    def _redeem(self, fields: Mapping[str, str]) -> dict[str, object]:
+    def _redeem(self, app: RegisteredApp, fields: Mapping[str, str]) -> dict[str, object]:
         if not fields.get("code"):
             raise OAuthError("invalid_request", "code must be supplied")
         code = self._state.codes.pop(fields["code"], None)  # used up, whatever comes of it
-        if code is None:
+        if code is None or code.client_id != app.client_id:
             raise OAuthError("invalid_grant", "Invalid authorization code")
         if self._state.clock() >= code.expires_at:
             raise OAuthError("invalid_grant", "Authorization code expired")
@@ -177,25 +187,26 @@ class AccountsService:
                 raise OAuthError("invalid_request", "code_verifier must be supplied")
             if not oauth.answers_challenge(verifier, code.challenge):
                 raise OAuthError("invalid_grant", "code_verifier was incorrect")
-        access, refresh = self._state.issue_tokens(code.account, code.scope)
+        access, refresh = self._state.issue_tokens(code.account, code.scope, app.client_id)
         return self._tokens(access, code.scope, refresh)
 
-    def _refresh(self, fields: Mapping[str, str]) -> dict[str, object]:
+    def _refresh(self, app: RegisteredApp, fields: Mapping[str, str]) -> dict[str, object]:
         name = fields.get("refresh_token")
         if not name:
             raise OAuthError("invalid_request", "refresh_token must be supplied")
         old = self._state.refresh_tokens.get(name)
-        if old is None:
+        if old is None or old.client_id != app.client_id:
             raise OAuthError("invalid_grant", "Invalid refresh token")
         if old.revoked:
             raise OAuthError("invalid_grant", "Refresh token revoked")
         if old.is_expired(self._state.clock()):
             raise OAuthError("invalid_grant", "Refresh token expired")
-        access = self._state.issue_access(old.account, old.scope)
-        if not self._state.rotates:
+        access = self._state.issue_access(old.account, old.scope, app.client_id)
+        if not app.rotates:
             return self._tokens(access, old.scope)
         old.revoked = True
-        return self._tokens(access, old.scope, self._state.issue_refresh(old.account, old.scope, old.consented_at))
+        refresh = self._state.issue_refresh(old.account, old.scope, old.consented_at, app.client_id)
+        return self._tokens(access, old.scope, refresh)
 
     def _tokens(self, access: str, scope: str, refresh: str | None = None) -> dict[str, object]:
         answer: dict[str, object] = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
@@ -13,7 +12,7 @@ from aiohttp import web
 from bot.sandbox import faults, oauth
 from bot.sandbox.faults import FAULTS, Answer
 from bot.sandbox.spotify_server import shapes
-from bot.sandbox.spotify_server.state import MODIFY, READ, AccessToken, Account, Generation, State
+from bot.sandbox.spotify_server.state import MODIFY, READ, AccessToken, Account, Generation, RegisteredApp, State
 
 IDS_IN_QUERY = 20
 IDS_IN_BODY = 50
@@ -44,10 +43,6 @@ class WebApi:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self.per_30s: int | None = None
-        self._recent: deque[float] = deque()
-        self._day_began_at = -math.inf
-        self._calls_of_day = 0
 
     def routes(self) -> list[web.RouteDef]:
         """Where it is served, who may call it and with which scope."""
@@ -85,10 +80,10 @@ class WebApi:
 
         async def answer(request: web.Request) -> web.Response:
             try:
-                account = self._admitted(request)
+                app, account = self._admitted(request)
                 if account is None:
                     raise Refused(faults.api(401, "Valid user authentication required"))
-                if generation is not None and generation not in self._state.generations:
+                if generation is not None and generation not in app.generations:
                     raise Refused(FAULTS["forbidden"])
                 token = self.token(request)
                 if scope is not None and (token is None or not token.allows(scope)):
@@ -111,8 +106,8 @@ class WebApi:
 
         return web.get(path, answer, allow_head=False)
 
-    def _admitted(self, request: web.Request) -> Account | None:
-        """Whose call it is; None: the app's. Refused in this order: length, token, limits, app, member."""
+    def _admitted(self, request: web.Request) -> tuple[RegisteredApp, Account | None]:
+        """Through which app and whose call it is; None: the app's. Refused in this order: length, token, limits, app, member."""
         uris = request.query.get("uris", "")
         if uris.count(",") >= URIS_TOO_LONG - 1 or len(request.raw_path) > LINE_TOO_LONG:
             raise Refused(FAULTS["uri_too_long"])
@@ -121,33 +116,34 @@ class WebApi:
             raise Refused(FAULTS["invalid_token"])
         if self._state.clock() >= token.expires_at:
             raise Refused(FAULTS["expired_token"])
-        self._limit()
-        if not self._state.premium:
+        app = self._state.apps[token.client_id]
+        self._limit(app)
+        if not app.premium:
             raise Refused(FAULTS["premium"])
         account = None if token.account is None else self._state.accounts[token.account]
-        if account is not None and not account.allowlisted:
+        if account is not None and not app.serves(account):
             raise Refused(FAULTS["not_registered_text"])
         if name := oauth.repeated(name for name, _ in request.query.items()):
             raise Refused(faults.api(400, f"Duplicate query parameter: {name}"))  # likely
-        return account
+        return app, account
 
-    def _limit(self) -> None:
+    def _limit(self, app: RegisteredApp) -> None:
         """The app's two limits: calls in 30 s, and calls in a day."""
         now = self._state.clock()
-        if self.per_30s is not None:
-            while self._recent and self._recent[0] <= now - RATE_WINDOW_S:
-                self._recent.popleft()
-            if len(self._recent) >= self.per_30s:
-                free_at = (self._recent[0] if self._recent else now) + RATE_WINDOW_S
+        if app.per_30s is not None:
+            while app.recent and app.recent[0] <= now - RATE_WINDOW_S:
+                app.recent.popleft()
+            if len(app.recent) >= app.per_30s:
+                free_at = (app.recent[0] if app.recent else now) + RATE_WINDOW_S
                 wait_s = max(1, math.ceil(free_at - now))
                 raise Refused(faults.api(429, "API rate limit exceeded", retry_after=str(wait_s)))
-            self._recent.append(now)
-        if now >= self._day_began_at + QUOTA_WINDOW_S:
-            self._day_began_at, self._calls_of_day = now, 0
-        if self._state.quota is not None and self._calls_of_day >= self._state.quota:
-            wait_s = max(1, math.ceil(self._day_began_at + QUOTA_WINDOW_S - now))
+            app.recent.append(now)
+        if now >= app.day_began_at + QUOTA_WINDOW_S:
+            app.day_began_at, app.calls_of_day = now, 0
+        if app.quota is not None and app.calls_of_day >= app.quota:
+            wait_s = max(1, math.ceil(app.day_began_at + QUOTA_WINDOW_S - now))
             raise Refused(faults.api(429, "Too many requests", reason="QUOTA_EXCEEDED", retry_after=str(wait_s)))
-        self._calls_of_day += 1
+        app.calls_of_day += 1
 
     # -- the catalogue
 

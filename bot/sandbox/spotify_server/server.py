@@ -28,6 +28,7 @@ class SpotifyServer(StandIn, State):
     Point `spotify_api_url` at `{base}/v1`, `spotify_accounts_url` and `spotify_short_link_url` at `{base}`, and
     `spotify_oembed_url` at `{base}/oembed`.
     A consent is given by posting `account=<id>` and `decision=agree` (or `cancel`) to the authorize address.
+    `register_app` adds further apps; what is said here is about the first one.
     `premium`, `generations`, `redirect_uris`, `quota`, `delay_s`, `rotates`, `delete_body_works` and
     `short_link_agents` may be changed at any time.
     """
@@ -72,7 +73,7 @@ class SpotifyServer(StandIn, State):
 
     def rate_limit(self, per_30s: int | None) -> None:
         """At most so many Web API calls within any 30 seconds, over all members; None: no limit."""
-        self._web_api.per_30s = per_30s
+        self.app.per_30s = per_30s
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         """Everything that it serves."""

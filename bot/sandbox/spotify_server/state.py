@@ -1,23 +1,30 @@
-"""What the stand-in knows: the app that is registered, the accounts, and every code and token. Pure."""
+"""What the stand-in knows: the apps that are registered, the accounts, and every code and token. Pure."""
 
 from __future__ import annotations
 
 import calendar
 import hashlib
+import math
 import secrets
+from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from bot.sandbox.catalogue import Album, Catalogue, new_id
 
 Generation = Literal["albums", "library"]
 
+LIBRARY_ONLY: tuple[Generation, ...] = ("library",)
+"""What serves an app that is registered today."""
+
 READ = "user-library-read"
 MODIFY = "user-library-modify"
 CODE_LIFE_S = 600
 CONSENT_LIFE_MONTHS = 6
+DEVELOPMENT_USERS = 5
+"""How many accounts an app in development mode serves."""
 
 
 @dataclass
@@ -43,10 +50,39 @@ class Account:
         return rows
 
 
+@dataclass(eq=False)
+class RegisteredApp:
+    """An app as its owner registered it in the dashboard. What Spotify counts and decides per app is kept here.
+
+    `client_secret`: None for an app that uses PKCE alone. `allowlist`: the ids of the accounts that it may serve; None:
+    those that are `allowlisted`. `premium`: whether its owner has Premium. `per_30s`, `quota`: calls in any 30 seconds
+    and in a day.
+    """
+
+    client_id: str
+    client_secret: str | None
+    redirect_uris: set[str]
+    name: str
+    generations: set[Generation]
+    allowlist: set[str] | None = None
+    premium: bool = True
+    rotates: bool = True
+    quota: int | None = None
+    per_30s: int | None = None
+    recent: deque[float] = field(default_factory=deque)
+    day_began_at: float = -math.inf
+    calls_of_day: int = 0
+
+    def serves(self, account: Account) -> bool:
+        """Whether the account is on the app's list."""
+        return account.allowlisted if self.allowlist is None else account.id in self.allowlist
+
+
 @dataclass(frozen=True)
 class Code:
-    """An authorization code. It is good once, for this redirect URI and this challenge."""
+    """An authorization code. It is good once, for this app, this redirect URI and this challenge."""
 
+    client_id: str
     account: str
     redirect_uri: str
     challenge: str | None
@@ -61,6 +97,7 @@ class AccessToken:
     account: str | None
     scope: str
     expires_at: float
+    client_id: str
 
     def allows(self, scope: str) -> bool:
         """Whether the member agreed to this."""
@@ -74,11 +111,17 @@ class RefreshToken:
     account: str
     scope: str
     consented_at: float
+    client_id: str
     revoked: bool = False
 
     def is_expired(self, now: float) -> bool:
         """Whether the six months are over."""
         return now >= months_later(self.consented_at, CONSENT_LIFE_MONTHS)
+
+
+def _of_first_app(name: str) -> Any:
+    """An attribute of the first app, as one of the state."""
+    return property(lambda state: getattr(state.app, name), lambda state, value: setattr(state.app, name, value))
 
 
 class State:
@@ -99,18 +142,20 @@ class State:
         app_name: str,
         secrets_seen: set[str],
     ) -> None:
-        self.client_id = client_id
-        self.client_secret = client_secret
-        self.redirect_uris = set(redirect_uris)
+        self.app = RegisteredApp(
+            client_id,
+            client_secret,
+            set(redirect_uris),
+            app_name,
+            set(generations),
+            rotates=client_secret is None,
+            quota=quota,
+        )
+        self.apps: dict[str, RegisteredApp] = {client_id: self.app}
         self.catalogue = catalogue
-        self.generations: set[Generation] = set(generations)
         self.clock = clock
         self.token_life_s = token_life_s
-        self.quota = quota
         self.delete_body_works = delete_body_works
-        self.app_name = app_name
-        self.premium = True
-        self.rotates = client_secret is None
         self.base_url = ""
         self.accounts: dict[str, Account] = {}
         self.codes: dict[str, Code] = {}
@@ -119,6 +164,48 @@ class State:
         self.short_links: dict[str, str] = {}
         self.short_link_agents: tuple[str, ...] = ("mozilla/*", "curl/*")
         self._seen = secrets_seen
+
+    # -- apps
+
+    def register_app(
+        self,
+        client_id: str,
+        *,
+        redirect_uris: Collection[str],
+        allowlist: Collection[str] = (),
+        client_secret: str | None = None,
+        generations: Collection[Generation] = LIBRARY_ONLY,
+        quota: int | None = None,
+        name: str = "My own app",
+    ) -> RegisteredApp:
+        """Another app, as a member registers one: in development mode, so that it serves the library endpoint alone.
+
+        Without a secret it is a public client, whose refresh tokens rotate. At most 5 accounts are on its list.
+        """
+        if len(set(allowlist)) > DEVELOPMENT_USERS:
+            raise ValueError(f"an app in development mode serves {DEVELOPMENT_USERS} accounts")
+        app = RegisteredApp(
+            client_id,
+            client_secret,
+            set(redirect_uris),
+            name,
+            set(generations),
+            set(allowlist),
+            rotates=client_secret is None,
+            quota=quota,
+        )
+        self.apps[client_id] = app
+        return app
+
+    # The first app is the host's; most tests know no other.
+    client_id = _of_first_app("client_id")
+    client_secret = _of_first_app("client_secret")
+    redirect_uris = _of_first_app("redirect_uris")
+    generations = _of_first_app("generations")
+    quota = _of_first_app("quota")
+    app_name = _of_first_app("name")
+    premium = _of_first_app("premium")
+    rotates = _of_first_app("rotates")
 
     # -- accounts
 
@@ -156,29 +243,40 @@ class State:
         self._seen.add(secret)
         return secret
 
-    def issue_code(self, account: str, redirect_uri: str, challenge: str | None, scope: str) -> str:
-        """A code for this consent, good for ten minutes."""
+    def issue_code(
+        self, account: str, redirect_uri: str, challenge: str | None, scope: str, client_id: str | None = None
+    ) -> str:
+        """A code for this consent, good for ten minutes. `client_id`: the app, the first one unless given."""
         code = self.remember("AQ" + secrets.token_urlsafe(120))
-        self.codes[code] = Code(account, redirect_uri, challenge, scope, self.clock() + CODE_LIFE_S)
+        self.codes[code] = Code(
+            client_id or self.app.client_id, account, redirect_uri, challenge, scope, self.clock() + CODE_LIFE_S
+        )
         return code
 
-    def issue_access(self, account: str | None, scope: str) -> str:
+    def issue_access(self, account: str | None, scope: str, client_id: str | None = None) -> str:
         """An access token."""
         token = self.remember("BQ" + secrets.token_urlsafe(120))
-        self.access_tokens[token] = AccessToken(account, scope, self.clock() + self.token_life_s)
+        self.access_tokens[token] = AccessToken(
+            account, scope, self.clock() + self.token_life_s, client_id or self.app.client_id
+        )
         return token
 
-    def issue_refresh(self, account: str, scope: str, consented_at: float) -> str:
+    def issue_refresh(self, account: str, scope: str, consented_at: float, client_id: str | None = None) -> str:
         """A refresh token for a consent given then."""
         token = self.remember("AQ" + secrets.token_urlsafe(96))
-        self.refresh_tokens[token] = RefreshToken(account, scope, consented_at)
+        self.refresh_tokens[token] = RefreshToken(account, scope, consented_at, client_id or self.app.client_id)
         return token
 
-    def issue_tokens(self, account: str, scope: str = f"{READ} {MODIFY}") -> tuple[str, str]:
+    def issue_tokens(
+        self, account: str, scope: str = f"{READ} {MODIFY}", client_id: str | None = None
+    ) -> tuple[str, str]:
         """An access token and a refresh token as after a consent just now, without the flow."""
         if account not in self.accounts:
             raise KeyError(account)
-        return self.issue_access(account, scope), self.issue_refresh(account, scope, self.clock())
+        return (
+            self.issue_access(account, scope, client_id),
+            self.issue_refresh(account, scope, self.clock(), client_id),
+        )
 
     def expire_access_tokens(self, account: str | None = None) -> None:
         """Every access token (or every one of this account) has expired."""

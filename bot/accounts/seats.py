@@ -1,0 +1,143 @@
+"""Seats of the host's app: who sits, how a member asks for one, how a host gives it or frees it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from bot.accounts.apps import Apps
+from bot.accounts.renewals import KIND as RENEWAL
+from bot.accounts.tokens import Tokens, consent_ends_at
+from bot.caller import Caller, MemberId
+from bot.errors import NoHostApp, NotAnAddress
+from bot.storage import Storage
+from bot.storage.engine import Connection
+from bot.storage.outbox import Direct, Message
+from bot.storage.seats import REQUEST_LIFE, Given, SeatRequest
+
+ASKED: Final = "seat request"
+"""Kind of the messages to the hosts. Payload: `member_id` alone; their drawer reads name and address with `request`."""
+GIVEN: Final = "seat given"
+"""Kind of the message to the member who got a seat. No payload."""
+FREED: Final = "seat freed"
+"""Kind of the message to the member whose seat was freed. No payload."""
+EXPIRY: Final = "seat request expiry"
+"""Kind of the timers that delete requests, one per member."""
+NAME_MAX, EMAIL_MAX = 80, 254
+_EMAIL = re.compile(r"[^@\s<>\"(),:;\[\]\\]{1,64}@[^@\s.]{1,63}(?:\.[^@\s.]{1,63})+")
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A seat that is taken. `since`: when its member linked; `consent_ends_at`: when they must renew."""
+
+    member_id: MemberId
+    since: datetime
+    consent_ends_at: datetime
+    is_broken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """All seats. `total` 0: there is no limit."""
+
+    total: int
+    taken: tuple[Seat, ...]
+
+
+class SeatKeeper:
+    """What members and hosts do about seats."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        apps: Apps,
+        tokens: Tokens,
+        total: int,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`total`: how many members the host's app serves; 0: any number."""
+        self._storage = storage
+        self._apps = apps
+        self._tokens = tokens
+        self._total = total
+        self._now = now
+
+    async def seats(self) -> Seats:
+        """Who sits. NoHostApp."""
+        links = await self._storage.links.sitting(self._client_id)
+        taken = (
+            Seat(MemberId(link.member_id), link.linked_at, consent_ends_at(link), link.broken is not None)
+            for link in links
+        )
+        return Seats(self._total, tuple(taken))
+
+    async def free(self, member: MemberId) -> bool:
+        """Free a member's seat: they are told, and what they have pending stays. False when they do not sit."""
+        link = await self._storage.links.get(member)
+        now = self._now()
+
+        def also(c: Connection) -> None:
+            self._storage.timers.remove(c, RENEWAL, str(member))
+            subject = f"{member}:{int(now.timestamp())}"
+            locale = None if link is None else link.locale
+            self._storage.outbox.put(c, Message(FREED, subject, Direct(member), locale=locale), now)
+
+        is_freed = await self._storage.links.free_seat(member, self._client_id, also)
+        if is_freed:
+            self._tokens.forget(member)
+        return is_freed
+
+    async def ask(self, caller: Caller, name: str, email: str, hosts: Iterable[MemberId]) -> None:
+        """Ask every host for a seat, with the name and the e-mail address that Spotify's list wants.
+
+        NotAnAddress, NoHostApp. Both are sealed, and deleted when the seat is given, or after 14 days.
+        """
+        _ = self._client_id
+        name, email = " ".join(name.split())[:NAME_MAX], email.strip()
+        if not name or len(email) > EMAIL_MAX or not _EMAIL.fullmatch(email):
+            raise NotAnAddress
+        now, member = self._now(), caller.member_id
+
+        def also(c: Connection) -> None:
+            self._storage.timers.put(c, EXPIRY, str(member), now + REQUEST_LIFE)
+            for host in hosts:
+                subject = f"{member}:{int(now.timestamp())}:{host}"
+                message = Message(ASKED, subject, Direct(host), {"member_id": str(member)})
+                self._storage.outbox.put(c, message, now)
+
+        await self._storage.seats.ask(caller, name, email, now, also)
+
+    async def request(self, member: MemberId) -> SeatRequest | None:
+        """A member's request; name and address only until the seat is given."""
+        return await self._storage.seats.get(member)
+
+    async def give(self, member: MemberId) -> Given:
+        """A host has put the member on Spotify's list: hold a seat, tell the member, forget name and address.
+
+        Of several hosts the first does it. NO_SEAT while none is free; the request stays then.
+        """
+        request = await self._storage.seats.get(member)
+        now = self._now()
+
+        def also(c: Connection) -> None:
+            self._storage.timers.put(c, EXPIRY, str(member), now + REQUEST_LIFE)
+            locale = None if request is None else request.locale
+            subject = f"{member}:{int(now.timestamp())}"
+            self._storage.outbox.put(c, Message(GIVEN, subject, Direct(member), locale=locale), now)
+
+        return await self._storage.seats.give(member, self._client_id, self._total, now, also)
+
+    async def expire(self, key: str, due_at: datetime) -> datetime | None:
+        """The handler of the timers: delete the request of the member whose id is `key`, once it is 14 days old."""
+        return await self._storage.seats.expire(int(key), self._now())
+
+    @property
+    def _client_id(self) -> str:
+        if self._apps.host is None:
+            raise NoHostApp
+        return self._apps.host.client_id
