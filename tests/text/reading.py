@@ -35,6 +35,8 @@ def outside(text: str, facts: Iterable[str] = ()) -> list[str]:
     rest = _NEUTRAL.sub(" ", rest.replace("\\", ""))
     for fact in sorted(facts, key=len, reverse=True):
         rest = rest.replace(fact, " ")
+        if len(fact) > 30:  # a long name may have been shortened
+            rest = re.sub(re.escape(fact[:15]) + "[^…]*…", " ", rest)
     return re.findall(r"[^\W\d_]{2,}", rest)
 
 
