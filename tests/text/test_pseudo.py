@@ -24,7 +24,7 @@ from bot.chat import cards, host_words
 from bot.chat.saving import notes_of
 from bot.chat.translator import CatalogueTranslator
 from bot.chat.words import AllWords
-from bot.errors import InternalError, LinkDeclined, NeedsRelink, Refused, TryLater, UserError
+from bot.errors import InternalError, LinkDeclined, NeedsRelink, NotOneAlbum, Refused, TryLater, UserError
 from bot.library import NAMES, Report
 from bot.monitoring.alerts import Alert, Cause, Facts
 from bot.storage.changes import UndoVerdict
@@ -60,6 +60,8 @@ def every_error() -> Iterator[UserError]:
             yield kind(400, "")
         elif kind is InternalError:
             yield InternalError("123456")
+        elif kind is NotOneAlbum:
+            yield from (NotOneAlbum(reason, "♪", kind="playlist") for reason in NotOneAlbum.Reason)
         else:
             yield kind()
 
