@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -20,7 +21,7 @@ from bot.accounts.linking import Linked
 from bot.albums import Album
 from bot.caller import MemberId, RequestId
 from bot.changes import Action, ChangeRequest, LibraryChange, Outcome
-from bot.chat import cards, host_words
+from bot.chat import cards, host_words, library_cards
 from bot.chat.saving import notes_of
 from bot.chat.translator import CatalogueTranslator
 from bot.chat.words import AllWords
@@ -63,7 +64,14 @@ def every_error() -> Iterator[UserError]:
         elif kind is NotOneAlbum:
             yield from (NotOneAlbum(reason, "♪", kind="playlist") for reason in NotOneAlbum.Reason)
         else:
-            yield kind()
+            _, *facts = inspect.signature(kind.__init__).parameters.values()
+            yield kind(*["♪" for fact in facts if is_needed(fact)])
+
+
+def is_needed(parameter: inspect.Parameter) -> bool:
+    """Whether an error wants this fact."""
+    is_positional = parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return is_positional and parameter.default is inspect.Parameter.empty
 
 
 ERRORS = [*every_error()]
@@ -119,7 +127,7 @@ async def test_every_card_about_changes(outcome: Outcome | None, action: Action,
     held = None if outcome else TryLater(TryLater.Cause.UNAVAILABLE)
     told = report(changes, held=held, with_names=with_names)
     link = "https://bot.example/link/1"
-    is_fine(cards.report(WORDS, told, link_url=link))
+    is_fine(library_cards.report(WORDS, told, link_url=link))
     _, notes = notes_of(WORDS, [told])
     assert [words for note in notes if (words := outside(note))] == []
 
@@ -128,7 +136,9 @@ async def test_a_card_with_every_outcome_at_once() -> None:
     changes = [each for outcome in TOLD for each in made(outcome, Action.SAVE, 3)]
     changes += made(Outcome.IGNORED, Action.SAVE, 1)
     is_fine(
-        cards.report(WORDS, report(changes, held=NeedsRelink(NeedsRelink.Reason.SCOPE)), link_url="https://x.example")
+        library_cards.report(
+            WORDS, report(changes, held=NeedsRelink(NeedsRelink.Reason.SCOPE)), link_url="https://x.example"
+        )
     )
 
 
@@ -161,7 +171,7 @@ def test_every_other_shared_sentence() -> None:
     ]
     for text in spoken:
         assert outside(text) == []
-        assert len(text) < cards.TEXT_MOST
+        assert len(text) < library_cards.TEXT_MOST
 
 
 @pytest.mark.parametrize("cause", Cause)
