@@ -539,7 +539,7 @@ async def test_whoever_is_not_linked_is_offered_the_catalogue_through_the_app(wo
     assert {call.account for call in world.spotify.calls} == {None}
     typed = await world.discord.autocomplete(ADA, "unsave", "albums", "slow harbour")
     await typed.answered()
-    assert typed.choices == []
+    assert [choice["name"] for choice in typed.choices] == ["Link your Spotify account first: /link"]
 
 
 # -- Discord on a bad day

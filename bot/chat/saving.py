@@ -18,6 +18,7 @@ from bot.chat.cards import Card, text_card
 from bot.chat.components import Component
 from bot.chat.editions import labels
 from bot.chat.features import Feature
+from bot.chat.menus import cut
 from bot.chat.reply import Beside, Interaction, Reply, Visibility, caller_of
 from bot.chat.words import Words
 from bot.errors import (
@@ -141,7 +142,10 @@ class Saving:
     # -- while somebody types
 
     async def suggest(self, interaction: Interaction, action: Action, text: str) -> list[app_commands.Choice[str]]:
-        """Albums to pick while somebody types; an empty list where Spotify is too slow or says no."""
+        """Albums to pick while somebody types; an empty list where Spotify is too slow or says no.
+
+        Who has to link first is told so. Picking that sends what was typed, which is answered with the way to link.
+        """
         caller = caller_of(interaction)
         member, t = caller.member_id, self._reply.words(caller.locale).t
         if (older := self._typing.pop(member, None)) is not None:
@@ -153,7 +157,12 @@ class Saving:
             task.cancel()
         if self._typing.get(member) is task:
             del self._typing[member]
-        if not done or task.cancelled() or task.exception() is not None:
+        if not done or task.cancelled():
+            return []
+        if isinstance(task.exception(), NotLinked | NeedsRelink) and (typed := text.strip()):
+            hint = t("Link your Spotify account first: {command}", command=f"/{t.command('link')}")
+            return [app_commands.Choice(name=cut(hint, 100), value=typed[:100])]
+        if task.exception() is not None:
             return []
         albums = task.result()[:CHOICES]
         return [

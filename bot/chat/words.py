@@ -162,6 +162,8 @@ class Words:
                     "the suggestions.",
                     typed=typed,
                 )
+            case Outcome.NO_MATCH if change.action is Action.REMOVE:
+                return t("None of your albums matches “{typed}”. Try fewer words, or paste a link.", typed=typed)
             case Outcome.NO_MATCH:
                 return t("Spotify found no album for “{typed}”. Try fewer words, or paste a link.", typed=typed)
             case Outcome.OFFERED if "," in (change.detail or ""):

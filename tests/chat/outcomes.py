@@ -26,7 +26,7 @@ BELOW_TITLE = {
     Outcome.NO_ALBUM: "Spotify has no album for",
     Outcome.NOT_ALBUM: "That is a playlist. I can",
     Outcome.UNREADABLE: "I can't read",
-    Outcome.NO_MATCH: "Spotify found no album for",
+    Outcome.NO_MATCH: "Try fewer words, or paste a link.",
     Outcome.OFFERED: "Which one do you mean?",
     Outcome.SUPERSEDED: "A later command of yours changed this album",
     Outcome.CHANGED_SINCE: "You have changed this album since then",
@@ -103,4 +103,5 @@ def change(outcome: Outcome | None, action: Action, position: int = 0) -> Librar
 def is_plain(text: str) -> bool:
     """Whether a member can read it: whole, calm, and without names that only the code knows."""
     leaked = [o for o in Outcome if o not in PLAIN and re.search(rf": {o.value}$", text, re.MULTILINE)]
-    return bool(text.strip(" .")) and "None" not in text and "!" not in text and "{" not in text and leaked == []
+    is_python = re.search(r"\bNone\b(?! of your)", text)
+    return bool(text.strip(" .")) and not is_python and "!" not in text and "{" not in text and leaked == []

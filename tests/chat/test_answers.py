@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ from bot.caller import MemberId
 from bot.errors import WrongDiscordAccount
 from bot.sandbox.faults import FAULTS
 from tests.chat.reading import PRIVATE, labels, press, said, text, until, until_said
-from tests.discord_wire import WireInteraction
-from tests.world import ADA, FIRST, SECOND, World
+from tests.discord_wire import WireInteraction, buttons
+from tests.world import ADA, FIRST, SECOND, World, made
 
 WRITE = "/v1/me/albums"
 CONTAINS = "/v1/me/albums/contains"
@@ -159,6 +160,79 @@ async def test_a_look_up_of_a_name_that_hangs_costs_the_name_and_not_the_write(w
     await until(lambda: ("GET", f"/v1/albums/{FIRST}") in world.calls())
     await until(lambda: ("PUT", WRITE) in world.calls())  # the look-up would be given up after 10 s only
     assert "Saved" in await until_said(interaction, "library")
+
+
+# -- a card is edited when its state changes
+
+
+async def test_undo_and_its_outcome_are_told_on_the_card_itself_also_when_spotify_is_down(world: World) -> None:
+    await world.link(ADA)
+    saving = await world.save(FIRST)
+    card = (await saving.message(8.0))["id"]
+    await world.idle()
+    world.spotify.fault(path=WRITE, method="DELETE", times=None, **FAULTS["unavailable"])
+    undo = await press(world, saving, "Undo")
+    assert "queued" in await said(undo)
+    assert labels(undo.history[-1]) == []
+    world.spotify.clear_faults()
+    world.bot.library.wake(MemberId(ADA))
+    assert "Undone: removed from your library again." in await until_said(undo, "Undone")
+    await world.idle()
+    assert {message["id"] for message in world.discord.messages.values()} == {card}
+    assert "Undo" not in labels(world.discord.messages[card])
+    assert world.discord.direct_messages == {}
+
+
+async def test_an_undo_that_was_used_is_answered_beside_the_card(world: World) -> None:
+    await world.link(ADA)
+    saving = await world.save(FIRST)
+    message = await saving.message(8.0)
+    await world.idle()
+    undo = next(button["custom_id"] for button in buttons(message))
+    assert "Undone" in await said(await world.discord.press(ADA, undo, message))
+    again = await world.discord.press(ADA, undo, message)
+    assert await said(again) == "Already undone."
+    assert again.history[-1]["id"] != message["id"]
+    assert again.history[-1]["flags"] & PRIVATE
+    assert "Undone" in text(world.discord.messages[message["id"]])
+
+
+async def test_cancel_leads_back_to_the_account_and_unlinks_nothing(world: World) -> None:
+    await world.link(ADA)
+    asked = await world.discord.slash(ADA, "unlink")
+    assert "Unlink **Ada**?" in await said(asked)
+    assert labels(asked.history[-1]) == ["Unlink", "Cancel"]
+    cancelled = await press(world, asked, "Cancel")
+    assert "You are linked as **Ada**" in await said(cancelled)
+    assert cancelled.history[-1]["id"] == asked.history[-1]["id"]
+    assert await world.bot.tokens.account(MemberId(ADA)) is not None
+
+
+async def test_the_account_card_leads_to_the_link_with_what_is_asked_for(world: World) -> None:
+    account = await world.discord.slash(ADA, "account")
+    assert "two permissions" not in await said(account)
+    link = await press(world, account, "Link Spotify")
+    assert "two permissions" in await said(link)
+    assert link.history[-1]["id"] == account.history[-1]["id"]
+    assert buttons(link.history[-1])[0]["url"].startswith(f"{world.settings.public_url}/link/")
+
+
+# -- while somebody types
+
+
+@pytest.mark.parametrize("command", ["save", "unsave"])
+async def test_whoever_has_to_link_first_is_told_so_while_typing_and_loses_nothing(
+    tmp_path: Path, command: str
+) -> None:
+    async with made(tmp_path, spotify_client_secret="") as world, world.running():  # no access without a member
+        typed = await world.discord.autocomplete(ADA, command, "albums", "slow harbour")
+        await typed.answered()
+        (hint,) = typed.choices
+        assert hint["name"] == "Link your Spotify account first: /link"
+        picked = await world.discord.slash(ADA, command, {"albums": hint["value"]})
+        assert "Link your Spotify account once" in await said(picked)
+        (change,) = await world.bot.library.pending(MemberId(ADA))
+        assert change.reference == "slow harbour"
 
 
 # -- what is left after unlinking

@@ -78,3 +78,9 @@ def test_a_line_of_a_list_says_the_outcome_in_words(
     assert ("Slow Harbour" if is_named else "what was typed 0") in name
     assert told == LINED[outcome]
     assert is_plain(text)
+
+
+def test_what_was_not_found_was_looked_for_at_spotify_to_save_and_among_ones_own_to_remove() -> None:
+    saved, removed = (WORDS.single(change(Outcome.NO_MATCH, action), None) for action in Action)
+    assert saved.startswith("Spotify found no album for “what was typed 0”.")
+    assert removed.startswith("None of your albums matches “what was typed 0”.")
