@@ -28,6 +28,7 @@ from bot.chat.client import Client, LoginRefused, point_at
 from bot.chat.delivery import Delivery
 from bot.chat.features import Feature
 from bot.chat.messages import Messages
+from bot.chat.notices import Notices
 from bot.chat.registration import GuildRefused
 from bot.chat.reply import Reply
 from bot.chat.words import AllWords
@@ -158,12 +159,8 @@ async def _build(
     tokens = Tokens(storage.links, spotify, apps, on_refresh=metrics.refreshed, on_unopenable=sources.unopenable)
     catalogue = Catalogue(spotify, apps.host)
     resolver = AlbumResolver(spotify, catalogue, tokens)
-    library = Library(
-        storage.changes,
-        tokens,
-        resolver,
-        spotify,
-    )
+    library = Library(storage.changes, tokens, resolver, spotify)
+    await library.recover()
     browsers = Browsers(storage.attempts)
     login = DiscordLogin(session, browsers, settings, on_secret=sources.discord_secret)
     renewals = Renewals(storage)
@@ -191,9 +188,9 @@ async def _build(
         on_connection,
     )
     delivery = Delivery(storage.outbox, Messages(client), words, client.hosts)
+    notices = Notices(delivery, library)
     # Nobody imports upward: where a lower package causes something above it, it is given a callable.
-    linking.tell = client.tell_link
-    library.notifier.tell = client.tell
+    linking.tell = notices.tell_link
     maintenance = Maintenance(storage.database, settings.sealing_keys())
     backups = None
     if settings.backup_folder is not None:
@@ -201,7 +198,7 @@ async def _build(
         backups = Backups(settings.backup_folder, every_s, settings.backup_keep, maintenance.back_up)
         backups.on_trouble = sources.backup_failed
         backups.on_made = sources.backup_made
-    alerts.tell = client.tell_host
+    alerts.tell = notices.tell_host
     storage.database.on_trouble = sources.database
     schedule = Schedule(storage.timers)
     schedule.register(RENEWAL, renewals.remind)

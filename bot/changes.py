@@ -34,7 +34,7 @@ class Outcome(StrEnum):
     UNREADABLE = "unreadable"  # looked like a link, is none we know
     IGNORED = "ignored"  # words beside a link
     NO_MATCH = "no match"  # a search found nothing
-    OFFERED = "offered"  # a search found several: they are offered as buttons
+    OFFERED = "offered"  # a search found several, the choices: they are offered as buttons
     DUPLICATE = "duplicate"  # another change of the same command names the same album
     SUPERSEDED = "superseded"  # a later change for the same album decided
     CHANGED_SINCE = "changed since"  # an Undo found that a later command changed the album
@@ -66,6 +66,7 @@ class LibraryChange:
     """One album that was asked for. `outcome` None: pending.
 
     `was_saved`: what the library said before the write; kept while a write may have been carried out.
+    `choices`: the albums that are offered.
     """
 
     request_id: RequestId
@@ -77,6 +78,7 @@ class LibraryChange:
     was_saved: bool | None = None
     outcome: Outcome | None = None
     detail: str | None = None
+    choices: tuple[AlbumId, ...] = ()
 
     @property
     def key(self) -> tuple[RequestId, int]:
@@ -84,9 +86,9 @@ class LibraryChange:
         return self.request_id, self.position
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True)
 class ChangeRequest:
-    """One command or button, with its changes. `interaction_token`: of its private message; no repr: a secret.
+    """One command or button, with its changes.
 
     `locale`: the member's when they asked; what is sent later is in that language.
     """
@@ -96,9 +98,7 @@ class ChangeRequest:
     action: Action
     undoes: RequestId | None
     undone: bool
-    interaction_token: str | None
     created_at: datetime
-    answered: bool
     ended: bool
     changes: tuple[LibraryChange, ...]
     locale: str | None = None

@@ -448,3 +448,25 @@ def m010_own_apps(db: Database) -> None:
         """,
     ):
         db.conn.execute(statement)
+
+
+@step
+def m011_who_tells(db: Database) -> None:
+    """Who tells a member what came of a request becomes one stored fact, and offered albums a column of their own.
+
+    answer: "awaited", its command tells; "arrived", its message can be edited; "lost", there is none.
+    """
+    for statement in (
+        "ALTER TABLE change_requests ADD COLUMN answer TEXT NOT NULL DEFAULT 'awaited'"
+        " CHECK (answer IN ('awaited', 'arrived', 'lost'))",
+        # of the others, the next start finds out
+        "UPDATE change_requests SET answer = 'arrived' WHERE told IS NOT NULL",
+        "ALTER TABLE change_requests DROP COLUMN answered",
+        "DROP INDEX change_requests_untold",
+        "CREATE INDEX change_requests_told ON change_requests (told, member_id)",
+        # JSON
+        "ALTER TABLE library_changes ADD COLUMN choices TEXT",
+        "UPDATE library_changes SET choices = '[\"' || replace(detail, ',', '\",\"') || '\"]', detail = NULL"
+        " WHERE outcome = 'offered' AND detail <> ''",
+    ):
+        db.conn.execute(statement)

@@ -835,7 +835,7 @@ async def test_commands_are_for_servers_direct_messages_and_user_installs(world:
 async def test_a_stranger_at_a_link_is_told_to_its_owner_and_the_link_keeps_its_button(world: World) -> None:
     link = await world.discord.slash(ADA, "link", {})
     await said(link)
-    await world.bot.client.tell_link(LinkNews(MemberId(ADA), link.token, WrongDiscordAccount()))
+    await world.bot.linking.tell(LinkNews(MemberId(ADA), link.token, WrongDiscordAccount()))
     assert "opened by somebody" in "\n".join(texts(await link.followup()))
     assert [button["label"] for button in buttons(link.history[-1])] == ["Link Spotify"]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot import errors
+from bot.albums import AlbumId
 from bot.caller import RequestId
 from bot.changes import Action, Kind, LibraryChange, Outcome
 from bot.chat.words import AllWords
@@ -59,8 +60,10 @@ def in_discord() -> Iterator[str]:
             yield words.error(error)
             yield words.held(error, 1)
     for outcome in set(Outcome) - QUIET:
-        for detail in ("a,b", "a"):
-            change = LibraryChange(RequestId(1), 0, Action.SAVE, Kind.SEARCH, "xyz", None, None, outcome, detail)
+        for choices in ((AlbumId("a" * 22), AlbumId("b" * 22)), (AlbumId("a" * 22),)):
+            change = LibraryChange(
+                RequestId(1), 0, Action.SAVE, Kind.SEARCH, "xyz", outcome=outcome, detail="a", choices=choices
+            )
             yield words.single(change, None)
     for verdict in set(UndoVerdict) - {UndoVerdict.ACCEPTED, UndoVerdict.BEING_USED, UndoVerdict.UNDER_WAY}:
         yield words.undo(verdict)

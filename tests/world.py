@@ -106,9 +106,10 @@ class World:
         """Until nothing is pending or under way for a member."""
         async with asyncio.timeout(10):
             while True:
-                library = self.bot.library
-                is_quiet = not library._running and not library.notifier.under_way and not self.bot.reply.open
-                if is_quiet and not await library.pending(MemberId(member)):
+                bot = self.bot
+                is_quiet = bot.library.is_idle and bot.delivery.is_idle and not bot.reply.open
+                is_done = is_quiet and not await bot.library.pending(MemberId(member))
+                if is_done and not await bot.storage.outbox.open_count():
                     return
                 await asyncio.sleep(0.01)
 

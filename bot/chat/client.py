@@ -10,7 +10,6 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from typing import Any
 
@@ -19,30 +18,16 @@ import discord
 import structlog
 from discord import app_commands
 from discord.gateway import DiscordWebSocket
-from discord.http import Route, handle_message_parameters
-from discord.webhook.async_ import async_context
+from discord.http import Route
 from yarl import URL
 
-from bot.accounts.browser import DISCORD
-from bot.accounts.linking import Linked, LinkNews
-from bot.changes import Outcome
-from bot.chat import host_words, library_cards
 from bot.chat.cards import Card, text_card
 from bot.chat.features import Feature, Listener, Router
 from bot.chat.registration import Registration
-from bot.chat.reply import DELIVER_S, RECEIVED, Reply, Visibility
+from bot.chat.reply import RECEIVED, Reply, Visibility
 from bot.chat.translator import CatalogueTranslator
-from bot.errors import LinkDeclined, WrongDiscordAccount
-from bot.library import Report
-from bot.monitoring.alerts import Alert
 from bot.settings import Settings
 from bot.storage.commands import RegisteredCommands
-from bot.text import texts
-
-TOKEN_LIFE = timedelta(minutes=14, seconds=30)
-"""An interaction's token serves 15 minutes of edits; a later try counts towards a ban of the address."""
-TELL_S = 5.0
-"""So long the browser waits for the private message to change before it shows its page."""
 
 # No voice here: nothing is missing.
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
@@ -214,15 +199,6 @@ class Client(discord.Client):
         """What broke outside a command. The arguments are not logged: they hold tokens."""
         _log.exception("an event broke", event_name=event_method)
 
-    # -- telling the host
-
-    async def tell_host(self, alert: Alert) -> bool:
-        """Say what only the host can mend, to the owner of the application; False if no way to them is open."""
-        for host in self.hosts():
-            if await self._send_directly(host, [text_card(host_words.sentences(texts(None), alert))]):
-                return True
-        return False
-
     def hosts(self) -> list[int]:
         """Whom the application belongs to: its owner, or the team's, and behind that one the team's members."""
         if self.application is None or self.is_closed():
@@ -233,89 +209,6 @@ class Client(discord.Client):
         # the application's owner is then a user that stands for the team, and reads no messages
         members = [m.id for m in team.members if m.membership_state is discord.TeamMembershipState.accepted]
         return sorted(members, key=lambda id_: id_ != team.owner_id)
-
-    # -- telling members
-
-    async def tell(self, report: Report) -> bool:
-        """Say what came of a request: in its private message, else directly; False if neither is open."""
-        request = report.request
-        messages = library_cards.report(self._reply.words(request.locale), report)
-        fresh = datetime.now(UTC) - request.created_at < TOKEN_LIFE
-        if (
-            request.answered
-            and request.interaction_token is not None
-            and fresh
-            and await self._edit(request.interaction_token, messages)
-        ):
-            return True
-        if all(change.outcome is Outcome.DROPPED for change in request.distinct):
-            return True  # whoever dropped it knows, and only the promise in its message had to go
-        return await self._send_directly(request.member, messages)
-
-    async def tell_link(self, news: LinkNews) -> None:
-        """Say what came of linking, in the private message of the command that offered it."""
-        if news.interaction_token is None or self.is_closed():
-            return
-        words = self._reply.words(news.locale)
-        try:
-            async with asyncio.timeout(TELL_S):
-                if isinstance(news.news, Linked):
-                    text = words.linked(news.news.link, news.news.before)
-                    await self._edit(news.interaction_token, [text_card(text)])
-                elif isinstance(news.news, WrongDiscordAccount) or (
-                    isinstance(news.news, LinkDeclined) and news.news.provider == DISCORD
-                ):
-                    # the link goes on living, so its button stays
-                    await self._follow_up(news.interaction_token, text_card(words.error(news.news)))
-                else:
-                    await self._edit(news.interaction_token, [text_card(words.error(news.news))])
-        except TimeoutError:
-            _log.warning("a private message was not edited in time")
-
-    def _webhook(self, interaction_token: str) -> discord.Webhook:
-        assert self.application_id is not None
-        # as Interaction.followup makes it: a partial webhook may not send what only one person sees
-        data: Any = {"id": self.application_id, "type": 3, "token": interaction_token}
-        return discord.Webhook.from_state(data=data, state=self._connection)
-
-    async def _edit(self, interaction_token: str, messages: list[Card]) -> bool:
-        if self.application_id is None:
-            return False  # the site answers before the login
-        try:
-            webhook = self._webhook(interaction_token)
-            # discord.py edits an original answer only through the Interaction, which a restart has forgotten:
-            # so this is what Interaction.edit_original_response does.
-            async with asyncio.timeout(DELIVER_S):
-                with handle_message_parameters(view=messages[0], allowed_mentions=self.allowed_mentions) as parts:
-                    await async_context.get().edit_original_interaction_response(
-                        self.application_id, interaction_token, session=webhook.session, payload=parts.payload
-                    )
-                for message in messages[1:]:
-                    await webhook.send(view=message, ephemeral=True)
-        except _OUTAGE as error:
-            _log.warning("a private message was not edited", error=_code(error))
-            return False
-        return True
-
-    async def _follow_up(self, interaction_token: str, message: Card) -> None:
-        if self.application_id is None:
-            return
-        try:
-            await self._webhook(interaction_token).send(view=message, ephemeral=True)
-        except _OUTAGE as error:
-            _log.warning("a follow-up was not sent", error=_code(error))
-
-    async def _send_directly(self, member: int, messages: list[Card]) -> bool:
-        try:
-            async with asyncio.timeout(DELIVER_S):
-                # create_dm() sends the id as a number, which Discord's description does not allow
-                channel = await self.http.start_private_message(str(member))
-                for message in messages:
-                    await self.get_partial_messageable(int(channel["id"])).send(view=message)
-        except _OUTAGE as error:
-            _log.info("a direct message was not sent", error=_code(error))
-            return False
-        return True
 
 
 _OLD_COMMAND = (

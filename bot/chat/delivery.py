@@ -7,6 +7,7 @@ which Discord takes only once; when that is too long ago for Discord to remember
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
@@ -18,7 +19,7 @@ from bot.chat.cards import Card
 from bot.chat.messages import Failure, Messages
 from bot.chat.words import Words
 from bot.errors import StorageUnavailable, UserError
-from bot.storage.outbox import Gone, Message, Outbox, Queued, State, Way
+from bot.storage.outbox import Address, Answer, FollowUp, Gone, Message, Outbox, Queued, State, Way
 
 MAX_CONCURRENT = 8
 """How many messages are sent at a time; each to another member or channel."""
@@ -70,6 +71,7 @@ class Delivery:
         self._on_blocked: dict[str, Blocked] = {}
         self._sending: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[tuple[str, str], asyncio.Future[State]] = {}
+        self._is_working = False
         self._is_stopping = False
 
     def register(self, kind: str, drawer: Drawer, *, on_blocked: Blocked | None = None) -> None:
@@ -86,7 +88,7 @@ class Delivery:
     async def send(self, message: Message, wait_s: float = 0.0) -> State | None:
         """Store a message, and wait for its end for at most `wait_s`; its final state, None: not yet.
 
-        StorageUnavailable when it cannot be stored; see `send_unstored`.
+        StorageUnavailable when it cannot be stored; see `send_anyway`.
         """
         key = message.kind, message.subject
         future = self._waiting.setdefault(key, asyncio.get_running_loop().create_future())
@@ -100,21 +102,37 @@ class Delivery:
         finally:
             self._waiting.pop(key, None)
 
-    async def send_unstored(self, message: Message, nonce: str) -> bool:
-        """Send a message to the hosts without the database, which is what it tells of; whether it arrived."""
-        arrived = False
-        for page, card in enumerate(await self._drawers[message.kind](message.payload, self._words(message.locale))):
-            try:
-                await self._to_hosts(card, f"{nonce}-{page}", None)
-                arrived = True
-            except Failure as failure:
-                _log.warning("the host could not be told", code=failure.code)
-        return arrived
+    async def send_anyway(self, message: Message, wait_s: float) -> State:
+        """The same, but sent at once and only once when it cannot be stored; STORED: it will be sent.
+
+        For what must be said also while the disk is full. Only to the hosts and to interactions.
+        """
+        try:
+            return await self.send(message, wait_s if self._is_working else 0.0) or State.STORED
+        except StorageUnavailable as error:
+            _log.warning("a message cannot be stored, and is sent at once", kind=message.kind, error=str(error))
+        try:
+            async with asyncio.timeout(wait_s):
+                for card in await self._drawers[message.kind](message.payload, self._words(message.locale)):
+                    await self._send_unstored(message.address, card)
+        except (Failure, TimeoutError) as error:
+            _log.warning("a message was not sent", kind=message.kind, code=getattr(error, "code", "time-out"))
+            return State.GIVEN_UP
+        return State.CONFIRMED
+
+    async def _send_unstored(self, address: Address, card: Card) -> None:
+        if isinstance(address, Answer):
+            await self._messages.edit_answer(address.token, card)
+        elif isinstance(address, FollowUp):
+            await self._messages.follow_up(address.token, card)
+        else:
+            await self._to_hosts(card, secrets.token_urlsafe(12), None)
 
     # -- the worker
 
     async def work(self) -> None:
         """Send whatever is due, until cancelled; then `stop`."""
+        self._is_working = True
         while True:
             next_at: datetime | None = None
             try:
@@ -130,7 +148,7 @@ class Delivery:
 
     async def stop(self, seconds: float) -> None:
         """Let what is being sent arrive, `seconds` at most; the rest leaves after the next start."""
-        self._is_stopping = True
+        self._is_working, self._is_stopping = False, True
         if self._sending:
             _, late = await asyncio.wait([*self._sending.values()], timeout=seconds)
             for task in late:

@@ -162,7 +162,7 @@ def _buttons(words: Words, report: Report, changes: Sequence[LibraryChange], lin
 
 def choices_of(change: LibraryChange) -> list[AlbumId]:
     """The albums that a search offers, each once."""
-    return [*dict.fromkeys(AlbumId(id_) for id_ in (change.detail or "").split(",") if id_)]
+    return [*dict.fromkeys(change.choices)]
 
 
 def _only_choice(report: Report, change: LibraryChange) -> Album | None:

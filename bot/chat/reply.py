@@ -133,8 +133,8 @@ class Reply:
         edits: bool = False,
         held: Callable[[], UserError | None] = lambda: None,
         progress: Callable[[], Card | None] = lambda: None,
-    ) -> bool:
-        """Answer with the cards that `work` makes; whether Discord took the answer.
+    ) -> int:
+        """Answer with the cards that `work` makes; how many of them Discord took.
 
         `edits`: the first card takes the place of the one whose button was used. What went wrong, and a `Beside`,
         leaves that one as it is.
@@ -172,9 +172,12 @@ class Reply:
                 else:
                     first = interaction.edit_original_response(view=made.cards[0])
                 seen.first(await _deliver(first, name))
+            count = int(seen.arrived)
             for card in made.cards[1:] if seen.arrived else ():
-                await _deliver(interaction.followup.send(view=card, ephemeral=is_private), name)
-        return seen.arrived
+                if not await _deliver(interaction.followup.send(view=card, ephemeral=is_private), name):
+                    break  # the rest is sent later, in order
+                count += 1
+        return count
 
     async def show(self, interaction: Interaction, modal: Modal, *, name: str) -> bool:
         """Open a modal: only possible as the first answer, so it takes no work; whether Discord took it."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from functools import partial
 
+import structlog
 from discord import app_commands
 
 from bot.accounts.linking import Linking
@@ -40,6 +40,7 @@ CHOICES = 25
 NOTES_MOST = 2000
 """Characters of an answer that tell of earlier commands; what does not fit comes with the next."""
 
+_log = structlog.get_logger("gatefold.chat")
 Work = Callable[[], Awaitable[Report | str]]
 Albums = app_commands.Range[str, 1, 6000]
 """6,000 characters are Discord's limit, and the only one: about 260 ids."""
@@ -104,39 +105,41 @@ class Saving:
         words = self._reply.words(caller.locale)
         report: Report | None = None
         earlier: list[Report] = []
-        is_drawn = False
+        drawn: Sequence[Card] | None = None
 
         async def draw() -> Sequence[Card] | Beside:
-            nonlocal report, earlier, is_drawn
+            nonlocal report, earlier, drawn
             self._reply.check_open()
             result = await work()
             if not isinstance(result, Report):
                 return Beside([text_card(result)])
             report = result
-            earlier = await self._library.untold(report)
+            # The request is kept, so nothing that fails from here on may say that it is not.
             link_url = None
-            if isinstance(report.held, NotLinked | NeedsRelink):
-                link_url = await self._linking.start_link(caller)
+            try:
+                earlier = await self._library.untold(report)
+                if isinstance(report.held, NotLinked | NeedsRelink):
+                    link_url = await self._linking.start_link(caller)
+            except StorageUnavailable as error:
+                _log.warning("an answer says less than it could", error=str(error))
             earlier, notes = notes_of(words, earlier)
             drawn = library_cards.report(words, report, link_url=link_url, notes=notes)
-            is_drawn = True
             return drawn
 
         def held() -> UserError | None:
             return None if report is None else report.held or _refusal(report.request.changes)
 
-        arrived = False
+        count = 0
         try:
-            answered = await self._reply(
+            count = await self._reply(
                 interaction, draw(), name=name, visibility=Visibility.PRIVATE, edits=edits, held=held
             )
-            arrived = answered and is_drawn
         finally:
             if report is not None:
-                # what cannot be noted (the process is stopping) is told once more by the next start
-                with suppress(StorageUnavailable):
-                    await self._library.answered(report, arrived=arrived)
-        if earlier and arrived:
+                is_shown = drawn is not None
+                pages = None if drawn is None or count == len(drawn) else count
+                await self._library.answered(report, arrived=count > 0, shows_report=is_shown, pages=pages)
+        if earlier and count and drawn is not None:
             await self._library.told(earlier)
 
     # -- while somebody types

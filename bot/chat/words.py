@@ -166,7 +166,7 @@ class Words:
                 return t("None of your albums matches “{typed}”. Try fewer words, or paste a link.", typed=typed)
             case Outcome.NO_MATCH:
                 return t("Spotify found no album for “{typed}”. Try fewer words, or paste a link.", typed=typed)
-            case Outcome.OFFERED if "," in (change.detail or ""):
+            case Outcome.OFFERED if len(change.choices) > 1:
                 return t("Several albums match “{typed}”. Which one do you mean?", typed=typed)
             case Outcome.OFFERED:
                 return t("No album is called exactly “{typed}”. Did you mean this one?", typed=typed)

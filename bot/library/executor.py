@@ -1,15 +1,19 @@
-"""The road that every change takes: which album is meant, what the library holds, one write a chunk, the outcome."""
+"""Carrying changes out: which album is meant, what the library holds, one write per chunk, and the outcome."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 
 from bot import albums
+from bot.accounts.tokens import Tokens
 from bot.albums import AlbumId
 from bot.caller import MemberId, RequestId
-from bot.changes import Action, LibraryChange, Outcome
+from bot.changes import Action, ChangeRequest, LibraryChange, Outcome
 from bot.errors import (
     AppRejected,
     InternalError,
@@ -27,41 +31,126 @@ from bot.library.report import NAMES
 from bot.library.resolver import AlbumResolver, Resolution
 from bot.spotify.app import Access
 from bot.spotify.client import Spotify
-from bot.storage.changes import Key, LibraryChanges
+from bot.storage.changes import CHUNK, Ending, Key, LibraryChanges
 
 NAME_S = 2.0
-"""So long a look-up for a name may hold up the write."""
+"""How long look-ups of names may hold up the write."""
+PLACES = 4
+"""How many look-ups one member has under way at a time, so that the others find places at the gate."""
+_START: Key = (RequestId(0), -1)
+_END = 2**31 - 1
+"""After every position in a request."""
 
 # What leaves a change pending; everything else ends it.
 Retryable = TryLater | NotLinked | NeedsRelink | AppRejected | StorageUnavailable | InternalError
 
-Ending = tuple[Key, Outcome, str | None, AlbumId | None]
-"""What came of a change: its outcome, a detail, and the album it turned out to mean."""
-Carried = tuple[list[Ending], UserError | None]
-"""The changes that ended, and why others did not."""
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What came of some of a member's changes.
+
+    `endings`: of those that ended, stored already. `ended`: the requests that are over with them. `held`: the
+    requests of which everything has been tried and some stays pending, and why.
+    """
+
+    changes: Sequence[LibraryChange]
+    endings: Sequence[Ending]
+    ended: Sequence[ChangeRequest]
+    held: Mapping[RequestId, UserError]
+
+
+@dataclass(slots=True)
+class _Lane:
+    """A stretch of a member's pending changes. `until`: its one request; None: all that follow `start`."""
+
+    start: Key
+    after: Key
+    until: RequestId | None = None
+    held: UserError | None = None
 
 
 class ChangeExecutor:
-    """Carries changes out."""
+    """Carries changes out, and stores what came of them."""
 
-    def __init__(self, changes: LibraryChanges, resolver: AlbumResolver, spotify: Spotify) -> None:
+    def __init__(
+        self,
+        changes: LibraryChanges,
+        tokens: Tokens,
+        resolver: AlbumResolver,
+        spotify: Spotify,
+        now: Callable[[], datetime],
+    ) -> None:
         self._changes = changes
+        self._tokens = tokens
         self._resolver = resolver
         self._spotify = spotify
+        self._now = now
 
-    async def carry_out(self, member: MemberId, access: Access, batch: list[LibraryChange]) -> Carried:
-        """Carry a member's changes out, joined. The outcomes are the caller's to store."""
+    async def chunks(
+        self, member: MemberId, first: list[LibraryChange] | None, has_arrived: Callable[[], bool]
+    ) -> AsyncGenerator[Chunk, None]:
+        """Try everything that is pending for a member once, a chunk at a time, the oldest first.
+
+        A request that fills a chunk lets later ones go in between. `first`: the oldest chunk, if it was read just
+        now. `has_arrived`: whether something was accepted since this was asked last. StorageUnavailable.
+        """
+        lanes = deque([_Lane(_START, _START)])
+        batch = first
+        while lanes:
+            lane = lanes.popleft()
+            if lane.until is None and has_arrived():
+                lane.after = lane.start
+            if batch is None:
+                batch = await self._changes.chunk(member, lane.after, lane.until)
+            is_full = len(batch) == CHUNK
+            endings, held = await self._carry_out(member, batch) if batch else ([], {})
+            ended = await self._changes.end(endings, int(self._now().timestamp())) if endings else []
+            is_stuck = bool(batch) and not endings
+            lane.held = weightier(held.values(), lane.held)
+            last = batch[-1].request_id if batch else lane.until
+            # what continues in the next chunk is not over
+            over = {id_: why for id_, why in held.items() if id_ != last or not is_full or is_stuck}
+            if lane.until is not None and lane.held is not None and (not is_full or is_stuck):
+                over[lane.until] = lane.held
+            if batch:
+                yield Chunk(batch, endings, ended, over)
+            elif over:
+                yield Chunk([], [], [], over)
+            if is_full and batch[0].request_id == last and lane.until is None and last is not None:
+                # a large request, and everything after it
+                if not is_stuck:
+                    lanes.append(_Lane(lane.start, batch[-1].key, last, held.get(last)))
+                lanes.appendleft(_Lane((last, _END), (last, _END)))
+            elif is_full and not is_stuck:
+                lane.after = batch[-1].key
+                lanes.append(lane)
+            elif lane.until is None and lanes:
+                # nothing more for now; what arrives while the others go on is taken between their chunks
+                lane.after = batch[-1].key if batch else lane.after
+                lanes.append(lane)
+            batch = None
+
+    async def _carry_out(
+        self, member: MemberId, batch: list[LibraryChange]
+    ) -> tuple[list[Ending], dict[RequestId, UserError]]:
+        """Carry changes out, joined: what came of them, and why others stay pending."""
         try:
-            return await self._carry_out(member, access, batch)
+            access = await self._tokens.access(member)
+            await access.token.current()  # whoever is not linked waits, and nothing is looked up
+            return await self._carry_out_with(access, member, batch)
         except UserError as error:
             if isinstance(error, Retryable):
-                return [], error
-            return [(change.key, *_ending(error), None) for change in batch], None
+                return [], {change.request_id: error for change in batch}
+            return [_ending(change.key, error) for change in batch], {}
 
-    async def _carry_out(self, member: MemberId, access: Access, batch: list[LibraryChange]) -> Carried:
-        await access.token.current()  # whoever is not linked waits, and nothing is looked up
-        held: list[UserError] = []
+    async def _carry_out_with(
+        self, access: Access, member: MemberId, batch: list[LibraryChange]
+    ) -> tuple[list[Ending], dict[RequestId, UserError]]:
+        held: dict[RequestId, UserError] = {}
         outcomes: list[Ending] = []
+
+        def hold(change: LibraryChange, error: UserError) -> None:
+            held[change.request_id] = weightier([error], held.get(change.request_id)) or error
 
         # 1. which albums are meant
         named: list[tuple[LibraryChange, AlbumId]] = []
@@ -69,14 +158,14 @@ class ChangeExecutor:
         for change, resolve in zip(batch, await self._resolve(member, access, batch), strict=True):
             if isinstance(resolve, UserError):
                 if isinstance(resolve, Retryable):
-                    held.append(resolve)
+                    hold(change, resolve)
                 else:
-                    outcomes.append((change.key, *_ending(resolve), None))
+                    outcomes.append(_ending(change.key, resolve))
             elif resolve.album_id is None:
                 assert resolve.outcome is not None
-                outcomes.append((change.key, resolve.outcome, resolve.detail, None))
+                outcomes.append(Ending(change.key, resolve.outcome, resolve.detail, choices=resolve.choices))
             elif (change.request_id, resolve.album_id) in duplicates:
-                outcomes.append((change.key, Outcome.DUPLICATE, None, resolve.album_id))
+                outcomes.append(Ending(change.key, Outcome.DUPLICATE, album_id=resolve.album_id))
             else:
                 duplicates.add((change.request_id, resolve.album_id))
                 named.append((change, resolve.album_id))
@@ -88,7 +177,7 @@ class ChangeExecutor:
             saved, missing = await asyncio.gather(self._spotify.contains(access, ids), self._missing(access, named))
             for change, id_ in named:
                 if id_ in missing or id_ not in saved:
-                    outcomes.append((change.key, Outcome.NO_ALBUM, None, id_))
+                    outcomes.append(Ending(change.key, Outcome.NO_ALBUM, album_id=id_))
             named = [(change, id_) for change, id_ in named if id_ in saved and id_ not in missing]
 
         # 3. noted before the write, so that a retry knows what was there before
@@ -104,7 +193,7 @@ class ChangeExecutor:
                     changed = change.was_saved != saved[id_] and (change.action, id_) not in done
                     done.add((change.action, id_))
                     outcome = _outcome(change.action, changed=changed)
-                outcomes.append((change.key, outcome, None, id_))
+                outcomes.append(Ending(change.key, outcome, album_id=id_))
             named = [(change, id_) for change, id_ in named if change.key not in unwanted]
 
         # 4. the writes, once what was accepted is safe on the disk; then a second look where nothing proves an album
@@ -124,27 +213,26 @@ class ChangeExecutor:
         for change, id_ in named:
             answer = answers.get(id_)
             if isinstance(answer, Retryable):
-                held.append(answer)
+                hold(change, answer)
                 if not (isinstance(answer, TryLater) and answer.may_have_applied):
                     untouched.append(change.key)
             elif isinstance(answer, NoSuchAlbum):
-                outcomes.append((change.key, Outcome.NO_ALBUM, None, id_))
+                outcomes.append(Ending(change.key, Outcome.NO_ALBUM, album_id=id_))
             elif answer is not None:
-                outcomes.append((change.key, *_ending(answer), id_))
+                outcomes.append(_ending(change.key, answer, id_))
             else:
                 was_saved = saved[id_] if change.was_saved is None else change.was_saved
                 changed = was_saved != (change.action is Action.SAVE) and id_ not in credited
                 credited.add(id_)
-                outcomes.append((change.key, _outcome(change.action, changed=changed), None, id_))
+                outcomes.append(Ending(change.key, _outcome(change.action, changed=changed), album_id=id_))
         if untouched:
             await self._changes.not_carried_out(untouched)
-        # of several reasons the one that says until when
-        return outcomes, max(held, key=lambda error: isinstance(error, TryLater) and bool(error.until), default=None)
+        return outcomes, held
 
     async def _resolve(
         self, member: MemberId, access: Access, batch: list[LibraryChange]
     ) -> list[Resolution | UserError]:
-        places = asyncio.Semaphore(8)
+        places = asyncio.Semaphore(PLACES)
 
         async def one(change: LibraryChange) -> Resolution | UserError:
             if change.album_id is not None:
@@ -164,25 +252,26 @@ class ChangeExecutor:
 
         A look-up that fails otherwise costs the name, never the change.
         """
-        count: dict[RequestId, int] = defaultdict(int)
-        wanted: dict[AlbumId, None] = {}
-        for change, id_ in named:
-            count[change.request_id] += 1
-            if count[change.request_id] <= NAMES and self._resolver.known(id_) is None:
-                wanted[id_] = None
+        # the first of the request, in whichever chunk they are
+        wanted = dict.fromkeys(
+            id_ for change, id_ in named if change.position < NAMES and self._resolver.known(id_) is None
+        )
+        places = asyncio.Semaphore(PLACES)
+        missing: set[AlbumId] = set()
 
-        async def is_missing(id_: AlbumId) -> bool:
-            try:
-                async with asyncio.timeout(NAME_S):
+        async def look_up(id_: AlbumId) -> None:
+            async with places:
+                try:
                     await self._resolver.album(access, id_)
-            except NoSuchAlbum:
-                return True
-            except (UserError, TimeoutError):
-                return False
-            return False
+                except NoSuchAlbum:
+                    missing.add(id_)
+                except UserError:
+                    pass
 
-        found = await asyncio.gather(*map(is_missing, wanted))
-        return {id_ for id_, missing in zip(wanted, found, strict=True) if missing}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(NAME_S):
+                await asyncio.gather(*map(look_up, wanted))
+        return missing
 
     async def _write(
         self, access: Access, named: list[tuple[LibraryChange, AlbumId]], saved: Mapping[AlbumId, bool]
@@ -218,12 +307,18 @@ def _outcome(action: Action, *, changed: bool) -> Outcome:
     return Outcome.REMOVED if changed else Outcome.ABSENT
 
 
-def _ending(error: UserError) -> tuple[Outcome, str | None]:
+def _ending(key: Key, error: UserError, album_id: AlbumId | None = None) -> Ending:
     """How a refusal that no later try will change ends a change."""
     if isinstance(error, NotAllowlisted):
-        return Outcome.NO_SEAT, None
+        return Ending(key, Outcome.NO_SEAT, album_id=album_id)
     if isinstance(error, PremiumLapsed):
-        return Outcome.NO_PREMIUM, None
+        return Ending(key, Outcome.NO_PREMIUM, album_id=album_id)
     if isinstance(error, Refused):
-        return Outcome.REFUSED, albums.shown(error.message)
+        return Ending(key, Outcome.REFUSED, albums.shown(error.message), album_id)
     raise error
+
+
+def weightier(errors: Iterable[UserError], before: UserError | None) -> UserError | None:
+    """Of several reasons, the one that says until when."""
+    known = [error for error in (before, *errors) if error is not None]
+    return max(known, key=lambda error: isinstance(error, TryLater) and bool(error.until), default=None)

@@ -93,8 +93,7 @@ class AlbumFinder:
         found = await self._resolver.named(access, words)
         if found.album_id is not None:
             return await self._catalogue.album(access, found.album_id)
-        ids = [AlbumId(id_) for id_ in (found.detail or "").split(",") if id_]
-        offers = [album for id_ in ids if (album := self._catalogue.known(id_)) is not None]
+        offers = [album for id_ in found.choices if (album := self._catalogue.known(id_)) is not None]
         return NotFound(found.outcome or Outcome.NO_MATCH, words, offers=tuple(offers))
 
     async def _access(self, member: MemberId) -> Access:

@@ -1,56 +1,46 @@
-"""Changing members' libraries: what commands and buttons call, a runner a member, and the worker that tries again.
+"""Changing members' libraries: what commands and buttons call, one runner per member, and the worker that tries again.
 
-One runner a member at a time: it carries out whatever that member has pending, joined, in the order of the
-interactions. Commands put their changes on disk, wake the runner, and wait for their own to end.
+Commands put their changes on disk, start the member's runner, and wait for their own to end. What cannot be done now
+stays pending, and the worker tries it again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain, repeat
+from typing import Any
 
 import structlog
 
-from bot import albums, logs
+from bot import albums
 from bot.accounts.tokens import Tokens
 from bot.albums import AlbumId, Reference
 from bot.caller import Caller, MemberId, RequestId
 from bot.changes import Action, ChangeRequest, Kind, LibraryChange, Outcome
-from bot.errors import InternalError, NeedsRelink, NotLinked, Restarting, StorageUnavailable, TryLater, UserError
-from bot.library.executor import ChangeExecutor, Ending
-from bot.library.notifier import Notifier
+from bot.errors import NeedsRelink, NotLinked, Restarting, StorageUnavailable, TryLater, UserError
+from bot.library.executor import ChangeExecutor
 from bot.library.report import Report, Reports
 from bot.library.resolver import AlbumResolver
+from bot.library.retries import Retries, Retry
+from bot.library.runner import MemberRunner, OnProgress
 from bot.spotify.client import Spotify
-from bot.storage.changes import BATCH, Accepted, LibraryChanges, NewChange, UndoVerdict
-from bot.storage.links import Sealed
+from bot.storage.changes import LibraryChanges, NewChange, UndoVerdict
 
 EARLIER = 25
-"""So many earlier requests are told with one answer at most."""
+"""How many earlier requests one answer tells at most."""
 WORKERS = 32
-"""So many members are served at a time by the worker: enough to fill the gate, so that a command waits a turn there."""
-FIRST_RETRY_S, QUICK_RETRY_S, SLOW_RETRY_S = 2.0, 20.0, 600.0
-QUICK_FOR_S = 300.0
+"""How many members the worker serves at a time."""
+PAGE = 500
+"""How many members with pending changes are read at a time at the start."""
 GIVE_UP_S, UNDO_S, SWEEP_S = 7 * 86_400, 30 * 86_400, 3600.0
+STORE_AGAIN_S = (2.0, 20.0, 600.0)
+"""Pauses before something that could not be stored is tried again; the last one repeats."""
 
 _log = structlog.get_logger("gatefold.library")
-
-
-@dataclass(slots=True)
-class _Retry:
-    """When a member's pending changes are tried again, in monotonic time."""
-
-    at: float
-    first_at: float
-    delay: float
-
-
-_Waiter = asyncio.Future[tuple[ChangeRequest | None, UserError | None]]
-"""What a command waits for: its ended request, or why it is held up."""
 
 
 class Library:
@@ -68,20 +58,17 @@ class Library:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._changes = changes
-        self._tokens = tokens
         self._resolver = resolver
-        self._executor = ChangeExecutor(changes, resolver, spotify)
+        self._executor = ChangeExecutor(changes, tokens, resolver, spotify, now)
         self._reports = Reports(tokens, resolver)
-        self.notifier = Notifier(changes, self._reports, sleep)
         self._now = now
         self._monotonic = monotonic
-        self._running: dict[MemberId, asyncio.Task[None]] = {}
-        self._again: set[MemberId] = set()
-        # commands that wait for their request; requests whose command has not answered yet, as far as they are known
-        self._waiting: dict[MemberId, dict[RequestId, _Waiter]] = defaultdict(dict)
-        self._live: dict[RequestId, ChangeRequest | None] = {}
-        self._retries: dict[MemberId, _Retry] = {}
+        self._sleep = sleep
+        self._runners: dict[MemberId, MemberRunner] = {}
+        self._retries = Retries()
+        self._places = asyncio.Semaphore(WORKERS)
         self._wake = asyncio.Event()
+        self._notes: set[asyncio.Task[None]] = set()
         self._is_stopping = False
 
     # -- what commands and buttons call
@@ -94,38 +81,37 @@ class Library:
         """Save or remove the album of a button."""
         return await self._ask(caller, action, [NewChange(Kind.ALBUM, album)])
 
+    async def change_albums(
+        self, caller: Caller, action: Action, ids: Sequence[AlbumId], on_progress: OnProgress | None = None
+    ) -> Report:
+        """Save or remove many albums. `on_progress` is called after each chunk of about 40."""
+        changes = [NewChange(Kind.ALBUM, id_) for id_ in dict.fromkeys(ids)]
+        return await self._ask(caller, action, changes, on_progress)
+
     async def undo(self, caller: Caller, of: RequestId) -> Report | UndoVerdict:
         """Take back exactly what a request changed, once; a verdict when there is nothing to do."""
-        id_ = caller.interaction_id
-        self._live[id_] = None
-        try:
-            verdict = await self._changes.accept_undo(caller, of, self._seconds())
-            if verdict is not UndoVerdict.ACCEPTED:
-                self._live.pop(id_, None)
-                return verdict
-            return await self._carried_out(caller.member_id, id_)
-        except BaseException:
-            self._live.pop(id_, None)
-            raise
+        verdict, request = await self._changes.accept_undo(caller, of, self._seconds())
+        return verdict if request is None else await self._kept(request, None)
 
-    async def answered(self, report: Report, *, arrived: bool) -> None:
-        """The command has answered with this report; `arrived`: and Discord took it."""
-        id_ = report.request.id
-        try:
-            if arrived:
-                await self._changes.answered(id_, told=report.request.ended)
-        finally:
-            self._live.pop(id_, None)
-        if arrived and report.request.ended:
-            return
-        # What ended while the command was answering, or could not be answered, is still to be told.
-        request = await self._changes.get(id_)
-        if request is not None and request.ended:
-            self.notifier.enqueue([request])
+    async def answered(
+        self, report: Report, *, arrived: bool, shows_report: bool = True, pages: int | None = None
+    ) -> None:
+        """The command has answered. What its answer did not tell, the outbox tells from now on.
+
+        `arrived`: its message is there; `shows_report`: with this report, and no error; `pages`: how many of its
+        messages arrived, None: all.
+        """
+        await self._note(
+            report.request.id, arrived=arrived, tells_end=shows_report and report.request.ended, pages=pages
+        )
 
     async def pending(self, member: MemberId) -> list[LibraryChange]:
-        """What waits for this member, the oldest first."""
+        """What is pending for this member, the oldest first; no more than 1,000."""
         return await self._changes.pending(member)
+
+    async def pending_count(self, member: MemberId) -> int:
+        """How many changes are pending for this member."""
+        return await self._changes.pending_count(member)
 
     async def untold(self, report: Report) -> list[Report]:
         """What the member could not be told when it was done. Tell it, then call `told`."""
@@ -144,103 +130,176 @@ class Library:
     async def drop(self, member: MemberId) -> int:
         """Drop everything that is pending for this member; how many changes it was."""
         # what is being written just now can no longer be dropped
-        count, ended = await self._changes.drop(member, self._seconds(), is_busy=member in self._running)
-        self.notifier.enqueue(request for request in ended if request.id not in self._live)
+        count, _ = await self._changes.drop(member, self._seconds(), is_busy=self.is_running(member))
         return count
 
     def unlinked(self, member: MemberId) -> None:
         """The member has unlinked: everything of theirs was deleted."""
-        self._retries.pop(member, None)
+        self._retries.pop(member)
         self._resolver.forget_own(member)
 
     def linked(self, member: MemberId) -> None:
-        """The member has linked: what waits is carried out, maybe in another account's library than before."""
+        """The member has linked: what is pending is carried out, maybe in another account's library than before."""
         self._resolver.forget_own(member)
         self.wake(member)
 
+    # -- what messages about requests are drawn from
+
+    async def outcome(self, id_: RequestId) -> Report | None:
+        """What came of a request that has ended; None when it is gone."""
+        request = await self._changes.get(id_)
+        return await self._reports.report(request) if request is not None and request.ended else None
+
+    async def held(self, id_: RequestId, why: UserError) -> Report | None:
+        """A request that stays pending, and why; None when it has ended meanwhile."""
+        request = await self._changes.get(id_)
+        return await self._reports.report(request, why) if request is not None and not request.ended else None
+
     # -- the worker
 
-    def wake(self, member: MemberId, accepted: Accepted | None = None) -> None:
-        """Carry out what is pending for this member, now; `accepted`: if that was read just now."""
-        self._retries.pop(member, None)
-        if member in self._running:
-            self._again.add(member)
-        elif self._is_stopping:
-            for id_ in [*self._waiting[member]]:
-                self._release(member, id_, None, Restarting())
+    async def recover(self) -> None:
+        """Take over what the process before left: the outbox tells what its commands no longer can.
+
+        Before the first command is accepted.
+        """
+        await self._changes.recover(self._seconds())
+
+    def wake(self, member: MemberId, first: list[LibraryChange] | None = None) -> None:
+        """Carry out what is pending for this member, now. `first`: the oldest chunk of it, if it was read just now."""
+        self._retries.pop(member)
+        runner = self._runner(member)
+        if self._is_stopping and runner.task is None:
+            runner.release_all(Restarting())
+            self._runners.pop(member)
         else:
-            task = asyncio.create_task(self._run(member, accepted), name=f"library {member}")
-            self._running[member] = task
+            runner.start(first, None)
+
+    def is_running(self, member: MemberId) -> bool:
+        """Whether a member's changes are being carried out."""
+        return (runner := self._runners.get(member)) is not None and runner.task is not None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no member's changes are being carried out."""
+        return not self._runners and not self._notes
 
     async def work(self) -> None:
-        """The one worker: at the start whatever is unfinished, then what is due, until cancelled."""
-        members, untold = await self._changes.unfinished()
-        started = self._monotonic()
-        for member in members:
-            self._retries.setdefault(member, _Retry(started, started, 0.0))
-        requests = [await self._changes.get(id_) for id_ in untold if id_ not in self._live]
-        self.notifier.enqueue([request for request in requests if request is not None])
-        places = asyncio.Semaphore(WORKERS)
-        while True:
-            now = self._monotonic()
-            for member in [m for m, retry in self._retries.items() if retry.at <= now]:
-                await places.acquire()
-                retry = self._retries.get(member)
-                if retry is None or member in self._running:
-                    places.release()
-                    continue
-                self._retries[member].at = float("inf")  # until the runner says when
-                task = asyncio.create_task(self._run(member), name=f"library {member}")
-                self._running[member] = task
-                task.add_done_callback(lambda _: places.release())
-            await self._sleep_until_due()
+        """At the start, whatever is pending; then what is due, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._take_up(), name="library start")
+            tasks.create_task(self._retry_due(), name="library retries")
 
     async def stop(self, seconds: float) -> None:
-        """Let what is in flight finish, `seconds` at most; what does not is on disk, and its member is told."""
+        """Let what is under way finish, `seconds` at most; the rest is on disk, and its member is told."""
         self._is_stopping = True
-        until = self._monotonic() + seconds
-        if self._running:
-            _, late = await asyncio.wait([*self._running.values()], timeout=seconds)
+        running = [runner.task for runner in self._runners.values() if runner.task is not None]
+        if running:
+            _, late = await asyncio.wait(running, timeout=seconds)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        await self.notifier.stop(max(until - self._monotonic(), 0.0))
-
-    async def _sleep_until_due(self) -> None:
-        self._wake.clear()
-        due = min((retry.at for retry in self._retries.values()), default=float("inf"))
-        try:
-            async with asyncio.timeout(min(max(due - self._monotonic(), 0.0), 60.0)):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
+        for note in self._notes:  # the next start finds out
+            note.cancel()
+        await asyncio.gather(*self._notes, return_exceptions=True)
 
     async def sweep(self) -> None:
         """Give up what has been pending too long, and delete what is too old."""
         now = self._seconds()
         try:
-            given_up = await self._changes.give_up(now - GIVE_UP_S, now)
-            self.notifier.enqueue(request for request in given_up if request.id not in self._live)
+            busy = [member for member in self._runners if self.is_running(member)]
+            await self._changes.give_up(now - GIVE_UP_S, now, busy)
             await self._changes.purge(now - UNDO_S)
         except StorageUnavailable as error:
             _log.warning("the database cannot be swept", error=str(error))
 
-    # -- one member's runner
+    async def _take_up(self) -> None:
+        """Try what the process before left pending, member by member."""
+        after, begun = MemberId(0), self._monotonic()
+        while True:
+            try:
+                members = await self._changes.members_pending(after, PAGE)
+            except StorageUnavailable as error:
+                _log.warning("pending changes cannot be read", error=str(error))
+                await self._sleep(STORE_AGAIN_S[0])
+                continue
+            for member in members:
+                await self._places.acquire()
+                if self._retries.get(member) is None:
+                    self._start_in_place(member, Retry(begun, begun, 0.0))
+                else:
+                    self._places.release()
+            if len(members) < PAGE:
+                return
+            after = members[-1]
 
-    async def _ask(self, caller: Caller, action: Action, changes: list[NewChange]) -> Report:
-        id_ = caller.interaction_id
-        self._live[id_] = None
+    async def _retry_due(self) -> None:
+        while True:
+            self._wake.clear()
+            if (member := self._retries.due(self._monotonic())) is not None:
+                await self._places.acquire()
+                if (retry := self._retries.pop(member)) is not None:
+                    self._start_in_place(member, retry)
+                else:
+                    self._places.release()
+                continue
+            wait_s = min(max(self._retries.next_at() - self._monotonic(), 0.0), 60.0)
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    def _start_in_place(self, member: MemberId, retry: Retry) -> None:
+        """Start a member's runner in a place of the worker, which it gives back when it rests."""
+        if self._is_stopping or self.is_running(member):
+            self._places.release()
+        else:
+            runner = self._runner(member)
+            runner.start(None, retry)
+            assert runner.task is not None
+            runner.task.add_done_callback(lambda _: self._places.release())
+
+    # -- one request
+
+    async def _ask(
+        self, caller: Caller, action: Action, changes: list[NewChange], on_progress: OnProgress | None = None
+    ) -> Report:
+        accepted = await self._changes.accept(caller, action, changes, self._seconds())
+        report = await self._kept(accepted.request, accepted.pending, on_progress)
+        return replace(report, earlier=accepted.untold)
+
+    async def _kept(
+        self, request: ChangeRequest, first: list[LibraryChange] | None, on_progress: OnProgress | None = None
+    ) -> Report:
+        """What comes of a request that was accepted. StorageUnavailable: it was taken back, and nothing else."""
         try:
-            accepted = await self._changes.accept(caller, action, changes, self._seconds())
-            self._live[id_] = accepted.request
-            report = await self._carried_out(caller.member_id, id_, accepted)
-            return replace(await self._promised(report), earlier=accepted.untold)
+            return await self._promised(await self._carried_out(request, first, on_progress))
         except BaseException:
-            self._live.pop(id_, None)
+            # Its command can no longer tell of it; where nothing was kept, this does nothing.
+            self._begin_note(self._note(request.id, arrived=False, tells_end=False, pages=None))
             raise
 
+    async def _carried_out(
+        self, request: ChangeRequest, first: list[LibraryChange] | None, on_progress: OnProgress | None
+    ) -> Report:
+        runner = self._runner(request.member)
+        future = runner.wait(request.id)
+        if on_progress is not None:
+            runner.watch(request, on_progress)
+        self.wake(request.member, first)
+        ended, held = await asyncio.shield(future)
+        if ended is None:
+            try:
+                ended = await self._changes.get(request.id)
+            except StorageUnavailable as error:
+                return Report(request, {}, held or error)
+        if ended is None:
+            ended = _dropped(request)  # unlinked meanwhile: everything of theirs is gone
+        # the look-ups for its names went beside the calls of the change
+        return await self._reports.report(ended, None if ended.ended else held, may_ask=False)
+
     async def _promised(self, report: Report) -> Report:
-        """The report, once what it keeps is safe on the disk. StorageUnavailable: it is not, and was taken back."""
+        """The report, once what it promises is safe on the disk. StorageUnavailable: it is not, and was taken back."""
         if report.request.ended:
             return report  # safe before it was carried out; that another's change is not is no reason to deny it
         try:
@@ -257,121 +316,66 @@ class Library:
         except StorageUnavailable:
             return False  # no room even for that: so it stays, and will be done
 
-    async def _carried_out(self, member: MemberId, id_: RequestId, accepted: Accepted | None = None) -> Report:
-        # Discord may deliver an interaction twice: both of its commands wait for the same request.
-        future = self._waiting[member].get(id_) or asyncio.get_running_loop().create_future()
-        self._waiting[member][id_] = future
-        self.wake(member, accepted)
-        request, held = await asyncio.shield(future)
-        if request is None:
-            request = await self._changes.get(id_)
-        if request is None:
-            raise NotLinked  # unlinked meanwhile: everything of theirs is gone
-        may_ask = request.id not in self._live
-        return await self._reports.report(request, None if request.ended else held, may_ask=may_ask)
-
-    async def _run(self, member: MemberId, accepted: Accepted | None = None) -> None:
-        retry = self._retries.pop(member, None)
-        held: UserError | None = None
-        batch: list[LibraryChange] = []
+    async def _note(self, id_: RequestId, *, arrived: bool, tells_end: bool, pages: int | None) -> None:
+        """Note what an answer told; if the disk is full, until it can be noted."""
         try:
-            while True:
-                if accepted is None:
-                    self._again.discard(member)
-                batch = accepted.pending if accepted is not None else await self._changes.pending(member)
-                sealed = accepted.link if accepted is not None else None
-                accepted = None
-                held = await self._carry_out(member, sealed, batch) if batch else None
-                if held is not None:
-                    for id_ in {change.request_id for change in batch}:
-                        self._release(member, id_, None, held)
-                elif len(batch) == BATCH:
-                    continue  # there may be more
-                if member not in self._again:
-                    break
+            await self._changes.answered(id_, self._seconds(), arrived=arrived, tells_end=tells_end, pages=pages)
         except StorageUnavailable as error:
-            held = error
-        except asyncio.CancelledError:
-            held = Restarting()
-            raise
-        except Exception:
-            held = InternalError(logs.reference())
-            _log.exception("a change could not be carried out", request=held.reference)
-        finally:
-            del self._running[member]
-            self._again.discard(member)
-            for id_ in [*self._waiting[member]]:
-                self._release(member, id_, None, held)
-            del self._waiting[member]
-            if held is not None:
-                self._retry_later(member, held, retry)
-            if isinstance(held, NeedsRelink) and retry is not None and (retry.delay or held.is_new):
-                # nobody waits for it, and it goes on only when the member knows
-                self.notifier.held(max(change.request_id for change in batch), held)
+            _log.warning("it could not be noted what a member was told", error=str(error))
+            self._begin_note(self._note_late(id_, arrived=arrived, tells_end=tells_end, pages=pages))
 
-    async def _carry_out(self, member: MemberId, sealed: Sealed | None, batch: list[LibraryChange]) -> UserError | None:
-        """Carry a batch out; why some of it stays pending, or None when all of it ended."""
-        try:
-            access = await self._tokens.access(member, sealed)
-        except UserError as error:
-            return error
-        outcomes, held = await self._executor.carry_out(member, access, batch)
-        await self._end(member, outcomes)
-        return held
-
-    async def _end(self, member: MemberId, outcomes: list[Ending]) -> None:
-        if not outcomes:
-            return
-        ending = asyncio.ensure_future(self._changes.end(outcomes, self._seconds()))
-        # Whose command answers just now tells of it by itself: see answered().
-        answering = {id_ for (id_, _), *_ in outcomes if id_ in self._live}
-        # The answer need not wait for it: carried out again after a crash, it changes nothing and says the same.
-        for request in self._completed(outcomes):
-            self._release(member, request.id, request, None)
-        ended = await ending
-        for request in ended:
-            self._release(member, request.id, request, None)
-        self.notifier.enqueue(request for request in ended if request.id not in answering)
-
-    def _completed(self, outcomes: Iterable[Ending]) -> Iterator[ChangeRequest]:
-        """The requests of commands that still answer, and that have all their outcomes now."""
-        by_request: dict[RequestId, list[Ending]] = defaultdict(list)
-        for ending in outcomes:
-            by_request[ending[0][0]].append(ending)
-        for id_, endings in by_request.items():
-            if (request := self._live.get(id_)) is None:
+    async def _note_late(self, id_: RequestId, *, arrived: bool, tells_end: bool, pages: int | None) -> None:
+        for pause_s in chain(STORE_AGAIN_S, repeat(STORE_AGAIN_S[-1])):
+            await self._sleep(pause_s)
+            try:
+                await self._changes.answered(id_, self._seconds(), arrived=arrived, tells_end=tells_end, pages=pages)
+            except StorageUnavailable:
                 continue
-            changes = list(request.changes)
-            for (_, position), outcome, detail, album in endings:
-                change = changes[position]
-                changes[position] = replace(change, outcome=outcome, detail=detail, album_id=album or change.album_id)
-            ended = all(change.outcome is not None for change in changes)
-            self._live[id_] = request = replace(request, changes=tuple(changes), ended=ended)
-            if ended:
-                yield request
+            return
 
-    # -- waiting, telling, trying again
+    def _begin_note(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._notes.add(task)
+        task.add_done_callback(self._notes.discard)
 
-    def _release(self, member: MemberId, id_: RequestId, request: ChangeRequest | None, held: UserError | None) -> None:
-        future = self._waiting[member].pop(id_, None)
-        if future is not None and not future.done():
-            future.set_result((request, held))
+    # -- runners
 
-    def _retry_later(self, member: MemberId, held: UserError, before: _Retry | None) -> None:
-        if isinstance(held, NotLinked | NeedsRelink):
-            return  # the change waits for the member to link; on_linked wakes us
-        now = self._monotonic()
-        first_at = before.first_at if before is not None else now
-        cap = QUICK_RETRY_S if now - first_at < QUICK_FOR_S else SLOW_RETRY_S
-        delay = min(before.delay * 2, cap) if before is not None and before.delay else FIRST_RETRY_S
-        at = now + delay
-        if isinstance(held, TryLater) and held.until is not None:
-            at = max(at, now + (held.until - self._now()).total_seconds())
-        self._retries[member] = _Retry(at, first_at, delay)
-        self._wake.set()
+    def _runner(self, member: MemberId) -> MemberRunner:
+        runner = self._runners.get(member)
+        if runner is None:
+            runner = self._runners[member] = MemberRunner(member, self._executor, self._rests, self._monotonic)
+        return runner
+
+    def _rests(
+        self, runner: MemberRunner, held: UserError | None, retry: Retry | None, newest: RequestId | None
+    ) -> None:
+        """A runner has tried everything; what is held up is tried again, or waits for the member."""
+        member = runner.member
+        self._runners.pop(member, None)
+        if isinstance(held, NeedsRelink) and newest is not None and retry is not None:
+            # nobody waits for it, and it goes on only when the member knows
+            if retry.delay_s or held.is_new:
+                self._begin_note(self._tell_held(newest, held))
+        elif held is not None and not isinstance(held, NotLinked | NeedsRelink):
+            not_before = 0.0
+            if isinstance(held, TryLater) and held.until is not None:
+                not_before = self._monotonic() + (held.until - self._now()).total_seconds()
+            self._retries.put(member, Retry.after(retry, self._monotonic(), not_before))
+            self._wake.set()
+
+    async def _tell_held(self, id_: RequestId, why: NeedsRelink) -> None:
+        try:
+            await self._changes.tell_held(id_, why.reason.value, self._seconds())
+        except StorageUnavailable as error:
+            _log.warning("a member could not be told to link again", error=str(error))
 
     def _seconds(self) -> int:
         return int(self._now().timestamp())
+
+
+def _dropped(request: ChangeRequest) -> ChangeRequest:
+    changes = tuple(replace(change, outcome=change.outcome or Outcome.DROPPED) for change in request.changes)
+    return replace(request, changes=changes, ended=True)
 
 
 def _new_change(reference: Reference) -> NewChange:

@@ -71,8 +71,8 @@ class AlbumPicker:
         if resolution.album_id is not None:
             return await self.album(member, resolution.album_id)
         if resolution.outcome is Outcome.OFFERED:
-            ids = [AlbumId(id_) for id_ in (resolution.detail or "").split(",") if id_]
-            raise NotOneAlbum(Reason.SEVERAL, text, choices=tuple((await self.names(member, ids)).values()))
+            offered = await self.names(member, resolution.choices)
+            raise NotOneAlbum(Reason.SEVERAL, text, choices=tuple(offered.values()))
         if resolution.outcome is Outcome.NOT_ALBUM:
             raise NotOneAlbum(Reason.NOT_ALBUM, text, kind=resolution.detail or "")
         raise NotOneAlbum(Reason.NO_MATCH, text)

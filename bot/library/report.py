@@ -68,10 +68,4 @@ class Reports:
 
 
 def _offered(request: ChangeRequest) -> list[AlbumId]:
-    return [
-        AlbumId(id_)
-        for change in request.changes
-        if change.outcome is Outcome.OFFERED
-        for id_ in (change.detail or "").split(",")
-        if id_
-    ]
+    return [id_ for change in request.changes for id_ in change.choices]

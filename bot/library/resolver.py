@@ -29,11 +29,12 @@ LABEL_CUT = 60
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What a change turned out to mean: an album, or an outcome without one."""
+    """What a change turned out to mean: an album, or an outcome without one. `choices`: the albums that are offered."""
 
     album_id: AlbumId | None = None
     outcome: Outcome | None = None
     detail: str | None = None
+    choices: tuple[AlbumId, ...] = ()
 
 
 class AlbumResolver:
@@ -217,14 +218,14 @@ def _queries(words: str) -> list[str]:
 
 
 def _chosen(albums: list[Album], words: str) -> Resolution:
-    """The one album that the words name exactly, else an offer of a few; `detail` holds their ids."""
+    """The one album that the words name exactly, else an offer of a few."""
     if not albums:
         return Resolution(outcome=Outcome.NO_MATCH)
     exact = [album for album in albums if _is_exact(album, words)]
     if len(exact) == 1:
         return Resolution(exact[0].id)
     best = [*exact, *(album for album in albums if album not in exact)][:OFFERS]
-    return Resolution(outcome=Outcome.OFFERED, detail=",".join(album.id for album in best))
+    return Resolution(outcome=Outcome.OFFERED, choices=tuple(album.id for album in best))
 
 
 def _is_exact(album: Album, text: str) -> bool:

@@ -93,6 +93,7 @@ async def open_storage(
     """
     database = await Database.open(path, connect=connect, sync=sync)
     vault = Vault(keys)
+    outbox = Outbox(database, vault)
     try:
         await _prove_keys(database, vault)
     except BaseException as error:
@@ -108,11 +109,11 @@ async def open_storage(
         links,
         SeatRequests(database, vault),
         LinkAttempts(database, vault),
-        LibraryChanges(database, vault, links),
+        LibraryChanges(database, vault, outbox),
         RegisteredCommands(database),
         ToldAlerts(database),
         Timers(database),
-        Outbox(database, vault),
+        outbox,
         MemberPreferences(database),
         Guilds(database),
         Clubs(database),

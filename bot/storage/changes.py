@@ -1,8 +1,13 @@
-"""Requests and their changes: on disk before anything else happens, and until they are told."""
+"""Requests and their changes: on disk before anything else happens, and until the member was told.
+
+Who tells is one stored fact. While `answer` is "awaited", the command that made the request tells. From then on the
+outbox does: its message is stored in the transaction that ends the request.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,14 +19,21 @@ from bot.caller import Caller, MemberId, RequestId
 from bot.changes import Action, ChangeRequest, Kind, LibraryChange, Outcome
 from bot.storage.database import Connection, Database
 from bot.storage.declarations import Declaration, MemberRows
-from bot.storage.links import CLOSED, Links, Sealed
+from bot.storage.links import CLOSED
+from bot.storage.outbox import Address, Answer, Direct, Message, Outbox, State
 from bot.storage.vault import SealedColumn, Vault
 
 ANSWER = SealedColumn("change_requests", "interaction_token_sealed", "answer", ("id",))
 Key = tuple[RequestId, int]
 _SETTLED = {"saved", "already", "removed", "absent", "changed since", "superseded"}
-BATCH = 1000
-"""So many pending changes of a member are read at a time."""
+CHUNK = 40
+"""How many changes are carried out and stored at a time: what Spotify's calls take, so that none is half empty."""
+LISTED = 1000
+"""How many pending changes of a member are listed."""
+OUTCOME_MESSAGE = "change outcome"
+"""The kind of the message that tells what came of a request. Payload: `request`, its id."""
+HELD_MESSAGE = "change held"
+"""The kind of the message that tells why a request stays pending. Payload: `request`, and `reason` to link again."""
 
 
 class UndoVerdict(StrEnum):
@@ -46,45 +58,66 @@ class NewChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """A request that was stored. `pending`: all that waits for this member now; `link`: the member's link.
+class Ending:
+    """What came of a change. `album_id`: the album that it turned out to mean; `choices`: those that are offered."""
 
-    Both are read along, since every job sent to the database thread costs more than what it does.
+    key: Key
+    outcome: Outcome
+    detail: str | None = None
+    album_id: AlbumId | None = None
+    choices: tuple[AlbumId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A request that was stored. `pending`: the first chunk of what is pending for this member now.
+
+    It is read along, since every job sent to the database thread costs more than what it does.
     `untold`: ended requests of which the member could not be told. The next answer tells.
     """
 
     request: ChangeRequest
     pending: list[LibraryChange]
-    link: Sealed | None
     untold: tuple[RequestId, ...]
 
 
 class LibraryChanges:
-    """Two tables: a row a request, a row a change."""
+    """Two tables: one row per request, one row per change."""
 
     declares = Declaration(
         tables=("change_requests", "library_changes"),
         member_rows=(
             MemberRows(
                 "library_changes",
-                exports=("request_id", "position", "member_id", "kind", "reference", "album_id", "outcome", "detail"),
+                exports=(
+                    "request_id",
+                    "position",
+                    "member_id",
+                    "kind",
+                    "reference",
+                    "album_id",
+                    "outcome",
+                    "detail",
+                    "choices",
+                ),
                 withholds=("was_saved",),
             ),
             MemberRows(
                 "change_requests",
                 exports=("id", "member_id", "action", "undoes", "locale", "created_at", "ended_at", "told"),
-                withholds=("interaction_token_sealed", "undone_by", "answered"),
+                withholds=("interaction_token_sealed", "undone_by", "answer"),
             ),
         ),
         sealed=(ANSWER,),
         omits=("change_requests.interaction_token_sealed",),
     )
 
-    def __init__(self, database: Database, vault: Vault, links: Links) -> None:
+    def __init__(self, database: Database, vault: Vault, outbox: Outbox) -> None:
         self._database = database
         self._vault = vault
-        self._links = links
+        self._outbox = outbox
         self._flush: asyncio.Future[None] | None = None
+        outbox.settles(OUTCOME_MESSAGE, _told_in)
 
     async def accept(self, caller: Caller, action: Action, changes: Sequence[NewChange], now: int) -> Accepted:
         """Store a request; a second time with the same id changes nothing.
@@ -99,22 +132,14 @@ class LibraryChanges:
 
         def write(c: Connection) -> Accepted:
             cursor = c.execute(
-                "INSERT OR IGNORE INTO change_requests"
+                "INSERT INTO change_requests"
                 " (id, member_id, action, interaction_token_sealed, locale, created_at, ended_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
                 (id_, member, action, sealed, caller.locale, now, ended_at),
             )
             if cursor.rowcount:
                 _insert(c, id_, member, changes)
-            untold = c.execute(
-                # the index is named: without it, this reads all that the member ever asked for
-                "SELECT id FROM change_requests INDEXED BY change_requests_untold"
-                " WHERE member_id = ? AND ended_at IS NOT NULL AND told IS NOT 'yes' AND told = 'refused'",
-                (member,),
-            )
-            return Accepted(
-                request, _pending(c, member), self._links.sealed_in(c, member), tuple(row["id"] for row in untold)
-            )
+            return Accepted(request, _pending(c, member, CHUNK), self._untold_in(c, member, now))
 
         accepted = await self._database.write(write, durable=False)
         self._flush = self._database.flush()
@@ -142,8 +167,11 @@ class LibraryChanges:
         # The disk does not flush: that is why it is withdrawn.
         return await self._database.write(write, durable=False)
 
-    async def accept_undo(self, caller: Caller, of: RequestId, now: int) -> UndoVerdict:
-        """Accept the undoing of a request, once: exactly what it changed, less what was changed since."""
+    async def accept_undo(self, caller: Caller, of: RequestId, now: int) -> tuple[UndoVerdict, ChangeRequest | None]:
+        """Accept the undoing of a request, once: exactly what it changed, less what was changed since.
+
+        With ACCEPTED comes the request that undoes it.
+        """
         id_, member = caller.interaction_id, caller.member_id
         sealed = self._vault.seal(caller.interaction_token, member, ANSWER)
 
@@ -195,11 +223,32 @@ class LibraryChanges:
             _insert(c, id_, member, changes)
             return UndoVerdict.ACCEPTED
 
-        return await self._database.write(write)
+        def accept(c: Connection) -> tuple[UndoVerdict, ChangeRequest | None]:
+            verdict = write(c)
+            return verdict, self._request(c, id_) if verdict is UndoVerdict.ACCEPTED else None
+
+        return await self._database.write(accept)
 
     async def pending(self, member: MemberId) -> list[LibraryChange]:
-        """The member's pending changes, the oldest first, `BATCH` at most."""
-        return await self._database.read(lambda c: _pending(c, member))
+        """The member's pending changes, the oldest first, `LISTED` at most."""
+        return await self._database.read(lambda c: _pending(c, member, LISTED))
+
+    async def pending_count(self, member: MemberId) -> int:
+        """How many changes are pending for the member."""
+
+        def read(c: Connection) -> int:
+            query = "SELECT COUNT(*) FROM library_changes WHERE member_id = ? AND outcome IS NULL"
+            count: int = c.execute(query, (member,)).fetchone()[0]
+            return count
+
+        return await self._database.read(read)
+
+    async def chunk(self, member: MemberId, after: Key, request: RequestId | None = None) -> list[LibraryChange]:
+        """The first pending changes after this one, in the order of the interactions, `CHUNK` at most.
+
+        `request`: only those of this request.
+        """
+        return await self._database.read(lambda c: _pending(c, member, CHUNK, after, request))
 
     async def waiting(self) -> tuple[int, datetime | None]:
         """How many changes are pending, of all members, and since when the oldest: one cheap look for the metrics."""
@@ -218,8 +267,9 @@ class LibraryChanges:
         """Note, before the write, which album a change means and whether it was saved.
 
         What an earlier attempt noted stays, since that attempt may have been carried out. Returned: the changes
-        that must not be carried out, and why: DROPPED, they ended meanwhile or are gone; SUPERSEDED, a later change for
-        the opposite exists, or what they undo can't be undone any more. They are still to be ended.
+        that must not be carried out, and why: DROPPED, they ended meanwhile or are gone; DUPLICATE, their request names
+        the album before; SUPERSEDED, a later change for the opposite exists, or what they undo can't be undone any
+        more. They are still to be ended.
         """
         rows = list(seen)
         albums = [(album, *key) for key, album, _ in rows]
@@ -251,15 +301,16 @@ class LibraryChanges:
             durable=False,
         )
 
-    async def end(
-        self, outcomes: Iterable[tuple[Key, Outcome, str | None, AlbumId | None]], now: int
-    ) -> list[ChangeRequest]:
+    async def end(self, endings: Iterable[Ending], now: int) -> list[ChangeRequest]:
         """Note what came of changes; the requests that are ended by it, whole."""
-        rows = [(outcome, detail, album, *key) for key, outcome, detail, album in outcomes]
+        rows = [
+            (end.outcome, end.detail, json.dumps(end.choices) if end.choices else None, end.album_id, *end.key)
+            for end in endings
+        ]
 
         def write(c: Connection) -> list[ChangeRequest]:
             c.executemany(
-                "UPDATE library_changes SET outcome = ?, detail = ?, album_id = COALESCE(?, album_id)"
+                "UPDATE library_changes SET outcome = ?, detail = ?, choices = ?, album_id = COALESCE(?, album_id)"
                 " WHERE request_id = ? AND position = ? AND outcome IS NULL",
                 rows,
             )
@@ -284,17 +335,28 @@ class LibraryChanges:
 
         return await self._database.write(write)
 
-    async def give_up(self, before: int, now: int) -> list[ChangeRequest]:
-        """End the changes that are pending since before `before`; the requests that ended."""
+    async def give_up(self, before: int, now: int, busy: Iterable[MemberId] = ()) -> list[ChangeRequest]:
+        """End the changes that have been pending since before `before`; the requests that ended.
+
+        `busy`: members whose changes are being carried out. Theirs that are noted for a write are left.
+        """
+        being_written = set(busy)
 
         def write(c: Connection) -> list[ChangeRequest]:
             rows = c.execute(
-                "UPDATE library_changes SET outcome = 'given up' WHERE outcome IS NULL"
-                " AND request_id IN (SELECT id FROM change_requests WHERE created_at < ? AND ended_at IS NULL)"
-                " RETURNING request_id",
+                "SELECT request_id, position, member_id, was_saved FROM library_changes WHERE outcome IS NULL"
+                " AND request_id IN (SELECT id FROM change_requests WHERE created_at < ? AND ended_at IS NULL)",
                 (before,),
             ).fetchall()
-            return self._ended_in(c, {row["request_id"] for row in rows}, now)
+            given_up = [
+                (row["request_id"], row["position"])
+                for row in rows
+                if row["was_saved"] is None or row["member_id"] not in being_written
+            ]
+            c.executemany(
+                "UPDATE library_changes SET outcome = 'given up' WHERE request_id = ? AND position = ?", given_up
+            )
+            return self._ended_in(c, {id_ for id_, _ in given_up}, now)
 
         return await self._database.write(write)
 
@@ -306,49 +368,140 @@ class LibraryChanges:
         """A request with its changes."""
         return await self._database.read(lambda c: self._request(c, id_))
 
-    async def answered(self, id_: RequestId, *, told: bool) -> None:
-        """The first answer arrived; `told`: it said all there was to say."""
-        await self._database.write(
-            lambda c: c.execute(
-                "UPDATE change_requests SET answered = 1, told = CASE WHEN ? THEN 'yes' ELSE told END,"
-                " interaction_token_sealed = CASE WHEN ? THEN NULL ELSE interaction_token_sealed END WHERE id = ?",
-                (told, told, id_),
-            ),
-            durable=False,
-        )
+    # -- telling the member
 
-    async def told(self, ids: Sequence[RequestId], *, refused: bool = False) -> None:
-        """The member was told what came of these, or no way to tell them was open."""
-        rows = [("refused" if refused else "yes", id_) for id_ in ids]
+    async def answered(
+        self, id_: RequestId, now: int, *, arrived: bool, tells_end: bool, pages: int | None = None
+    ) -> None:
+        """The command has answered, so the outbox tells from now on what the answer did not.
+
+        `arrived`: its message is there; `tells_end`: it said what came of the whole request. `pages`: how many
+        messages of it arrived, None: all.
+        """
+
+        def write(c: Connection) -> None:
+            row = c.execute("SELECT answer, ended_at, told FROM change_requests WHERE id = ?", (id_,)).fetchone()
+            if row is None:
+                return
+            is_over = arrived and tells_end and pages is None
+            c.execute(
+                "UPDATE change_requests SET answer = ?, told = CASE WHEN ? THEN 'yes' ELSE told END,"
+                " interaction_token_sealed = CASE WHEN ? THEN NULL ELSE interaction_token_sealed END WHERE id = ?",
+                ("arrived" if arrived or row["answer"] == "arrived" else "lost", is_over, is_over, id_),
+            )
+            if row["ended_at"] is not None and row["told"] is None and not is_over:
+                self._tell_in(c, id_, now, (pages or 0) if arrived and tells_end else 0)
+
+        await self._database.write(write, durable=False)
+
+    async def tell_held(self, id_: RequestId, reason: str, now: int) -> None:
+        """Store a message that says why a request stays pending, once a day; nothing when it has ended."""
+
+        def write(c: Connection) -> None:
+            row = c.execute("SELECT * FROM change_requests WHERE id = ?", (id_,)).fetchone()
+            if row is None or row["ended_at"] is not None:
+                return
+            subject = f"{id_}:{reason}:{now // 86_400}"
+            address = self._address(row, or_directly=True)
+            message = Message(HELD_MESSAGE, subject, address, {"request": id_, "reason": reason}, row["locale"])
+            self._outbox.put(c, message, datetime.fromtimestamp(now, UTC))
+
+        await self._database.write(write)
+
+    async def told(self, ids: Sequence[RequestId]) -> None:
+        """A later answer told the member what came of these."""
         await self._database.write(
             lambda c: c.executemany(
-                "UPDATE change_requests SET told = ?, interaction_token_sealed = NULL WHERE id = ?", rows
+                "UPDATE change_requests SET told = 'yes', interaction_token_sealed = NULL WHERE id = ?",
+                [(id_,) for id_ in ids],
             )
         )
 
-    async def unfinished(self) -> tuple[list[MemberId], list[RequestId]]:
-        """What a start finds: members with pending changes, and ended requests that nobody was told of."""
+    async def recover(self, now: int) -> None:
+        """At a start: the commands of the process before answer no more, so the outbox tells."""
 
-        def read(c: Connection) -> tuple[list[MemberId], list[RequestId]]:
-            members = c.execute("SELECT DISTINCT member_id FROM library_changes WHERE outcome IS NULL").fetchall()
-            untold = c.execute(
-                "SELECT id FROM change_requests INDEXED BY change_requests_untold"
-                " WHERE ended_at IS NOT NULL AND told IS NOT 'yes' AND told IS NULL ORDER BY id"
+        def write(c: Connection) -> None:
+            # Some of the answers may have arrived. An edit shows that, and changes nothing that was said.
+            rows = c.execute(
+                "UPDATE change_requests SET answer = 'arrived' WHERE told IS NULL AND answer = 'awaited'"
+                " RETURNING id, ended_at"
             ).fetchall()
-            return [row[0] for row in members], [row[0] for row in untold]
+            for row in sorted(rows, key=lambda row: row["id"]):
+                if row["ended_at"] is not None:
+                    self._tell_in(c, row["id"], now)
+
+        await self._database.write(write)
+
+    async def members_pending(self, after: MemberId, limit: int) -> list[MemberId]:
+        """Members with pending changes, by their ids, from after this one on."""
+
+        def read(c: Connection) -> list[MemberId]:
+            rows = c.execute(
+                "SELECT DISTINCT member_id FROM library_changes WHERE outcome IS NULL AND member_id > ?"
+                " ORDER BY member_id LIMIT ?",
+                (after, limit),
+            ).fetchall()
+            return [row["member_id"] for row in rows]
 
         return await self._database.read(read)
+
+    def _tell_in(self, c: Connection, id_: RequestId, now: int, pages_sent: int = 0) -> None:
+        """Let the outbox tell what came of a request."""
+        row = c.execute("SELECT * FROM change_requests WHERE id = ?", (id_,)).fetchone()
+        is_dropped = not c.execute(
+            "SELECT EXISTS (SELECT 1 FROM library_changes WHERE request_id = ?"
+            " AND outcome NOT IN ('dropped', 'duplicate', 'ignored'))",
+            (id_,),
+        ).fetchone()[0]
+        # Whoever dropped it knows. Only the promise in its message has to go.
+        address = self._address(row, or_directly=not is_dropped)
+        if is_dropped and isinstance(address, Direct):
+            _told_in(c, str(id_), State.CONFIRMED)
+            return
+        message = Message(OUTCOME_MESSAGE, str(id_), address, {"request": id_}, row["locale"], pages_sent=pages_sent)
+        self._outbox.put(c, message, datetime.fromtimestamp(now, UTC))
+
+    def _address(self, row: Row, *, or_directly: bool) -> Address:
+        """Where the member is told about a request."""
+        member, sealed = MemberId(row["member_id"]), row["interaction_token_sealed"]
+        token = None if sealed is None else self._vault.opened(sealed, member, ANSWER)
+        if token is None or row["answer"] != "arrived":
+            return Direct(member)
+        return Answer(member, token, datetime.fromtimestamp(row["created_at"], UTC), or_directly)
+
+    def _untold_in(self, c: Connection, member: MemberId, now: int) -> tuple[RequestId, ...]:
+        """What the next answer tells: what no direct message could, and what waits for another attempt to send it."""
+        rows = c.execute(
+            "SELECT id, told FROM change_requests WHERE told = 'refused' AND member_id = ?"
+            " UNION ALL SELECT id, told FROM change_requests WHERE told IS NULL AND member_id = ?"
+            "  AND ended_at IS NOT NULL AND answer <> 'awaited' ORDER BY id",
+            (member, member),
+        ).fetchall()
+        moment = datetime.fromtimestamp(now, UTC)
+        untold = []
+        for row in rows:
+            if row["told"] is None:
+                if not self._outbox.take_over_in(c, OUTCOME_MESSAGE, str(row["id"]), moment):
+                    continue
+                c.execute("UPDATE change_requests SET told = 'refused' WHERE id = ?", (row["id"],))
+            untold.append(RequestId(row["id"]))
+        return tuple(untold)
+
+    # -- keeping
 
     def _ended_in(self, c: Connection, ids: Iterable[RequestId], now: int) -> list[ChangeRequest]:
         ended = []
         for id_ in sorted(ids):
-            cursor = c.execute(
+            rows = c.execute(
                 "UPDATE change_requests SET ended_at = ? WHERE id = ? AND ended_at IS NULL"
-                " AND NOT EXISTS (SELECT 1 FROM library_changes WHERE request_id = ? AND outcome IS NULL)",
-                (now, id_, id_),
-            )
-            if cursor.rowcount and (request := self._request(c, id_)) is not None:
+                " AND NOT EXISTS (SELECT 1 FROM library_changes AS w WHERE w.member_id = change_requests.member_id"
+                "  AND w.request_id = change_requests.id AND w.outcome IS NULL) RETURNING answer",
+                (now, id_),
+            ).fetchall()
+            if rows and (request := self._request(c, id_)) is not None:
                 ended.append(request)
+                if rows[0]["answer"] != "awaited":
+                    self._tell_in(c, id_, now)
         return ended
 
     def _request(self, c: Connection, id_: RequestId) -> ChangeRequest | None:
@@ -359,17 +512,13 @@ class LibraryChanges:
             "SELECT w.*, ? AS action FROM library_changes AS w WHERE request_id = ? ORDER BY position",
             (row["action"], id_),
         )
-        sealed = row["interaction_token_sealed"]
-        token = None if sealed is None else self._vault.opened(sealed, row["member_id"], ANSWER)
         return ChangeRequest(
             id=id_,
             member=row["member_id"],
             action=Action(row["action"]),
             undoes=row["undoes"],
             undone=row["undone_by"] is not None,
-            interaction_token=token,
             created_at=datetime.fromtimestamp(row["created_at"], UTC),
-            answered=bool(row["answered"]),
             ended=row["ended_at"] is not None,
             changes=tuple(_change(change) for change in changes),
             locale=row["locale"],
@@ -383,9 +532,7 @@ def _new_request(caller: Caller, action: Action, changes: Sequence[NewChange], n
         action=action,
         undoes=None,
         undone=False,
-        interaction_token=caller.interaction_token,
         created_at=datetime.fromtimestamp(now, UTC),
-        answered=False,
         ended=all(change.outcome for change in changes),
         changes=tuple(
             LibraryChange(
@@ -430,21 +577,37 @@ def _why_unwanted(c: Connection, id_: RequestId, position: int) -> Outcome | Non
         "  WHERE later.member_id = library_changes.member_id AND later.album_id = library_changes.album_id"
         "  AND later.request_id > library_changes.request_id AND theirs.action <> mine.action"
         "  AND (later.outcome IS NULL OR later.outcome IN ('saved', 'already', 'removed', 'absent')))"
-        " OR EXISTS (SELECT 1 FROM change_requests AS undone WHERE undone.id = mine.undoes AND undone.undone_by <> mine.id)"
+        " OR EXISTS (SELECT 1 FROM change_requests AS undone WHERE undone.id = mine.undoes AND undone.undone_by <> mine.id),"
+        " EXISTS (SELECT 1 FROM library_changes AS twin WHERE twin.member_id = library_changes.member_id"
+        "  AND twin.album_id = library_changes.album_id AND twin.request_id = library_changes.request_id"
+        "  AND twin.position < library_changes.position)"
         " FROM library_changes JOIN change_requests AS mine ON mine.id = library_changes.request_id"
         " WHERE request_id = ? AND position = ? AND outcome IS NULL",
         (id_, position),
     ).fetchone()
     if row is None:
         return Outcome.DROPPED
+    if row[1]:
+        return Outcome.DUPLICATE
     return Outcome.SUPERSEDED if row[0] else None
 
 
-def _pending(c: Connection, member: MemberId) -> list[LibraryChange]:
+def _told_in(c: Connection, subject: str, state: State) -> None:
+    """The outbox has ended the message about a request. GIVEN_UP: it was dropped, and its message is gone."""
+    c.execute(
+        "UPDATE change_requests SET told = ?, interaction_token_sealed = NULL WHERE id = ?",
+        ("refused" if state is State.REFUSED else "yes", int(subject)),
+    )
+
+
+def _pending(
+    c: Connection, member: MemberId, limit: int, after: tuple[int, int] = (0, -1), request: RequestId | None = None
+) -> list[LibraryChange]:
     rows = c.execute(
         "SELECT w.*, r.action FROM library_changes AS w JOIN change_requests AS r ON r.id = w.request_id"
-        " WHERE w.member_id = ? AND w.outcome IS NULL ORDER BY w.request_id, w.position LIMIT ?",
-        (member, BATCH),
+        " WHERE w.member_id = ? AND w.outcome IS NULL AND w.request_id BETWEEN ? AND ?"
+        " AND (w.request_id, w.position) > (?, ?) ORDER BY w.request_id, w.position LIMIT ?",
+        (member, after[0], 2**63 - 1 if request is None else request, *after, limit),
     )
     return [_change(row) for row in rows]
 
@@ -460,4 +623,5 @@ def _change(row: Row) -> LibraryChange:
         was_saved=None if row["was_saved"] is None else bool(row["was_saved"]),
         outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
         detail=row["detail"],
+        choices=tuple(json.loads(row["choices"])) if row["choices"] else (),
     )

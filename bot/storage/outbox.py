@@ -155,7 +155,7 @@ Settle = Callable[[Connection, str, State], None]
 
 
 class Outbox:
-    """One row per message."""
+    """One row per message. Created inside a running event loop."""
 
     declares = Declaration(
         tables=("outbox",),
@@ -190,7 +190,7 @@ class Outbox:
         self._vault = vault
         self._settles: dict[str, Settle] = {}
         self._bell = asyncio.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = asyncio.get_running_loop()
 
     def settles(self, kind: str, settle: Settle) -> None:
         """Let a store note the end of its messages in the same transaction."""
@@ -235,10 +235,9 @@ class Outbox:
         return cursor.rowcount == 1
 
     def _ring_soon(self) -> None:
-        if self._loop is not None:
-            # The delivery reads in a later job of this thread: by then, this transaction has ended.
-            with suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(self._bell.set)
+        # The delivery reads in a later job of this thread: by then, this transaction has ended.
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._bell.set)
 
     async def add(self, message: Message, now: datetime) -> bool:
         """Store a message in a transaction of its own."""
@@ -248,7 +247,6 @@ class Outbox:
 
     async def wait(self, timeout_s: float | None) -> None:
         """Until a message is stored, or `ring`, or the time is over."""
-        self._loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout_s):
                 await self._bell.wait()

@@ -87,7 +87,7 @@ LINED = {
 
 def change(outcome: Outcome | None, action: Action, position: int = 0) -> LibraryChange:
     """A change of which this came, as the road leaves it behind."""
-    details = {Outcome.NOT_ALBUM: "playlist", Outcome.OFFERED: f"{'b' * 22},{'c' * 22}", Outcome.REFUSED: "Forbidden"}
+    details = {Outcome.NOT_ALBUM: "playlist", Outcome.REFUSED: "Forbidden"}
     return LibraryChange(
         request_id=RequestId(1),
         position=position,
@@ -97,6 +97,7 @@ def change(outcome: Outcome | None, action: Action, position: int = 0) -> Librar
         album_id=AlbumId(f"{position:022d}"),
         outcome=outcome,
         detail=details.get(outcome) if outcome else None,
+        choices=(AlbumId("b" * 22), AlbumId("c" * 22)) if outcome is Outcome.OFFERED else (),
     )
 
 

@@ -78,7 +78,7 @@ async def test_every_page_of_a_long_answer_is_seen_by_the_member_alone(world: Wo
 async def test_a_warning_of_a_stranger_at_a_link_is_seen_by_its_owner_alone(world: World) -> None:
     link = await world.discord.slash(ADA, "link")
     await said(link)
-    await world.bot.client.tell_link(LinkNews(MemberId(ADA), link.token, WrongDiscordAccount()))
+    await world.bot.linking.tell(LinkNews(MemberId(ADA), link.token, WrongDiscordAccount()))
     warning = await link.followup(8.0)
     assert "opened by somebody" in text(warning)
     assert warning["flags"] & PRIVATE

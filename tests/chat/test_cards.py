@@ -34,9 +34,7 @@ def report(changes: Sequence[LibraryChange], *, with_names: bool = True) -> Repo
         action=changes[0].action,
         undoes=None,
         undone=False,
-        interaction_token=None,
         created_at=datetime.now(UTC),
-        answered=True,
         ended=all(change.outcome for change in changes),
         changes=tuple(changes),
     )

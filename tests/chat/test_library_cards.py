@@ -59,9 +59,7 @@ def message(
         action=Action.SAVE,
         undoes=None if undoes is None else RequestId(undoes),
         undone=False,
-        interaction_token=None,
         created_at=datetime(2026, 11, 27, tzinfo=UTC),
-        answered=True,
         ended=all(change.outcome for change in changes),
         changes=tuple(changes),
     )
@@ -153,8 +151,8 @@ async def test_of_many_albums_10_are_named_and_the_others_counted() -> None:
 
 def offering(*numbers: int, position: int = 0) -> LibraryChange:
     """A search that found these albums."""
-    ids = ",".join(f"{number:022d}" for number in numbers)
-    return change(position, Outcome.OFFERED, album_id=None, kind=Kind.SEARCH, detail=ids)
+    ids = tuple(AlbumId(f"{number:022d}") for number in numbers)
+    return change(position, Outcome.OFFERED, album_id=None, kind=Kind.SEARCH, choices=ids)
 
 
 async def test_several_matches_are_a_menu_that_tells_twins_apart() -> None:

@@ -45,7 +45,7 @@ async def linking(world: World) -> None:
     await said(waiting, "Saved")
     stranger = await world.discord.slash(ADA, "link", {})
     await stranger.message()
-    await world.bot.client.tell_link(LinkNews(MemberId(ADA), stranger.token, WrongDiscordAccount()))
+    await world.bot.linking.tell(LinkNews(MemberId(ADA), stranger.token, WrongDiscordAccount()))
     await stranger.followup()
     await Trail().link(world.discord, world.spotify, ADA, "ada")
 

@@ -80,16 +80,17 @@ CELLS = [
     Cell("500 once", "news", {"status": 500}, "message"),
     Cell("message deleted", "news", UNKNOWN_MESSAGE, "direct"),
     Cell("dead token", "news", DEAD_TOKEN, "direct"),
-    Cell("cut", "news", CUT, "direct"),
-    Cell("limited for an hour", "news", LONG_LIMIT, "direct"),
-    # no answer, and the direct message does not go either
+    Cell("cut", "news", CUT, "message"),
+    Cell("limited for an hour", "news", LONG_LIMIT, "message"),
+    # no answer, and the direct message does not go at first, or never
     Cell("direct messages closed", "direct", CLOSED, "next"),
-    Cell("503", "direct", {"status": 503}, "next"),
+    Cell("503", "direct", {"status": 503}, "direct"),
     Cell("500 once", "direct", {"status": 500}, "direct"),
-    Cell("cut", "direct", CUT, "next"),
+    Cell("cut", "direct", CUT, "direct"),
+    Cell("taken, and the answer lost", "direct", {**CUT, "applied": True}, "direct"),
     Cell("limited for a moment", "direct", {"status": 429}, "direct"),
     Cell("limited for an hour", "direct", LONG_LIMIT, "next"),
-    Cell("never answered", "direct", {"delay_s": 300.0}, "next"),
+    Cell("never answered", "direct", {"delay_s": 300.0}, "direct"),
 ]
 ALBUMS = synthetic(2 * len(CELLS) + 10, seed="discord")
 
@@ -131,7 +132,7 @@ def _strike(out: Outside, cell: Cell, member: int) -> None:
 async def _play(out: Outside, cell: Cell, member: int, album: str, another: str) -> None:
     _strike(out, cell, member)
     given = await out.save(album, member)
-    told = ("refused",) if cell.told == "next" else ("yes",)
+    told = "waits" if cell.told == "next" else "yes"
     await _until(lambda: _told(out, given) == told, lambda: f"told {told} on disk, but {_told(out, given)}")
     assert out.saved(f"d{member % 1000}") == [album]
     assert out.rows("SELECT outcome FROM library_changes WHERE request_id = ?", given.id)[0]["outcome"] == "saved"
@@ -143,14 +144,25 @@ async def _play(out: Outside, cell: Cell, member: int, album: str, another: str)
         later = await out.save(another, member)
         await later.message(PATIENCE_S)
         assert "\n".join(texts(later.history[-1])).count("Saved ") == 2, "the next answer does not tell it"
-        await _until(lambda: _told(out, given) == ("yes",), lambda: "told with the next answer, and not noted")
+        await _until(lambda: _told(out, given) == "yes", lambda: "told with the next answer, and not noted")
         again = await out.unsave(another, member)
         await again.message(PATIENCE_S)
         assert "Saved " not in "\n".join(texts(again.history[-1])), "told twice"
 
 
-def _told(out: Outside, given: WireInteraction) -> tuple[object, ...]:
-    return tuple(row["told"] for row in out.rows("SELECT told FROM change_requests WHERE id = ?", given.id))
+def _told(out: Outside, given: WireInteraction) -> str | None:
+    """Whether the member was told: "yes"; "waits": for their next command; None: not yet."""
+    rows = out.rows(
+        "SELECT told, state, tries FROM change_requests AS r"
+        " LEFT JOIN outbox ON kind = 'change outcome' AND subject = r.id WHERE r.id = ?",
+        given.id,
+    )
+    for row in rows:
+        if row["told"] == "refused" or (row["told"] is None and row["state"] == "stored" and row["tries"]):
+            return "waits"
+        found: str | None = row["told"]
+        return found
+    return None
 
 
 def _said(out: Outside, given: WireInteraction, member: int, where: str) -> bool:

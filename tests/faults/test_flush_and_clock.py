@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from bot.storage import Storage, open_storage
 from bot.storage.links import Link
 from tests.accounts.stage import made_tokens
 from tests.callers import caller
+from tests.postman import Postman
 from tests.spotify.stage import made_app, unobserved
 from tests.world import ADA, FIRST, SECOND, SPOTIFY_ID, SPOTIFY_SECRET
 
@@ -82,8 +83,8 @@ class House:
     library: Library
     tokens: Tokens
     disk: Disk
+    postman: Postman
     ahead: timedelta = timedelta()
-    told: list[Report] = field(default_factory=list)
     last: int = 0
 
     async def save(self, album: str, action: Action = Action.SAVE) -> Report:
@@ -102,6 +103,11 @@ class House:
     async def until_told(self, count: int = 1) -> None:
         """Until so many requests were told after their command."""
         await _until(lambda: len(self.told) >= count)
+
+    @property
+    def told(self) -> list[Report]:
+        """What was told after the command."""
+        return self.postman.told
 
     @property
     def saved(self) -> list[str]:
@@ -134,20 +140,17 @@ async def _open(folder: Path, secret: str | None = SPOTIFY_SECRET) -> AsyncItera
         library = Library(
             storage.changes, tokens, AlbumResolver(spotify, Names(spotify, apps.host), tokens), spotify, now=now
         )
-        house = House(storage, server, library, tokens, disk)
+        postman = Postman(storage.outbox, library, now)
+        house = House(storage, server, library, tokens, disk, postman)
 
-        async def tell(report: Report) -> bool:
-            house.told.append(report)
-            return True
-
-        library.notifier.tell = tell
         server.add_account("ada", account_id="acc-ada", display_name="Ada")
         access, refresh = server.issue_tokens("ada")
         link = Link(MEMBER, SPOTIFY_ID, "acc-ada", "Ada", now(), now(), None)
         await storage.links.put(link, access, refresh, now() + timedelta(hours=1))
         worker = asyncio.create_task(library.work())
         try:
-            yield house
+            async with postman.working():
+                yield house
         finally:
             disk.fails = False
             worker.cancel()

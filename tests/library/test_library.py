@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from bot.storage.changes import UndoVerdict
 from bot.storage.links import Link
 from tests.accounts.stage import made_tokens
 from tests.callers import caller
+from tests.postman import Postman
 from tests.spotify.stage import made_app, unobserved
 from tests.world import ADA, FIRST, SECOND, SPOTIFY_ID, SPOTIFY_SECRET
 
@@ -35,15 +36,15 @@ WRITE = "/v1/me/albums"
 
 
 @dataclass
-class House:
+class Stage:
     """A library whose clocks stand still until they are moved; what it told."""
 
     storage: Storage
     server: SpotifyServer
     library: Library
+    postman: Postman
     time: float = 1000.0
     ahead: timedelta = timedelta()
-    told: list[Report] = field(default_factory=list)
     last: int = 0
 
     async def save(self, album: str, *, answered: bool = True) -> Report:
@@ -65,25 +66,26 @@ class House:
         return len(await self.library.pending(MEMBER))
 
     @property
+    def told(self) -> list[Report]:
+        """What was told after the command."""
+        return self.postman.told
+
+    @property
     def saved(self) -> list[str]:
         """The library at Spotify."""
         return list(self.server.accounts["ada"].saved)
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     server = SpotifyServer(client_id=SPOTIFY_ID, client_secret=SPOTIFY_SECRET, redirect_uris=[], catalogue=Catalogue())
     storage = await open_storage(tmp_path / "gatefold.db", [b"k" * 32])
 
     def now() -> datetime:
-        return datetime.now(UTC) + house.ahead
+        return datetime.now(UTC) + stage.ahead
 
     async def no_sleep(seconds: float) -> None:
         await asyncio.sleep(0)
-
-    async def tell(report: Report) -> bool:
-        house.told.append(report)
-        return True
 
     async with server.running() as url, aiohttp.ClientSession() as session:
         spotify = Spotify(
@@ -102,75 +104,76 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
             AlbumResolver(spotify, Names(spotify, apps.host), tokens),
             spotify,
             now=now,
-            monotonic=lambda: house.time,
+            monotonic=lambda: stage.time,
         )
-        house = House(storage, server, library)
-        library.notifier.tell = tell
+        postman = Postman(storage.outbox, library, now)
+        stage = Stage(storage, server, library, postman)
         server.add_account("ada", account_id="acc-ada", display_name="Ada")
         link = Link(MEMBER, SPOTIFY_ID, "acc-ada", "Ada", now(), now(), None)
         # good for a year, so that the calendar of a test moves no token
         await storage.links.put(link, *server.issue_tokens("ada"), now() + timedelta(days=365))
         try:
-            yield house
+            async with postman.working():
+                yield stage
         finally:
             await library.stop(2.0)
             await storage.close()
 
 
-def down(house: House) -> None:
-    house.server.fault(path="/v1/*", times=None, **FAULTS["unavailable"])
+def down(stage: Stage) -> None:
+    stage.server.fault(path="/v1/*", times=None, **FAULTS["unavailable"])
 
 
-async def until(house: House, count: int) -> None:
+async def until(stage: Stage, count: int) -> None:
     async with asyncio.timeout(5):
-        while len(house.told) < count:
+        while len(stage.told) < count:
             await asyncio.sleep(0.01)
 
 
 # -- how long it is kept
 
 
-async def test_a_change_is_given_up_after_7_days_and_that_is_told(house: House) -> None:
-    down(house)
-    report = await house.save(FIRST)
-    house.ahead = timedelta(days=6, hours=23)
-    await house.library.sweep()
-    assert await house.pending() == 1
-    assert house.told == []
-    house.ahead = timedelta(days=7, minutes=1)
-    await house.library.sweep()
-    assert await house.pending() == 0
-    await until(house, 1)
-    assert [(each.request.id, each.request.changes[0].outcome) for each in house.told] == [
+async def test_a_change_is_given_up_after_7_days_and_that_is_told(stage: Stage) -> None:
+    down(stage)
+    report = await stage.save(FIRST)
+    stage.ahead = timedelta(days=6, hours=23)
+    await stage.library.sweep()
+    assert await stage.pending() == 1
+    assert stage.told == []
+    stage.ahead = timedelta(days=7, minutes=1)
+    await stage.library.sweep()
+    assert await stage.pending() == 0
+    await until(stage, 1)
+    assert [(each.request.id, each.request.changes[0].outcome) for each in stage.told] == [
         (report.request.id, Outcome.GIVEN_UP)
     ]
 
 
 @pytest.mark.parametrize(("days", "works"), [(29, True), (31, False)])
-async def test_an_undo_lives_for_30_days(house: House, days: int, works: bool) -> None:
-    saved = await house.save(FIRST)
-    house.ahead = timedelta(days=days)
-    await house.library.sweep()
-    undone = await house.undo(saved)
+async def test_an_undo_lives_for_30_days(stage: Stage, days: int, works: bool) -> None:
+    saved = await stage.save(FIRST)
+    stage.ahead = timedelta(days=days)
+    await stage.library.sweep()
+    undone = await stage.undo(saved)
     assert isinstance(undone, Report) if works else undone is UndoVerdict.UNKNOWN
-    assert house.saved == ([] if works else [FIRST])
+    assert stage.saved == ([] if works else [FIRST])
 
 
 # -- when it is tried again
 
 
-async def delays(house: House, until_s: float) -> list[float]:
+async def delays(stage: Stage, until_s: float) -> list[float]:
     """The pauses between the tries of what waits, for so many seconds of its clock."""
-    begun, found = house.time, []
-    worker = asyncio.create_task(house.library.work())
+    begun, found = stage.time, []
+    worker = asyncio.create_task(stage.library.work())
     try:
-        while house.time - begun < until_s:
+        while stage.time - begun < until_s:
             async with asyncio.timeout(5):
-                while (retry := house.library._retries.get(MEMBER)) is None or retry.at == float("inf"):
+                while (retry := stage.library._retries.get(MEMBER)) is None or retry.at <= stage.time:
                     await asyncio.sleep(0.005)
-            found.append(retry.at - house.time)
-            house.time = retry.at
-            house.library._wake.set()
+            found.append(retry.at - stage.time)
+            stage.time = retry.at
+            stage.library._wake.set()
             await asyncio.sleep(0.01)
     finally:
         worker.cancel()
@@ -178,10 +181,10 @@ async def delays(house: House, until_s: float) -> list[float]:
     return found
 
 
-async def test_pauses_double_to_20_s_and_after_five_minutes_to_10_minutes(house: House) -> None:
-    down(house)
-    await house.save(FIRST)
-    found = await delays(house, 6000.0)
+async def test_pauses_double_to_20_s_and_after_five_minutes_to_10_minutes(stage: Stage) -> None:
+    down(stage)
+    await stage.save(FIRST)
+    found = await delays(stage, 6000.0)
     assert found[:6] == [2.0, 4.0, 8.0, 16.0, 20.0, 20.0]
     slow = next(place for place, pause in enumerate(found) if pause > 20.0)
     assert 300.0 <= sum(found[:slow]) <= 320.0
@@ -189,67 +192,68 @@ async def test_pauses_double_to_20_s_and_after_five_minutes_to_10_minutes(house:
     assert set(found[slow + 5 :]) == {600.0}
 
 
-async def test_a_time_that_spotify_named_is_waited_for(house: House) -> None:
-    house.server.fault(path=WRITE, method="PUT", **FAULTS["quota"])
-    await house.save(FIRST)
-    retry = house.library._retries[MEMBER]
-    assert 82_000 < retry.at - house.time < 83_000
+async def test_a_time_that_spotify_named_is_waited_for(stage: Stage) -> None:
+    stage.server.fault(path=WRITE, method="PUT", **FAULTS["quota"])
+    await stage.save(FIRST)
+    retry = stage.library._retries.get(MEMBER)
+    assert retry is not None
+    assert 82_000 < retry.at - stage.time < 83_000
 
 
 # -- at the same time
 
 
-async def test_what_ends_while_the_command_answers_is_told_at_once(house: House) -> None:
-    down(house)
-    report = await house.save(FIRST, answered=False)
+async def test_what_ends_while_the_command_answers_is_told_at_once(stage: Stage) -> None:
+    down(stage)
+    report = await stage.save(FIRST, answered=False)
     assert report.held is not None
-    house.server.clear_faults()
-    house.library.wake(MEMBER)
+    stage.server.clear_faults()
+    stage.library.wake(MEMBER)
     async with asyncio.timeout(5):
-        while await house.pending():
+        while await stage.pending():
             await asyncio.sleep(0.01)
-    assert house.told == []  # the answer is still on its way
-    await house.library.answered(report, arrived=True)
-    await until(house, 1)
-    assert house.told[0].request.changes[0].outcome is Outcome.SAVED
+    assert stage.told == []  # the answer is still on its way
+    await stage.library.answered(report, arrived=True)
+    await until(stage, 1)
+    assert stage.told[0].request.changes[0].outcome is Outcome.SAVED
 
 
-async def test_what_is_being_written_cannot_be_dropped(house: House) -> None:
-    house.server.fault(path=WRITE, method="PUT", delay_s=0.5)
-    saving = asyncio.create_task(house.save(FIRST))
+async def test_what_is_being_written_cannot_be_dropped(stage: Stage) -> None:
+    stage.server.fault(path=WRITE, method="PUT", delay_s=0.5)
+    saving = asyncio.create_task(stage.save(FIRST))
     async with asyncio.timeout(5):
-        while not any(call.method == "PUT" for call in house.server.calls):
+        while not any(call.method == "PUT" for call in stage.server.calls):
             await asyncio.sleep(0.01)
-    assert await house.library.drop(MEMBER) == 0
+    assert await stage.library.drop(MEMBER) == 0
     assert (await saving).request.changes[0].outcome is Outcome.SAVED
-    assert house.saved == [FIRST]
+    assert stage.saved == [FIRST]
 
 
-async def test_of_two_commands_for_one_album_that_are_joined_one_has_saved_it(house: House) -> None:
-    down(house)
+async def test_of_two_commands_for_one_album_that_are_joined_one_has_saved_it(stage: Stage) -> None:
+    down(stage)
     for _ in range(2):
-        assert (await house.save(FIRST)).held is not None
-    house.server.clear_faults()
-    house.library.wake(MEMBER)
-    await until(house, 2)
-    assert [report.request.changes[0].outcome for report in house.told] == [Outcome.SAVED, Outcome.ALREADY]
-    assert sum(call.method == "PUT" for call in house.server.calls) == 1
+        assert (await stage.save(FIRST)).held is not None
+    stage.server.clear_faults()
+    stage.library.wake(MEMBER)
+    await until(stage, 2)
+    assert [report.request.changes[0].outcome for report in stage.told] == [Outcome.SAVED, Outcome.ALREADY]
+    assert sum(call.method == "PUT" for call in stage.server.calls) == 1
 
 
-async def test_a_consent_that_died_is_told_once_however_many_albums_wait(house: House) -> None:
-    down(house)
+async def test_a_consent_that_died_is_told_once_however_many_albums_wait(stage: Stage) -> None:
+    down(stage)
     for album in (FIRST, SECOND):
-        await house.save(album)
-    house.server.clear_faults()
-    house.server.expire_access_tokens()
-    house.server.revoke_consent("ada")
-    house.time += 10
-    worker = asyncio.create_task(house.library.work())
+        await stage.save(album)
+    stage.server.clear_faults()
+    stage.server.expire_access_tokens()
+    stage.server.revoke_consent("ada")
+    stage.time += 10
+    worker = asyncio.create_task(stage.library.work())
     try:
-        await until(house, 1)
+        await until(stage, 1)
         await asyncio.sleep(0.1)
     finally:
         worker.cancel()
         await asyncio.gather(worker, return_exceptions=True)
-    assert [report.request.id for report in house.told] == [2]  # the newest; its message says what to do
-    assert await house.pending() == 2
+    assert [report.request.id for report in stage.told] == [2]  # the newest; its message says what to do
+    assert await stage.pending() == 2

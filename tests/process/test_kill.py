@@ -245,7 +245,7 @@ class Lane:
                 rows = self.out.rows(
                     "SELECT * FROM library_changes JOIN change_requests ON id = request_id WHERE told IS NULL"
                 )
-                keys = ("id", "member_id", "action", "album_id", "was_saved", "outcome", "answered", "ended_at")
+                keys = ("id", "member_id", "action", "album_id", "was_saved", "outcome", "answer", "ended_at")
                 raise AssertionError(f"not done, or not told: {[[row[key] for key in keys] for row in rows]}")
             await asyncio.sleep(0.02)
 
@@ -413,7 +413,8 @@ async def _lane(folder: Path, number: int, rounds: int) -> Lane:
                 log = out.started[-1].stderr  # of the newest process, which a round may have started
                 error.add_note(f"lane {number}, round {done}, GATEFOLD_SEED={SEED}; the log:\n{log}")
                 raise
-            assert out.discord.problems == []
+            # after a kill, an edit shows whether the answer before it arrived: 10015, it did not
+            assert [problem for problem in out.discord.problems if not problem.startswith("10015")] == []
             assert out.discord.unknown == []
         await process.terminate()
         (check,) = out.rows("PRAGMA integrity_check")

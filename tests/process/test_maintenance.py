@@ -185,8 +185,8 @@ async def many_answers(out: Outside, count: int) -> None:
 
     def insert(c: sqlite3.Connection) -> None:
         c.executemany(
-            "INSERT INTO change_requests (id, member_id, action, interaction_token_sealed, created_at, answered, ended_at, told)"
-            " VALUES (?, ?, 'save', ?, ?, 1, ?, 'yes')",
+            "INSERT INTO change_requests (id, member_id, action, interaction_token_sealed, created_at, answer, ended_at, told)"
+            " VALUES (?, ?, 'save', ?, ?, 'arrived', ?, 'yes')",
             [
                 (number, BEN, vault.seal(f"answer-{number}", BEN, ANSWER), 0, 2_000_000_000)
                 for number in range(1, count + 1)

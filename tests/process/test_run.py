@@ -430,7 +430,7 @@ async def test_what_a_killed_process_left_in_its_wal_is_there_at_the_next_start(
     interaction = await out.save(FIRST)
     await until_said(interaction, "queued")
     async with asyncio.timeout(5):  # that the answer arrived is noted right after
-        while not out.rows("SELECT 1 FROM change_requests WHERE answered = 1"):
+        while not out.rows("SELECT 1 FROM change_requests WHERE answer = 'arrived'"):
             await asyncio.sleep(0.01)
     await process.kill()
     assert out.database.with_name("gatefold.db-wal").stat().st_size > 0

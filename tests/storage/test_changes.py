@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from bot.albums import AlbumId
-from bot.caller import RequestId
+from bot.caller import MemberId, RequestId
 from bot.changes import Action, ChangeRequest, Kind, LibraryChange, Outcome
 from bot.storage import Storage, open_storage
-from bot.storage.changes import BATCH, Key, NewChange, UndoVerdict
+from bot.storage.changes import CHUNK, OUTCOME_MESSAGE, Ending, Key, NewChange, UndoVerdict
+from bot.storage.outbox import Queued, State, Way
 from tests.callers import caller
-from tests.storage.rows import ADA, BEN, KEY, NOW, REMOVE, SAVE, X, Y, Z, ask, execute, link, on_disk, put, rows
+from tests.storage.rows import ADA, BEN, KEY, NOW, REMOVE, SAVE, X, Y, Z, ask, at, execute, link, on_disk, put, rows
 
 TOKEN = "answer-token-of-the-undo"
 
@@ -29,7 +30,7 @@ async def begin(storage: Storage, *seen: tuple[int, AlbumId, bool]) -> set[int]:
 
 
 async def end(storage: Storage, id_: int, outcome: Outcome, position: int = 0, now: int = NOW) -> list[ChangeRequest]:
-    return await storage.changes.end([(key(id_, position), outcome, None, None)], now)
+    return await storage.changes.end([Ending(key(id_, position), outcome)], now)
 
 
 async def got(storage: Storage, id_: int) -> ChangeRequest:
@@ -47,7 +48,8 @@ async def done(storage: Storage, id_: int, *albums: AlbumId, action: Action = SA
 
 
 async def undo(storage: Storage, id_: int, of: int, member: int = ADA) -> UndoVerdict:
-    return await storage.changes.accept_undo(caller(member, id_, TOKEN), RequestId(of), NOW)
+    verdict, _ = await storage.changes.accept_undo(caller(member, id_, TOKEN), RequestId(of), NOW)
+    return verdict
 
 
 async def outcomes(storage: Storage, id_: int) -> list[Outcome | None]:
@@ -66,8 +68,8 @@ async def test_what_is_accepted_is_on_disk_with_all_its_changes_in_order(storage
     accepted = await storage.changes.accept(caller(ADA), REMOVE, changes, NOW)
     request = await got(storage, 1)
     assert accepted.request.changes == request.changes
-    assert (request.member, request.action, request.interaction_token) == (ADA, REMOVE, "token")
-    assert (request.answered, request.ended, request.undone, request.undoes) == (False, False, False, None)
+    assert (request.member, request.action) == (ADA, REMOVE)
+    assert (request.ended, request.undone, request.undoes) == (False, False, None)
     assert int(request.created_at.timestamp()) == NOW
     assert request.changes == (
         LibraryChange(RequestId(1), 0, REMOVE, Kind.ALBUM, X, X),
@@ -111,13 +113,18 @@ async def test_pending_changes_come_in_the_order_of_the_interactions_whoever_was
     assert [change.key for change in await storage.changes.pending(ADA)] == [(10, 0), (30, 0), (30, 1)]
 
 
-async def test_no_more_than_a_batch_is_read_at_a_time_and_the_oldest_first(storage: Storage) -> None:
-    for number in range(5):
-        await ask(storage, number, *(AlbumId(f"{place:022d}") for place in range(260)))
-    pending = await storage.changes.pending(ADA)
-    assert len(pending) == BATCH == 1000
-    assert pending[0].key == (0, 0)
-    assert {change.request_id for change in pending} == {0, 1, 2, 3}
+async def test_pending_changes_are_read_chunk_by_chunk_the_oldest_first(storage: Storage) -> None:
+    accepted = [await ask(storage, id_, *(AlbumId(f"{place:022d}") for place in range(30))) for id_ in (1, 2, 3)]
+    first = accepted[-1].pending
+    second = await storage.changes.chunk(ADA, first[-1].key)
+    third = await storage.changes.chunk(ADA, second[-1].key)
+    assert [len(chunk) for chunk in (first, second, third)] == [CHUNK, CHUNK, 10]
+    keys = [change.key for change in (*first, *second, *third)]
+    assert keys == [key(id_, place) for id_ in (1, 2, 3) for place in range(30)]
+    assert await storage.changes.chunk(ADA, key(2, 20), RequestId(2)) == [
+        change for change in await storage.changes.pending(ADA) if change.request_id == 2 and change.position > 20
+    ]
+    assert await storage.changes.pending_count(ADA) == 90
 
 
 async def test_a_command_costs_the_same_however_much_the_member_asked_for_before(storage: Storage) -> None:
@@ -130,7 +137,7 @@ async def test_a_command_costs_the_same_however_much_the_member_asked_for_before
     async def cost(id_: int) -> int:
         before = steps
         await done(storage, id_, X)
-        await storage.changes.answered(RequestId(id_), told=True)
+        await answered(storage, id_)
         return steps - before
 
     await storage.database.read(lambda c: c.set_progress_handler(count, 10))
@@ -140,23 +147,13 @@ async def test_a_command_costs_the_same_however_much_the_member_asked_for_before
     assert await cost(500) <= first * 1.2 + 5
 
 
-async def test_an_acceptance_brings_the_members_link_along(storage: Storage) -> None:
-    assert (await ask(storage, 1, X)).link is None
-    await put(storage)
-    accepted = await ask(storage, 2, X)
-    tokens = storage.links.opened(accepted.link)
-    assert tokens is not None
-    assert (tokens.link, tokens.access_token) == (link(), "BQ-1")
-
-
 async def test_an_interaction_token_is_sealed_and_gone_when_it_is_not_needed_any_more(
     storage: Storage, tmp_path: Path
 ) -> None:
     for id_ in (1, 2):
         await ask(storage, id_, X, token=f"answer-token-{id_}")
-    assert "answer-token" not in repr(await got(storage, 1))
     assert b"answer-token" not in on_disk(tmp_path)
-    await storage.changes.answered(RequestId(1), told=True)
+    await answered(storage, 1)
     await storage.changes.told([RequestId(2)])
     assert [row["interaction_token_sealed"] for row in await rows(storage, "change_requests")] == [None, None]
 
@@ -164,8 +161,11 @@ async def test_an_interaction_token_is_sealed_and_gone_when_it_is_not_needed_any
 async def test_an_interaction_token_that_does_not_open_is_none_and_the_change_stays(storage: Storage) -> None:
     await ask(storage, 1, X)
     await execute(storage, "UPDATE change_requests SET interaction_token_sealed = x'00'")
-    assert (await got(storage, 1)).interaction_token is None
     assert len(await storage.changes.pending(ADA)) == 1
+    await answered(storage, 1, tells_end=False)
+    await end(storage, 1, Outcome.SAVED)
+    [message] = await told_by_outbox(storage)
+    assert (message.way, message.token) == (Way.DIRECT, None)
 
 
 # -- carrying out
@@ -209,7 +209,7 @@ async def test_a_request_ends_with_its_last_change_and_is_returned_once(storage:
 async def test_an_outcome_is_final(storage: Storage) -> None:
     await ask(storage, 1, X)
     await end(storage, 1, Outcome.SAVED)
-    await storage.changes.end([(key(1), Outcome.REFUSED, "detail", Y)], NOW)
+    await storage.changes.end([Ending(key(1), Outcome.REFUSED, "detail", Y)], NOW)
     [change] = (await got(storage, 1)).changes
     assert (change.outcome, change.detail, change.album_id) == (Outcome.SAVED, None, X)
 
@@ -291,12 +291,13 @@ async def test_a_kill_between_noting_and_ending_leaves_nothing_that_nobody_is_to
     assert await begin(storage, (1, X, False), (2, X, False)) == {1}
     await storage.close()
     storage = await open_storage(tmp_path / "gatefold.db", [KEY])
-    assert await storage.changes.unfinished() == ([ADA], [])
+    await storage.changes.recover(NOW)
+    assert await told_by_outbox(storage) == []
     waiting = [change.request_id for change in await storage.changes.pending(ADA)]
     outdated = await begin(storage, *((id_, X, False) for id_ in waiting))
     for id_ in waiting:
         await end(storage, id_, Outcome.SUPERSEDED if id_ in outdated else Outcome.ABSENT)
-    assert await storage.changes.unfinished() == ([], [1, 2])
+    assert sorted([message.subject for message in await told_by_outbox(storage)]) == ["1", "2"]
     await storage.close()
 
 
@@ -310,7 +311,7 @@ async def test_an_undo_takes_back_exactly_what_was_changed(storage: Storage) -> 
     await end(storage, 1, Outcome.SAVED, 2)
     assert await undo(storage, 2, 1) is UndoVerdict.ACCEPTED
     request = await got(storage, 2)
-    assert (request.action, request.undoes, request.interaction_token) == (REMOVE, 1, TOKEN)
+    assert (request.action, request.undoes) == (REMOVE, 1)
     assert [change.album_id for change in request.changes] == [X, Z]
     assert [change.album_id for change in await storage.changes.pending(ADA)] == [X, Z]
     assert (await got(storage, 1)).undone
@@ -437,33 +438,224 @@ async def test_what_ended_long_ago_is_deleted_with_its_changes_and_what_waits_is
     assert await undo(storage, 4, 1) is UndoVerdict.UNKNOWN
 
 
+async def test_what_is_being_written_is_not_given_up(storage: Storage) -> None:
+    await ask(storage, 1, X, Y, now=NOW - 100)
+    await ask(storage, 2, X, member=BEN, now=NOW - 100)
+    await begin(storage, (1, X, False), (2, X, False))
+    await storage.changes.give_up(NOW, NOW, [ADA])
+    assert await outcomes(storage, 1) == [None, Outcome.GIVEN_UP]
+    assert await outcomes(storage, 2) == [Outcome.GIVEN_UP]
+
+
+# -- withdrawing
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SAVED, Outcome.REMOVED])
+async def test_a_request_of_which_something_was_carried_out_is_not_withdrawn(
+    storage: Storage, outcome: Outcome
+) -> None:
+    await ask(storage, 1, X, Y)
+    await end(storage, 1, outcome)
+    assert not await storage.changes.withdraw(RequestId(1))
+    assert await outcomes(storage, 1) == [outcome, None]
+
+
+async def test_a_request_that_is_noted_for_a_write_is_not_withdrawn_and_others_are(storage: Storage) -> None:
+    await ask(storage, 1, X)
+    await ask(storage, 2, Y)
+    await begin(storage, (1, X, False))
+    assert not await storage.changes.withdraw(RequestId(1))
+    assert await storage.changes.withdraw(RequestId(2))
+    assert [row["id"] for row in await rows(storage, "change_requests")] == [1]
+
+
 # -- telling
 
 
-async def test_a_start_finds_who_has_something_waiting_and_what_nobody_was_told_of(storage: Storage) -> None:
+async def answered(
+    storage: Storage, id_: int, *, arrived: bool = True, tells_end: bool = True, pages: int | None = None
+) -> None:
+    await storage.changes.answered(RequestId(id_), NOW, arrived=arrived, tells_end=tells_end, pages=pages)
+
+
+async def told_by_outbox(storage: Storage) -> list[Queued]:
+    """The messages about requests that are to be sent, one per member at a time."""
+    found: list[Queued] = []
+    while messages := (await storage.outbox.due(at(NOW + 1), 100))[0]:
+        found += messages
+        for message in messages:
+            await storage.outbox.settle(message, State.CONFIRMED, at())
+    return sorted(found, key=lambda message: message.id)
+
+
+async def told(storage: Storage, id_: int) -> str | None:
+    [row] = [row for row in await rows(storage, "change_requests") if row["id"] == id_]
+    found: str | None = row["told"]
+    return found
+
+
+async def test_an_answer_that_tells_the_end_is_all_that_is_told(storage: Storage) -> None:
+    await done(storage, 1, X)
+    assert await told_by_outbox(storage) == []
+    await answered(storage, 1)
+    assert await told(storage, 1) == "yes"
+    assert await told_by_outbox(storage) == []
+
+
+async def test_what_ends_after_its_answer_is_told_by_editing_that_answer(storage: Storage) -> None:
+    await ask(storage, 1, X, token="token-of-1")
+    await answered(storage, 1, tells_end=False)
+    assert await told_by_outbox(storage) == []
+    await end(storage, 1, Outcome.SAVED)
+    [message] = await told_by_outbox(storage)
+    assert (message.kind, message.subject, message.way, message.token) == (
+        OUTCOME_MESSAGE,
+        "1",
+        Way.ANSWER,
+        "token-of-1",
+    )
+    assert await told(storage, 1) == "yes"
+
+
+async def test_what_ends_while_its_answer_is_on_its_way_is_told_although_the_answer_does_not_say_it(
+    storage: Storage,
+) -> None:
     await ask(storage, 1, X)
+    await end(storage, 1, Outcome.SAVED)
+    await answered(storage, 1, tells_end=False)
+    assert [message.way for message in await told_by_outbox(storage)] == [Way.ANSWER]
+
+
+async def test_whoever_comes_first_exactly_one_of_end_and_answer_lets_it_be_told(storage: Storage) -> None:
+    """However the end of a request and the answer of its command fall together."""
+    for id_ in range(1, 41):
+        await ask(storage, id_, X)
+    for id_ in range(1, 41):
+        jobs = [end(storage, id_, Outcome.SAVED), answered(storage, id_, tells_end=False)]
+        await asyncio.gather(*(jobs if id_ % 2 else jobs[::-1]))
+    assert [int(message.subject) for message in await told_by_outbox(storage)] == [*range(1, 41)]
+
+
+async def test_what_was_answered_in_vain_is_told_directly(storage: Storage) -> None:
+    await done(storage, 1, X)
+    await answered(storage, 1, arrived=False)
+    await ask(storage, 2, X)
+    await answered(storage, 2, arrived=False, tells_end=False)
+    await end(storage, 2, Outcome.ALREADY)
+    assert [message.way for message in await told_by_outbox(storage)] == [Way.DIRECT, Way.DIRECT]
+
+
+async def test_of_an_answer_that_arrived_in_part_the_rest_is_told(storage: Storage) -> None:
+    await done(storage, 1, X)
+    await answered(storage, 1, pages=2)
+    [message] = await told_by_outbox(storage)
+    assert (message.way, message.page) == (Way.ANSWER, 2)
+
+
+async def test_an_answer_that_shows_an_error_does_not_count_as_told(storage: Storage) -> None:
+    await done(storage, 1, X)
+    await answered(storage, 1, tells_end=False)
+    assert await told(storage, 1) is None
+    assert len(await told_by_outbox(storage)) == 1
+
+
+async def test_a_second_answer_to_one_interaction_that_fails_takes_nothing_back(storage: Storage) -> None:
+    await done(storage, 1, X)
+    await answered(storage, 1)
+    await answered(storage, 1, arrived=False)
+    assert await told(storage, 1) == "yes"
+    assert await told_by_outbox(storage) == []
+
+
+async def test_whoever_dropped_something_is_told_only_where_it_was_promised(storage: Storage) -> None:
+    for id_, arrived in ((1, True), (2, False)):
+        await ask(storage, id_, X)
+        await answered(storage, id_, arrived=arrived, tells_end=False)
+    await storage.changes.drop(ADA, NOW, is_busy=False)
+    [message] = await told_by_outbox(storage)
+    assert (message.subject, message.way, message.or_directly) == ("1", Way.ANSWER, False)
+    assert await told(storage, 2) == "yes"
+
+
+async def test_after_a_start_the_outbox_tells_what_commands_no_longer_can(storage: Storage) -> None:
+    await done(storage, 1, X)  # killed before it answered
     await ask(storage, 2, Y)
-    await ask(storage, 3, X, member=BEN)
-    for id_ in (4, 5, 6):
-        await done(storage, id_, Z)
-    await storage.changes.answered(RequestId(4), told=True)
-    await storage.changes.answered(RequestId(5), told=False)
-    await storage.changes.told([RequestId(6)], refused=True)
-    assert await storage.changes.unfinished() == ([ADA, BEN], [5])
+    await done(storage, 3, Z)
+    await answered(storage, 3)
+    await storage.changes.recover(NOW)
+    assert [message.subject for message in await told_by_outbox(storage)] == ["1"]
+    await end(storage, 2, Outcome.SAVED)
+    assert [message.subject for message in await told_by_outbox(storage)] == ["2"]
+    await storage.changes.recover(NOW)
+    assert await told_by_outbox(storage) == []
+
+
+async def test_members_with_pending_changes_are_found_page_by_page(storage: Storage) -> None:
+    for number in range(1, 8):
+        await ask(storage, number, X, Y, member=MemberId(number))
+    await end(storage, 3, Outcome.SAVED)
+    await end(storage, 3, Outcome.SAVED, 1)
+    first = await storage.changes.members_pending(MemberId(0), 4)
+    second = await storage.changes.members_pending(first[-1], 4)
+    assert (first, second) == ([1, 2, 4, 5], [6, 7])
 
 
 async def test_what_could_not_be_told_comes_with_the_next_command_until_it_is_told(storage: Storage) -> None:
     await done(storage, 1, X)
-    await ask(storage, 2, Y)
-    await storage.changes.told([RequestId(1), RequestId(2)], refused=True)
-    assert (await ask(storage, 3, Z)).untold == (1,)  # 2 is not done yet
+    await answered(storage, 1, arrived=False)
+    [message], _ = await storage.outbox.due(at(), 10)
+    await storage.outbox.settle(message, State.REFUSED, at())
+    assert await told(storage, 1) == "refused"
+    await ask(storage, 2, Y)  # not done yet
+    assert (await ask(storage, 3, Z)).untold == (1,)
     assert (await ask(storage, 4, Z, member=BEN)).untold == ()
     await storage.changes.told([RequestId(1)])
     assert (await ask(storage, 5, Z)).untold == ()
 
 
-async def test_an_answer_that_did_not_say_all_keeps_its_token_for_the_rest(storage: Storage) -> None:
+async def test_what_waits_for_another_attempt_is_taken_over_by_the_next_answer(storage: Storage) -> None:
+    await done(storage, 1, X)
+    await answered(storage, 1, arrived=False)
+    assert (await ask(storage, 2, Y)).untold == ()  # it may be sent at this moment
+    [message], _ = await storage.outbox.due(at(), 10)
+    await storage.outbox.begin(message, Way.DIRECT, 0, at(), durable=True)
+    await storage.outbox.later(message, at(NOW + 3600), may_have_arrived=False)
+    assert (await ask(storage, 3, Y)).untold == (1,)
+    assert (await storage.outbox.due(at(NOW + 4000), 10))[0] == []
+
+
+async def test_what_may_have_arrived_is_not_told_by_the_next_answer(storage: Storage) -> None:
+    await done(storage, 1, X)
+    await answered(storage, 1, arrived=False)
+    [message], _ = await storage.outbox.due(at(), 10)
+    await storage.outbox.begin(message, Way.DIRECT, 0, at(), durable=True)
+    await storage.outbox.later(message, at(NOW + 60), may_have_arrived=True)
+    assert (await ask(storage, 2, Y)).untold == ()
+
+
+async def test_why_a_request_stays_pending_is_told_once_a_day(storage: Storage) -> None:
     await ask(storage, 1, X)
-    await storage.changes.answered(RequestId(1), told=False)
-    request = await got(storage, 1)
-    assert (request.answered, request.interaction_token) == (True, "answer-token")
+    await answered(storage, 1, tells_end=False)
+    for _ in range(2):
+        await storage.changes.tell_held(RequestId(1), "revoked", NOW)
+    assert [message.payload["reason"] for message in await told_by_outbox(storage)] == ["revoked"]
+    await end(storage, 1, Outcome.SAVED)
+    await storage.changes.tell_held(RequestId(1), "revoked", NOW + 86_400)
+    assert [message.kind for message in await told_by_outbox(storage)] == [OUTCOME_MESSAGE]
+
+
+# -- what a search offers
+
+
+async def test_offered_albums_are_kept_as_choices(storage: Storage) -> None:
+    await storage.changes.accept(caller(ADA), SAVE, [NewChange(Kind.SEARCH, "slow harbour")], NOW)
+    await storage.changes.end([Ending(key(1), Outcome.OFFERED, choices=(X, Y))], NOW)
+    [change] = (await got(storage, 1)).changes
+    assert (change.choices, change.detail) == ((X, Y), None)
+
+
+async def test_an_album_that_its_request_names_twice_is_a_duplicate_also_in_another_chunk(storage: Storage) -> None:
+    changes = [NewChange(Kind.ALBUM, X), NewChange(Kind.TRACK, "t" * 22)]
+    await storage.changes.accept(caller(ADA), SAVE, changes, NOW)
+    assert await storage.changes.begin([(key(1), X, False)]) == {}
+    assert await storage.changes.begin([(key(1, 1), X, True)]) == {key(1, 1): Outcome.DUPLICATE}

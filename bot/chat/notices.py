@@ -1,0 +1,172 @@
+"""Notices: messages of the outbox that tell what came of requests, links and the host's alerts.
+
+Each kind has two halves here: what is stored (facts, in JSON), and the cards that are drawn from it when it is sent.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot import errors
+from bot.accounts.browser import DISCORD
+from bot.accounts.linking import Linked, LinkNews
+from bot.caller import MemberId, RequestId
+from bot.chat import host_words, library_cards
+from bot.chat.cards import Card, text_card
+from bot.chat.delivery import Delivery
+from bot.chat.words import Words
+from bot.errors import (
+    InternalError,
+    LinkDeclined,
+    NeedsRelink,
+    RedirectMissing,
+    Refused,
+    TryLater,
+    UserError,
+    WrongDiscordAccount,
+)
+from bot.library import Library
+from bot.monitoring.alerts import Alert, Cause, Facts
+from bot.storage.attempts import LIFE_S
+from bot.storage.changes import HELD_MESSAGE, OUTCOME_MESSAGE
+from bot.storage.links import Link
+from bot.storage.outbox import Answer, FollowUp, Hosts, Message, State
+
+LINK_NEWS, HOST_ALERT = "link news", "host alert"
+LINK_S = 5.0
+"""How long the browser waits for the private message to change before it shows its page."""
+HOST_S = 10.0
+
+_BY_NAME = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, UserError)}
+
+
+class Notices:
+    """Stores notices about links and alerts, and draws all of them."""
+
+    def __init__(self, delivery: Delivery, library: Library) -> None:
+        self._delivery = delivery
+        self._library = library
+        delivery.register(OUTCOME_MESSAGE, self._outcome)
+        delivery.register(HELD_MESSAGE, self._held)
+        delivery.register(LINK_NEWS, self._link_news)
+        delivery.register(HOST_ALERT, self._alert)
+
+    # -- requests; their messages are stored with the end of the request
+
+    async def _outcome(self, payload: Mapping[str, Any], words: Words) -> Sequence[Card]:
+        report = await self._library.outcome(RequestId(payload["request"]))
+        return [] if report is None else library_cards.report(words, report)
+
+    async def _held(self, payload: Mapping[str, Any], words: Words) -> Sequence[Card]:
+        why = NeedsRelink(NeedsRelink.Reason(payload["reason"]))
+        report = await self._library.held(RequestId(payload["request"]), why)
+        return [] if report is None else library_cards.report(words, report)
+
+    # -- links
+
+    async def tell_link(self, news: LinkNews) -> None:
+        """Say what came of linking, in the private message of the command that offered it."""
+        if news.interaction_token is None:
+            return
+        # The link lives for 10 minutes, and the token for 15 since then.
+        asked_at = datetime.now(UTC) - timedelta(seconds=LIFE_S)
+        what = news.news
+        address: Answer | FollowUp
+        if isinstance(what, WrongDiscordAccount) or (isinstance(what, LinkDeclined) and what.provider == DISCORD):
+            # the link goes on living, so its button stays
+            address = FollowUp(news.member, news.interaction_token, asked_at)
+        else:
+            address = Answer(news.member, news.interaction_token, asked_at, or_directly=False)
+        facts: dict[str, Any] = {"member": news.member}
+        if isinstance(what, Linked):
+            facts["link"] = _account(what.link)
+            facts["before"] = None if what.before is None else _account(what.before)
+        else:
+            facts |= facts_of(what)
+        message = Message(LINK_NEWS, f"{news.member}:{secrets.token_hex(8)}", address, facts, news.locale)
+        await self._delivery.send_anyway(message, LINK_S)
+
+    async def _link_news(self, payload: Mapping[str, Any], words: Words) -> Sequence[Card]:
+        if "link" not in payload:
+            return [text_card(words.error(error_of(payload)))]
+        member = MemberId(payload["member"])
+        before = None if payload["before"] is None else _link(member, payload["before"])
+        return [text_card(words.linked(_link(member, payload["link"]), before))]
+
+    # -- alerts
+
+    async def tell_host(self, alert: Alert) -> bool:
+        """Say what only the host can solve; False if no way to them is open."""
+        facts = alert.facts
+        payload = {
+            "cause": alert.cause.value,
+            "since": alert.since.isoformat(),
+            "until": None if facts.until is None else facts.until.isoformat(),
+            "free": facts.free,
+            "reason": facts.reason,
+        }
+        subject = f"{alert.cause.value}:{secrets.token_hex(8)}"
+        state = await self._delivery.send_anyway(Message(HOST_ALERT, subject, Hosts(), payload), HOST_S)
+        return state in (State.CONFIRMED, State.STORED)
+
+    async def _alert(self, payload: Mapping[str, Any], words: Words) -> Sequence[Card]:
+        until = payload["until"]
+        facts = Facts(None if until is None else datetime.fromisoformat(until), payload["free"], payload["reason"])
+        alert = Alert(Cause(payload["cause"]), datetime.fromisoformat(payload["since"]), facts)
+        return [text_card(host_words.sentences(words.t, alert))]
+
+
+def facts_of(error: UserError) -> dict[str, Any]:
+    """An error as JSON: its name, and what it carries."""
+    facts: dict[str, Any] = {"error": type(error).__name__, "is_own_app": error.is_own_app}
+    match error:
+        case TryLater():
+            facts |= {"cause": error.cause.value, "until": error.until.isoformat() if error.until else None}
+        case NeedsRelink():
+            facts["reason"] = error.reason.value
+        case LinkDeclined():
+            facts["provider"] = error.provider
+        case InternalError():
+            facts["reference"] = error.reference
+        case RedirectMissing():
+            facts["redirect_uri"] = error.redirect_uri
+        case Refused():
+            facts |= {"status": error.status, "message": error.message}
+    return facts
+
+
+def error_of(facts: Mapping[str, Any]) -> UserError:
+    """The error that `facts_of` took apart."""
+    error = _made(_BY_NAME.get(facts["error"], UserError), facts)
+    error.is_own_app = facts["is_own_app"]
+    return error
+
+
+def _made(kind: type[UserError], facts: Mapping[str, Any]) -> UserError:
+    if kind is TryLater:
+        until = facts["until"]
+        return TryLater(TryLater.Cause(facts["cause"]), None if until is None else datetime.fromisoformat(until))
+    if kind is NeedsRelink:
+        return NeedsRelink(NeedsRelink.Reason(facts["reason"]))
+    if kind is LinkDeclined:
+        return LinkDeclined(facts["provider"])
+    if kind is InternalError:
+        return InternalError(facts["reference"])
+    if kind is RedirectMissing:
+        return RedirectMissing(facts["redirect_uri"])
+    if issubclass(kind, Refused):
+        return kind(facts["status"], facts["message"])
+    return kind()
+
+
+def _account(link: Link) -> dict[str, str]:
+    return {"id": link.account_id, "name": link.account_name}
+
+
+def _link(member: MemberId, account: Mapping[str, str]) -> Link:
+    """As much of a link as its notice says."""
+    long_ago = datetime.fromtimestamp(0, UTC)
+    return Link(member, "", account["id"], account["name"], long_ago, long_ago, None)
