@@ -1,4 +1,4 @@
-"""The real SQLite in a folder of its own."""
+"""The stores on each engine: SQLite, in a folder of its own, is the only one today."""
 
 from __future__ import annotations
 
@@ -8,11 +8,27 @@ from pathlib import Path
 import pytest
 
 from bot.storage import Storage, open_storage
+from tests.storage.portable import listening, problem
 from tests.storage.rows import KEY
+
+ENGINES = ("sqlite",)
+SQLITES_OWN = {"test_database", "test_maintenance", "test_declarations", "test_keys"}
+"""Tests of what only SQLite does; all others hold for every engine."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of the stores on every engine."""
+    if "storage" in metafunc.fixturenames:
+        is_own = metafunc.module.__name__.rpartition(".")[2] in SQLITES_OWN
+        metafunc.parametrize("storage", ENGINES[:1] if is_own else ENGINES, indirect=True)
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
-    storage = await open_storage(tmp_path / "gatefold.db", [KEY])
+async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Storage]:
+    """Storage on the engine of the parameter. Each statement that a store executes must be portable."""
+    assert request.param == "sqlite"
+    executed: set[str] = set()
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY], listening(executed))
     yield storage
     await storage.close()
+    assert {sql: found for sql in executed if (found := problem(sql)) is not None} == {}
