@@ -52,7 +52,7 @@ class Browsers:
         """The state of a new way out to `provider`. LinkExpired when the attempt that it belongs to is gone."""
         state = secrets.token_urlsafe(32)
         is_stored = await self._attempts.add_state(
-            hash_of(state), attempt_hash, hash_of(cookie), provider, purpose, self._seconds(), discord_name
+            hash_of(state), attempt_hash, hash_of(cookie), provider, purpose, self._now(), discord_name
         )
         if not is_stored:
             raise LinkExpired
@@ -66,16 +66,13 @@ class Browsers:
         """
         if state is None or not _STATE.fullmatch(state):
             raise LinkExpired
-        oauth_state = await self._attempts.take_state(hash_of(state), self._seconds())
+        oauth_state = await self._attempts.take_state(hash_of(state), self._now())
         if oauth_state is None or oauth_state.provider != provider:
             raise LinkExpired
         is_ours = cookie is not None and _COOKIE.fullmatch(cookie) is not None
         if cookie is None or not is_ours or not hmac.compare_digest(hash_of(cookie), oauth_state.cookie_hash):
             raise WrongBrowser
         return oauth_state
-
-    def _seconds(self) -> int:
-        return int(self._now().timestamp())
 
 
 def hash_of(secret: str) -> bytes:

@@ -179,10 +179,10 @@ class Linking:
         """
         self.check_open()
         attempt = await self._attempt(link_id)
-        if not await self._storage.attempts.count_probe(attempt.id_hash, self._seconds()):
+        if not await self._storage.attempts.count_probe(attempt.id_hash, self._now()):
             raise LinkExpired
         own = await self._checked(MemberId(attempt.member_id), client_id)
-        if not await self._storage.attempts.use_app(attempt.id_hash, own, self._seconds()):
+        if not await self._storage.attempts.use_app(attempt.id_hash, own, self._now()):
             raise LinkExpired
         return self._link_url(link_id)
 
@@ -207,7 +207,7 @@ class Linking:
 
     async def _begin(self, caller: Caller, client_id: str | None) -> str:
         link_id = secrets.token_urlsafe(24)
-        await self._storage.attempts.begin(hash_of(link_id), caller, self._seconds(), client_id)
+        await self._storage.attempts.begin(hash_of(link_id), caller, self._now(), client_id)
         return link_id
 
     def _link_url(self, link_id: str) -> str:
@@ -282,9 +282,9 @@ class Linking:
         if attempt_hash is None:
             pass
         elif oauth_state.provider == SPOTIFY:
-            attempt = await attempts.take(attempt_hash, self._seconds())
+            attempt = await attempts.take(attempt_hash, self._now())
         elif isinstance(error, LinkDeclined) and await attempts.warn_once(attempt_hash):
-            attempt = await attempts.get(attempt_hash, self._seconds())
+            attempt = await attempts.get(attempt_hash, self._now())
         if attempt is not None:
             await self._tell(attempt, error)
         return error
@@ -311,7 +311,7 @@ class Linking:
             raise LinkExpired
         self._taking += 1
         try:
-            attempt = await self._storage.attempts.take(oauth_state.attempt_hash, self._seconds())
+            attempt = await self._storage.attempts.take(oauth_state.attempt_hash, self._now())
             # whoever unlinked just now had nothing to cancel yet
             if attempt is None or attempt.member_id in self._unlinked:
                 raise LinkExpired
@@ -407,7 +407,7 @@ class Linking:
     async def _attempt(self, link_id: str) -> Attempt:
         if not _LINK_ID.fullmatch(link_id):
             raise LinkExpired
-        attempt = await self._storage.attempts.get(hash_of(link_id), self._seconds())
+        attempt = await self._storage.attempts.get(hash_of(link_id), self._now())
         if attempt is None:
             raise LinkExpired
         return attempt
@@ -415,7 +415,7 @@ class Linking:
     async def _attempt_of(self, oauth_state: OAuthState) -> Attempt:
         attempt = None
         if oauth_state.attempt_hash is not None:
-            attempt = await self._storage.attempts.get(oauth_state.attempt_hash, self._seconds())
+            attempt = await self._storage.attempts.get(oauth_state.attempt_hash, self._now())
         if attempt is None:
             raise LinkExpired
         return attempt
@@ -452,7 +452,7 @@ class Linking:
     async def sweep(self) -> None:
         """Delete the links that nobody finished in time."""
         try:
-            await self._storage.attempts.clear(self._seconds())
+            await self._storage.attempts.clear(self._now())
         except StorageUnavailable as error:
             _log.warning("old link attempts cannot be deleted", error=str(error))
 
@@ -482,9 +482,6 @@ class Linking:
 
     def _tasks(self) -> list[asyncio.Task[Linked]]:
         return [finish.task for finish in self._finishing if finish.task is not None]
-
-    def _seconds(self) -> int:
-        return int(self._now().timestamp())
 
 
 def _cut_short(finish: _Finish) -> UserError:

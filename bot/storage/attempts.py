@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from sqlite3 import Row
+from datetime import datetime
 
 from bot.caller import Caller
-from bot.storage.database import Connection, Database
 from bot.storage.declarations import Declaration, MemberRows
+from bot.storage.engine import Connection, Engine, Row
+from bot.storage.moments import to_seconds
 from bot.storage.vault import SealedColumn, Vault
 
 ANSWER = SealedColumn("link_attempts", "interaction_token_sealed", "answer", ("id_hash",))
@@ -69,11 +70,11 @@ class LinkAttempts:
         omits=("oauth_states", "link_attempts"),
     )
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    def __init__(self, database: Engine, vault: Vault) -> None:
         self._database = database
         self._vault = vault
 
-    async def begin(self, id_hash: bytes, caller: Caller, now: int, client_id: str | None = None) -> None:
+    async def begin(self, id_hash: bytes, caller: Caller, now: datetime, client_id: str | None = None) -> None:
         """Store a new attempt; what is too old goes, and of the member's older ones all but the newest few."""
         member_id = caller.member_id
         sealed = self._vault.seal(caller.interaction_token, member_id, ANSWER)
@@ -88,44 +89,44 @@ class LinkAttempts:
             c.execute(
                 "INSERT INTO link_attempts (id_hash, member_id, interaction_token_sealed, locale, client_id, created_at)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
-                (id_hash, member_id, sealed, caller.locale, client_id, now),
+                (id_hash, member_id, sealed, caller.locale, client_id, to_seconds(now)),
             )
 
-        await self._database.write(write)
+        await self._database.write(write, key=member_id)
 
-    async def use_app(self, id_hash: bytes, client_id: str | None, now: int) -> bool:
+    async def use_app(self, id_hash: bytes, client_id: str | None, now: datetime) -> bool:
         """Link through this app of the member's own (None: the host's) from now on; False when the attempt is gone."""
 
         def write(c: Connection) -> bool:
             cursor = c.execute(
                 "UPDATE link_attempts SET client_id = ? WHERE id_hash = ? AND created_at > ?",
-                (client_id, id_hash, now - LIFE_S),
+                (client_id, id_hash, to_seconds(now) - LIFE_S),
             )
             return cursor.rowcount == 1
 
         return await self._database.write(write)
 
-    async def count_probe(self, id_hash: bytes, now: int) -> bool:
+    async def count_probe(self, id_hash: bytes, now: datetime) -> bool:
         """Count that a client id is tried; False when the attempt is gone, or has tried too many."""
 
         def write(c: Connection) -> bool:
             cursor = c.execute(
                 "UPDATE link_attempts SET probes = probes + 1 WHERE id_hash = ? AND created_at > ? AND probes < ?",
-                (id_hash, now - LIFE_S, PROBES_MAX),
+                (id_hash, to_seconds(now) - LIFE_S, PROBES_MAX),
             )
             return cursor.rowcount == 1
 
         return await self._database.write(write, durable=False)
 
-    async def clear(self, now: int) -> None:
+    async def clear(self, now: datetime) -> None:
         """Delete what is too old: unfinished attempts and OAuth states."""
         await self._database.write(lambda c: _clear(c, now), durable=False)
 
-    async def get(self, id_hash: bytes, now: int) -> Attempt | None:
+    async def get(self, id_hash: bytes, now: datetime) -> Attempt | None:
         """The attempt, if it lives. Changes nothing: scanners open links, too."""
         row = await self._database.read(
             lambda c: c.execute(
-                "SELECT * FROM link_attempts WHERE id_hash = ? AND created_at > ?", (id_hash, now - LIFE_S)
+                "SELECT * FROM link_attempts WHERE id_hash = ? AND created_at > ?", (id_hash, to_seconds(now) - LIFE_S)
             ).fetchone()
         )
         return None if row is None else self._attempt(row)
@@ -137,7 +138,7 @@ class LinkAttempts:
         cookie_hash: bytes,
         provider: str,
         purpose: str,
-        now: int,
+        now: datetime,
         discord_name: str | None = None,
     ) -> bool:
         """Store a way out to `provider`; False when the attempt is gone. Of many, the newest few stay alive.
@@ -161,18 +162,18 @@ class LinkAttempts:
                 "INSERT INTO oauth_states"
                 " (state_hash, attempt_hash, cookie_hash, provider, purpose, discord_name, created_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (state_hash, attempt_hash, cookie_hash, provider, purpose, discord_name, now),
+                (state_hash, attempt_hash, cookie_hash, provider, purpose, discord_name, to_seconds(now)),
             )
             return True
 
-        return await self._database.write(write)
+        return await self._database.write(write, key=attempt_hash.hex() if attempt_hash is not None else None)
 
-    async def take_state(self, state_hash: bytes, now: int) -> OAuthState | None:
+    async def take_state(self, state_hash: bytes, now: datetime) -> OAuthState | None:
         """Use an OAuth state up: of many that come at once, one gets it."""
 
         def write(c: Connection) -> OAuthState | None:
             rows = c.execute("DELETE FROM oauth_states WHERE state_hash = ? RETURNING *", (state_hash,)).fetchall()
-            if not rows or rows[0]["created_at"] <= now - LIFE_S:
+            if not rows or rows[0]["created_at"] <= to_seconds(now) - LIFE_S:
                 return None
             row = rows[0]
             of = row["attempt_hash"]
@@ -182,12 +183,12 @@ class LinkAttempts:
 
         return await self._database.write(write)
 
-    async def take(self, id_hash: bytes, now: int) -> Attempt | None:
+    async def take(self, id_hash: bytes, now: datetime) -> Attempt | None:
         """Use an attempt up, with all its OAuth states: of many that come at once, one gets it."""
 
         def write(c: Connection) -> Attempt | None:
             rows = c.execute("DELETE FROM link_attempts WHERE id_hash = ? RETURNING *", (id_hash,)).fetchall()
-            if not rows or rows[0]["created_at"] <= now - LIFE_S:
+            if not rows or rows[0]["created_at"] <= to_seconds(now) - LIFE_S:
                 return None
             return self._attempt(rows[0])
 
@@ -207,10 +208,10 @@ class LinkAttempts:
         return Attempt(row["id_hash"], row["member_id"], token, row["locale"], row["client_id"])
 
 
-def _clear(c: Connection, now: int) -> None:
+def _clear(c: Connection, now: datetime) -> None:
     # a clock that jumped back must not let them live for ever
     for table in ("link_attempts", "oauth_states"):
         c.execute(
             f"DELETE FROM {table} WHERE created_at NOT BETWEEN ? AND ?",  # noqa: S608 - the names stand above
-            (now - LIFE_S, now + LIFE_S),
+            (to_seconds(now) - LIFE_S, to_seconds(now) + LIFE_S),
         )

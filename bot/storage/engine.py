@@ -72,3 +72,7 @@ class Engine(Protocol):
     def flush(self) -> Awaitable[None]:
         """Done when all that was written before it outlives a power cut."""
         ...
+
+    async def truncate_log(self) -> None:
+        """Let nothing of what was deleted stay on the disk; while others read, it is owed."""
+        ...

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from bot.errors import AccountTaken, AppTaken, NeedsRelink, NoSeatFree
 from bot.storage.apps import forget_other_apps
-from bot.storage.database import Connection, Database
 from bot.storage.declarations import Declaration, MemberRows
-from bot.storage.moments import to_seconds
+from bot.storage.engine import Connection, Engine, Row
+from bot.storage.moments import to_moment, to_seconds
 from bot.storage.seats import REQUEST_LIFE, SEAT_FREED, Also, is_seat_free
 from bot.storage.vault import SealedColumn, Vault
 
@@ -19,7 +18,7 @@ REFRESH = SealedColumn("links", "refresh_sealed", "refresh", ("member_id",))
 CLOSED = 0
 """In place of the id of a request's Undo: it cannot be undone any more."""
 _SAME = f"member_id = ? AND account_id = ? AND consented_at = ? AND broken IS DISTINCT FROM '{SEAT_FREED}'"
-Sealed = sqlite3.Row
+Sealed = Row
 """A member's row as it is stored. Only `Links.opened` looks into it."""
 
 
@@ -78,7 +77,7 @@ class Links:
         sealed=(ACCESS, REFRESH),
     )
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    def __init__(self, database: Engine, vault: Vault) -> None:
         self._database = database
         self._vault = vault
 
@@ -105,13 +104,13 @@ class Links:
             return None
         # whether its tokens open is looked at anew each time
         if row["broken"] not in (None, NeedsRelink.Reason.UNREADABLE):
-            return StoredTokens(_link(row), "", "", datetime.fromtimestamp(0, UTC))
+            return StoredTokens(_link(row), "", "", to_moment(0))
         owner = row["member_id"]
         return StoredTokens(
             replace(_link(row), broken=None),  # a key that was put back opens it again
             self._vault.open(row["access_sealed"], owner, ACCESS),
             self._vault.open(row["refresh_sealed"], owner, REFRESH),
-            datetime.fromtimestamp(row["access_expires_at"], UTC),
+            to_moment(row["access_expires_at"]),
         )
 
     async def put(
@@ -140,39 +139,38 @@ class Links:
                 raise AppTaken
             if not link.is_own_app and not is_seat_free(c, link.client_id, seats, link.member_id, oldest):
                 raise NoSeatFree
+            if _has_account(c, link.account_id, link.member_id):
+                raise AccountTaken
             row = _row(c, link.member_id)
             before = None if row is None else _link(row)
             linked_at = link.linked_at
             if before is not None and before.account_id == link.account_id:
                 linked_at = before.linked_at
-            try:
-                c.execute(
-                    "INSERT INTO links (member_id, client_id, account_id, account_name, access_sealed,"
-                    " refresh_sealed, access_expires_at, linked_at, consented_at, is_own_app, locale, broken)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
-                    " ON CONFLICT (member_id) DO UPDATE SET client_id = excluded.client_id,"
-                    " account_id = excluded.account_id, account_name = excluded.account_name,"
-                    " access_sealed = excluded.access_sealed,"
-                    " refresh_sealed = excluded.refresh_sealed, broken = NULL,"
-                    " access_expires_at = excluded.access_expires_at,"
-                    " linked_at = excluded.linked_at, consented_at = excluded.consented_at,"
-                    " is_own_app = excluded.is_own_app, locale = excluded.locale, is_reminder_untold = 0",
-                    (
-                        link.member_id,
-                        link.client_id,
-                        link.account_id,
-                        link.account_name,
-                        access,
-                        refresh,
-                        int(expires_at.timestamp()),
-                        int(linked_at.timestamp()),
-                        int(link.consented_at.timestamp()),
-                        int(link.is_own_app),
-                        link.locale,
-                    ),
-                )
-            except sqlite3.IntegrityError:
-                raise AccountTaken from None
+            c.execute(
+                "INSERT INTO links (member_id, client_id, account_id, account_name, access_sealed,"
+                " refresh_sealed, access_expires_at, linked_at, consented_at, is_own_app, locale, broken)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
+                " ON CONFLICT (member_id) DO UPDATE SET client_id = excluded.client_id,"
+                " account_id = excluded.account_id, account_name = excluded.account_name,"
+                " access_sealed = excluded.access_sealed,"
+                " refresh_sealed = excluded.refresh_sealed, broken = NULL,"
+                " access_expires_at = excluded.access_expires_at,"
+                " linked_at = excluded.linked_at, consented_at = excluded.consented_at,"
+                " is_own_app = excluded.is_own_app, locale = excluded.locale, is_reminder_untold = 0",
+                (
+                    link.member_id,
+                    link.client_id,
+                    link.account_id,
+                    link.account_name,
+                    access,
+                    refresh,
+                    to_seconds(expires_at),
+                    to_seconds(linked_at),
+                    to_seconds(link.consented_at),
+                    int(link.is_own_app),
+                    link.locale,
+                ),
+            )
             if before is not None and before.account_id != link.account_id:
                 # What was noted, and what could be undone, was about the other account's library.
                 c.execute(
@@ -189,13 +187,14 @@ class Links:
                 also(c)
             return before
 
-        return await self._database.write(write)
+        # one at a time: two members may link one account, or take the last seat, at once
+        return await self._database.write(write, key="links")
 
     async def refreshed(self, link: Link, access_token: str, refresh_token: str, expires_at: datetime) -> bool:
         """Store the tokens of a refresh; False, and nothing, when the member has linked anew or unlinked meanwhile."""
         access = self._vault.seal(access_token, link.member_id, ACCESS)
         refresh = self._vault.seal(refresh_token, link.member_id, REFRESH)
-        values = (access, refresh, int(expires_at.timestamp()), *_same(link))
+        values = (access, refresh, to_seconds(expires_at), *_same(link))
         return await self._database.write(
             lambda c: (
                 c.execute(
@@ -249,7 +248,7 @@ class Links:
                 also(c)
             return cursor.rowcount > 0
 
-        is_freed = await self._database.write(write)
+        is_freed = await self._database.write(write, key="links")
         if is_freed:
             await self._database.truncate_log()
         return is_freed
@@ -299,23 +298,29 @@ def _others_with(c: Connection, link: Link) -> bool:
     return c.execute(query, (link.client_id, link.member_id)).fetchone() is not None
 
 
-def _row(c: Connection, member_id: int) -> sqlite3.Row | None:
-    row: sqlite3.Row | None = c.execute("SELECT * FROM links WHERE member_id = ?", (member_id,)).fetchone()
+def _row(c: Connection, member_id: int) -> Row | None:
+    row: Row | None = c.execute("SELECT * FROM links WHERE member_id = ?", (member_id,)).fetchone()
     return row
 
 
 def _same(link: Link) -> tuple[int, str, int]:
-    return link.member_id, link.account_id, int(link.consented_at.timestamp())
+    return link.member_id, link.account_id, to_seconds(link.consented_at)
 
 
-def _link(row: sqlite3.Row) -> Link:
+def _has_account(c: Connection, account_id: str, but: int) -> bool:
+    """Whether another member than `but` has linked this Spotify account."""
+    query = "SELECT 1 FROM links WHERE account_id = ? AND member_id <> ?"
+    return c.execute(query, (account_id, but)).fetchone() is not None
+
+
+def _link(row: Row) -> Link:
     return Link(
         row["member_id"],
         row["client_id"],
         row["account_id"],
         row["account_name"],
-        datetime.fromtimestamp(row["linked_at"], UTC),
-        datetime.fromtimestamp(row["consented_at"], UTC),
+        to_moment(row["linked_at"]),
+        to_moment(row["consented_at"]),
         row["broken"],
         bool(row["is_own_app"]),
         row["locale"],

@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.caller import Caller, MemberId
-from bot.storage.database import Database
 from bot.storage.declarations import Declaration, MemberRows
-from bot.storage.engine import Connection, Row
+from bot.storage.engine import Connection, Engine, Row
 from bot.storage.moments import to_moment, to_seconds
 from bot.storage.vault import SealedColumn, Vault
 
@@ -80,7 +79,7 @@ class SeatRequests:
         omits=("seat_requests.name_sealed", "seat_requests.email_sealed"),
     )
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    def __init__(self, database: Engine, vault: Vault) -> None:
         self._database = database
         self._vault = vault
 
@@ -129,7 +128,7 @@ class SeatRequests:
             also(c)
             return Given.GIVEN
 
-        given = await self._database.write(write)
+        given = await self._database.write(write, key="links")
         if given is Given.GIVEN:
             await self._database.truncate_log()
         return given
@@ -146,7 +145,7 @@ class SeatRequests:
             c.execute("DELETE FROM seat_requests WHERE member_id = ?", (member_id,))
             return None
 
-        since = await self._database.write(write)
+        since = await self._database.write(write, key=member_id)
         if since is None:
             await self._database.truncate_log()
             return None

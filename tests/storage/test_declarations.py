@@ -17,7 +17,7 @@ from bot.storage.outbox import Answer, Message
 from bot.storage.stores import DECLARED
 from tests.callers import caller
 from tests.storage import clubs
-from tests.storage.rows import ADA, BEN, NOW, X, ask, at, execute, link, put, rows
+from tests.storage.rows import ADA, BEN, X, ask, at, execute, link, put, rows
 
 NO_MEMBER = {
     ("change_requests", "undone_by"),  # the id of a request
@@ -115,9 +115,9 @@ async def filled(storage: Storage, member: MemberId) -> None:
     await storage.apps.set_endpoint(own.client_id, "library", member)
     await storage.seats.ask(caller(member), f"Name of {member}", f"{member}@example.org", at(), lambda c: None)
     await ask(storage, int(member) * 4, X, member=member, token=f"answer-token-{member}")
-    await storage.attempts.begin(b"attempt %d" % member, caller(member, token=f"link-token-{member}"), NOW)
+    await storage.attempts.begin(b"attempt %d" % member, caller(member, token=f"link-token-{member}"), at())
     await storage.attempts.add_state(
-        b"state %d" % member, b"attempt %d" % member, b"c", "discord", "link", NOW, "A name"
+        b"state %d" % member, b"attempt %d" % member, b"c", "discord", "link", at(), "A name"
     )
     message = Message("greeting", str(member), Answer(member, f"outbox-token-{member}", at()), {"to": str(member)})
     await storage.outbox.add(message, at())

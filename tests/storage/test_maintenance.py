@@ -30,7 +30,7 @@ from bot.storage.sqlite import opened_alone
 from bot.storage.stores import SEALED
 from bot.storage.vault import Vault, key_id
 from tests.callers import caller
-from tests.storage.rows import ADA, BEN, KEY, NOW, OTHER_KEY, X, Y, ask, at, execute, link, on_disk, put, rows
+from tests.storage.rows import ADA, BEN, KEY, OTHER_KEY, X, Y, ask, at, execute, link, on_disk, put, rows
 
 ROOT = Path(__file__).resolve().parents[2]
 NEW = b"n" * 32
@@ -50,8 +50,8 @@ async def filled(storage: Storage) -> None:
     await put(storage)
     await ask(storage, 1, X, token="answer-token-of-a-request")
     await ask(storage, 2, Y)
-    await storage.attempts.begin(b"attempt", caller(BEN, token="answer-token-of-an-attempt"), NOW)
-    await storage.attempts.add_state(b"state", b"attempt", b"cookie", "spotify", "link", NOW, "A Discord name")
+    await storage.attempts.begin(b"attempt", caller(BEN, token="answer-token-of-an-attempt"), at())
+    await storage.attempts.add_state(b"state", b"attempt", b"cookie", "spotify", "link", at(), "A Discord name")
 
 
 @pytest.fixture
@@ -602,7 +602,7 @@ async def test_after_a_rotation_the_new_key_alone_opens_everything(storage: Stor
     tokens = await again.links.tokens(ADA)
     assert tokens is not None
     assert (tokens.access_token, tokens.refresh_token) == ("BQ-1", "AQ-1")
-    attempt = await again.attempts.get(b"attempt", NOW)
+    attempt = await again.attempts.get(b"attempt", at())
     assert attempt is not None
     assert attempt.interaction_token == "answer-token-of-an-attempt"
     vault = Vault([NEW])

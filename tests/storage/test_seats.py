@@ -170,7 +170,7 @@ async def test_after_unlinking_the_client_id_is_in_no_row_also_when_a_call_ends_
 ) -> None:
     await put(storage, link(ADA, client_id="Ada's own app", is_own_app=True))
     await storage.apps.set_endpoint("Ada's own app", "library", ADA)
-    await storage.attempts.begin(b"attempt", caller(ADA), int(at().timestamp()), "Ada's own app")
+    await storage.attempts.begin(b"attempt", caller(ADA), at(), "Ada's own app")
     await storage.forget(ADA)
     await storage.apps.set_closed("Ada's own app", at(), "quota", ADA)
     await storage.database.truncate_log()
