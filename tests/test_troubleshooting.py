@@ -47,6 +47,8 @@ def every_error() -> Iterator[UserError]:
             yield from map(LinkDeclined, ("discord", "spotify"))
         elif issubclass(kind, Refused):
             yield kind(400, "some reason")
+        elif kind is errors.RedirectMissing:
+            yield errors.RedirectMissing("https://gatefold.example.org/callback/spotify")
         elif kind is errors.InternalError:
             yield errors.InternalError("a1b2c3")
         else:
