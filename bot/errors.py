@@ -9,8 +9,6 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from bot.albums import Album
-
 
 class UserError(Exception):
     """Something that a member is told, with a way on. `is_own_app`: it is about a Spotify app of the member's own."""
@@ -143,28 +141,6 @@ class TryLater(UserError):
 
 class NoSuchAlbum(UserError):
     """Spotify knows no album (or track) by this id."""
-
-
-class NotOneAlbum(UserError):
-    """A command that needs one album was given none, several, or something else."""
-
-    class Reason(StrEnum):
-        """What it was given."""
-
-        NOTHING = "nothing"
-        MANY = "many"  # several albums at once
-        SEVERAL = "several"  # a title that fits several albums: `choices`
-        NO_MATCH = "no match"
-        NOT_ALBUM = "not an album"  # `kind` says what it is
-        UNREADABLE = "unreadable"
-
-    def __init__(self, reason: Reason, typed: str = "", *, kind: str = "", choices: tuple[Album, ...] = ()) -> None:
-        """`typed`: what was typed, still to be escaped."""
-        super().__init__(reason.value)
-        self.reason = reason
-        self.typed = typed
-        self.kind = kind
-        self.choices = choices
 
 
 class Refused(UserError):

@@ -470,3 +470,50 @@ def m011_who_tells(db: Database) -> None:
         " WHERE outcome = 'offered' AND detail <> ''",
     ):
         db.conn.execute(statement)
+
+
+@step
+def m012_crates(db: Database) -> None:
+    """A server's shared lists of albums, and the albums that members show that they kept."""
+    for statement in (
+        # `name_key`: the name as it is compared
+        """
+        CREATE TABLE crates (
+            id INTEGER PRIMARY KEY,
+            guild_id INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            name_key TEXT NOT NULL,
+            is_default INTEGER NOT NULL DEFAULT 0,
+            created_at INTEGER NOT NULL,
+            archived_at INTEGER,
+            UNIQUE (guild_id, name_key)
+        ) STRICT
+        """,
+        # `member_id` NULL: who added it asked to be forgotten; `message_id`: the message in a watched channel
+        """
+        CREATE TABLE crate_entries (
+            crate_id INTEGER NOT NULL REFERENCES crates (id) ON DELETE CASCADE,
+            album_id TEXT NOT NULL,
+            member_id INTEGER,
+            note TEXT,
+            added_at INTEGER NOT NULL,
+            picks INTEGER NOT NULL DEFAULT 0,
+            channel_id INTEGER,
+            message_id INTEGER,
+            PRIMARY KEY (crate_id, album_id)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX crate_entries_member ON crate_entries (member_id) WHERE member_id IS NOT NULL",
+        "CREATE INDEX crate_entries_message ON crate_entries (message_id) WHERE message_id IS NOT NULL",
+        """
+        CREATE TABLE kept_albums (
+            guild_id INTEGER NOT NULL,
+            album_id TEXT NOT NULL,
+            member_id INTEGER NOT NULL,
+            kept_at INTEGER NOT NULL,
+            PRIMARY KEY (guild_id, album_id, member_id)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX kept_albums_member ON kept_albums (member_id)",
+    ):
+        db.conn.execute(statement)

@@ -14,7 +14,7 @@ from bot.albums import AlbumId
 from bot.caller import RequestId
 from bot.changes import Action, Kind, LibraryChange, Outcome
 from bot.chat.words import AllWords
-from bot.errors import LinkDeclined, NeedsRelink, NotOneAlbum, Refused, TryLater, UserError
+from bot.errors import LinkDeclined, NeedsRelink, Refused, TryLater, UserError
 from bot.storage.changes import UndoVerdict
 from bot.text import texts
 from bot.web import pages
@@ -37,7 +37,7 @@ def every_error() -> Iterator[UserError]:
     """One of each, with each of its reasons."""
     until = datetime(2026, 12, 1, tzinfo=UTC)
     for kind in vars(errors).values():
-        if not (isinstance(kind, type) and issubclass(kind, UserError)) or kind in (UserError, NotOneAlbum):
+        if not (isinstance(kind, type) and issubclass(kind, UserError)) or kind is UserError:
             continue
         if kind is NeedsRelink:
             yield from map(NeedsRelink, NeedsRelink.Reason)

@@ -22,7 +22,6 @@ from bot.errors import (
     NeedsRelink,
     NotAllowlisted,
     NotLinked,
-    NotOneAlbum,
     PremiumLapsed,
     Refused,
     Restarting,
@@ -31,6 +30,7 @@ from bot.errors import (
     UserError,
     WrongDiscordAccount,
 )
+from bot.library.finder import NotFound
 from bot.storage.changes import UndoVerdict
 from bot.storage.links import Link
 from bot.text import Text, texts
@@ -396,8 +396,6 @@ class Words:
                     "your account again with {link} to go on.",
                     link=link,
                 )
-            case NotOneAlbum():
-                return self._not_one_album(error)
             case NotAllowlisted():
                 return t(
                     "Spotify allows 5 people for this bot's app, and you are not on its list. Ask the host to add "
@@ -462,22 +460,20 @@ class Words:
                 return t("Spotify refused. Nothing was changed. Try again later.")
         return t("That did not work. Try again in a minute.")
 
-    def _not_one_album(self, error: NotOneAlbum) -> str:
+    def not_found(self, found: NotFound) -> str:
         """Why a command that needs one album could not find it."""
-        t, typed = self.t, plain(error.typed, 60)
-        match error.reason:
-            case NotOneAlbum.Reason.NOTHING:
-                return t("Paste an album link, or pick an album from the suggestions.")
-            case NotOneAlbum.Reason.MANY:
-                return t("This command takes one album at a time. Nothing was changed.")
-            case NotOneAlbum.Reason.SEVERAL:
+        t, typed = self.t, plain(found.typed, 60)
+        match found.outcome:
+            case Outcome.OFFERED:
                 return t("Several albums match “{typed}”. Pick one from the suggestions while you type.", typed=typed)
-            case NotOneAlbum.Reason.NOT_ALBUM:
+            case Outcome.NOT_ALBUM:
                 return t.sentences(
-                    [self._thing(error.kind), t("Paste an album link, or pick one from the suggestions.")]
+                    [self._thing(found.kind), t("Paste an album link, or pick one from the suggestions.")]
                 )
-            case NotOneAlbum.Reason.UNREADABLE:
-                return t("“{typed}” is not a link to an album on Spotify.", typed=typed)
+            case Outcome.UNREADABLE:
+                return t("I need exactly one album: paste one link, or pick an album from the suggestions.")
+            case Outcome.NO_ALBUM:
+                return t("Spotify has no album with this link. Check the link, or search by title.")
         return t("Spotify found no album for “{typed}”. Try fewer words, or paste a link.", typed=typed)
 
     def no_albums(self, action: Action) -> str:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from bot.accounts.tokens import Tokens
 from bot.albums import Album, AlbumId, AlbumRef, Ignored, NotAnAlbum, SearchText, ShortLink, TrackRef, read
 from bot.caller import MemberId
 from bot.changes import Outcome
-from bot.errors import NeedsRelink, NoSuchAlbum, NotLinked
+from bot.errors import NeedsRelink, NoSuchAlbum, NotLinked, UserError
 from bot.library.resolver import AlbumResolver
 from bot.spotify.app import Access
 from bot.spotify.catalogue import Catalogue
 from bot.spotify.client import Spotify
+
+NAMES_S = 1.2
+"""How long an answer waits for names."""
+NAMES_AT_ONCE = 8
+"""How many names are looked up at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,38 @@ class AlbumFinder:
         except NoSuchAlbum:
             return NotFound(Outcome.NO_ALBUM, text)
         return NotFound(Outcome.UNREADABLE, text)
+
+    async def names(
+        self, member: MemberId, ids: Iterable[AlbumId], *, seconds: float = NAMES_S
+    ) -> dict[AlbumId, Album]:
+        """The albums of these ids, in their order, without those whose names are not known in time.
+
+        Costs one call to Spotify for each album that nobody saw for a day, and none for the others.
+        """
+        wanted = list(dict.fromkeys(ids))
+        found = {id_: album for id_ in wanted if (album := self._catalogue.known(id_)) is not None}
+        places = asyncio.Semaphore(NAMES_AT_ONCE)
+
+        async def look_up(id_: AlbumId) -> None:
+            async with places:
+                # without its name, it is shown as a link
+                with suppress(UserError):
+                    found[id_] = await self.album(member, id_)
+
+        if missing := [id_ for id_ in wanted if id_ not in found]:
+            tasks = [asyncio.create_task(look_up(id_)) for id_ in missing]
+            _, late = await asyncio.wait(tasks, timeout=seconds)
+            for task in late:
+                task.cancel()
+        return {id_: found[id_] for id_ in wanted if id_ in found}
+
+    async def album(self, member: MemberId, id_: AlbumId) -> Album:
+        """An album by its id. NoSuchAlbum: Spotify has none."""
+        try:
+            access = await self._access(member)
+        except (NotLinked, NeedsRelink):
+            return await self._catalogue.public_album(id_)
+        return await self._catalogue.album(access, id_)
 
     async def _by_id(self, member: MemberId, id_: AlbumId, text: str) -> Album | NotFound:
         try:

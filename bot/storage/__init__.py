@@ -19,6 +19,7 @@ from bot.storage.ballots import Ballots
 from bot.storage.changes import LibraryChanges
 from bot.storage.clubs import Clubs
 from bot.storage.commands import RegisteredCommands
+from bot.storage.crates import Crates
 from bot.storage.database import SYNC, Database, StorageStartupError, Sync
 from bot.storage.declarations import export, forget
 from bot.storage.engine import Connection
@@ -54,6 +55,7 @@ class Storage:
     outbox: Outbox
     preferences: MemberPreferences
     guilds: Guilds
+    crates: Crates
     clubs: Clubs
     ballots: Ballots
     ratings: Ratings
@@ -116,6 +118,7 @@ async def open_storage(
         outbox,
         MemberPreferences(database),
         Guilds(database),
+        Crates(database),
         Clubs(database),
         Ballots(database, vault),
         Ratings(database),

@@ -10,6 +10,7 @@ from bot.storage.ballots import Ballots
 from bot.storage.changes import LibraryChanges
 from bot.storage.clubs import Clubs
 from bot.storage.commands import RegisteredCommands
+from bot.storage.crates import Crates
 from bot.storage.declarations import Declaration, Store, lasting_columns, sealed_columns
 from bot.storage.guilds import Guilds
 from bot.storage.links import Links
@@ -34,6 +35,7 @@ STORES: tuple[type[Store], ...] = (
     Clubs,
     Ballots,
     Ratings,
+    Crates,
 )
 DECLARED: tuple[Declaration, ...] = (*(store.declares for store in STORES), keys.declares)
 SEALED = sealed_columns(DECLARED)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.caller import MemberId
+from bot.albums import AlbumId
+from bot.caller import GuildId, MemberId
 from bot.storage import Storage
 from bot.storage.database import Connection
 from bot.storage.declarations import Declaration, lasting_columns, sealed_columns
@@ -104,7 +105,7 @@ async def test_what_nobody_declares_is_found(statement: str, says: list[str], st
 # -- deletion and export
 
 
-OUTLIVING = {"clubs", "club_rounds", "ratings", "curator_log"}
+OUTLIVING = {"crate_entries", "clubs", "club_rounds", "ratings", "curator_log"}
 """Tables whose rows stay without the member's name: a club's history stays right."""
 
 
@@ -124,6 +125,10 @@ async def filled(storage: Storage, member: MemberId) -> None:
     await storage.preferences.set_named(member, True)
     await storage.timers.set("consent reminder", str(member), at() + timedelta(days=170))
     await clubs.of_member(storage, member)
+    await storage.crates.add(
+        GuildId(1), None, AlbumId("4aawyAB9vmqN3uQ7FjRG" + chr(65 + member % 20) * 2), member, "why not", at()
+    )
+    await storage.crates.keep(GuildId(1), AlbumId("4aawyAB9vmqN3uQ7FjRG" + chr(65 + member % 20) * 2), member, at())
 
 
 async def naming(storage: Storage, member: MemberId) -> set[str]:
