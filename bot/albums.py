@@ -1,15 +1,9 @@
-"""Albums, and what people paste when they mean one. Pure.
-
-`read` turns pasted text into references, in the order in which they stand, each once. It never guesses:
-what only looks like a Spotify link becomes `Unreadable`, and only plain words may be searched.
-"""
+"""Albums, and what may name one. Pure."""
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NewType
 
 AlbumId = NewType("AlbumId", str)
@@ -52,9 +46,14 @@ def album_url(album: AlbumId) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AlbumRef:
-    """An album by its id."""
+    """An album by its id.
+
+    `words`: what to search for if there is no album with this id. It is set where 22 letters without a link may be a
+    word, and holds the line that they are in. Otherwise it is empty.
+    """
 
     id: AlbumId
+    words: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class ShortLink:
 
 @dataclass(frozen=True, slots=True)
 class NotAnAlbum:
-    """A Spotify thing that is no album. `kind`: playlist, artist, show, episode, prerelease ..."""
+    """A link to something other than an album. `kind`: one of `bot.links.KINDS` or `bot.links.SERVICES`."""
 
     kind: str
     shown: str
@@ -82,121 +81,40 @@ class NotAnAlbum:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Looks like a link or holds control characters, and is neither an album nor words to search."""
+    """Text that looks like a link or holds control characters, and is neither an album nor words to search for."""
 
     shown: str
 
 
 @dataclass(frozen=True, slots=True)
 class SearchText:
-    """Plain words, to be searched."""
+    """Words to search for, without control or format characters.
+
+    `within`: longer readings of which this text may be only a part, the longest first. A title and its artist on two
+    lines look like two titles, and "Tyler, The Creator" looks like two titles with a comma. Each part comes as a
+    search of its own. If an album matches a reading in `within` completely (each word of the reading is in its title
+    or its artists), that album is meant, and all parts mean the same one.
+    """
 
     text: str
+    within: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """Words beside a link: what somebody wrote about it. Not searched, and said so."""
+    """Words that are not searched for. The member is told.
+
+    `is_too_much`: because a search, or one command, takes no more; otherwise because they are beside a link.
+    """
 
     shown: str
+    is_too_much: bool = False
 
 
 Reference = AlbumRef | TrackRef | ShortLink | NotAnAlbum | Unreadable | SearchText | Ignored
 
-_ID = re.compile(r"[0-9A-Za-z]{22}", re.ASCII)
-_MARKDOWN = re.compile(r"\[[^\[\]]*\]\(\s*<?([^\s()<>]{1,2000})>?\s*\)")
-_OUTER = "<>()[]{}\"'`*_~|.,;:!?\u201c\u201d\u2018\u2019\u00ab\u00bb"
-_PAGE = re.compile(
-    r"(?:https?://)?(?:open|play)\.spotify\.com/"
-    r"(?:intl-[a-z]{2}(?:-[a-z]{2,4})?/)?(?:embed/)?(?:user/[^/?#\s]{1,100}/)?"
-    r"(?P<kind>[a-z]{1,20})/(?P<id>[0-9A-Za-z]{22})/?(?:[?#].*)?",
-    re.ASCII | re.IGNORECASE,
-)
-_URI = re.compile(
-    r"spotify:(?:user:[^:\s]{1,100}:)?(?P<kind>[a-z]{1,20}):(?P<id>[0-9A-Za-z]{22})", re.ASCII | re.IGNORECASE
-)
-_SHORT = re.compile(
-    r"(?:https?://)?(?:(?P<host>spotify\.link|spotify\.app\.link)/(?P<code>[0-9A-Za-z_-]{1,64})"
-    r"|open\.spotify\.com/(?:intl-[a-z]{2}(?:-[a-z]{2,4})?/)?s/(?P<own>[0-9A-Za-z_-]{1,64}))/?(?:[?#].*)?",
-    re.ASCII | re.IGNORECASE,
-)
-_NO_ALBUMS = {
-    "playlist",
-    "artist",
-    "show",
-    "episode",
-    "prerelease",
-    "user",
-    "audiobook",
-    "concert",
-    "chapter",
-}
-_LINKISH = re.compile(r"://|spotify:|spotify\.(?:com|link|app)", re.IGNORECASE)
 # Characters that turn the direction of text: they make one thing look like another.
 _DIRECTION = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-
-def read(text: str) -> list[Reference]:
-    """Read what somebody pasted: references in order, each once.
-
-    Links, URIs and ids count wherever they stand. Words are searched only where nothing else stands.
-    """
-    beside: list[str] = []
-    found = list(dict.fromkeys(_references(_MARKDOWN.sub(r" \1 ", text), beside)))
-    if found:
-        words = shown(" ".join(beside)).strip(_OUTER + " ")
-        return [*found, Ignored(words)] if any(map(str.isalnum, words)) else found
-    words = text.strip()
-    if not words:
-        return []
-    if _LINKISH.search(words) or any(map(is_control, words)):
-        return [Unreadable(shown(words))]
-    return [SearchText(" ".join(words.split())[:MAX_QUERY])]
-
-
-def read_link(text: str) -> Reference | None:
-    """One link, URI or id, or None. For autocomplete's values and the target of a short link."""
-    found = list(_references(text, []))
-    return found[0] if len(found) == 1 else None
-
-
-def _references(text: str, beside: list[str]) -> Iterator[Reference]:
-    for piece in text.split():
-        if (reference := _one(piece)) is not None:
-            yield reference
-        # "id,id,id": a comma inside one link's query does not get here, the whole piece was read above
-        elif "," in piece and (found := [r for part in piece.split(",") if (r := _one(part)) is not None]):
-            yield from found
-        else:
-            beside.append(piece)
-
-
-def _one(piece: str) -> Reference | None:
-    token = piece.strip(_OUTER)
-    if _ID.fullmatch(token):
-        return AlbumRef(AlbumId(token))
-    if match := _URI.fullmatch(token) or _PAGE.fullmatch(token):
-        kind, id_ = match["kind"].lower(), match["id"]
-        if "," in token and match.re is _PAGE and _holds_more(token):
-            return None
-        if kind == "album":
-            return AlbumRef(AlbumId(id_))
-        if kind == "track":
-            return TrackRef(id_)
-        return NotAnAlbum(kind if kind in _NO_ALBUMS else "page", shown(token))
-    if match := _SHORT.fullmatch(token):
-        if "," in token and _holds_more(token):
-            return None
-        host = (match["host"] or "open.spotify.com").lower()
-        return ShortLink(host, f"/{match['code']}" if match["host"] else f"/s/{match['own']}")
-    if "," not in token and _LINKISH.search(token):
-        return Unreadable(shown(token))
-    return None
-
-
-def _holds_more(token: str) -> bool:
-    """Whether the tail behind the first comma is another reference ("link?si=1,link")."""
-    return any(_one(part) is not None for part in token.split(",")[1:])
 
 
 def is_control(character: str) -> bool:

@@ -15,12 +15,13 @@ from bot.albums import (
     TrackRef,
     Unreadable,
     fold,
-    read,
     shown,
 )
 from bot.files.column_names import Role, role_of
 from bot.files.library_file import Collected, Reason, clean, named
 from bot.files.tables import Record, Table, column_key
+from bot.links import SERVICES
+from bot.pasted_text import is_searchable, read
 
 # Column names as `column_key` makes them; where a row has several, the first that says something counts.
 ALBUM_LINKS = (
@@ -131,7 +132,9 @@ def take_row(row: Mapping[str, str], at: int, text: str, into: Collected) -> Non
         into.add(reference, typed or named(reference), at, key)
     if found:
         return
-    if other := next((o for o in others if isinstance(o, NotAnAlbum)), None):
+    # a file on a device and a page of another service may be the same album as the row's title
+    is_spotify = (o for o in others if isinstance(o, NotAnAlbum) and o.kind != "local" and o.kind not in SERVICES)
+    if other := next(is_spotify, None):
         into.add(other, typed or other.shown, at)
     elif title and artist:
         into.add(search_for(artist, title), typed, at)
@@ -158,7 +161,7 @@ def _references(row: Mapping[str, str]) -> tuple[list[Reference], list[Reference
         if name in TRACK_LINKS and _BARE_ID.fullmatch(row[name].strip()):
             found = [TrackRef(row[name].strip())]
         elif name in ANYTHING and not found:
-            found = [r for r in read(row[name]) if isinstance(r, SearchText)]
+            found = [SearchText(words)] if is_searchable(words := clean(row[name])) else []
         albums += [r for r in found if isinstance(r, (AlbumRef, TrackRef, ShortLink, SearchText))]
         if albums:
             return albums, others
@@ -173,7 +176,7 @@ def _references(row: Mapping[str, str]) -> tuple[list[Reference], list[Reference
 def search_for(artist: str, title: str) -> Reference:
     """An artist and a title as words to search for, unless they look like a link: that is never searched."""
     words = clean(f"{artist} {title}")
-    if MAYBE_A_LINK.search(words) and read(words) != [SearchText(words)]:
+    if MAYBE_A_LINK.search(words) and not is_searchable(words):
         return Unreadable(shown(words))
     return SearchText(words)
 

@@ -27,6 +27,7 @@ from bot.library.report import Report, Reports
 from bot.library.resolver import AlbumResolver
 from bot.library.retries import Retries, Retry
 from bot.library.runner import MemberRunner, OnProgress
+from bot.pasted_text import read
 from bot.spotify.client import Spotify
 from bot.storage.changes import LibraryChanges, NewChange, UndoVerdict
 
@@ -75,7 +76,7 @@ class Library:
 
     async def change(self, caller: Caller, action: Action, text: str) -> Report:
         """Save or remove what somebody pasted."""
-        return await self._ask(caller, action, [_new_change(reference) for reference in albums.read(text)])
+        return await self._ask(caller, action, [_new_change(reference) for reference in read(text)])
 
     async def change_album(self, caller: Caller, action: Action, album: AlbumId) -> Report:
         """Save or remove the album of a button."""

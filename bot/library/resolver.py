@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bot.accounts.tokens import Tokens
-from bot.albums import Album, AlbumId, AlbumRef, NotAnAlbum, SearchText, ShortLink, TrackRef, fold, read
+from bot.albums import Album, AlbumId, AlbumRef, NotAnAlbum, SearchText, ShortLink, TrackRef, fold
 from bot.caller import MemberId
 from bot.changes import Action, Kind, LibraryChange, Outcome
 from bot.errors import NeedsRelink, NoSuchAlbum, NotLinked
+from bot.pasted_text import read
 from bot.spotify.app import Access
 from bot.spotify.catalogue import Catalogue, going_on, make_space
 from bot.spotify.client import Spotify

@@ -20,7 +20,7 @@ import aiohttp
 import structlog
 from yarl import URL
 
-from bot.albums import Album, AlbumId, Reference, ShortLink, album_url, read_link
+from bot.albums import Album, AlbumId, Reference, ShortLink, album_url
 from bot.changes import Action
 from bot.errors import (
     AppRejected,
@@ -33,6 +33,7 @@ from bot.errors import (
     TryLater,
     UserError,
 )
+from bot.links import read_link
 from bot.spotify import oauth, wire
 from bot.spotify.app import Access, App, TokenSource
 from bot.spotify.wire import Endpoint, Profile, Request

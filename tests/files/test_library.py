@@ -171,7 +171,16 @@ def test_local_files_are_searched_by_title_and_artist_and_said_so_without() -> N
     file = read_library(text.encode(), "x.csv")
 
     assert references(file) == [SearchText("Low Hey What")]
-    assert unread(file) == [(3, Reason.UNREADABLE_LINK)]
+    assert [(row.at, row.kind) for row in file.unread] == [(3, "local")]
+
+
+def test_a_row_with_a_link_to_another_service_is_searched_by_title_and_artist() -> None:
+    text = "artist,album,url\nLow,Hey What,https://www.discogs.com/master/1\n,,https://low.bandcamp.com/album/x\n"
+
+    file = read_library(text.encode(), "x.csv")
+
+    assert references(file) == [SearchText("Low Hey What")]
+    assert [(row.at, row.kind) for row in file.unread] == [(3, "Bandcamp")]
 
 
 def test_podcasts_in_a_playlist_are_named_as_such() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bot.albums import read
+from bot.pasted_text import read
 from bot.sandbox.catalogue import Artist, synthetic
 from tests.discord_wire import WireInteraction, buttons, flatten, texts
 from tests.web.stage import MIA, NOAH, TOKEN_CALL, Browser, Stage, changed

@@ -1,0 +1,209 @@
+"""Links, URIs and ids inside any text: where they are, and what they name. Pure, and linear in the text's length.
+
+An id is exactly 22 characters of [0-9A-Za-z], so a Spotify link is safe to read wherever it is, with nothing or with
+any sign before and after it. There is one exception: inside another address it is not read
+("https://example.org/?u=https://open.spotify.com/...").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bot.albums import AlbumId, AlbumRef, NotAnAlbum, Reference, ShortLink, TrackRef, Unreadable, is_control, shown
+
+PAGES = (
+    *("artist", "audiobook", "chapter", "collection", "concert", "episode", "local", "playlist", "prerelease"),
+    *("search", "show", "user"),
+)
+"""What Spotify has beside albums and tracks, as the `kind` of a `NotAnAlbum`. Anything else at Spotify is a "page"."""
+
+SERVICES = {
+    "Amazon Music": r"music\.amazon\.[a-z.]{2,6}",
+    "Apple Music": r"(?:[a-z]{1,10}\.)?(?:music|itunes)\.apple\.com",
+    "Bandcamp": r"(?:[\w-]{1,63}\.)?bandcamp\.com",
+    "Deezer": r"(?:[\w-]{1,20}\.)?deezer\.(?:com|page\.link)",
+    "Discogs": r"(?:www\.)?discogs\.com",
+    "Last.fm": r"(?:www\.)?last\.fm",
+    "Pandora": r"(?:[\w-]{1,20}\.)?pandora\.(?:com|app\.link)",
+    "Qobuz": r"(?:[\w-]{1,20}\.)?qobuz\.com",
+    "Rate Your Music": r"(?:www\.)?rateyourmusic\.com",
+    "Songlink": r"(?:song|album|artist)\.link|odesli\.co",
+    "SoundCloud": r"(?:[\w-]{1,20}\.)?soundcloud\.(?:com|app\.goo\.gl)",
+    "TIDAL": r"(?:[\w-]{1,20}\.)?tidal\.com",
+    "YouTube": r"(?:[\w-]{1,20}\.)?youtube\.com|youtu\.be",
+}
+"""The hosts of other services' links, by the service's name, which is the `kind` of a `NotAnAlbum`."""
+
+OUTER = "<>()[]{}\"'`*_~|.,;:!?\u201c\u201d\u2018\u2019\u00ab\u00bb"
+"""Signs around a link that are no part of it."""
+SHORTEST = len("last.fm")
+"""No link is shorter, in characters."""
+LINKISH = re.compile(r"://|spotify:|spotify\.(?:com|link|app)", re.IGNORECASE)
+"""What no text that is searched may hold, also with the long s (U+017F), which is an "s" to those who fold case."""
+
+_FLAGS = re.ASCII | re.IGNORECASE
+_COLON, _SLASH = "(?::|%3A)", "(?:/|%2F)"
+_SCHEME = f"https?{_COLON}{_SLASH}{_SLASH}"
+_SITE = r"(?:open|play)\.spotify\.com"
+_SPOTIFY = rf"(?:{_SITE}|embed\.spotify\.com|spotify\.link|spotify\.app\.link)"
+_NEXT = f"(?:https?{_COLON}|spotify{_COLON}|{_SPOTIFY})"  # where another link begins, with nothing in between
+_ID = f"[0-9A-Za-z]{{22}}(?:(?={_NEXT})|(?![0-9A-Za-z]))"
+_REGION = f"(?:intl-[a-z]{{2}}(?:-[a-z]{{2,4}})?{_SLASH}{{1,3}})?"
+
+_PAGE = re.compile(
+    f"(?:{_SCHEME})?{_SITE}{_SLASH}{{1,3}}{_REGION}(?:embed(?:-podcast)?{_SLASH}{{1,3}})?"
+    f"(?:user{_SLASH}[^/?#]{{1,100}}/)?(?P<kind>[a-z]{{1,20}}){_SLASH}{{1,3}}(?P<id>{_ID})",
+    _FLAGS,
+)
+_URI = re.compile(
+    f"spotify{_COLON}(?://)?(?:user{_COLON}[^:/,;|?#]{{1,100}}(?<!spotify):)?(?P<kind>[a-z]{{1,20}})(?:{_COLON}|/)(?P<id>{_ID})",
+    _FLAGS,
+)
+_SHORT = re.compile(
+    rf"(?:{_SCHEME})?(?:(?P<host>spotify\.link|spotify\.app\.link)/|{_SITE}/{_REGION}s/)"
+    rf"(?P<code>[\w-]{{1,64}}?)(?:(?={_NEXT})|(?![\w-]))",
+    _FLAGS,
+)
+# The address of a player, with another link or a URI in its query.
+_PLAYER = re.compile(
+    rf"(?:{_SCHEME})?(?:embed\.spotify\.com|{_SITE}/o?embed)/?\?(?:[\w%=.-]{{1,60}}&){{0,5}}ur[il]=", _FLAGS
+)
+_OTHER_PAGE = re.compile(rf"(?:{_SCHEME})?{_SITE}(?![\w.@:%\\-])/{{0,3}}{_REGION}(?P<kind>[a-z-]{{0,30}})", _FLAGS)
+_OTHER_URI = re.compile(r"spotify:(?:user:[^:]{1,100}:)?(?P<kind>[a-z]{1,20})(?![\w%-])", _FLAGS)
+_SERVICE = re.compile(rf"(?:{_SCHEME})?(?:{'|'.join(f'({hosts})' for hosts in SERVICES.values())})(?![\w.@-])", _FLAGS)
+_UNSAFE = re.compile(r"\.\.|%2e|%00|[@\\]", re.IGNORECASE)
+
+_CANDIDATE = re.compile(
+    rf"(?P<scheme>{_SCHEME})|(?P<uri>spotify{_COLON})"
+    r"|(?P<host>(?<![a-z0-9])[a-z0-9][a-z0-9-]{0,62}(?:\.[a-z0-9-]{1,63}){1,4})"
+    rf"|(?P<id>(?<![0-9A-Za-z]){_ID})",
+    _FLAGS,
+)
+_HOST = re.compile(f"{_SPOTIFY}/", _FLAGS)
+# A query goes on until another link begins; one that is the value of a parameter is a part of it, except for "si".
+_QUERY = re.compile(
+    rf"/?\?si=[\w-]{{0,64}}(?=/{_ID})|/?(?:[?#&]|%3F|%23|%26)(?:(?!"
+    rf"(?<!=)(?:https?{_COLON}{_SLASH}|spotify{_COLON})|(?<=si=)/{{0,2}}{_NEXT}"
+    rf"|(?<![=./@:-])(?<!%2F){_SPOTIFY}|(?<=[^/:=])/{{1,2}}{_SPOTIFY}|[,;]{_ID}"
+    r")[\w.~:/?#@!$&'*+,;=%-])*",
+    _FLAGS,
+)
+# What may follow a link without a query: signs and the end, signs and another link, or a sign that ends it.
+_END = re.compile(rf"/?(?=[^0-9A-Za-z]*(?:$|{_NEXT}|{_ID}))|(?=[^0-9A-Za-z%:@\\_~+=/&-])", _FLAGS)
+_AFTER_ID = re.compile(rf"(?=[\W_]*(?:$|{_NEXT})|[\W_]{{1,8}}{_ID}|[,;|])", re.IGNORECASE)
+# The rest of an address that is no link to an album.
+_REST = re.compile(rf"\S*?(?=$|[,;|](?:{_NEXT}))", re.IGNORECASE)
+_REST_OF_KNOWN = re.compile(rf"(?:[!-~]|\w)*?(?=$|[^!-~\w]|[<>\"`|]|[,;](?:{_NEXT})|(?<!=)https?://)", re.IGNORECASE)
+_ADDRESS = re.compile(r"\w\.[a-z]{2,}[/?:@#]|://|[@\\]$", _FLAGS)
+_SEPARATORS = (",", ";", "|", "/")
+_NO_ID_AFTER = re.compile(r"[^\W_]|[@/\\=%&#+]")
+
+
+def scan(piece: str) -> Iterator[Reference | str]:
+    """What a piece of text without white space holds, in order: references, and the words between them."""
+    if len(piece) < SHORTEST:
+        yield piece
+        return
+    if not piece.isprintable() and any(map(is_control, piece)):
+        yield piece if not LINKISH.search(piece) else Unreadable(shown(piece.strip(OUTER)))
+        return
+    # where the words before the next reference begin, and where to look for it
+    begin = search = 0
+    while match := (begin and _HOST.match(piece, begin)) or _CANDIDATE.search(piece, search):
+        start = match.start()
+        if not _may_begin(match, piece, begin):
+            search = max(match.end(), search + 1)
+            continue
+        if _ADDRESS.search(piece, begin, start):
+            break
+        yield from _words(piece[begin:start])
+        reference, begin = _link_at(piece, start)
+        while piece[begin : begin + 1] in _SEPARATORS:
+            begin += 1
+        search = begin
+        yield reference
+    yield from _words(piece[begin:])
+
+
+def read_link(text: str) -> Reference | None:
+    """One link, URI or id, or None. For autocomplete's values and the target of a short link."""
+    found = [part for piece in text.split() for part in scan(piece) if not isinstance(part, str)]
+    return found[0] if len(found) == 1 else None
+
+
+def _may_begin(match: re.Match[str], piece: str, begin: int) -> bool:
+    start = match.start()
+    if match.re is _HOST or match["scheme"]:
+        return True
+    before = piece[max(begin, start - 1) : start]
+    if match["uri"]:
+        return not before.isalnum()
+    if match["host"]:
+        is_known = _SERVICE.match(piece, start) or re.match(_SPOTIFY, match["host"], _FLAGS)
+        return bool(is_known) and before not in tuple("./@:%=\\&")
+    if not _AFTER_ID.match(piece, match.end()):
+        return False
+    return (not before or before in ",;|") or (start - begin < 40 and not _NO_ID_AFTER.search(piece[begin:start]))
+
+
+def _words(text: str) -> Iterator[Reference | str]:
+    if not any(map(str.isalnum, text)):
+        return
+    yield Unreadable(shown(text.strip(OUTER))) if LINKISH.search(text) else text
+
+
+def _link_at(piece: str, start: int) -> tuple[Reference, int]:
+    """The reference that begins at `start`, and where it ends."""
+    if match := _PLAYER.match(piece, start):
+        inner = _CANDIDATE.match(piece, match.end())
+        return _link_at(piece, match.end()) if inner else _unreadable(piece, start)
+    match = _PAGE.match(piece, start) or _URI.match(piece, start)
+    if match and (end := _end(piece, match.end())) is not None:
+        kind, id_ = match["kind"].lower(), match["id"]
+        if kind == "album":
+            return AlbumRef(AlbumId(id_)), end
+        if kind == "track":
+            return TrackRef(id_), end
+        return NotAnAlbum(kind if kind in PAGES else "page", shown(piece[start : match.end()])), end
+    if match := _SHORT.match(piece, start):
+        end = _end(piece, match.end())
+        host = (match["host"] or "open.spotify.com").lower()
+        path = f"/{match['code']}" if match["host"] else f"/s/{match['code']}"
+        return (ShortLink(host, path), end) if end is not None else _unreadable(piece, start)
+    if (match := _CANDIDATE.match(piece, start)) and match["id"]:
+        return AlbumRef(AlbumId(match["id"]), match["id"] if match["id"].isalpha() else ""), match.end()
+    return _other(piece, start)
+
+
+def _other(piece: str, start: int) -> tuple[Reference, int]:
+    if match := _SERVICE.match(piece, start):
+        end = _end_of(_REST_OF_KNOWN, piece, match.end())
+        assert match.lastindex is not None
+        return NotAnAlbum([*SERVICES][match.lastindex - 1], shown(piece[start:end].rstrip(OUTER))), end
+    match = _OTHER_PAGE.match(piece, start) or _OTHER_URI.match(piece, start)
+    if match is None:
+        return _unreadable(piece, start)
+    end = _end_of(_REST_OF_KNOWN, piece, match.end())
+    kind = match["kind"].lower()
+    is_known = kind in PAGES or (match.re is _OTHER_PAGE and kind not in ("album", "track", "s"))
+    is_whole = not piece[match.end() : end] or piece[match.end()] in "/?#:"
+    if not (is_known and is_whole) or _UNSAFE.search(piece, start, end):
+        return _unreadable(piece, start)
+    return NotAnAlbum(kind if kind in PAGES else "page", shown(piece[start:end].rstrip(OUTER))), end
+
+
+def _unreadable(piece: str, start: int) -> tuple[Reference, int]:
+    end = _end_of(_REST, piece, start)
+    return Unreadable(shown(piece[start:end].strip(OUTER))), end
+
+
+def _end_of(rest: re.Pattern[str], piece: str, start: int) -> int:
+    match = rest.match(piece, start)
+    return match.end() if match else len(piece)
+
+
+def _end(piece: str, end: int) -> int | None:
+    """Where a link ends whose id or code ends at `end`, or None if it goes on as no such link does."""
+    match = _QUERY.match(piece, end) or _END.match(piece, end)
+    return None if match is None else match.end()

@@ -1,0 +1,172 @@
+"""What members type or paste when they mean albums. Pure.
+
+`read` turns text into references. It never guesses: what only looks like a Spotify link becomes `Unreadable`, and
+only words are searched for. Nothing that was typed is lost without a word: each link, title and word is in one of
+the references. What is left out is markup (the label of a masked link, the attributes of a pasted player), the query
+of a link, signs beside links, and characters that nobody sees.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from bot.albums import MAX_QUERY, AlbumRef, Ignored, Reference, SearchText, Unreadable, is_control, shown
+from bot.links import LINKISH, OUTER, scan
+
+MAX_TITLES = 50
+"""The most titles in one text that are searched for: each costs at least one call."""
+
+# Unicode's format characters and others that nobody sees. The two that override a direction (U+202D, U+202E) are not
+# among them: text that holds one may read quite differently from what it is, and is refused.
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202c\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_BREAKS = str.maketrans(dict.fromkeys("\r\v\f\u2028\u2029", "\n") | {"\t": " "})
+_SPACE = re.compile(r"[^\S\x1c-\x1f\x85]+")  # the separators and C1 controls that Python takes for white space are none
+_MARKDOWN = re.compile(
+    r"\[[^\[\]]*\]\(\s*<?([^\s()<>]{1,2000})>?(?:\s+(?:[\"\u201c][^\"\u201d]{0,200}[\"\u201d]|'[^']{0,200}'))?\s*\)"
+)
+_TAG = re.compile(
+    r"</?(?:iframe|a|blockquote|div|p|span|br|embed|object|img|script|link)\b[^<>]{0,4000}>", re.IGNORECASE
+)
+_TARGET = re.compile(r"(?:src|href|cite|data)\s*=\s*[\"'\u201c\u201d]?([^\"'\s<>\u201c\u201d]{1,2000})", re.IGNORECASE)
+_BULLET = re.compile(r"(?:[-*•‣▪·–—]|\d{1,3}[.)])\s+(?=\S)")
+_YEAR = re.compile(r"\(?(?:19|20)\d{2}\)?", re.ASCII)
+_SEPARATORS = re.compile('[,;\uff0c\uff1b、()\\[\\]{}\uff08\uff09\uff3b\uff3d「」『』“”«»"]')
+_OPENING, _CLOSING = "([{\uff08\uff3b「『“«", ")]}\uff09\uff3d」』”»"
+
+
+def read(text: str) -> list[Reference]:
+    """Read what somebody typed or pasted: references, each once, in the order of the text, words beside links last.
+
+    Where there is a link, a URI or an id, words are `Ignored`. Otherwise each line is a title to search for, and so is
+    each part of a line between commas or semicolons. A part also carries the readings in which it is not a title of
+    its own (`SearchText.within`): its whole line, and two lines together, which may be a title and its artist.
+    22 letters without a link may be an id or a word, and count as both (`AlbumRef.words`).
+    """
+    lines = [_Line(line) for line in dict.fromkeys(_lines(text)) if line.strip()]
+    if all(line.is_words for line in lines):
+        return [*dict.fromkeys(_titles(lines))]
+    found = dict.fromkeys(reference for line in lines for reference in line.references)
+    return [*found, *_ignored([word for line in lines for word in line.words])]
+
+
+def is_searchable(words: str) -> bool:
+    """Whether a text is words alone, which may be searched for: no link, no id, no control character."""
+    return not _Line(words).references and not _is_refused(words)
+
+
+def _is_refused(text: str) -> bool:
+    return bool(LINKISH.search(text)) or (not text.isprintable() and any(map(is_control, text)))
+
+
+class _Line:
+    """One line: the references in it, and the words beside them."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text.strip()
+        self.references: list[Reference] = []
+        self.words: list[str] = []
+        for piece in filter(None, _SPACE.split(text)):
+            found = [*scan(piece)]
+            self.references += [part for part in found if not isinstance(part, str)]
+            # a piece without a reference stays as it is, signs included
+            is_plain = not any(not isinstance(part, str) for part in found)
+            self.words += [piece] if is_plain else [part for part in found if isinstance(part, str)]
+
+    @property
+    def is_words(self) -> bool:
+        """Whether nothing in it is certainly a link or an id."""
+        return all(isinstance(reference, AlbumRef) and reference.words for reference in self.references)
+
+
+def _lines(text: str) -> list[str]:
+    text = _UNSEEN.sub("", text) if not text.isascii() else text
+    text = _TAG.sub(_target, _MARKDOWN.sub(_masked, text))
+    return text.translate(_BREAKS).split("\n")
+
+
+def _masked(match: re.Match[str]) -> str:
+    is_link = any(not isinstance(part, str) for part in scan(match[1]))
+    return f" {match[1]} " if is_link else match[0]
+
+
+def _target(match: re.Match[str]) -> str:
+    target = _TARGET.search(match[0])
+    return f" {target[1]} " if target else " "
+
+
+def _titles(lines: Sequence[_Line]) -> Iterator[Reference]:
+    """Each title in lines of words: the first `MAX_TITLES` are searched for."""
+    texts = [line.text for line in lines]
+    if len(texts) > 1:
+        texts = [_BULLET.sub("", text, count=1) for text in texts]
+    is_one = len(texts) == 2 or (len(texts) == 3 and bool(_YEAR.fullmatch(texts[2])))
+    together = [" ".join(texts)] if is_one else []
+    titles = [(title, text) for text in texts for title in _parts(text)]
+    for title, text in titles[:MAX_TITLES]:
+        within = (" ".join(longer.split()) for longer in (*together, text) if longer != title)
+        yield from _title(title, tuple(w for w in within if len(w) <= MAX_QUERY and not _is_refused(w)))
+    if len(titles) > MAX_TITLES:
+        yield Ignored(shown(", ".join(title for title, _ in titles[MAX_TITLES:])), is_too_much=True)
+
+
+def _title(text: str, within: tuple[str, ...]) -> Iterator[Reference]:
+    line = _Line(text)
+    if _is_refused(text):
+        yield Unreadable(shown(text))
+    elif len(line.references) > 1:
+        yield from line.references
+        yield from _ignored(line.words)
+    else:
+        words, rest = _cut(" ".join(text.split()))
+        for reference in line.references:
+            assert isinstance(reference, AlbumRef)
+            yield AlbumRef(reference.id, words)
+        if not line.references:
+            yield SearchText(words, within)
+        if rest:
+            yield Ignored(shown(rest), is_too_much=True)
+
+
+def _ignored(words: Sequence[str]) -> Iterator[Ignored]:
+    text = shown(" ".join(words)).strip(OUTER + " ")
+    if any(map(str.isalnum, text)):
+        yield Ignored(text)
+
+
+def _cut(words: str) -> tuple[str, str]:
+    """As many whole words as a search takes, and the rest."""
+    if len(words) <= MAX_QUERY:
+        return words, ""
+    end = words.rfind(" ", 0, MAX_QUERY + 1)
+    end = end if end > 0 else MAX_QUERY
+    return words[:end], words[end:].strip()
+
+
+def _parts(text: str) -> list[str]:
+    """The parts of a line between commas or semicolons, but for those in brackets, in quotes and within numbers."""
+    parts, begin, depth, is_quoted = [], 0, 0, False
+    has_pairs = text.count('"') % 2 == 0
+    for match in _SEPARATORS.finditer(text):
+        at, sign = match.start(), match[0]
+        if sign == '"':
+            is_quoted = has_pairs and not is_quoted
+        elif sign in _OPENING:
+            depth += 1
+        elif sign in _CLOSING:
+            depth = max(depth - 1, 0)
+        elif depth == 0 and not is_quoted and not _is_within_word(text, at):
+            parts.append(text[begin:at].strip())
+            begin = match.end()
+    parts.append(text[begin:].strip())
+    return [part for part in parts if part] or [text]
+
+
+def _is_within_word(text: str, at: int) -> bool:
+    """Whether a comma is part of a number ("10,000 Days"), or a semicolon of a name ("Steins;Gate")."""
+    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    return (before.isdigit() and after.isdigit()) if text[at] == "," else (text[at] == ";" and after.isalnum())
