@@ -65,6 +65,8 @@ class Kind(StrEnum):
 class LibraryChange:
     """One album that was asked for. `outcome` None: pending.
 
+    `detail`: more about the outcome. Of a pending SEARCH, the longer readings that its words may be a part of, one per
+    line (`SearchText.within`); of a pending ID_OR_WORD, the words to search for.
     `was_saved`: what the library said before the write; kept while a write may have been carried out.
     `choices`: the albums that are offered.
     """

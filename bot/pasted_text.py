@@ -50,6 +50,19 @@ def read(text: str) -> list[Reference]:
     lines = [_Line(line) for line in dict.fromkeys(_lines(text)) if line.strip()]
     if all(line.is_words for line in lines):
         return [*dict.fromkeys(_titles(lines))]
+    return _linked(lines)
+
+
+def read_one(text: str) -> list[Reference]:
+    """Read what is meant to name a single album: as `read`, but lines and commas do not separate titles."""
+    lines = [_Line(line) for line in _lines(text) if line.strip()]
+    if lines and all(line.is_words for line in lines):
+        return [*dict.fromkeys(_title(" ".join(line.text for line in lines), ()))]
+    return _linked(lines)
+
+
+def _linked(lines: Sequence[_Line]) -> list[Reference]:
+    """The links and ids in these lines, and that the words beside them are ignored."""
     found = dict.fromkeys(reference for line in lines for reference in line.references)
     return [*found, *_ignored([word for line in lines for word in line.words])]
 

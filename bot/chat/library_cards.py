@@ -50,7 +50,7 @@ def report(words: Words, report: Report, *, link_url: str | None = None, notes: 
     if link_url is not None:
         # whoever agreed once has read the consent then
         below.append(words.consent() if isinstance(report.held, NotLinked) else words.stored())
-    below += [words.ignored(change.reference) for change in request.changes if change.outcome is Outcome.IGNORED]
+    below += [words.ignored(change) for change in request.changes if change.outcome is Outcome.IGNORED]
     pages: list[str] = []
     items: list[Item] = []
     if not request.changes:

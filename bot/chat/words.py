@@ -31,6 +31,7 @@ from bot.errors import (
     WrongDiscordAccount,
 )
 from bot.library.finder import NotFound
+from bot.links import SERVICES
 from bot.storage.changes import UndoVerdict
 from bot.storage.links import Link
 from bot.text import Text, texts
@@ -198,6 +199,14 @@ class Words:
                 return t("That is a chapter of an audiobook.")
             case "concert":
                 return t("That is a concert.")
+            case "collection":
+                return t("That is a page of somebody’s own library.")
+            case "local":
+                return t("That is a file on somebody’s device, which Spotify does not have.")
+            case "search":
+                return t("That is a search.")
+            case str(service) if service in SERVICES:
+                return t("That is a link to {service}.", service=service)
         return t("That is not an album.")
 
     def line(self, change: LibraryChange, album: Album | None) -> str:
@@ -290,11 +299,12 @@ class Words:
         """The albums that are counted, not named."""
         return self.t.plural("and {count} more", "and {count} more", count)
 
-    def ignored(self, text: str) -> str:
-        """Words beside a link were not searched."""
-        return self.t(
-            "I read the links and ignored “{typed}”: to search for words, send them without a link.", typed=plain(text)
-        )
+    def ignored(self, change: LibraryChange) -> str:
+        """Words that were not searched for: beside a link, or too many."""
+        t, typed = self.t, plain(change.reference)
+        if change.detail == "too much":
+            return t("I did not search for “{typed}”: that was more than I can search for at once.", typed=typed)
+        return t("I read the links and ignored “{typed}”: to search for words, send them without a link.", typed=typed)
 
     def queued(self, count: int, action: Action) -> str:
         """What waits, and that the member will be told."""

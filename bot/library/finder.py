@@ -8,11 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from bot.accounts.tokens import Tokens
-from bot.albums import Album, AlbumId, AlbumRef, Ignored, NotAnAlbum, SearchText, ShortLink, TrackRef, read
+from bot.albums import Album, AlbumId, AlbumRef, Ignored, NotAnAlbum, SearchText, ShortLink, TrackRef
 from bot.caller import MemberId
 from bot.changes import Outcome
 from bot.errors import NeedsRelink, NoSuchAlbum, NotLinked, UserError
 from bot.library.resolver import AlbumResolver
+from bot.pasted_text import read_one
 from bot.spotify.app import Access
 from bot.spotify.catalogue import Catalogue
 from bot.spotify.client import Spotify
@@ -50,13 +51,13 @@ class AlbumFinder:
 
         NotLinked: only a search can tell, and nobody's access is at hand.
         """
-        references = [one for one in read(text) if not isinstance(one, Ignored)]
+        references = [one for one in read_one(text) if not isinstance(one, Ignored)]
         if len(references) != 1:
             return NotFound(Outcome.UNREADABLE, text)
         try:
             match references[0]:
-                case AlbumRef(id_):
-                    return await self._by_id(member, id_, text)
+                case AlbumRef(id_, words):
+                    return await self._by_id(member, id_, words)
                 case TrackRef(id_):
                     return await self._by_track(member, id_)
                 case ShortLink() as link:
@@ -101,7 +102,7 @@ class AlbumFinder:
             return await self._catalogue.public_album(id_)
         return await self._catalogue.album(access, id_)
 
-    async def _by_id(self, member: MemberId, id_: AlbumId, text: str) -> Album | NotFound:
+    async def _by_id(self, member: MemberId, id_: AlbumId, words: str) -> Album | NotFound:
         try:
             access = await self._access(member)
         except (NotLinked, NeedsRelink):
@@ -109,9 +110,9 @@ class AlbumFinder:
         try:
             return await self._catalogue.album(access, id_)
         except NoSuchAlbum:
-            if not id_.isalpha() or id_ != text.strip():
+            if not words:
                 raise
-        return await self._by_words(member, id_)  # 22 letters: a word, after all
+        return await self._by_words(member, words)  # 22 letters: a word, after all
 
     async def _by_track(self, member: MemberId, track: str) -> Album:
         album = await self._spotify.album_of_track(await self._access(member), track)
@@ -121,7 +122,7 @@ class AlbumFinder:
     async def _by_short_link(self, member: MemberId, link: ShortLink, text: str) -> Album | NotFound:
         match await self._spotify.expand(link):
             case AlbumRef(id_):
-                return await self._by_id(member, id_, text)
+                return await self._by_id(member, id_, "")
             case TrackRef(id_):
                 return await self._by_track(member, id_)
             case NotAnAlbum(kind, shown):

@@ -381,18 +381,17 @@ def _dropped(request: ChangeRequest) -> ChangeRequest:
 
 def _new_change(reference: Reference) -> NewChange:
     match reference:
-        case albums.AlbumRef(id_):
-            # few ids hold no digit, but some words and names have 22 letters
-            return NewChange(Kind.ID_OR_WORD if id_.isalpha() else Kind.ALBUM, id_)
+        case albums.AlbumRef(id_, words):
+            return NewChange(Kind.ID_OR_WORD, id_, detail=words) if words else NewChange(Kind.ALBUM, id_)
         case albums.TrackRef(id_):
             return NewChange(Kind.TRACK, id_)
         case albums.ShortLink(host, path):
             return NewChange(Kind.SHORT, f"{host}{path}")
-        case albums.SearchText(text):
-            return NewChange(Kind.SEARCH, text)
+        case albums.SearchText(text, within):
+            return NewChange(Kind.SEARCH, text, detail="\n".join(within) or None)
         case albums.NotAnAlbum(kind, shown):
             return NewChange(Kind.OTHER, shown, Outcome.NOT_ALBUM, kind)
         case albums.Unreadable(shown):
             return NewChange(Kind.OTHER, shown, Outcome.UNREADABLE)
-        case albums.Ignored(shown):
-            return NewChange(Kind.OTHER, shown, Outcome.IGNORED)
+        case albums.Ignored(shown, is_too_much):
+            return NewChange(Kind.OTHER, shown, Outcome.IGNORED, "too much" if is_too_much else None)

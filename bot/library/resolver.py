@@ -13,7 +13,7 @@ from bot.albums import Album, AlbumId, AlbumRef, NotAnAlbum, SearchText, ShortLi
 from bot.caller import MemberId
 from bot.changes import Action, Kind, LibraryChange, Outcome
 from bot.errors import NeedsRelink, NoSuchAlbum, NotLinked
-from bot.pasted_text import read
+from bot.pasted_text import read_one
 from bot.spotify.app import Access
 from bot.spotify.catalogue import Catalogue, going_on, make_space
 from bot.spotify.client import Spotify
@@ -103,7 +103,7 @@ class AlbumResolver:
                     host, _, path = change.reference.partition("/")
                     return await self._short(access, ShortLink(host, f"/{path}"))
                 case Kind.SEARCH:
-                    return await self._words(member, access, change.action, change.reference)
+                    return await self._part_or_title(member, access, change)
                 case Kind.ID_OR_WORD:
                     return await self._id_or_word(member, access, change)
         except NoSuchAlbum:
@@ -159,9 +159,22 @@ class AlbumResolver:
         try:
             await self._catalogue.album(access, id_)
         except NoSuchAlbum:
-            found = await self._words(member, access, change.action, change.reference)
+            found = await self._words(member, access, change.action, change.detail or change.reference)
             return Resolution(outcome=Outcome.NO_ALBUM) if found.outcome is Outcome.NO_MATCH else found
         return Resolution(id_)
+
+    async def _part_or_title(self, member: MemberId, access: Access, change: LibraryChange) -> Resolution:
+        """A title, or the longest reading that it is only a part of, if an album fits that; see `SearchText.within`."""
+        own = await self.own(member, access) if change.action is Action.REMOVE and change.detail else []
+        for reading in (change.detail or "").split("\n"):
+            if not reading:
+                continue
+            found = [*own, *await self._found(access, reading)]
+            if meant := [album for album in found if _is_whole(album, reading)]:
+                if change.action is Action.REMOVE:
+                    meant = await self._saved(access, meant)
+                return _chosen([*{album.id: album for album in meant}.values()], reading)
+        return await self._words(member, access, change.action, change.reference)
 
     async def named(self, access: Access, words: str) -> Resolution:
         """The album of the catalogue that these words name exactly, else an offer of a few."""
@@ -197,13 +210,13 @@ class AlbumResolver:
 
 def _typed(text: str) -> str | None:
     """The words that somebody types, None for a link."""
-    match read(text):
+    match read_one(text):
         case []:
             return ""
         case [SearchText(words)]:
             return words
-        case [AlbumRef(id_)] if id_ == text.strip() and id_.isalpha():
-            return id_
+        case [AlbumRef(words=words)] if words:
+            return words
     return None
 
 
@@ -262,6 +275,25 @@ def _holds_both(album: Album, words: list[str]) -> bool:
             continue
         if words[: len(first)] == first and words[len(first) + between :] == second:
             return not between or len(words[len(first)]) <= 3
+    return False
+
+
+def _is_whole(album: Album, text: str) -> bool:
+    """Whether the text is the album's label, or one artist's whole name with nothing beside it but words of the title.
+
+    So that "Earth, Wind & Fire" and "Gratitude, Earth, Wind & Fire (1975)" are not taken for several titles.
+    """
+    if _is_exact(album, text):
+        return True
+    words, title = _words_of(text), {*_words_of(album.title), album.year}
+    for artist in map(_words_of, album.artists):
+        for at in range(len(words) - len(artist) + 1):
+            if (
+                artist
+                and words[at : at + len(artist)] == artist
+                and title.issuperset(words[:at] + words[at + len(artist) :])
+            ):
+                return True
     return False
 
 

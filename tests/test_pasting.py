@@ -1,0 +1,113 @@
+"""What members type into /save and /unsave, from Discord's message to their library at Spotify and the answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.sandbox.catalogue import made
+from bot.sandbox.records import Record
+from tests.discord_wire import WireInteraction, texts
+from tests.world import ADA, FIRST, SECOND, World
+
+
+async def said(interaction: WireInteraction) -> str:
+    """The text of the answer."""
+    return "\n".join(texts(await interaction.message(5.0)))
+
+
+def released(world: World, title: str, artists: str, year: str = "2001", id_: str = "") -> str:
+    """A new album at Spotify; its id."""
+    album = made(Record(title, artists, year, 1, "One", id=id_) if id_ else Record(title, artists, year, 1, "One"))
+    world.spotify.catalogue.add([album])
+    return album.id
+
+
+@pytest.mark.parametrize("between", ["", ";", "|", "/", "\n", "\t", "、"], ids=ascii)
+async def test_two_links_are_saved_whatever_is_between_them(world: World, between: str) -> None:
+    await world.link(ADA)
+    links = between.join(f"https://open.spotify.com/album/{id_}?si=8R3lLxP4" for id_ in (FIRST, SECOND))
+    assert "Saved 2 albums." in await said(await world.save(links))
+    assert sorted(world.saved()) == sorted([FIRST, SECOND])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Zinnober\nMara Quell",
+        "Mara Quell\nZinnober",
+        "Zinnober\r\nMara Quell\r\n(2001)",
+        "\u200bZinnober\u200b\t Mara Quell",
+        "Zinnober by Mara Quell (2001)",
+        "Mara Quell - Zinnober",
+        "Zinnober, Mara Quell",
+    ],
+    ids=ascii,
+)
+async def test_a_title_and_its_artist_are_one_album(world: World, text: str) -> None:
+    id_ = released(world, "Zinnober", "Mara Quell")
+    released(world, "Mara Quell", "Zinnober Trio")  # what the lines would mean one by one
+    await world.link(ADA)
+    answer = await said(await world.save(text))
+    assert world.saved() == [id_], answer
+    assert "Saved to your library." in answer
+
+
+@pytest.mark.parametrize("separator", ["\n", "\r\n", ", ", ",", "; ", "\n\n", " \u2028"], ids=ascii)
+async def test_each_title_of_a_list_is_a_search_of_its_own(world: World, separator: str) -> None:
+    ids = [released(world, title, "Somebody") for title in ("Zinnober", "Karmesin", "Ocker Gold")]
+    await world.link(ADA)
+    answer = await said(await world.save(separator.join(["Zinnober", "karmesin", "Ocker Gold", "Nothingwhatsoever"])))
+    assert sorted(world.saved()) == sorted(ids), answer
+    assert "Saved 3 albums." in answer
+    assert "Nothingwhatsoever" in answer
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Zinnober by Quell, Rauch & Feuer (2001)", "Quell, Rauch & Feuer - Zinnober", "Zinnober\nQuell, Rauch & Feuer"],
+)
+async def test_a_comma_in_an_artists_name_separates_nothing(world: World, text: str) -> None:
+    id_ = released(world, "Zinnober", "Quell, Rauch & Feuer")
+    released(world, "Quell", "Somebody")
+    await world.link(ADA)
+    answer = await said(await world.save(text))
+    assert world.saved() == [id_], answer
+    assert "Saved to your library." in answer
+    assert "Removed from your library." in await said(await world.unsave(text))
+    assert world.saved() == []
+
+
+async def test_22_letters_and_an_artist_are_searched_for(world: World) -> None:
+    word = "Verantwortungstraegers"
+    id_ = released(world, word, "Mara Quell")
+    await world.link(ADA)
+    assert "Saved to your library." in await said(await world.save(f"{word} by Mara Quell"))
+    assert world.saved() == [id_]
+
+
+async def test_many_titles_of_which_each_could_be_several_albums_are_answered(world: World) -> None:
+    titles = [f"Zinnober {number}" for number in range(60)]
+    for title in titles:
+        released(world, title, "Mara Quell")
+        released(world, title, "Somebody else")
+    await world.link(ADA)
+    answer = await said(await world.save("\n".join(titles)))
+    assert "I did not search for “Zinnober 50, Zinnober 51" in answer
+    assert world.saved() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("youtu.be/dQw4w9WgXcQ", "That is a link to YouTube."),
+        ("music.apple.com/de/album/blue/1", "That is a link to Apple Music."),
+        ("open.spotify.com/user/ada", "That is a profile."),
+        ("https://open.spotify.com/collection", "That is a page of somebody’s own library."),
+        ("spotify:local:Low:Hey+What:White:231", "That is a file on somebody’s device"),
+    ],
+)
+async def test_what_is_no_album_is_named(world: World, text: str, what: str) -> None:
+    await world.link(ADA)
+    assert what in await said(await world.save(text))
+    assert world.saved() == []
+    assert [call for call in world.spotify.calls if call.path == "/v1/search"] == []
