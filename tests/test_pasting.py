@@ -77,6 +77,15 @@ async def test_a_comma_in_an_artists_name_separates_nothing(world: World, text: 
     assert world.saved() == []
 
 
+async def test_an_artist_with_a_comma_alone_is_one_question(world: World) -> None:
+    for title in ("Zinnober", "Karmesin"):
+        released(world, title, "Quell, Rauch & Feuer")
+    await world.link(ADA)
+    answer = await said(await world.save("Quell, Rauch & Feuer"))
+    assert answer.count("Which one do you mean?") == 1
+    assert world.saved() == []
+
+
 async def test_22_letters_and_an_artist_are_searched_for(world: World) -> None:
     word = "Verantwortungstraegers"
     id_ = released(world, word, "Mara Quell")

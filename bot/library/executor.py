@@ -155,14 +155,20 @@ class ChangeExecutor:
         # 1. which albums are meant
         named: list[tuple[LibraryChange, AlbumId]] = []
         duplicates: set[tuple[RequestId, AlbumId]] = set()
+        offered: set[tuple[RequestId, tuple[AlbumId, ...]]] = set()
         for change, resolve in zip(batch, await self._resolve(member, access, batch), strict=True):
             if isinstance(resolve, UserError):
                 if isinstance(resolve, Retryable):
                     hold(change, resolve)
                 else:
                     outcomes.append(_ending(change.key, resolve))
+            elif (change.request_id, resolve.choices) in offered:
+                # the parts of a name that is one after all, such as "Earth, Wind & Fire": one question is enough
+                outcomes.append(Ending(change.key, Outcome.DUPLICATE))
             elif resolve.album_id is None:
                 assert resolve.outcome is not None
+                if resolve.choices:
+                    offered.add((change.request_id, resolve.choices))
                 outcomes.append(Ending(change.key, resolve.outcome, resolve.detail, choices=resolve.choices))
             elif (change.request_id, resolve.album_id) in duplicates:
                 outcomes.append(Ending(change.key, Outcome.DUPLICATE, album_id=resolve.album_id))
