@@ -42,7 +42,7 @@ class Renewals:
     async def catch_up(self) -> None:
         """Set the timers of links that have none, such as those made before there were reminders."""
         for link in await self._storage.links.without_timer(KIND):
-            if consent_ends_at(link) > self._now():
+            if self._now() < _reminder_at(link, DAYS_BEFORE[-1]):  # later, it was sent, or nobody needs it
                 await self._storage.timers.set(KIND, str(link.member_id), _reminder_at(link, DAYS_BEFORE[0]))
 
     async def remind(self, key: str, due_at: datetime) -> datetime | None:

@@ -1440,3 +1440,152 @@ async def test_a_whole_link_and_save_goes_through(desk: Desk) -> None:
     answer = await desk.call("GET", "/v1/me/library/contains", token, params={"uris": uri})
     assert answer[:2] == (200, [True])
     assert list(mina.saved) == [SLOW_HARBOUR]
+
+
+# -- many apps
+
+
+OWN, REDIRECT_OF_OWN = "b" * 32, "http://127.0.0.1/own"
+VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+
+@asynccontextmanager
+async def two_apps() -> AsyncIterator[tuple[SpotifyServer, aiohttp.ClientSession, str]]:
+    """The host's app, and one of a member's own that serves Ada alone."""
+    server = SpotifyServer(
+        client_id="a" * 32, client_secret="secret", redirect_uris={"http://127.0.0.1/cb"}, catalogue=Catalogue()
+    )
+    server.register_app(OWN, redirect_uris={REDIRECT_OF_OWN}, allowlist=["ada"])
+    for account in ("ada", "ben"):
+        server.add_account(account)
+    async with server.running() as base, aiohttp.ClientSession() as session:
+        yield server, session, base
+
+
+async def asked(session: aiohttp.ClientSession, base: str, **change: str) -> tuple[int, str]:
+    query = {
+        "client_id": OWN,
+        "response_type": "code",
+        "redirect_uri": REDIRECT_OF_OWN,
+        "scope": "user-library-read",
+        "code_challenge_method": "S256",
+        "code_challenge": CHALLENGE,
+        **change,
+    }
+    async with session.get(f"{base}/authorize", params=query) as answer:
+        return answer.status, await answer.text()
+
+
+async def token(session: aiohttp.ClientSession, base: str, **fields: str) -> tuple[int, dict[str, object]]:
+    async with session.post(f"{base}/api/token", data=fields) as answer:
+        return answer.status, await answer.json()
+
+
+async def me(session: aiohttp.ClientSession, base: str, access: str) -> int:
+    async with session.get(f"{base}/v1/me", headers={"Authorization": f"Bearer {access}"}) as answer:
+        return answer.status
+
+
+async def test_each_app_has_its_own_redirect_uris_and_an_unknown_one_is_refused() -> None:
+    async with two_apps() as (_, session, base):
+        assert (await asked(session, base))[0] == 200
+        for change, text in (
+            ({"redirect_uri": "http://127.0.0.1/cb"}, "INVALID_CLIENT: Invalid redirect URI"),
+            ({"client_id": "a" * 32}, "INVALID_CLIENT: Invalid redirect URI"),
+            ({"client_id": "c" * 32}, "INVALID_CLIENT: Invalid client"),
+        ):
+            status, page = await asked(session, base, **change)
+            assert (status, text in page) == (400, True)
+
+
+async def test_a_public_app_needs_pkce_while_another_has_a_secret() -> None:
+    async with (
+        two_apps() as (_, session, base),
+        session.get(
+            f"{base}/authorize",
+            params={"client_id": OWN, "response_type": "code", "redirect_uri": REDIRECT_OF_OWN},
+        ) as answer,
+    ):
+        assert answer.status == 400
+
+
+async def test_codes_and_refresh_tokens_belong_to_the_app_that_got_them() -> None:
+    async with two_apps() as (server, session, base):
+        code = server.issue_code("ada", REDIRECT_OF_OWN, CHALLENGE, "user-library-read", OWN)
+        fields = {"grant_type": "authorization_code", "redirect_uri": REDIRECT_OF_OWN, "code_verifier": VERIFIER}
+        basic = {"Authorization": aiohttp.encode_basic_auth("a" * 32, "secret")}
+        async with session.post(f"{base}/api/token", data={**fields, "code": code}, headers=basic) as answer:
+            assert (answer.status, (await answer.json())["error"]) == (400, "invalid_grant")
+        code = server.issue_code("ada", REDIRECT_OF_OWN, CHALLENGE, "user-library-read", OWN)
+        status, tokens = await token(session, base, **fields, code=code, client_id=OWN)
+        assert status == 200
+        refresh = {"grant_type": "refresh_token", "refresh_token": str(tokens["refresh_token"])}
+        async with session.post(f"{base}/api/token", data=refresh, headers=basic) as answer:
+            assert (answer.status, (await answer.json())["error"]) == (400, "invalid_grant")
+        status, fresh = await token(session, base, **refresh, client_id=OWN)
+        assert (status, "refresh_token" in fresh) == (200, True)
+        assert (await token(session, base, **refresh, client_id=OWN))[1]["error_description"] == "Refresh token revoked"
+
+
+async def test_without_a_secret_there_is_no_token_of_the_app_itself() -> None:
+    async with two_apps() as (_, session, base):
+        status, answer = await token(session, base, grant_type="client_credentials", client_id=OWN)
+        assert (status, answer["error"]) == (400, "unsupported_grant_type")
+
+
+async def test_each_app_has_its_own_list_quota_limit_and_premium() -> None:
+    async with two_apps() as (server, session, base):
+        hosts = {account: server.issue_tokens(account)[0] for account in ("ada", "ben")}
+        own = {account: server.issue_tokens(account, client_id=OWN)[0] for account in ("ada", "ben")}
+        assert [await me(session, base, own[account]) for account in ("ada", "ben")] == [200, 403]
+        assert [await me(session, base, hosts[account]) for account in ("ada", "ben")] == [200, 200]
+        server.apps[OWN].quota = 0
+        assert [await me(session, base, tokens["ada"]) for tokens in (own, hosts)] == [429, 200]
+        server.apps[OWN].quota, server.apps[OWN].per_30s = None, 0
+        assert [await me(session, base, tokens["ada"]) for tokens in (own, hosts)] == [429, 200]
+        server.apps[OWN].per_30s, server.apps[OWN].premium = None, False
+        assert [await me(session, base, tokens["ada"]) for tokens in (own, hosts)] == [403, 200]
+        server.apps[OWN].premium, server.app.quota = True, 0
+        assert [await me(session, base, tokens["ada"]) for tokens in (own, hosts)] == [200, 429]
+
+
+async def test_an_app_of_today_is_served_by_the_library_endpoint_alone() -> None:
+    async with two_apps() as (server, session, base):
+        headers = {"Authorization": f"Bearer {server.issue_tokens('ada', client_id=OWN)[0]}"}
+        for path, status in (
+            ("albums/contains?ids=" + "a" * 22, 403),
+            ("library/contains?uris=spotify:album:" + "a" * 22, 200),
+        ):
+            async with session.get(f"{base}/v1/me/{path}", headers=headers) as answer:
+                assert answer.status == status
+
+
+def test_an_app_in_development_mode_has_five_users_at_most() -> None:
+    server = SpotifyServer(client_id="a" * 32, client_secret=None, redirect_uris=[], catalogue=Catalogue())
+    with pytest.raises(ValueError, match="5 accounts"):
+        server.register_app(OWN, redirect_uris=[], allowlist=[f"member {number}" for number in range(6)])
+
+
+# -- oEmbed
+
+
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("https://open.spotify.com/album/4aawyAB9vmqN3uQ7FjRGTy", 200),
+        ("https://open.spotify.com/album/4aawyAB9vmqN3uQ7FjRGTy?si=1", 200),
+        ("https://open.spotify.com/album/" + "0" * 22, 404),
+        ("https://evil.example/album/4aawyAB9vmqN3uQ7FjRGTy", 404),
+        ("", 404),
+    ],
+)
+async def test_oembed_gives_title_and_cover_to_everybody(url: str, status: int) -> None:
+    async with two_apps() as (server, session, base), session.get(f"{base}/oembed", params={"url": url}) as answer:
+        assert answer.status == status
+        if status == 200:
+            known = server.catalogue.albums["4aawyAB9vmqN3uQ7FjRGTy"]
+            body = await answer.json()
+            assert (body["title"], body["thumbnail_width"]) == (known.title, 300)
+            assert body["thumbnail_url"] in {image.url for image in known.images}
+            assert not {"author_name", "artists"} & body.keys()

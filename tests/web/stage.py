@@ -128,6 +128,7 @@ class Stage:
 
     settings: Settings
     storage: Storage
+    client: Spotify
     tokens: Tokens
     linking: Linking
     discord: DiscordLogin
@@ -265,7 +266,8 @@ async def _served(settings: Settings, discord: DiscordLogin, spotify: SpotifySer
             observe=unobserved,
             sleep=_no_sleep,
         )
-        apps = Apps(storage.apps, made_app(settings.spotify_client_id, settings.spotify_secret))
+        host = made_app(settings.spotify_client_id, settings.spotify_secret) if settings.spotify_client_id else None
+        apps = Apps(storage.apps, host)
         tokens = made_tokens(storage, client, apps, clock)
         woken: list[MemberId] = []
         browsers = Browsers(storage.attempts, now=clock)
@@ -283,7 +285,7 @@ async def _served(settings: Settings, discord: DiscordLogin, spotify: SpotifySer
             on_unlinked=lambda member: None,
             now=clock,
         )
-        stage = Stage(settings, storage, tokens, linking, discord, spotify, clock, woken)
+        stage = Stage(settings, storage, client, tokens, linking, discord, spotify, clock, woken)
 
         async def tell(news: LinkNews) -> None:
             stage.told.append(news)

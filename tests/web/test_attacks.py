@@ -205,6 +205,24 @@ async def test_a_parameter_that_comes_twice_is_refused(
     assert stage.identifications == before
 
 
+@pytest.mark.parametrize(
+    "issuer", ["https://evil.example", "https://discord.com/", "http://discord.com", "discord.com", ""]
+)
+async def test_a_way_back_from_discord_that_names_another_issuer_is_refused(
+    issuer: str, stage: Stage, browser: Browser
+) -> None:
+    callback = await browser.be(MIA, await browser.open(await stage.ask()))
+    assert parameter(callback, "iss") == "https://discord.com"  # since October 2026
+    answer = await browser.get(changed(callback, iss=issuer))
+    assert (answer.status, answer.goes_to) == (400, "")
+    assert stage.identifications == 0
+
+
+async def test_a_way_back_from_discord_without_an_issuer_is_taken(stage: Stage, browser: Browser) -> None:
+    callback = await browser.be(MIA, await browser.open(await stage.ask()))
+    assert (await browser.get(changed(callback, iss=None))).status == 303
+
+
 @pytest.mark.parametrize("provider", ["discord", "spotify"])
 async def test_a_good_state_without_a_code_is_refused(stage: Stage, browser: Browser, provider: str) -> None:
     link = await stage.ask()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from bot.accounts.browser import SPOTIFY
-from bot.errors import LinkExpired
-from tests.web.stage import MIA, PROFILE_CALL, TOKEN_CALL, Browser, Stage, parameter
+from bot.accounts.linking import LinkNews
+from bot.errors import LinkExpired, Restarting
+from tests.web.stage import MIA, NOAH, PROFILE_CALL, TOKEN_CALL, Answer, Browser, Stage, parameter
 
 
 @pytest.mark.parametrize("amid", [TOKEN_CALL, PROFILE_CALL])
@@ -28,6 +32,113 @@ async def test_a_link_that_is_being_made_is_not_made_when_its_member_unlinks(
     (news,) = stage.news
     assert isinstance(news, LinkExpired)
     assert stage.woken == []
+
+
+async def test_somebody_elses_unlink_ends_nobodys_link(stage: Stage, browser: Browser) -> None:
+    callback = await browser.to_last_callback(await stage.ask())
+    state, code = parameter(callback, "state"), parameter(callback, "code")
+    cookie = stage.cookie(browser)["Cookie"].partition("=")[2]
+    oauth_state = await stage.linking.take_state(SPOTIFY, state, cookie)
+    finishing = asyncio.create_task(stage.linking.finish_link(oauth_state, code, state, cookie))
+    await asyncio.sleep(0)  # the database thread has its job, and has not said what came of it
+    await stage.linking.unlink(NOAH)
+    assert (await finishing).link.member_id == MIA
+    assert await stage.tokens.account(MIA) is not None
+
+
+async def test_an_unlink_that_comes_while_the_link_is_stored_is_not_overtaken(stage: Stage, browser: Browser) -> None:
+    callback = await browser.to_last_callback(await stage.ask())
+    loading = asyncio.create_task(browser.get(callback))
+    async with asyncio.timeout(10):
+        while not stage.calls(PROFILE_CALL):
+            await asyncio.sleep(0)
+    await stage.linking.unlink(MIA)
+    await loading
+    assert await stage.counts() == (0, 0, 0)
+
+
+@asynccontextmanager
+async def while_it_is_stored(stage: Stage, browser: Browser) -> AsyncIterator[asyncio.Task[Answer]]:
+    """A last page that waits for the database, which has been given the new link, until the block ends."""
+    callback = await browser.to_last_callback(await stage.ask())
+    stage.spotify.fault(path=PROFILE_CALL, delay_s=0.1)
+    loading = asyncio.create_task(browser.get(callback))
+    async with asyncio.timeout(10):
+        while not stage.calls(PROFILE_CALL):
+            await asyncio.sleep(0.005)
+    go_on = threading.Event()
+    held = asyncio.ensure_future(stage.storage.database.read(lambda c: go_on.wait(10)))
+    async with asyncio.timeout(10):
+        while not stage.storage.database.waiting:
+            await asyncio.sleep(0.005)
+    yield loading
+    go_on.set()
+    await held
+
+
+async def test_a_stop_that_comes_while_the_link_is_stored_does_not_deny_it(stage: Stage, browser: Browser) -> None:
+    async with while_it_is_stored(stage, browser) as loading:
+        stage.linking.is_stopping = True
+        stop = asyncio.create_task(stage.linking.finish_links(0.01))
+        await asyncio.sleep(0.05)
+    await stop
+    page = await loading
+    assert (page.status, page.title) == (200, "Linked. You can go back to Discord.")
+    assert await stage.tokens.account(MIA) is not None
+
+
+async def test_an_unlink_that_comes_while_the_link_is_stored_is_told_as_such(stage: Stage, browser: Browser) -> None:
+    async with while_it_is_stored(stage, browser) as loading:
+        unlink = asyncio.create_task(stage.linking.unlink(MIA))
+        await asyncio.sleep(0.05)
+    await unlink
+    page = await loading
+    assert (page.status, page.title) == (400, "This link has expired or was already used.")
+    assert await stage.counts() == (0, 0, 0)
+
+
+async def test_a_stop_that_comes_while_the_member_is_told_does_not_deny_the_link(
+    stage: Stage, browser: Browser
+) -> None:
+    reached = asyncio.Event()
+
+    async def tell(news: LinkNews) -> None:
+        reached.set()
+        await asyncio.sleep(60)
+
+    stage.linking.tell = tell
+    loading = asyncio.create_task(browser.get(await browser.to_last_callback(await stage.ask())))
+    await reached.wait()
+    stage.linking.is_stopping = True
+    await stage.linking.finish_links(0.05)
+    page = await loading
+    assert (page.status, page.title) == (200, "Linked. You can go back to Discord.")
+    assert await stage.tokens.account(MIA) is not None
+    assert stage.woken == [MIA]
+
+
+async def test_a_link_that_begins_while_the_bot_stops_is_waited_for(stage: Stage, browser: Browser) -> None:
+    callback = await browser.to_last_callback(await stage.ask())
+    state, code = parameter(callback, "state"), parameter(callback, "code")
+    cookie = stage.cookie(browser)["Cookie"].partition("=")[2]
+    oauth_state = await stage.linking.take_state(SPOTIFY, state, cookie)  # let in before the stop
+    stage.linking.is_stopping = True
+    finishing = asyncio.create_task(stage.linking.finish_link(oauth_state, code, state, cookie))
+    await asyncio.sleep(0)
+    await stage.linking.finish_links(5.0)
+    assert await stage.tokens.account(MIA) is not None  # before anybody asks how it ended
+    assert (await finishing).link.member_id == MIA
+
+
+async def test_after_the_stop_no_link_is_begun_and_the_attempt_is_kept(stage: Stage, browser: Browser) -> None:
+    callback = await browser.to_last_callback(await stage.ask())
+    state, code = parameter(callback, "state"), parameter(callback, "code")
+    cookie = stage.cookie(browser)["Cookie"].partition("=")[2]
+    oauth_state = await stage.linking.take_state(SPOTIFY, state, cookie)
+    await stage.linking.finish_links(0.01)
+    with pytest.raises(Restarting):
+        await stage.linking.finish_link(oauth_state, code, state, cookie)
+    assert stage.calls(TOKEN_CALL) == 0
 
 
 async def test_a_link_whose_attempt_is_just_being_taken_is_not_made_when_its_member_unlinks(
