@@ -312,6 +312,7 @@ async def working(services: Services) -> AsyncIterator[asyncio.Task[None]]:
     """The workers for pending changes and for messages; on the way out, what is in flight finishes or is kept."""
     # After the login, since it tells members.
     services.schedule.repeat("library sweep", SWEEP_S, services.library.sweep)
+    services.schedule.repeat("outbox sweep", SWEEP_S, services.delivery.sweep)
     services.schedule.repeat("renewal timers", SWEEP_S, services.renewals.catch_up)
     services.schedule.repeat("link attempts sweep", SWEEP_S, services.linking.sweep)
     worker = asyncio.create_task(_work(services), name="worker")

@@ -66,6 +66,7 @@ class Account:
         """`/account`. `first`: what was just done, above the rest."""
         words, member = self._reply.words(caller.locale), caller.member_id
         account, pending = await self._tokens.account(member), await self._library.pending(member)
+        count = await self._library.pending_count(member)
         buttons: list[Button] = []
         if account is None:
             text = words.not_linked()
@@ -85,14 +86,14 @@ class Account:
             buttons.append(button(words.t("Clear queue"), CustomId("drop-ask", member)))
         if account is not None:
             buttons.append(button(words.t("Unlink"), CustomId("unlink-ask", member)))
-        parts = [first, text, words.pending(len(pending), names), words.stored()]
+        parts = [first, text, words.pending(count, names), words.stored()]
         return [text_card("\n\n".join(part for part in parts if part), *buttons)]
 
     async def ask_unlink(self, caller: Caller) -> Sequence[Card]:
         """`/unlink` asks once."""
         words, member = self._reply.words(caller.locale), caller.member_id
         account = await self._tokens.account(member)
-        if account is None and not await self._library.pending(member):
+        if account is None and not await self._library.pending_count(member):
             await self._linking.unlink(member)  # what was asked for lately, kept for Undo
             return [text_card(words.not_linked())]
         name = account.account_name if account is not None else None
@@ -107,12 +108,12 @@ class Account:
     async def ask_drop(self, caller: Caller) -> Sequence[Card]:
         """Whether to give up what is pending."""
         words, member = self._reply.words(caller.locale), caller.member_id
-        if not (pending := await self._library.pending(member)):
+        if not (count := await self._library.pending_count(member)):
             return await self.show(caller)
         question = words.t.plural(
             "Take {count} album out of the queue? Your library stays as it is.",
             "Take {count} albums out of the queue? Your library stays as it is.",
-            len(pending),
+            count,
         )
         return [self._question(words, member, question, words.t("Clear queue"), CustomId("drop", member))]
 

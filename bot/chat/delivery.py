@@ -29,6 +29,8 @@ EDIT_TRIES = 3
 """How often an answer is edited before a direct message is sent in its place."""
 FIRST_RETRY_S, RETRY_MAX_S = 2.0, 600.0
 GIVE_UP = timedelta(days=1)
+KEPT = timedelta(days=30)
+"""How long it is known what was told."""
 
 Drawer = Callable[[Mapping[str, Any], Words], Awaitable[Sequence[Card]]]
 """Makes the cards of a message from its payload, in the language of its words. No cards: nothing is left to say."""
@@ -154,6 +156,10 @@ class Delivery:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+    async def sweep(self) -> None:
+        """Delete what ended long ago. Until then, no fact is told twice."""
+        await self._outbox.purge(self._now() - KEPT)
 
     @property
     def is_idle(self) -> bool:

@@ -328,8 +328,8 @@ class LibraryChanges:
         def write(c: Connection) -> tuple[int, list[ChangeRequest]]:
             rows = c.execute(
                 "UPDATE library_changes SET outcome = 'dropped' WHERE member_id = ? AND outcome IS NULL"
-                " AND (was_saved IS NULL OR NOT ?) RETURNING request_id",
-                (member, is_busy),
+                " AND (was_saved IS NULL OR ? = 0) RETURNING request_id",
+                (member, int(is_busy)),
             ).fetchall()
             return len(rows), self._ended_in(c, {row["request_id"] for row in rows}, now)
 
@@ -385,9 +385,9 @@ class LibraryChanges:
                 return
             is_over = arrived and tells_end and pages is None
             c.execute(
-                "UPDATE change_requests SET answer = ?, told = CASE WHEN ? THEN 'yes' ELSE told END,"
-                " interaction_token_sealed = CASE WHEN ? THEN NULL ELSE interaction_token_sealed END WHERE id = ?",
-                ("arrived" if arrived or row["answer"] == "arrived" else "lost", is_over, is_over, id_),
+                "UPDATE change_requests SET answer = ?, told = CASE WHEN ? = 1 THEN 'yes' ELSE told END,"
+                " interaction_token_sealed = CASE WHEN ? = 1 THEN NULL ELSE interaction_token_sealed END WHERE id = ?",
+                ("arrived" if arrived or row["answer"] == "arrived" else "lost", int(is_over), int(is_over), id_),
             )
             if row["ended_at"] is not None and row["told"] is None and not is_over:
                 self._tell_in(c, id_, now, (pages or 0) if arrived and tells_end else 0)

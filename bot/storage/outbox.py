@@ -303,9 +303,9 @@ class Outbox:
         """The attempt failed: try again at `due_at`."""
         await self._database.write(
             lambda c: c.execute(
-                "UPDATE outbox SET tries = tries + 1, due_at = ?, state = CASE WHEN ? THEN state ELSE 'stored' END,"
-                " sending_at = CASE WHEN ? THEN sending_at ELSE NULL END WHERE id = ?",
-                (ceil(due_at.timestamp()), may_have_arrived, may_have_arrived, message.id),
+                "UPDATE outbox SET tries = tries + 1, due_at = ?, state = CASE WHEN ? = 1 THEN state ELSE 'stored' END,"
+                " sending_at = CASE WHEN ? = 1 THEN sending_at ELSE NULL END WHERE id = ?",
+                (ceil(due_at.timestamp()), int(may_have_arrived), int(may_have_arrived), message.id),
             ),
             durable=False,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -41,10 +41,11 @@ class Office:
     def __post_init__(self) -> None:
         self.delivery = self.new()
 
-    def new(self) -> Delivery:
+    def new(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> Delivery:
         """A delivery as after a start."""
         words, client = AllWords(""), self.services.client
-        delivery = Delivery(self.services.storage.outbox, Messages(client), words, client.hosts, now=self.now)
+        outbox = self.services.storage.outbox
+        delivery = Delivery(outbox, Messages(client), words, client.hosts, now=self.now, sleep=sleep)
         delivery.register("test", self.draw)
         return delivery
 
@@ -366,3 +367,99 @@ async def test_nothing_of_a_message_stays_when_its_member_unlinks(office: Office
     await office.put(Direct(MemberId(ADA)), "secret words")
     await office.services.storage.forget(ADA)
     assert await office.states() == []
+
+
+# -- while the disk takes nothing
+
+
+@asynccontextmanager
+async def full_disk(office: Office) -> AsyncIterator[None]:
+    """The database takes nothing until the end of the block."""
+    database = office.services.storage.database
+    await database.read(lambda c: c.execute("PRAGMA query_only = 1").fetchall())
+    try:
+        yield
+    finally:
+        await database.read(lambda c: c.execute("PRAGMA query_only = 0").fetchall())
+
+
+async def test_what_was_sent_while_the_disk_takes_nothing_is_sent_once_and_noted_when_it_does(office: Office) -> None:
+    interaction = await office.interaction()
+    office.world.discord.fault("PATCH", "/webhooks/*", delay_s=0.3)
+    pauses: list[float] = []
+    goes_on = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        await goes_on.wait()
+
+    async with office.working(office.new(sleep)):
+        await office.put(answer(interaction), "hello")
+        await office.put(Direct(MemberId(BEN)), "another")
+        await office.until("sending", "confirmed")
+        async with full_disk(office):
+            async with asyncio.timeout(5):
+                while not pauses:
+                    await asyncio.sleep(0.01)
+        goes_on.set()
+        await office.until("confirmed", "confirmed")
+    assert pauses == [2.0]
+    assert len(interaction.history) == 2  # the answer itself, and one edit
+    assert texts(interaction.history[-1]) == ["hello"]
+
+
+async def test_a_stop_does_not_wait_for_a_disk_that_stays_full(office: Office) -> None:
+    async def sleep(seconds: float) -> None:
+        await asyncio.Event().wait()
+
+    interaction = await office.interaction()
+    office.world.discord.fault("PATCH", "/webhooks/*", delay_s=0.2)
+    delivery = office.new(sleep)
+    async with office.working(delivery):
+        await office.put(answer(interaction), "hello")
+        await office.until("sending")
+        async with full_disk(office):
+            async with asyncio.timeout(5):
+                while texts(interaction.history[-1]) != ["hello"]:
+                    await asyncio.sleep(0.01)
+            async with asyncio.timeout(2):
+                await delivery.stop(0.5)
+    assert delivery.is_idle
+
+
+async def test_the_host_is_told_of_a_full_disk_although_it_cannot_be_stored(office: Office) -> None:
+    async with office.working(), full_disk(office):
+        message = Message("test", "disk", Hosts(), {"cards": ["Nothing can be stored."]})
+        assert await office.delivery.send_anyway(message, 5.0) is State.CONFIRMED
+        # and the alert, which the failed write raised
+        async with asyncio.timeout(5):
+            while len(office.said(office.world.discord.OWNER)) < 2:
+                await asyncio.sleep(0.01)
+    said = office.said(office.world.discord.OWNER)
+    assert "Nothing can be stored." in said
+    assert any(text.startswith("**The disk is full or nearly full**") for text in said)
+    assert await office.states() == []
+
+
+async def test_what_is_said_before_the_login_is_stored_and_sent_afterwards(office: Office) -> None:
+    message = Message("test", "early", Hosts(), {"cards": ["The token was refused."]})
+    assert await office.delivery.send_anyway(message, 5.0) is State.STORED
+    async with office.working():
+        await office.until("confirmed")
+    assert office.said(office.world.discord.OWNER) == ["The token was refused."]
+
+
+async def test_a_host_who_accepts_no_messages_is_followed_by_the_next_one_of_the_team(office: Office) -> None:
+    office.world.discord.refuses_direct_messages.add(CHLOE)
+    delivery = Delivery(
+        office.services.storage.outbox,
+        Messages(office.services.client),
+        AllWords(""),
+        lambda: [CHLOE, BEN],
+        now=office.now,
+    )
+    delivery.register("test", office.draw)
+    async with office.working(delivery):
+        await office.put(Hosts(), "disk")
+        await office.until("confirmed")
+    assert office.said(BEN) == ["disk"]

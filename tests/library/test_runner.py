@@ -1,0 +1,146 @@
+"""One member's runner: large requests chunk by chunk, small ones in between, and nobody else held up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+from bot.changes import Action, Outcome
+from bot.errors import TryLater
+from bot.library import Progress
+from bot.sandbox.faults import FAULTS
+from bot.storage.changes import CHUNK
+from tests.callers import caller
+from tests.library.stage import MEMBER, WRITE, Stage, down, until
+from tests.world import FIRST, SECOND
+
+
+async def test_a_large_request_tells_how_far_it_is_after_each_chunk(stage: Stage) -> None:
+    ids = stage.albums(5 * CHUNK)
+    stage.server.accounts["ada"].saved.update(dict.fromkeys(ids[:10], stage.now()))
+    seen: list[Progress] = []
+    report = await stage.save_many(ids, seen.append)
+    assert [progress.left for progress in seen] == [160, 120, 80, 40, 0]
+    assert seen[-1].counts == {Outcome.SAVED: 190, Outcome.ALREADY: 10}
+    assert all(progress.left_s is not None for progress in seen)
+    assert Counter(change.outcome for change in report.request.changes) == seen[-1].counts
+    assert sorted(stage.saved) == sorted(ids)
+
+
+async def test_a_later_small_request_goes_in_between_the_chunks_of_a_large_one(stage: Stage) -> None:
+    stage.server.delay_s = 0.02
+    ids = stage.albums(10 * CHUNK)
+    seen: list[Progress] = []
+    large = asyncio.create_task(stage.save_many(ids, seen.append))
+    async with asyncio.timeout(10):
+        while not seen:
+            await asyncio.sleep(0.005)
+        chunks = len(seen)
+        small = await stage.save(FIRST)
+        again = await stage.save(SECOND)
+    assert [change.outcome for report in (small, again) for change in report.request.changes] == [Outcome.SAVED] * 2
+    assert len(seen) <= chunks + 5
+    assert not large.done()
+    await large
+    assert len(stage.saved) == len(ids) + 2
+
+
+async def test_a_small_request_passes_several_large_ones(stage: Stage) -> None:
+    stage.server.delay_s = 0.01
+    ids = stage.albums(12 * CHUNK)
+    first = asyncio.create_task(stage.save_many(ids[: 6 * CHUNK]))
+    await asyncio.sleep(0.05)
+    second = asyncio.create_task(stage.save_many(ids[6 * CHUNK :]))
+    await asyncio.sleep(0.05)
+    await stage.save(FIRST)
+    assert not first.done()
+    assert not second.done()
+    await asyncio.gather(first, second)
+    assert len(stage.saved) == len(ids) + 1
+
+
+async def test_a_large_request_takes_few_places_at_the_gate(stage: Stage) -> None:
+    stage.server.delay_s = 0.01
+    await stage.save_many(stage.albums(5 * CHUNK))
+    assert stage.server.max_in_flight <= 6
+
+
+async def test_of_a_large_request_that_is_interrupted_the_rest_is_done_later_and_nothing_twice(stage: Stage) -> None:
+    ids = stage.albums(6 * CHUNK)
+    seen: list[Progress] = []
+
+    def break_down(progress: Progress) -> None:
+        seen.append(progress)
+        if len(seen) == 2:
+            down(stage)
+
+    report = await stage.save_many(ids, break_down)
+    assert isinstance(report.held, TryLater)
+    assert Counter(change.outcome for change in report.request.changes) == {
+        Outcome.SAVED: 2 * CHUNK,
+        None: 4 * CHUNK,
+    }
+    stage.server.clear_faults()
+    stage.library.wake(MEMBER)
+    await until(stage, 1)
+    [told] = stage.told
+    assert Counter(change.outcome for change in told.request.changes) == {Outcome.SAVED: len(ids)}
+    assert sum(call.method == "PUT" for call in stage.server.calls) == 6
+    assert sorted(stage.saved) == sorted(ids)
+
+
+async def test_one_change_that_cannot_be_done_now_does_not_hold_up_the_rest_of_its_request(stage: Stage) -> None:
+    ids = stage.albums(3 * CHUNK)
+    track = stage.server.catalogue.albums[FIRST].tracks[0].id
+    stage.server.fault(path="/v1/tracks/*", times=None, **FAULTS["unavailable"])
+    report = await stage.save(f"spotify:track:{track} {' '.join(ids)}")
+    assert isinstance(report.held, TryLater)
+    assert sorted(stage.saved) == sorted(ids)
+    assert await stage.pending() == 1
+    stage.server.clear_faults()
+    stage.library.wake(MEMBER)
+    await until(stage, 1)
+    assert FIRST in stage.saved
+
+
+async def test_in_an_outage_a_large_request_costs_no_more_calls_than_a_small_one(stage: Stage) -> None:
+    down(stage)
+    await stage.save_many(stage.albums(10 * CHUNK))
+    large = len(stage.server.calls)
+    await stage.library.drop(MEMBER)
+    await stage.save_many(stage.albums(CHUNK))
+    assert large <= 2 * (len(stage.server.calls) - large)
+
+
+async def test_a_command_that_waits_behind_a_large_request_that_is_held_up_is_told_so(stage: Stage) -> None:
+    down(stage)
+    large = asyncio.create_task(stage.save_many(stage.albums(3 * CHUNK)))
+    await asyncio.sleep(0)
+    small = await stage.save(FIRST)
+    assert isinstance(small.held, TryLater)
+    assert isinstance((await large).held, TryLater)
+
+
+async def test_an_album_that_is_named_twice_in_different_chunks_counts_once(stage: Stage) -> None:
+    ids = stage.albums(2 * CHUNK)
+    track = stage.server.catalogue.albums[ids[0]].tracks[0].id
+    report = await stage.save(f"{' '.join(ids)} spotify:track:{track}")
+    assert Counter(change.outcome for change in report.request.changes) == {
+        Outcome.SAVED: len(ids),
+        Outcome.DUPLICATE: 1,
+    }
+
+
+async def test_another_member_is_served_while_a_large_request_runs(stage: Stage) -> None:
+    stage.server.delay_s = 0.02
+    other = await stage.another("ben")
+    seen: list[Progress] = []
+    large = asyncio.create_task(stage.save_many(stage.albums(10 * CHUNK), seen.append))
+    async with asyncio.timeout(10):
+        while not seen:
+            await asyncio.sleep(0.005)
+        report = await stage.library.change(caller(other, 10_000), Action.SAVE, FIRST)
+    assert [change.outcome for change in report.request.changes] == [Outcome.SAVED]
+    assert not large.done()
+    await large
+    assert ("PUT", WRITE) in [(call.method, call.path) for call in stage.server.calls]
