@@ -25,7 +25,7 @@ from bot.chat import cards, host_words, library_cards
 from bot.chat.saving import notes_of
 from bot.chat.translator import CatalogueTranslator
 from bot.chat.words import AllWords
-from bot.errors import InternalError, LinkDeclined, NeedsRelink, NotOneAlbum, Refused, TryLater, UserError
+from bot.errors import InternalError, LinkDeclined, NeedsRelink, Refused, TryLater, UserError
 from bot.library import NAMES, Report
 from bot.monitoring.alerts import Alert, Cause, Facts
 from bot.storage.changes import UndoVerdict
@@ -61,8 +61,6 @@ def every_error() -> Iterator[UserError]:
             yield kind(400, "")
         elif kind is InternalError:
             yield InternalError("123456")
-        elif kind is NotOneAlbum:
-            yield from (NotOneAlbum(reason, "♪", kind="playlist") for reason in NotOneAlbum.Reason)
         else:
             _, *facts = inspect.signature(kind.__init__).parameters.values()
             yield kind(*["♪" for fact in facts if is_needed(fact)])
@@ -88,9 +86,7 @@ def report(changes: Sequence[LibraryChange], *, held: UserError | None = None, w
         action=changes[0].action,
         undoes=None,
         undone=False,
-        interaction_token=None,
         created_at=AT,
-        answered=True,
         ended=all(change.outcome for change in changes),
         changes=tuple(changes),
     )
