@@ -21,7 +21,7 @@ from bot.sandbox.spotify_server import SpotifyServer
 from bot.sandbox.standin import free_port
 from bot.settings import read_key
 from bot.storage import Storage, open_storage
-from bot.storage.database import Connection
+from bot.storage.engine import Connection
 from bot.storage.links import ACCESS, REFRESH
 from bot.storage.vault import Vault, new_key
 from tests.discord_wire import DiscordWire, WireInteraction

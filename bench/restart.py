@@ -14,7 +14,7 @@ import aiohttp
 from bench.figures import Line, compared, spread
 from bench.outside import SPOTIFY_ID, Bot, Outside, outside
 from bench.scale import Scale
-from bot.storage.database import Connection
+from bot.storage.engine import Connection
 
 DELAY_S = 0.02
 LATER_S = 2.0

@@ -16,7 +16,7 @@ import pytest
 
 from bot.schedule import FIRST_RETRY_S, LAST_RETRY_S, MAX_CONCURRENT, Schedule
 from bot.storage import Storage, open_storage
-from bot.storage.database import Connection
+from bot.storage.engine import Connection
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 KEY = b"k" * 32

@@ -26,7 +26,7 @@ from bot.curation.rounds import advance, wake_at
 from bot.errors import UserError
 from bot.storage import Storage
 from bot.storage.clubs import StoredClub
-from bot.storage.database import Connection
+from bot.storage.engine import Connection
 from bot.storage.outbox import State
 from bot.storage.ratings import Rating
 

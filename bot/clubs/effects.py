@@ -10,7 +10,7 @@ from bot.caller import MemberId
 from bot.curation.club import Effect, Step
 from bot.storage import Storage
 from bot.storage.clubs import StoredClub
-from bot.storage.database import Connection
+from bot.storage.engine import Connection
 from bot.storage.outbox import Channel, Direct, Edit, Message
 
 POST = "club post"

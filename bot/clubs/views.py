@@ -11,7 +11,7 @@ from bot.curation.ids import ClubId, RoundNumber
 from bot.curation.ratings import Scale, Summary, summarise
 from bot.storage import Storage
 from bot.storage.clubs import Post, StoredClub
-from bot.storage.database import Connection
+from bot.storage.engine import Connection
 from bot.storage.ratings import Rating
 
 

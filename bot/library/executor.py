@@ -104,7 +104,7 @@ class ChangeExecutor:
                 batch = await self._changes.chunk(member, lane.after, lane.until)
             is_full = len(batch) == CHUNK
             endings, held = await self._carry_out(member, batch) if batch else ([], {})
-            ended = await self._changes.end(endings, int(self._now().timestamp())) if endings else []
+            ended = await self._changes.end(endings, self._now()) if endings else []
             is_stuck = bool(batch) and not endings
             lane.held = weightier(held.values(), lane.held)
             last = batch[-1].request_id if batch else lane.until

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
 from typing import Any
 
@@ -91,7 +91,7 @@ class Library:
 
     async def undo(self, caller: Caller, of: RequestId) -> Report | UndoVerdict:
         """Take back exactly what a request changed, once; a verdict when there is nothing to do."""
-        verdict, request = await self._changes.accept_undo(caller, of, self._seconds())
+        verdict, request = await self._changes.accept_undo(caller, of, self._now())
         return verdict if request is None else await self._kept(request, None)
 
     async def answered(
@@ -131,7 +131,7 @@ class Library:
     async def drop(self, member: MemberId) -> int:
         """Drop everything that is pending for this member; how many changes it was."""
         # what is being written just now can no longer be dropped
-        count, _ = await self._changes.drop(member, self._seconds(), is_busy=self.is_running(member))
+        count, _ = await self._changes.drop(member, self._now(), is_busy=self.is_running(member))
         return count
 
     def unlinked(self, member: MemberId) -> None:
@@ -163,7 +163,7 @@ class Library:
 
         Before the first command is accepted.
         """
-        await self._changes.recover(self._seconds())
+        await self._changes.recover(self._now())
 
     def wake(self, member: MemberId, first: list[LibraryChange] | None = None) -> None:
         """Carry out what is pending for this member, now. `first`: the oldest chunk of it, if it was read just now."""
@@ -205,11 +205,11 @@ class Library:
 
     async def sweep(self) -> None:
         """Give up what has been pending too long, and delete what is too old."""
-        now = self._seconds()
+        now = self._now()
         try:
             busy = [member for member in self._runners if self.is_running(member)]
-            await self._changes.give_up(now - GIVE_UP_S, now, busy)
-            await self._changes.purge(now - UNDO_S)
+            await self._changes.give_up(now - timedelta(seconds=GIVE_UP_S), now, busy)
+            await self._changes.purge(now - timedelta(seconds=UNDO_S))
         except StorageUnavailable as error:
             _log.warning("the database cannot be swept", error=str(error))
 
@@ -265,7 +265,7 @@ class Library:
     async def _ask(
         self, caller: Caller, action: Action, changes: list[NewChange], on_progress: OnProgress | None = None
     ) -> Report:
-        accepted = await self._changes.accept(caller, action, changes, self._seconds())
+        accepted = await self._changes.accept(caller, action, changes, self._now())
         report = await self._kept(accepted.request, accepted.pending, on_progress)
         return replace(report, earlier=accepted.untold)
 
@@ -320,7 +320,7 @@ class Library:
     async def _note(self, id_: RequestId, *, arrived: bool, tells_end: bool, pages: int | None) -> None:
         """Note what an answer told; if the disk is full, until it can be noted."""
         try:
-            await self._changes.answered(id_, self._seconds(), arrived=arrived, tells_end=tells_end, pages=pages)
+            await self._changes.answered(id_, self._now(), arrived=arrived, tells_end=tells_end, pages=pages)
         except StorageUnavailable as error:
             _log.warning("it could not be noted what a member was told", error=str(error))
             self._begin_note(self._note_late(id_, arrived=arrived, tells_end=tells_end, pages=pages))
@@ -329,7 +329,7 @@ class Library:
         for pause_s in chain(STORE_AGAIN_S, repeat(STORE_AGAIN_S[-1])):
             await self._sleep(pause_s)
             try:
-                await self._changes.answered(id_, self._seconds(), arrived=arrived, tells_end=tells_end, pages=pages)
+                await self._changes.answered(id_, self._now(), arrived=arrived, tells_end=tells_end, pages=pages)
             except StorageUnavailable:
                 continue
             return
@@ -366,12 +366,9 @@ class Library:
 
     async def _tell_held(self, id_: RequestId, why: NeedsRelink) -> None:
         try:
-            await self._changes.tell_held(id_, why.reason.value, self._seconds())
+            await self._changes.tell_held(id_, why.reason.value, self._now())
         except StorageUnavailable as error:
             _log.warning("a member could not be told to link again", error=str(error))
-
-    def _seconds(self) -> int:
-        return int(self._now().timestamp())
 
 
 def _dropped(request: ChangeRequest) -> ChangeRequest:

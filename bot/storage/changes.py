@@ -10,16 +10,16 @@ import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from sqlite3 import Row
 
 from bot.albums import AlbumId
 from bot.caller import Caller, MemberId, RequestId
 from bot.changes import Action, ChangeRequest, Kind, LibraryChange, Outcome
-from bot.storage.database import Connection, Database
 from bot.storage.declarations import Declaration, MemberRows
+from bot.storage.engine import Connection, Engine, Row
 from bot.storage.links import CLOSED
+from bot.storage.moments import to_moment, to_seconds
 from bot.storage.outbox import Address, Answer, Direct, Message, Outbox, State
 from bot.storage.vault import SealedColumn, Vault
 
@@ -89,6 +89,7 @@ class LibraryChanges:
         member_rows=(
             MemberRows(
                 "library_changes",
+                where="request_id IN (SELECT id FROM change_requests WHERE member_id = ?)",
                 exports=(
                     "request_id",
                     "position",
@@ -112,14 +113,14 @@ class LibraryChanges:
         omits=("change_requests.interaction_token_sealed",),
     )
 
-    def __init__(self, database: Database, vault: Vault, outbox: Outbox) -> None:
+    def __init__(self, database: Engine, vault: Vault, outbox: Outbox) -> None:
         self._database = database
         self._vault = vault
         self._outbox = outbox
         self._flush: asyncio.Future[None] | None = None
         outbox.settles(OUTCOME_MESSAGE, _told_in)
 
-    async def accept(self, caller: Caller, action: Action, changes: Sequence[NewChange], now: int) -> Accepted:
+    async def accept(self, caller: Caller, action: Action, changes: Sequence[NewChange], now: datetime) -> Accepted:
         """Store a request; a second time with the same id changes nothing.
 
         It outlives the process at once, and a power cut after `on_disk()`: wait for that before the first write
@@ -127,7 +128,8 @@ class LibraryChanges:
         """
         id_, member = caller.interaction_id, caller.member_id
         sealed = self._vault.seal(caller.interaction_token, member, ANSWER)
-        ended_at = now if all(change.outcome for change in changes) else None
+        at = to_seconds(now)
+        ended_at = at if all(change.outcome for change in changes) else None
         request = _new_request(caller, action, changes, now)
 
         def write(c: Connection) -> Accepted:
@@ -135,7 +137,7 @@ class LibraryChanges:
                 "INSERT INTO change_requests"
                 " (id, member_id, action, interaction_token_sealed, locale, created_at, ended_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-                (id_, member, action, sealed, caller.locale, now, ended_at),
+                (id_, member, action, sealed, caller.locale, at, ended_at),
             )
             if cursor.rowcount:
                 _insert(c, id_, member, changes)
@@ -167,13 +169,16 @@ class LibraryChanges:
         # The disk does not flush: that is why it is withdrawn.
         return await self._database.write(write, durable=False)
 
-    async def accept_undo(self, caller: Caller, of: RequestId, now: int) -> tuple[UndoVerdict, ChangeRequest | None]:
+    async def accept_undo(
+        self, caller: Caller, of: RequestId, now: datetime
+    ) -> tuple[UndoVerdict, ChangeRequest | None]:
         """Accept the undoing of a request, once: exactly what it changed, less what was changed since.
 
         With ACCEPTED comes the request that undoes it.
         """
         id_, member = caller.interaction_id, caller.member_id
         sealed = self._vault.seal(caller.interaction_token, member, ANSWER)
+        at = to_seconds(now)
 
         def write(c: Connection) -> UndoVerdict:
             row = c.execute("SELECT * FROM change_requests WHERE id = ?", (of,)).fetchone()
@@ -216,8 +221,8 @@ class LibraryChanges:
                     of,
                     sealed,
                     caller.locale,
-                    now,
-                    now if all(change.outcome for change in changes) else None,
+                    at,
+                    at if all(change.outcome for change in changes) else None,
                 ),
             )
             _insert(c, id_, member, changes)
@@ -227,7 +232,7 @@ class LibraryChanges:
             verdict = write(c)
             return verdict, self._request(c, id_) if verdict is UndoVerdict.ACCEPTED else None
 
-        return await self._database.write(accept)
+        return await self._database.write(accept, key=member)
 
     async def pending(self, member: MemberId) -> list[LibraryChange]:
         """The member's pending changes, the oldest first, `LISTED` at most."""
@@ -259,7 +264,7 @@ class LibraryChanges:
                 "SELECT COUNT(*), MIN(request_id) FROM library_changes WHERE outcome IS NULL"
             ).fetchone()
             row = c.execute("SELECT created_at FROM change_requests WHERE id = ?", (oldest,)).fetchone()
-            return count, None if row is None else datetime.fromtimestamp(row["created_at"], UTC)
+            return count, None if row is None else to_moment(row["created_at"])
 
         return await self._database.read(read)
 
@@ -272,17 +277,19 @@ class LibraryChanges:
         more. They are still to be ended.
         """
         rows = list(seen)
-        albums = [(album, *key) for key, album, _ in rows]
+        albums = [(album, *key, album) for key, album, _ in rows]
 
         def write(c: Connection) -> dict[Key, Outcome]:
             c.executemany(
-                "UPDATE library_changes SET album_id = ? WHERE request_id = ? AND position = ? AND outcome IS NULL",
+                # an album that is known already leaves its index alone
+                "UPDATE library_changes SET album_id = ? WHERE request_id = ? AND position = ? AND outcome IS NULL"
+                " AND album_id IS DISTINCT FROM ?",
                 albums,
             )
             unwanted = {key: why for key, *_ in rows if (why := _why_unwanted(c, *key)) is not None}
             c.executemany(
                 "UPDATE library_changes SET was_saved = COALESCE(was_saved, ?) WHERE request_id = ? AND position = ?",
-                [(was_saved, *key) for key, _, was_saved in rows if key not in unwanted],
+                [(int(was_saved), *key) for key, _, was_saved in rows if key not in unwanted],
             )
             return unwanted
 
@@ -301,16 +308,20 @@ class LibraryChanges:
             durable=False,
         )
 
-    async def end(self, endings: Iterable[Ending], now: int) -> list[ChangeRequest]:
+    async def end(self, endings: Iterable[Ending], now: datetime) -> list[ChangeRequest]:
         """Note what came of changes; the requests that are ended by it, whole."""
-        rows = [
-            (end.outcome, end.detail, json.dumps(end.choices) if end.choices else None, end.album_id, *end.key)
-            for end in endings
-        ]
+        ended = list(endings)
+        rows = [(end.outcome, end.detail, json.dumps(end.choices) if end.choices else None, *end.key) for end in ended]
+        albums = [(end.album_id, *end.key, end.album_id) for end in ended if end.album_id is not None]
 
         def write(c: Connection) -> list[ChangeRequest]:
             c.executemany(
-                "UPDATE library_changes SET outcome = ?, detail = ?, choices = ?, album_id = COALESCE(?, album_id)"
+                "UPDATE library_changes SET album_id = ? WHERE request_id = ? AND position = ? AND outcome IS NULL"
+                " AND album_id IS DISTINCT FROM ?",
+                albums,
+            )
+            c.executemany(
+                "UPDATE library_changes SET outcome = ?, detail = ?, choices = ?"
                 " WHERE request_id = ? AND position = ? AND outcome IS NULL",
                 rows,
             )
@@ -319,7 +330,7 @@ class LibraryChanges:
         # Lost in a power cut, it is done again, which changes nothing.
         return await self._database.write(write, durable=False)
 
-    async def drop(self, member: MemberId, now: int, *, is_busy: bool) -> tuple[int, list[ChangeRequest]]:
+    async def drop(self, member: MemberId, now: datetime, *, is_busy: bool) -> tuple[int, list[ChangeRequest]]:
         """End the pending changes of a member; how many there were, and the requests that ended.
 
         `is_busy`: leave those that are noted for a write, which may be on its way.
@@ -335,7 +346,7 @@ class LibraryChanges:
 
         return await self._database.write(write)
 
-    async def give_up(self, before: int, now: int, busy: Iterable[MemberId] = ()) -> list[ChangeRequest]:
+    async def give_up(self, before: datetime, now: datetime, busy: Iterable[MemberId] = ()) -> list[ChangeRequest]:
         """End the changes that have been pending since before `before`; the requests that ended.
 
         `busy`: members whose changes are being carried out. Theirs that are noted for a write are left.
@@ -344,9 +355,11 @@ class LibraryChanges:
 
         def write(c: Connection) -> list[ChangeRequest]:
             rows = c.execute(
-                "SELECT request_id, position, member_id, was_saved FROM library_changes WHERE outcome IS NULL"
-                " AND request_id IN (SELECT id FROM change_requests WHERE created_at < ? AND ended_at IS NULL)",
-                (before,),
+                # from the index of what is pending, so that what ended long ago is not read
+                "SELECT w.request_id, w.position, w.member_id, w.was_saved FROM library_changes AS w"
+                " JOIN change_requests AS r ON r.id = w.request_id"
+                " WHERE w.outcome IS NULL AND r.created_at < ? AND r.ended_at IS NULL",
+                (to_seconds(before),),
             ).fetchall()
             given_up = [
                 (row["request_id"], row["position"])
@@ -360,9 +373,11 @@ class LibraryChanges:
 
         return await self._database.write(write)
 
-    async def purge(self, before: int) -> None:
+    async def purge(self, before: datetime) -> None:
         """Delete the requests that ended before `before`: from then on there is no Undo for them."""
-        await self._database.write(lambda c: c.execute("DELETE FROM change_requests WHERE ended_at < ?", (before,)))
+        await self._database.write(
+            lambda c: c.execute("DELETE FROM change_requests WHERE ended_at < ?", (to_seconds(before),))
+        )
 
     async def get(self, id_: RequestId) -> ChangeRequest | None:
         """A request with its changes."""
@@ -371,7 +386,7 @@ class LibraryChanges:
     # -- telling the member
 
     async def answered(
-        self, id_: RequestId, now: int, *, arrived: bool, tells_end: bool, pages: int | None = None
+        self, id_: RequestId, now: datetime, *, arrived: bool, tells_end: bool, pages: int | None = None
     ) -> None:
         """The command has answered, so the outbox tells from now on what the answer did not.
 
@@ -394,17 +409,17 @@ class LibraryChanges:
 
         await self._database.write(write, durable=False)
 
-    async def tell_held(self, id_: RequestId, reason: str, now: int) -> None:
+    async def tell_held(self, id_: RequestId, reason: str, now: datetime) -> None:
         """Store a message that says why a request stays pending, once a day; nothing when it has ended."""
 
         def write(c: Connection) -> None:
             row = c.execute("SELECT * FROM change_requests WHERE id = ?", (id_,)).fetchone()
             if row is None or row["ended_at"] is not None:
                 return
-            subject = f"{id_}:{reason}:{now // 86_400}"
+            subject = f"{id_}:{reason}:{to_seconds(now) // 86_400}"
             address = self._address(row, or_directly=True)
             message = Message(HELD_MESSAGE, subject, address, {"request": id_, "reason": reason}, row["locale"])
-            self._outbox.put(c, message, datetime.fromtimestamp(now, UTC))
+            self._outbox.put(c, message, now)
 
         await self._database.write(write)
 
@@ -417,7 +432,7 @@ class LibraryChanges:
             )
         )
 
-    async def recover(self, now: int) -> None:
+    async def recover(self, now: datetime) -> None:
         """At a start: the commands of the process before answer no more, so the outbox tells."""
 
         def write(c: Connection) -> None:
@@ -445,7 +460,7 @@ class LibraryChanges:
 
         return await self._database.read(read)
 
-    def _tell_in(self, c: Connection, id_: RequestId, now: int, pages_sent: int = 0) -> None:
+    def _tell_in(self, c: Connection, id_: RequestId, now: datetime, pages_sent: int = 0) -> None:
         """Let the outbox tell what came of a request."""
         row = c.execute("SELECT * FROM change_requests WHERE id = ?", (id_,)).fetchone()
         is_dropped = not c.execute(
@@ -459,7 +474,7 @@ class LibraryChanges:
             _told_in(c, str(id_), State.CONFIRMED)
             return
         message = Message(OUTCOME_MESSAGE, str(id_), address, {"request": id_}, row["locale"], pages_sent=pages_sent)
-        self._outbox.put(c, message, datetime.fromtimestamp(now, UTC))
+        self._outbox.put(c, message, now)
 
     def _address(self, row: Row, *, or_directly: bool) -> Address:
         """Where the member is told about a request."""
@@ -467,9 +482,9 @@ class LibraryChanges:
         token = None if sealed is None else self._vault.opened(sealed, member, ANSWER)
         if token is None or row["answer"] != "arrived":
             return Direct(member)
-        return Answer(member, token, datetime.fromtimestamp(row["created_at"], UTC), or_directly)
+        return Answer(member, token, to_moment(row["created_at"]), or_directly)
 
-    def _untold_in(self, c: Connection, member: MemberId, now: int) -> tuple[RequestId, ...]:
+    def _untold_in(self, c: Connection, member: MemberId, now: datetime) -> tuple[RequestId, ...]:
         """What the next answer tells: what no direct message could, and what waits for another attempt to send it."""
         rows = c.execute(
             "SELECT id, told FROM change_requests WHERE told = 'refused' AND member_id = ?"
@@ -477,11 +492,10 @@ class LibraryChanges:
             "  AND ended_at IS NOT NULL AND answer <> 'awaited' ORDER BY id",
             (member, member),
         ).fetchall()
-        moment = datetime.fromtimestamp(now, UTC)
         untold = []
         for row in rows:
             if row["told"] is None:
-                if not self._outbox.take_over_in(c, OUTCOME_MESSAGE, str(row["id"]), moment):
+                if not self._outbox.take_over_in(c, OUTCOME_MESSAGE, str(row["id"]), now):
                     continue
                 c.execute("UPDATE change_requests SET told = 'refused' WHERE id = ?", (row["id"],))
             untold.append(RequestId(row["id"]))
@@ -489,14 +503,14 @@ class LibraryChanges:
 
     # -- keeping
 
-    def _ended_in(self, c: Connection, ids: Iterable[RequestId], now: int) -> list[ChangeRequest]:
+    def _ended_in(self, c: Connection, ids: Iterable[RequestId], now: datetime) -> list[ChangeRequest]:
         ended = []
         for id_ in sorted(ids):
             rows = c.execute(
                 "UPDATE change_requests SET ended_at = ? WHERE id = ? AND ended_at IS NULL"
                 " AND NOT EXISTS (SELECT 1 FROM library_changes AS w WHERE w.member_id = change_requests.member_id"
                 "  AND w.request_id = change_requests.id AND w.outcome IS NULL) RETURNING answer",
-                (now, id_),
+                (to_seconds(now), id_),
             ).fetchall()
             if rows and (request := self._request(c, id_)) is not None:
                 ended.append(request)
@@ -518,21 +532,21 @@ class LibraryChanges:
             action=Action(row["action"]),
             undoes=row["undoes"],
             undone=row["undone_by"] is not None,
-            created_at=datetime.fromtimestamp(row["created_at"], UTC),
+            created_at=to_moment(row["created_at"]),
             ended=row["ended_at"] is not None,
             changes=tuple(_change(change) for change in changes),
             locale=row["locale"],
         )
 
 
-def _new_request(caller: Caller, action: Action, changes: Sequence[NewChange], now: int) -> ChangeRequest:
+def _new_request(caller: Caller, action: Action, changes: Sequence[NewChange], now: datetime) -> ChangeRequest:
     return ChangeRequest(
         id=caller.interaction_id,
         member=caller.member_id,
         action=action,
         undoes=None,
         undone=False,
-        created_at=datetime.fromtimestamp(now, UTC),
+        created_at=to_moment(to_seconds(now)),
         ended=all(change.outcome for change in changes),
         changes=tuple(
             LibraryChange(

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from bot.errors import StorageUnavailable
 from bot.storage import sqlite
-from bot.storage.engine import Connection as Connection
+from bot.storage.engine import Connection
 from bot.storage.files import PART, give_new_name, remove_part, sync
 from bot.storage.schema import Step, apply, load_steps, steps_in
 

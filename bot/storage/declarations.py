@@ -19,6 +19,7 @@ from bot.storage.vault import SealedColumn, Vault
 class MemberRows:
     """The rows of a table that concern a member: those whose `member` column holds the member's id.
 
+    `where`: the condition that finds them, with one mark for the id, where the column alone would read the whole table.
     `exports`: the columns that `/mydata` hands out. `opens`: sealed columns that it opens and hands out.
     `withholds`: the columns that it does not: secrets, other members' ids, and what means nothing to a person.
     `clears`: where the row outlives the member, the columns that are set to NULL; None: the row is deleted.
@@ -32,6 +33,12 @@ class MemberRows:
     opens: tuple[SealedColumn, ...] = ()
     clears: tuple[str, ...] | None = None
     as_text: bool = False
+    where: str | None = None
+
+    @property
+    def condition(self) -> str:
+        """What finds the rows, with one mark for `value`."""
+        return self.where or f"{self.member} = ?"
 
     def value(self, member_id: int) -> int | str:
         """The member's id as the column holds it."""
@@ -77,7 +84,7 @@ def forget(c: Connection, declared: Iterable[Declaration], member_id: int) -> di
     """Delete every row that concerns this member, or what names them in it; how many rows, by table."""
     declared, counts = tuple(declared), dict[str, int]()
     for rows in _member_rows(declared):
-        where = f"WHERE {rows.member} = ?"
+        where = f"WHERE {rows.condition}"
         if rows.clears is None:
             query = f"DELETE FROM {rows.table} {where}"  # noqa: S608 - the names are those that stores declare
         else:
@@ -105,7 +112,7 @@ def export(c: Connection, declared: Iterable[Declaration], vault: Vault, member_
     """
     declared, found = tuple(declared), dict[str, list[Any]]()
     for rows in _member_rows(declared):
-        query = f"SELECT * FROM {rows.table} WHERE {rows.member} = ?"  # noqa: S608 - the names are those that stores declare
+        query = f"SELECT * FROM {rows.table} WHERE {rows.condition}"  # noqa: S608 - the names are those that stores declare
         for row in c.execute(query, (rows.value(member_id),)).fetchall():
             values = {column: _plain(column, row[column]) for column in rows.exports}
             for sealed in rows.opens:

@@ -7,7 +7,8 @@ own parser read every statement. What only SQLite can do is in `bot/storage/sqli
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 _T = TypeVar("_T")
@@ -69,7 +70,7 @@ class Engine(Protocol):
         """
         ...
 
-    def flush(self) -> Awaitable[None]:
+    def flush(self) -> asyncio.Future[None]:
         """Done when all that was written before it outlives a power cut."""
         ...
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.storage import Storage, open_storage
-from tests.storage.portable import listening, problem
+from tests.storage.portable import full_scans, listening, problem
 from tests.storage.rows import KEY
 
 ENGINES = ("sqlite",)
@@ -25,10 +25,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Storage]:
-    """Storage on the engine of the parameter. Each statement that a store executes must be portable."""
+    """Storage on the engine of the parameter. Its statements must be portable and read no growing table whole."""
     assert request.param == "sqlite"
     executed: set[str] = set()
     storage = await open_storage(tmp_path / "gatefold.db", [KEY], listening(executed))
     yield storage
     await storage.close()
     assert {sql: found for sql in executed if (found := problem(sql)) is not None} == {}
+    assert full_scans(tmp_path / "gatefold.db", executed) == {}

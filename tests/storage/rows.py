@@ -47,7 +47,7 @@ async def ask(
 ) -> Accepted:
     """A command for these albums."""
     changes = [NewChange(Kind.ALBUM, album) for album in albums]
-    return await storage.changes.accept(caller(member, id_, token), action, changes, now)
+    return await storage.changes.accept(caller(member, id_, token), action, changes, at(now))
 
 
 async def rows(storage: Storage, table: str) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ async def begin(storage: Storage, *seen: tuple[int, AlbumId, bool]) -> set[int]:
 
 
 async def end(storage: Storage, id_: int, outcome: Outcome, position: int = 0, now: int = NOW) -> list[ChangeRequest]:
-    return await storage.changes.end([Ending(key(id_, position), outcome)], now)
+    return await storage.changes.end([Ending(key(id_, position), outcome)], at(now))
 
 
 async def got(storage: Storage, id_: int) -> ChangeRequest:
@@ -48,7 +48,7 @@ async def done(storage: Storage, id_: int, *albums: AlbumId, action: Action = SA
 
 
 async def undo(storage: Storage, id_: int, of: int, member: int = ADA) -> UndoVerdict:
-    verdict, _ = await storage.changes.accept_undo(caller(member, id_, TOKEN), RequestId(of), NOW)
+    verdict, _ = await storage.changes.accept_undo(caller(member, id_, TOKEN), RequestId(of), at())
     return verdict
 
 
@@ -65,7 +65,7 @@ async def test_what_is_accepted_is_on_disk_with_all_its_changes_in_order(storage
         NewChange(Kind.SEARCH, "slow harbour"),
         NewChange(Kind.OTHER, "x", Outcome.NOT_ALBUM, "playlist"),
     ]
-    accepted = await storage.changes.accept(caller(ADA), REMOVE, changes, NOW)
+    accepted = await storage.changes.accept(caller(ADA), REMOVE, changes, at())
     request = await got(storage, 1)
     assert accepted.request.changes == request.changes
     assert (request.member, request.action) == (ADA, REMOVE)
@@ -80,9 +80,9 @@ async def test_what_is_accepted_is_on_disk_with_all_its_changes_in_order(storage
 
 
 async def test_a_request_and_its_undo_keep_the_language_in_which_each_was_asked(storage: Storage) -> None:
-    await storage.changes.accept(caller(ADA, locale="de"), SAVE, [NewChange(Kind.ALBUM, X)], NOW)
+    await storage.changes.accept(caller(ADA, locale="de"), SAVE, [NewChange(Kind.ALBUM, X)], at())
     await end(storage, 1, Outcome.SAVED)
-    await storage.changes.accept_undo(caller(ADA, 2, locale="ja"), RequestId(1), NOW)
+    await storage.changes.accept_undo(caller(ADA, 2, locale="ja"), RequestId(1), at())
     assert [(await got(storage, id_)).locale for id_ in (1, 2)] == ["de", "ja"]
 
 
@@ -100,9 +100,9 @@ async def test_a_second_acceptance_of_one_interaction_changes_nothing(storage: S
 
 async def test_a_request_whose_changes_all_ended_at_once_is_ended(storage: Storage) -> None:
     changes = [NewChange(Kind.OTHER, "x", Outcome.UNREADABLE)]
-    await storage.changes.accept(caller(ADA), SAVE, changes, NOW)
+    await storage.changes.accept(caller(ADA), SAVE, changes, at())
     assert (await got(storage, 1)).ended
-    await storage.changes.accept(caller(ADA, 2), SAVE, [], NOW)
+    await storage.changes.accept(caller(ADA, 2), SAVE, [], at())
     assert (await got(storage, 2)).ended
 
 
@@ -190,7 +190,7 @@ async def test_what_was_noted_is_forgotten_when_the_write_certainly_did_not_happ
 
 
 async def test_a_change_in_words_is_known_by_its_album_from_the_first_try_on(storage: Storage) -> None:
-    await storage.changes.accept(caller(ADA), SAVE, [NewChange(Kind.SEARCH, "slow harbour")], NOW)
+    await storage.changes.accept(caller(ADA), SAVE, [NewChange(Kind.SEARCH, "slow harbour")], at())
     await begin(storage, (1, X, False))
     [change] = await storage.changes.pending(ADA)
     assert (change.album_id, change.reference) == (X, "slow harbour")
@@ -209,14 +209,14 @@ async def test_a_request_ends_with_its_last_change_and_is_returned_once(storage:
 async def test_an_outcome_is_final(storage: Storage) -> None:
     await ask(storage, 1, X)
     await end(storage, 1, Outcome.SAVED)
-    await storage.changes.end([Ending(key(1), Outcome.REFUSED, "detail", Y)], NOW)
+    await storage.changes.end([Ending(key(1), Outcome.REFUSED, "detail", Y)], at())
     [change] = (await got(storage, 1)).changes
     assert (change.outcome, change.detail, change.album_id) == (Outcome.SAVED, None, X)
 
 
 async def test_a_change_that_ended_meanwhile_must_not_be_carried_out(storage: Storage) -> None:
     await ask(storage, 1, X, Y)
-    await storage.changes.drop(ADA, NOW, is_busy=False)
+    await storage.changes.drop(ADA, at(), is_busy=False)
     assert await begin(storage, (1, X, False)) == {1}
     assert await begin(storage, (99, X, False)) == {99}  # unlinked meanwhile: its row is gone
 
@@ -260,7 +260,7 @@ async def test_other_albums_and_other_members_outdate_nothing(storage: Storage) 
 
 
 async def test_words_are_outdated_by_the_album_that_they_turn_out_to_mean(storage: Storage) -> None:
-    await storage.changes.accept(caller(ADA), SAVE, [NewChange(Kind.SEARCH, "slow harbour")], NOW)
+    await storage.changes.accept(caller(ADA), SAVE, [NewChange(Kind.SEARCH, "slow harbour")], at())
     await ask(storage, 2, X, action=REMOVE)
     assert await begin(storage, (1, X, False)) == {1}
 
@@ -291,7 +291,7 @@ async def test_a_kill_between_noting_and_ending_leaves_nothing_that_nobody_is_to
     assert await begin(storage, (1, X, False), (2, X, False)) == {1}
     await storage.close()
     storage = await open_storage(tmp_path / "gatefold.db", [KEY])
-    await storage.changes.recover(NOW)
+    await storage.changes.recover(at())
     assert await told_by_outbox(storage) == []
     waiting = [change.request_id for change in await storage.changes.pending(ADA)]
     outdated = await begin(storage, *((id_, X, False) for id_ in waiting))
@@ -336,7 +336,7 @@ async def test_an_undo_serves_once_however_often_it_is_pressed_at_once(storage: 
 async def test_an_undo_that_came_to_nothing_can_be_pressed_again(storage: Storage) -> None:
     await done(storage, 1, X)
     await undo(storage, 2, 1)
-    await storage.changes.drop(ADA, NOW, is_busy=False)
+    await storage.changes.drop(ADA, at(), is_busy=False)
     assert await undo(storage, 3, 1) is UndoVerdict.ACCEPTED
 
 
@@ -400,17 +400,17 @@ async def test_a_member_drops_what_waits_and_only_theirs(storage: Storage) -> No
     await end(storage, 1, Outcome.SAVED)
     await ask(storage, 2, Z)
     await ask(storage, 3, X, member=BEN)
-    count, ended = await storage.changes.drop(ADA, NOW, is_busy=False)
+    count, ended = await storage.changes.drop(ADA, at(), is_busy=False)
     assert (count, [request.id for request in ended]) == (2, [1, 2])
     assert await outcomes(storage, 1) == [Outcome.SAVED, Outcome.DROPPED]
     assert len(await storage.changes.pending(BEN)) == 1
-    assert await storage.changes.drop(ADA, NOW, is_busy=False) == (0, [])
+    assert await storage.changes.drop(ADA, at(), is_busy=False) == (0, [])
 
 
 async def test_dropping_leaves_what_may_be_on_its_way(storage: Storage) -> None:
     await ask(storage, 1, X, Y)
     await begin(storage, (1, X, False))
-    count, _ = await storage.changes.drop(ADA, NOW, is_busy=True)
+    count, _ = await storage.changes.drop(ADA, at(), is_busy=True)
     assert count == 1
     assert await outcomes(storage, 1) == [None, Outcome.DROPPED]
 
@@ -419,11 +419,11 @@ async def test_what_waits_too_long_is_given_up_and_what_is_younger_is_not(storag
     await ask(storage, 1, X, Y, now=NOW - 100)
     await end(storage, 1, Outcome.SAVED)
     await ask(storage, 2, Z, now=NOW)
-    [ended] = await storage.changes.give_up(NOW, NOW)
+    [ended] = await storage.changes.give_up(at(), at())
     assert ended.id == 1
     assert await outcomes(storage, 1) == [Outcome.SAVED, Outcome.GIVEN_UP]
     assert await outcomes(storage, 2) == [None]
-    assert await storage.changes.give_up(NOW, NOW) == []
+    assert await storage.changes.give_up(at(), at()) == []
 
 
 async def test_what_ended_long_ago_is_deleted_with_its_changes_and_what_waits_is_not(storage: Storage) -> None:
@@ -432,7 +432,7 @@ async def test_what_ended_long_ago_is_deleted_with_its_changes_and_what_waits_is
     await ask(storage, 2, X, now=NOW - 1000)
     await ask(storage, 3, Y)
     await end(storage, 3, Outcome.SAVED, now=NOW)
-    await storage.changes.purge(NOW)
+    await storage.changes.purge(at())
     assert [row["id"] for row in await rows(storage, "change_requests")] == [2, 3]
     assert {row["request_id"] for row in await rows(storage, "library_changes")} == {2, 3}
     assert await undo(storage, 4, 1) is UndoVerdict.UNKNOWN
@@ -442,7 +442,7 @@ async def test_what_is_being_written_is_not_given_up(storage: Storage) -> None:
     await ask(storage, 1, X, Y, now=NOW - 100)
     await ask(storage, 2, X, member=BEN, now=NOW - 100)
     await begin(storage, (1, X, False), (2, X, False))
-    await storage.changes.give_up(NOW, NOW, [ADA])
+    await storage.changes.give_up(at(), at(), [ADA])
     assert await outcomes(storage, 1) == [None, Outcome.GIVEN_UP]
     assert await outcomes(storage, 2) == [Outcome.GIVEN_UP]
 
@@ -475,7 +475,7 @@ async def test_a_request_that_is_noted_for_a_write_is_not_withdrawn_and_others_a
 async def answered(
     storage: Storage, id_: int, *, arrived: bool = True, tells_end: bool = True, pages: int | None = None
 ) -> None:
-    await storage.changes.answered(RequestId(id_), NOW, arrived=arrived, tells_end=tells_end, pages=pages)
+    await storage.changes.answered(RequestId(id_), at(), arrived=arrived, tells_end=tells_end, pages=pages)
 
 
 async def told_by_outbox(storage: Storage) -> list[Queued]:
@@ -571,7 +571,7 @@ async def test_whoever_dropped_something_is_told_only_where_it_was_promised(stor
     for id_, arrived in ((1, True), (2, False)):
         await ask(storage, id_, X)
         await answered(storage, id_, arrived=arrived, tells_end=False)
-    await storage.changes.drop(ADA, NOW, is_busy=False)
+    await storage.changes.drop(ADA, at(), is_busy=False)
     [message] = await told_by_outbox(storage)
     assert (message.subject, message.way, message.or_directly) == ("1", Way.ANSWER, False)
     assert await told(storage, 2) == "yes"
@@ -582,11 +582,11 @@ async def test_after_a_start_the_outbox_tells_what_commands_no_longer_can(storag
     await ask(storage, 2, Y)
     await done(storage, 3, Z)
     await answered(storage, 3)
-    await storage.changes.recover(NOW)
+    await storage.changes.recover(at())
     assert [message.subject for message in await told_by_outbox(storage)] == ["1"]
     await end(storage, 2, Outcome.SAVED)
     assert [message.subject for message in await told_by_outbox(storage)] == ["2"]
-    await storage.changes.recover(NOW)
+    await storage.changes.recover(at())
     assert await told_by_outbox(storage) == []
 
 
@@ -637,10 +637,10 @@ async def test_why_a_request_stays_pending_is_told_once_a_day(storage: Storage) 
     await ask(storage, 1, X)
     await answered(storage, 1, tells_end=False)
     for _ in range(2):
-        await storage.changes.tell_held(RequestId(1), "revoked", NOW)
+        await storage.changes.tell_held(RequestId(1), "revoked", at())
     assert [message.payload["reason"] for message in await told_by_outbox(storage)] == ["revoked"]
     await end(storage, 1, Outcome.SAVED)
-    await storage.changes.tell_held(RequestId(1), "revoked", NOW + 86_400)
+    await storage.changes.tell_held(RequestId(1), "revoked", at(NOW + 86_400))
     assert [message.kind for message in await told_by_outbox(storage)] == [OUTCOME_MESSAGE]
 
 
@@ -648,14 +648,14 @@ async def test_why_a_request_stays_pending_is_told_once_a_day(storage: Storage) 
 
 
 async def test_offered_albums_are_kept_as_choices(storage: Storage) -> None:
-    await storage.changes.accept(caller(ADA), SAVE, [NewChange(Kind.SEARCH, "slow harbour")], NOW)
-    await storage.changes.end([Ending(key(1), Outcome.OFFERED, choices=(X, Y))], NOW)
+    await storage.changes.accept(caller(ADA), SAVE, [NewChange(Kind.SEARCH, "slow harbour")], at())
+    await storage.changes.end([Ending(key(1), Outcome.OFFERED, choices=(X, Y))], at())
     [change] = (await got(storage, 1)).changes
     assert (change.choices, change.detail) == ((X, Y), None)
 
 
 async def test_an_album_that_its_request_names_twice_is_a_duplicate_also_in_another_chunk(storage: Storage) -> None:
     changes = [NewChange(Kind.ALBUM, X), NewChange(Kind.TRACK, "t" * 22)]
-    await storage.changes.accept(caller(ADA), SAVE, changes, NOW)
+    await storage.changes.accept(caller(ADA), SAVE, changes, at())
     assert await storage.changes.begin([(key(1), X, False)]) == {}
     assert await storage.changes.begin([(key(1, 1), X, True)]) == {key(1, 1): Outcome.DUPLICATE}

@@ -19,7 +19,8 @@ import sqlite_utils
 
 from bot.errors import StorageUnavailable
 from bot.storage import Storage, StorageStartupError, open_storage
-from bot.storage.database import Connection, Database
+from bot.storage.database import Database
+from bot.storage.engine import Connection
 from bot.storage.schema import Step, load_steps
 from tests.storage.rows import ADA, BEN, KEY, OTHER_KEY, X, ask, at, execute, link, on_disk, put, rows
 

@@ -12,8 +12,8 @@ import pytest
 from bot.albums import AlbumId
 from bot.caller import GuildId, MemberId
 from bot.storage import Storage
-from bot.storage.database import Connection
 from bot.storage.declarations import Declaration, lasting_columns, sealed_columns
+from bot.storage.engine import Connection
 from bot.storage.outbox import Answer, Message
 from bot.storage.stores import DECLARED
 from tests.callers import caller

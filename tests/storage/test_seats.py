@@ -11,7 +11,7 @@ import pytest
 from bot.errors import AppTaken, NoSeatFree
 from bot.storage import Storage
 from bot.storage.apps import KnownApp
-from bot.storage.database import Connection
+from bot.storage.engine import Connection
 from bot.storage.seats import REQUEST_LIFE, SEAT_FREED, Given
 from tests.callers import caller
 from tests.storage.rows import ADA, BEN, X, ask, at, link, on_disk, put, rows
