@@ -16,7 +16,8 @@ from bot.errors import GrantRefused, NeedsRelink, NotLinked, Restarting, Storage
 from bot.spotify import oauth
 from bot.spotify.app import Access, App
 from bot.spotify.client import Spotify
-from bot.storage.links import Link, Links, Sealed, StoredTokens
+from bot.spotify.gate import PATIENCE_S
+from bot.storage.links import Link, Links, StoredTokens
 from bot.storage.vault import Unopenable
 
 EARLY = timedelta(seconds=60)
@@ -58,14 +59,18 @@ class Tokens:
         self._unstored: dict[MemberId, StoredTokens] = {}
         self._is_stopped = False
 
-    async def access(self, member: MemberId, sealed: Sealed | None = None) -> Access:
-        """Through which app a member is served, and with which token. NotLinked, NeedsRelink.
-
-        `sealed`: the member's row, if it was read just now.
-        """
-        stored = await self._opened(member, sealed)
+    async def access(self, member: MemberId) -> Access:
+        """Through which app a member is served, and with which token. NotLinked, NeedsRelink."""
+        stored = await self._opened(member)
         app = await self._apps.of(stored.link.client_id, member)
         return Access(app, MemberToken(self, member, stored.access_token if self._is_fresh(stored) else None))
+
+    def closed(self, client_id: str) -> TryLater | None:
+        """Why Spotify takes nothing of the host's app for a while; None where it does, and for members' own apps."""
+        host = self._apps.host
+        if host is None or host.client_id != client_id or host.gate.closed_for_s <= PATIENCE_S:
+            return None
+        return host.gate.closed()
 
     async def account(self, member: MemberId) -> Link | None:
         """The member's link; `broken` says why it would not work now."""
@@ -141,9 +146,9 @@ class Tokens:
             return stored.access_token if self._is_fresh(stored) else None
         return stored.access_token if stored.access_token != rejected else None
 
-    async def _opened(self, member: MemberId, sealed: Sealed | None = None) -> StoredTokens:
+    async def _opened(self, member: MemberId) -> StoredTokens:
         try:
-            stored = self._links.opened(sealed) if sealed is not None else await self._links.tokens(member)
+            stored = await self._links.tokens(member)
         except Unopenable:
             _log.warning("a stored token does not open: this member must link again", member=member)
             self._on_unopenable()

@@ -59,6 +59,7 @@ class Library:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._changes = changes
+        self._tokens = tokens
         self._resolver = resolver
         self._executor = ChangeExecutor(changes, tokens, resolver, spotify, now)
         self._reports = Reports(tokens, resolver)
@@ -223,7 +224,14 @@ class Library:
                 _log.warning("pending changes cannot be read", error=str(error))
                 await self._sleep(STORE_AGAIN_S[0])
                 continue
-            for member in members:
+            for member, client_id in members:
+                if client_id is None:
+                    continue  # they are to link first
+                if (closed := self._tokens.closed(client_id)) is not None:
+                    # nothing of theirs need be read before that
+                    if not self.is_running(member) and self._retries.get(member) is None:
+                        self._retry_later(member, closed, Retry(begun, begun, 0.0))
+                    continue
                 await self._places.acquire()
                 if self._retries.get(member) is None:
                     self._start_in_place(member, Retry(begun, begun, 0.0))
@@ -231,7 +239,7 @@ class Library:
                     self._places.release()
             if len(members) < PAGE:
                 return
-            after = members[-1]
+            after = members[-1][0]
 
     async def _retry_due(self) -> None:
         while True:
@@ -358,11 +366,14 @@ class Library:
             if retry.delay_s or held.is_new:
                 self._begin_note(self._tell_held(newest, held))
         elif held is not None and not isinstance(held, NotLinked | NeedsRelink):
-            not_before = 0.0
-            if isinstance(held, TryLater) and held.until is not None:
-                not_before = self._monotonic() + (held.until - self._now()).total_seconds()
-            self._retries.put(member, Retry.after(retry, self._monotonic(), not_before))
-            self._wake.set()
+            self._retry_later(member, held, retry)
+
+    def _retry_later(self, member: MemberId, held: UserError, retry: Retry | None) -> None:
+        not_before = 0.0
+        if isinstance(held, TryLater) and held.until is not None:
+            not_before = self._monotonic() + (held.until - self._now()).total_seconds()
+        self._retries.put(member, Retry.after(retry, self._monotonic(), not_before))
+        self._wake.set()
 
     async def _tell_held(self, id_: RequestId, why: NeedsRelink) -> None:
         try:

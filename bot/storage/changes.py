@@ -447,16 +447,20 @@ class LibraryChanges:
 
         await self._database.write(write)
 
-    async def members_pending(self, after: MemberId, limit: int) -> list[MemberId]:
-        """Members with pending changes, by their ids, from after this one on."""
+    async def members_pending(self, after: MemberId, limit: int) -> list[tuple[MemberId, str | None]]:
+        """Members with pending changes, by their ids, from after this one on.
 
-        def read(c: Connection) -> list[MemberId]:
+        Each with the client id of the app that they are linked through; None: they are not linked.
+        """
+
+        def read(c: Connection) -> list[tuple[MemberId, str | None]]:
             rows = c.execute(
-                "SELECT DISTINCT member_id FROM library_changes WHERE outcome IS NULL AND member_id > ?"
-                " ORDER BY member_id LIMIT ?",
+                "SELECT m.member_id, links.client_id FROM (SELECT DISTINCT member_id FROM library_changes"
+                "  WHERE outcome IS NULL AND member_id > ? ORDER BY member_id LIMIT ?) AS m"
+                " LEFT JOIN links ON links.member_id = m.member_id ORDER BY m.member_id",
                 (after, limit),
             ).fetchall()
-            return [row["member_id"] for row in rows]
+            return [(row["member_id"], row["client_id"]) for row in rows]
 
         return await self._database.read(read)
 

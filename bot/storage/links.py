@@ -18,8 +18,6 @@ REFRESH = SealedColumn("links", "refresh_sealed", "refresh", ("member_id",))
 CLOSED = 0
 """In place of the id of a request's Undo: it cannot be undone any more."""
 _SAME = f"member_id = ? AND account_id = ? AND consented_at = ? AND broken IS DISTINCT FROM '{SEAT_FREED}'"
-Sealed = Row
-"""A member's row as it is stored. Only `Links.opened` looks into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +90,7 @@ class Links:
 
     async def tokens(self, member_id: int) -> StoredTokens | None:
         """The member's link with its tokens. Unopenable when they do not open."""
-        return self.opened(await self._database.read(lambda c: self.sealed_in(c, member_id)))
-
-    def sealed_in(self, c: Connection, member_id: int) -> Sealed | None:
-        """The member's row as it is stored, to be `opened`; for jobs that read other rows along."""
-        return _row(c, member_id)
-
-    def opened(self, row: Sealed | None) -> StoredTokens | None:
-        """A stored row with its tokens. Unopenable when they do not open."""
+        row = await self._database.read(lambda c: _row(c, member_id))
         if row is None:
             return None
         # whether its tokens open is looked at anew each time

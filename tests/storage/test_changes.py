@@ -595,9 +595,10 @@ async def test_members_with_pending_changes_are_found_page_by_page(storage: Stor
         await ask(storage, number, X, Y, member=MemberId(number))
     await end(storage, 3, Outcome.SAVED)
     await end(storage, 3, Outcome.SAVED, 1)
+    await put(storage, link(5))
     first = await storage.changes.members_pending(MemberId(0), 4)
-    second = await storage.changes.members_pending(first[-1], 4)
-    assert (first, second) == ([1, 2, 4, 5], [6, 7])
+    second = await storage.changes.members_pending(first[-1][0], 4)
+    assert (first, second) == ([(1, None), (2, None), (4, None), (5, "client")], [(6, None), (7, None)])
 
 
 async def test_what_could_not_be_told_comes_with_the_next_command_until_it_is_told(storage: Storage) -> None:
