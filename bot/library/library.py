@@ -37,7 +37,7 @@ WORKERS = 32
 """How many members the worker serves at a time."""
 PAGE = 500
 """How many members with pending changes are read at a time at the start."""
-GIVE_UP_S, UNDO_S, SWEEP_S = 7 * 86_400, 30 * 86_400, 3600.0
+GIVE_UP_S, GIVE_UP_WAITING_S, UNDO_S, SWEEP_S = 7 * 86_400, 30 * 86_400, 30 * 86_400, 3600.0
 STORE_AGAIN_S = (2.0, 20.0, 600.0)
 """Pauses before something that could not be stored is tried again; the last one repeats."""
 
@@ -209,7 +209,12 @@ class Library:
         now = self._now()
         try:
             busy = [member for member in self._runners if self.is_running(member)]
-            await self._changes.give_up(now - timedelta(seconds=GIVE_UP_S), now, busy)
+            await self._changes.give_up(
+                now - timedelta(seconds=GIVE_UP_S),
+                now,
+                busy,
+                waiting_before=now - timedelta(seconds=GIVE_UP_WAITING_S),
+            )
             await self._changes.purge(now - timedelta(seconds=UNDO_S))
         except StorageUnavailable as error:
             _log.warning("the database cannot be swept", error=str(error))

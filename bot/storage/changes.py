@@ -346,9 +346,17 @@ class LibraryChanges:
 
         return await self._database.write(write)
 
-    async def give_up(self, before: datetime, now: datetime, busy: Iterable[MemberId] = ()) -> list[ChangeRequest]:
+    async def give_up(
+        self,
+        before: datetime,
+        now: datetime,
+        busy: Iterable[MemberId] = (),
+        *,
+        waiting_before: datetime | None = None,
+    ) -> list[ChangeRequest]:
         """End the changes that have been pending since before `before`; the requests that ended.
 
+        `waiting_before`: the same for members who must link again first, such as those whose consent ended.
         `busy`: members whose changes are being carried out. Theirs that are noted for a write are left.
         """
         being_written = set(busy)
@@ -358,8 +366,10 @@ class LibraryChanges:
                 # from the index of what is pending, so that what ended long ago is not read
                 "SELECT w.request_id, w.position, w.member_id, w.was_saved FROM library_changes AS w"
                 " JOIN change_requests AS r ON r.id = w.request_id"
-                " WHERE w.outcome IS NULL AND r.created_at < ? AND r.ended_at IS NULL",
-                (to_seconds(before),),
+                " WHERE w.outcome IS NULL AND r.created_at < ? AND r.ended_at IS NULL"
+                " AND (r.created_at < ? OR NOT EXISTS"
+                " (SELECT 1 FROM links WHERE links.member_id = r.member_id AND links.broken IS NOT NULL))",
+                (to_seconds(before), to_seconds(waiting_before or before)),
             ).fetchall()
             given_up = [
                 (row["request_id"], row["position"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.storage import sqlite
 from bot.storage.apps import KnownApp, known_app
+from bot.storage.engine import Row
 from bot.storage.keys import key_opens
 from bot.storage.links import ACCESS
 from bot.storage.schema import Steps, steps_in
@@ -42,7 +43,7 @@ def _look(c: sqlite.Connection, vault: Vault, client_id: str, good_until: dateti
     steps = steps_in(c)
     if steps.unknown or not steps.applied:
         return Snapshot(steps)
-    rows = c.execute("SELECT member_id, client_id, access_sealed, access_expires_at, broken FROM links").fetchall()
+    rows = c.execute("SELECT * FROM links").fetchall()
     ours = [row for row in rows if row["client_id"] == client_id]
     fresh = [row for row in ours if row["broken"] is None and row["access_expires_at"] > good_until.timestamp()]
     fresh.sort(key=lambda row: -int(row["access_expires_at"]))
@@ -52,7 +53,12 @@ def _look(c: sqlite.Connection, vault: Vault, client_id: str, good_until: dateti
         key_opens=key_opens(c, vault),
         app=known_app(c, client_id),
         linked=len(ours),
-        linked_elsewhere=len(rows) - len(ours),
+        linked_elsewhere=sum(row["client_id"] != client_id and not _is_own_app(row) for row in rows),
         unreadable=sum(not vault.knows(row["access_sealed"]) for row in rows),
         access=tuple(token for token in opened if token is not None),
     )
+
+
+def _is_own_app(row: Row) -> bool:
+    """Whether the member brought that app; the database may be from before there were such apps."""
+    return "is_own_app" in row.keys() and bool(row["is_own_app"])  # noqa: SIM118 - a row looks through its values

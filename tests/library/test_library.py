@@ -33,6 +33,18 @@ async def test_a_change_is_given_up_after_7_days_and_that_is_told(stage: Stage) 
     ]
 
 
+@pytest.mark.parametrize(("days", "pending"), [(8, 1), (29, 1), (31, 0)])
+async def test_a_change_of_a_member_whose_consent_ended_waits_for_30_days(
+    stage: Stage, days: int, pending: int
+) -> None:
+    stage.server.expire_access_tokens("ada")
+    stage.server.revoke_consent("ada")
+    await stage.save(FIRST)
+    stage.ahead = timedelta(days=days)
+    await stage.library.sweep()
+    assert await stage.pending() == pending
+
+
 @pytest.mark.parametrize(("days", "works"), [(29, True), (31, False)])
 async def test_an_undo_lives_for_30_days(stage: Stage, days: int, works: bool) -> None:
     saved = await stage.save(FIRST)
