@@ -16,17 +16,24 @@ from bot.changes import Action, LibraryChange, Outcome
 from bot.errors import (
     AccountTaken,
     AppRejected,
+    AppTaken,
     InternalError,
     LinkDeclined,
     LinkExpired,
     NeedsRelink,
+    NoHostApp,
+    NoSeatFree,
+    NotAClientId,
     NotAllowlisted,
+    NotAnAddress,
     NotLinked,
     PremiumLapsed,
+    RedirectMissing,
     Refused,
     Restarting,
     StorageUnavailable,
     TryLater,
+    UnknownApp,
     UserError,
     WrongDiscordAccount,
 )
@@ -348,7 +355,10 @@ class Words:
                 )
                 return t.sentences([self.error(error), after])
             case TryLater(cause=TryLater.Cause.QUOTA):
-                reached = t("This bot's Spotify app has reached its daily limit.")
+                if error.is_own_app:
+                    reached = t("Your Spotify app has reached its daily limit.")
+                else:
+                    reached = t("This bot's Spotify app has reached its daily limit.")
                 return t.sentences([reached, self._until(error.until, count) or queued])
             case TryLater(cause=TryLater.Cause.RATE_LIMITED):
                 asked = t("Spotify asked this bot to slow down.")
@@ -406,19 +416,65 @@ class Words:
                     "your account again with {link} to go on.",
                     link=link,
                 )
+            case NotAllowlisted() if error.is_own_app:
+                return t(
+                    "Your Spotify app does not list your Spotify account. Add it in the app's settings, under User "
+                    "Management, then use {link} again.",
+                    link=link,
+                )
             case NotAllowlisted():
                 return t(
                     "Spotify allows 5 people for this bot's app, and you are not on its list. Ask the host to add "
                     "you, then use {link} again.",
                     link=link,
                 )
+            case PremiumLapsed() if error.is_own_app:
+                return t(
+                    "Spotify serves your Spotify app only while you have Premium, and that has ended. Renew it, then "
+                    "try again."
+                )
             case PremiumLapsed():
                 return t(
                     "Spotify serves this bot only while its host has Premium, and that has ended. Ask the host to "
                     "renew it, then try again."
                 )
+            case AppRejected() if error.is_own_app:
+                return t(
+                    "Spotify rejects your Spotify app. Check it in Spotify's dashboard, then use {link} again.",
+                    link=link,
+                )
             case AppRejected():
                 return t("Spotify rejects this bot's app. Only the host can fix that, so please tell them.")
+            case NotAClientId():
+                return t(
+                    "That is not a client ID: it has 32 characters, only digits and the letters a to f. Copy it from "
+                    "your app's settings in Spotify's dashboard."
+                )
+            case UnknownApp():
+                return t(
+                    "Spotify knows no app with this client ID. Check that you copied the client ID and not the client "
+                    "secret."
+                )
+            case RedirectMissing():
+                return t(
+                    "Your Spotify app does not list this redirect URI yet: `{redirect_uri}`. Add it in the app's "
+                    "settings in Spotify's dashboard, then try again.",
+                    redirect_uri=error.redirect_uri,
+                )
+            case AppTaken():
+                return t(
+                    "Another member already uses this Spotify app. Create an app of your own in Spotify's dashboard."
+                )
+            case NoHostApp():
+                return t("This bot has no Spotify app. Use {link} with a Spotify app of your own.", link=link)
+            case NotAnAddress():
+                return t("That cannot be a name and an e-mail address. Check both and try again.")
+            case NoSeatFree():
+                return t(
+                    "All seats of this bot's Spotify app are taken. Ask the host for one, or use {link} with a Spotify "
+                    "app of your own.",
+                    link=link,
+                )
             case AccountTaken():
                 return t(
                     "That Spotify account is linked to another Discord account here. Use {unlink} there first, or "
@@ -440,6 +496,8 @@ class Words:
                     "linked. If that was you, switch accounts in your browser and open the link again. If you shared "
                     "the link with nobody, you don't need to do anything."
                 )
+            case TryLater(cause=TryLater.Cause.QUOTA) if error.is_own_app:
+                return t("Your Spotify app has reached its daily limit. Try again tomorrow.")
             case TryLater(cause=TryLater.Cause.QUOTA) if error.until is not None:
                 return t(
                     "This bot's Spotify app has reached its daily limit. Try again {when}.", when=soon(error.until)

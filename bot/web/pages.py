@@ -8,20 +8,27 @@ from bot.accounts.linking import Linked
 from bot.errors import (
     AccountTaken,
     AppRejected,
+    AppTaken,
     DiscordUnavailable,
     InternalError,
     LinkDeclined,
     LinkExpired,
     NeedsRelink,
+    NoHostApp,
+    NoSeatFree,
+    NotAClientId,
     NotAllowlisted,
     PremiumLapsed,
+    RedirectMissing,
     Refused,
     Restarting,
     StorageUnavailable,
     TryLater,
+    UnknownApp,
     UserError,
     WrongBrowser,
     WrongDiscordAccount,
+    WrongIssuer,
 )
 from bot.text import Text
 
@@ -97,6 +104,27 @@ def of_error(t: Text, error: UserError) -> Page:
                 t("Nothing was linked, and nothing is stored about it."),
                 t("If you change your mind, use {link} in Discord.", link=link),
             )
+        case NoHostApp() | NoSeatFree():
+            return Page(
+                403,
+                t("Your account needs a Spotify app of your own."),
+                t("This bot's Spotify app has no seat for you. Nothing was linked."),
+                t("Use {link} in Discord: it shows how to use your own Spotify app.", link=link),
+            )
+        case AppTaken():
+            return Page(
+                409,
+                t("Another member already uses this Spotify app."),
+                t("Each member needs a Spotify app of their own. Nothing was linked."),
+                t("Create another app in Spotify's dashboard, then use {link} again.", link=link),
+            )
+        case UnknownApp() | RedirectMissing() | NotAClientId():
+            return Page(
+                400,
+                t("Your Spotify app is not set up yet."),
+                t("Its client ID or its redirect URI is not right. Nothing was linked."),
+                t("Check both in Spotify's dashboard, then use {link} again.", link=link),
+            )
         case AccountTaken():
             return Page(
                 409,
@@ -135,7 +163,7 @@ def of_error(t: Text, error: UserError) -> Page:
                 t("This bot needs both: to see your library, and to change it. Nothing was linked."),
                 t("Use {link} in Discord again and accept both.", link=link),
             )
-        case DiscordUnavailable():
+        case DiscordUnavailable() | WrongIssuer():
             return Page(
                 502,
                 t("Discord did not confirm who you are."),
