@@ -1,1 +1,1 @@
-"""What keeps the database in order while the bot runs: the control socket, backups, key rotation."""
+"""Maintenance of the database while the bot runs: the control socket, backups, key rotation."""

@@ -1,4 +1,4 @@
-"""Backups by themselves: when the next one is due, and which old ones go."""
+"""Scheduled backups: when the next one is due, and which old ones are deleted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.storage.database import StorageStartupError
 from bot.storage.files import PART, remove_part
 
 RETRY_S = 3600.0
-"""After a backup that failed, the next try comes after this, or sooner where backups are made more often."""
+"""After a failed backup the next attempt comes after this, or sooner if backups are more frequent."""
 _STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(r"gatefold-scheduled-([0-9]{8}T[0-9]{6}Z)\.backup")
 
@@ -23,10 +23,10 @@ _log = structlog.get_logger("gatefold.backups")
 
 
 class Backups:
-    """Makes a backup every so often, also across restarts, and keeps the newest.
+    """Makes backups at regular intervals, also across restarts, and keeps the newest.
 
-    `every_s`: seconds from one to the next, `bot/schedule.py` keeps them; `keep`: how many files stay; `make`: makes
-    and proves one, StorageStartupError when it can't. `on_trouble` is told why one could not be made.
+    `every_s`: seconds between two backups, which `bot/schedule.py` waits for; `keep`: how many files are kept; `make`:
+    makes and verifies one, StorageStartupError if it cannot. `on_trouble` is told why a backup failed.
     """
 
     def __init__(
@@ -47,22 +47,22 @@ class Backups:
         self.on_made: Callable[[], None] = lambda: None
 
     async def first_at(self) -> datetime:
-        """When the first backup after a start is due: it depends on how old the newest file is."""
+        """When the first backup after a start is due, which depends on the age of the newest file."""
         try:
             due_in_s = await asyncio.to_thread(self._due_in_s)
         except OSError:
-            due_in_s = 0.0  # trying to make one tells why
+            due_in_s = 0.0  # the attempt to make one will say why
         return self._now() + timedelta(seconds=due_in_s)
 
     async def run(self) -> datetime | None:
-        """Make one. Returned: when to try again, if it could not be made."""
+        """Make one backup. Returns when to try again if it failed, otherwise None."""
         if await self._one():
             return None
         return self._now() + timedelta(seconds=min(self._every_s, RETRY_S))
 
     def _due_in_s(self) -> float:
         now = self._now()
-        # One from the future was made while the clock was wrong.
+        # A file from the future was made while the clock was wrong.
         ages = [age for made_at in self._files().values() if (age := (now - made_at).total_seconds()) >= 0]
         return max(0.0, self._every_s - min(ages)) if ages else 0.0
 
@@ -76,33 +76,33 @@ class Backups:
         except (StorageStartupError, OSError) as error:
             reason = str(error)
         except Exception:
-            _log.exception("scheduled backup broke")
-            reason = "Something broke on our side. The log says what."
+            _log.exception("scheduled backup failed unexpectedly")
+            reason = "Something broke on our side. The log has the reason."
         else:
             self.on_made()
             return True
-        _log.error("no backup was made", folder=str(self._folder), reason=reason)
+        _log.error("backup failed", folder=str(self._folder), reason=reason)
         self.on_trouble(reason)
         return False
 
     def _prepare(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # left by a process that was killed while it made one
+        # left behind by a process that was killed while it made a backup
         for part in self._folder.glob(f".gatefold-scheduled-*{PART}"):
             if _NAME.fullmatch(part.name.removeprefix(".").removesuffix(PART)):
                 remove_part(part)
 
     def _clear(self, newest: Path, now: datetime) -> None:
-        """Delete the oldest beyond the number kept: never the one that was just proved, nor a file that isn't ours."""
+        """Delete the oldest files beyond `keep`, but never the one that was just verified, nor a file that is not ours."""
         others = {file: made_at for file, made_at in self._files().items() if file != newest}
-        # Those from the future go first: a clock that is right again must not delete what it makes from now on.
+        # Files from the future go first: once the clock is right again, new backups must not be deleted for them.
         oldest_first = sorted(others, key=lambda file: (others[file] <= now, others[file]))
         for file in oldest_first[: max(0, len(others) + 1 - self._keep)]:
             file.unlink(missing_ok=True)
             _log.info("old backup deleted", file=str(file))
 
     def _files(self) -> dict[Path, datetime]:
-        """Our own files, and when each was made, as its name says: copying a folder changes the files' times."""
+        """Our own files, and when each was made according to its name: copying a folder changes the files' times."""
         if not self._folder.is_dir():
             return {}
         found = {}
@@ -110,6 +110,6 @@ class Backups:
             if (match := _NAME.fullmatch(file.name)) and file.is_file() and not file.is_symlink():
                 try:
                     found[file] = datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC)
-                except ValueError:  # digits that are no time: not ours
+                except ValueError:  # digits that are not a time: not ours
                     continue
         return found

@@ -1,8 +1,8 @@
-"""The control socket: how `gatefold backup` and `gatefold rotate-key` reach the bot that has the database.
+"""The control socket, through which `gatefold backup` and `gatefold rotate-key` reach the running bot.
 
-Only one connection may be open on the database, and that is the bot's (docs/decisions/0008). A Unix socket beside
-the database, for its owner alone: a request is one line of JSON, answered by lines of progress and one with the
-result or with an error.
+Only one connection to the database may be open, and the bot has it (docs/decisions/0008). The Unix socket is beside the
+database, for its owner only. A request is one line of JSON; the answer is lines of progress, and one line with the
+result or an error.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ import structlog
 from bot.errors import StorageUnavailable
 
 LONGEST = 100
-"""So many bytes a socket's path may have; systems differ between 103 and 107."""
+"""Maximum length of a socket's path in bytes; systems allow 103 to 107."""
 PATIENCE_S = 5.0
-"""So long the bot waits for the request of whoever connected."""
+"""How long the bot waits for a request after a connection."""
 
 Tell = Callable[[int, int], Awaitable[None]]
-"""Tells how far it is: done, of how many."""
+"""Reports progress: how many are done, of how many."""
 Job = Callable[[Mapping[str, Any], Tell], Awaitable[dict[str, Any]]]
-"""Does what a request asks for. ControlError: why not."""
+"""Does what a request asks for. ControlError says why it was not done."""
 
 _log = structlog.get_logger("gatefold.control")
 
 
 class ControlError(Exception):
-    """It was not done; the text says why and what to do."""
+    """A request was not carried out; the text says why and what to do."""
 
 
 def socket_of(database: Path) -> Path:
-    """Where the bot that has this database listens."""
+    """The socket of the bot that uses this database."""
     file = database.resolve()
     return file.with_name(f"{file.name}.control")
 
 
 @asynccontextmanager
 async def listening(database: Path, jobs: Mapping[str, Job]) -> AsyncIterator[None]:
-    """Serve requests until the end; those under way are stopped then. For whoever holds the database's lock.
+    """Serve requests until the end, when those in progress are stopped. The caller must hold the database's lock.
 
-    Where no such socket can be made, the log says so and all else goes on.
+    If the socket cannot be created, the log says so, and the bot works without it.
     """
     path = socket_of(database)
     serving: set[asyncio.Task[None]] = set()
@@ -79,13 +79,13 @@ async def listening(database: Path, jobs: Mapping[str, Job]) -> AsyncIterator[No
 
 
 def _bound(path: Path) -> socket.socket:
-    # The lock is ours, so a socket that is there was left by a process that was killed.
+    # We hold the lock, so an existing socket was left behind by a process that was killed.
     path.unlink(missing_ok=True)
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         with _short(path) as address:
             bound.bind(address)
-        # Nobody gets in between: it does not listen yet.
+        # Nobody can connect in between: it does not listen yet.
         os.chmod(path, 0o600)
     except BaseException:
         bound.close()
@@ -95,7 +95,7 @@ def _bound(path: Path) -> socket.socket:
 
 @contextmanager
 def _short(path: Path) -> Iterator[str]:
-    """An address for the socket that is short enough, however deep its folder lies (on Linux)."""
+    """An address for the socket that is short enough, however long the path of its folder is (on Linux)."""
     if len(os.fsencode(path)) <= LONGEST:
         yield str(path)
         return
@@ -108,7 +108,7 @@ def _short(path: Path) -> Iterator[str]:
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, jobs: Mapping[str, Job]) -> None:
     async def tell(done: int, of: int) -> None:
-        # Whoever asked may be gone: then this fails, and the job ends.
+        # If the command has ended, this fails, and the job ends.
         writer.write(_line({"done": done, "of": of}))
         await writer.drain()
 
@@ -122,19 +122,21 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, job
     except ControlError as error:
         answer = {"error": str(error)}
     except StorageUnavailable as error:
-        answer = {"error": f"The database could not be read or written ({error}). Is the disk full?"}
+        answer = {"error": f"The database cannot be read or written ({error}). Check the space on the disk."}
     except (TimeoutError, ValueError, KeyError, TypeError):
-        answer = {"error": "The bot does not understand this. Is it of another version than this command?"}
+        answer = {
+            "error": "The bot does not understand this request. It may be of another version than this command: restart the bot."
+        }
     except Exception:
-        _log.exception("control failed")
-        answer = {"error": "Something broke in the bot. Its log says what."}
+        _log.exception("control request failed")
+        answer = {"error": "Something broke in the bot. Its log has the reason."}
     with suppress(ConnectionError):
         writer.write(_line(answer))
         await writer.drain()
 
 
 async def ask(database: Path, request: Mapping[str, Any], tell: Callable[[int, int], None]) -> dict[str, Any] | None:
-    """The result of a request to the bot that has this database; None when none listens. ControlError: why not."""
+    """The result of a request to the bot that uses this database; None if no bot listens. ControlError says why not."""
     try:
         with _short(socket_of(database)) as address:
             reader, writer = await asyncio.open_unix_connection(address)
@@ -143,7 +145,7 @@ async def ask(database: Path, request: Mapping[str, Any], tell: Callable[[int, i
     except OSError as error:
         if socket_of(database).exists():
             raise ControlError(
-                f"{socket_of(database)} cannot be reached ({error.strerror}). Run this as the user of the bot."
+                f"{socket_of(database)} cannot be reached ({error.strerror}). Run this as the bot's user."
             ) from None
         return None
     try:
@@ -160,7 +162,7 @@ async def ask(database: Path, request: Mapping[str, Any], tell: Callable[[int, i
         pass
     finally:
         writer.close()
-    raise ControlError("The bot stopped before this was done. Start it, and run this again.")
+    raise ControlError("The bot stopped before this was done. Start it and run this again.")
 
 
 def _line(message: Mapping[str, Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""What a host has the running bot do with the database: one thing at a time, while commands go on."""
+"""What the running bot does with the database on the host's request: one job at a time, while it serves members."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from bot.storage.database import Database, StorageStartupError
 from bot.storage.rotation import Rotation, rotate
 from bot.storage.vault import Vault, key_id
 
-_log = structlog.get_logger("gatefold.upkeep")
+_log = structlog.get_logger("gatefold.maintenance")
 
 
 class Maintenance:
-    """Backups and the change of the key, for the commands and for the schedule."""
+    """Backups and key rotation, for the commands and for the schedule."""
 
     def __init__(self, database: Database, keys: Sequence[bytes]) -> None:
         self._database = database
@@ -27,14 +27,14 @@ class Maintenance:
         self._one_at_a_time = asyncio.Lock()
 
     async def back_up(self, target: Path, *, key_check: bool = True) -> Copy:
-        """Make and prove a copy. StorageStartupError: why not."""
+        """Make and verify a copy. StorageStartupError says why it failed."""
         async with self._one_at_a_time:
             copy = await back_up(self._database.backup, target, key_check=key_check)
         _log.info("backed up", file=str(copy.file), bytes=copy.size)
         return copy
 
     async def rotate(self, tell: Tell) -> Rotation:
-        """Seal everything anew with the first key."""
+        """Re-encrypt everything with the first key."""
         async with self._one_at_a_time:
             rotation = await rotate(self._database, self._vault, tell)
         _log.info("rotated the key", resealed=rotation.resealed, left=rotation.left)
@@ -50,11 +50,11 @@ class Maintenance:
                 raise ControlError(str(error)) from None
 
         async def rotate_key(request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-            # The bot has the keys that it was started with, which may not be those of the settings any more.
+            # The bot has the keys that it was started with, which may no longer be those in the settings.
             if request["sealing_key_id"] != self._vault.sealing_key_id.hex():
                 raise ControlError(
-                    "The running bot seals with another key than the first one in the settings now. Restart the bot, "
-                    "so that it takes the new keys, and run this again."
+                    "The running bot encrypts with another key than the one that is first in the settings now. Restart "
+                    "the bot and run this again."
                 )
             return rotated(await self.rotate(tell))
 
@@ -78,5 +78,5 @@ def rotated(rotation: Rotation) -> dict[str, Any]:
 
 
 def sealing_key_id(keys: Sequence[bytes]) -> str:
-    """The id of the key that seals, as the running bot is asked about it."""
+    """The id of the key that encrypts, in the form in which the running bot is asked about it."""
     return key_id(keys[0]).hex()

@@ -1,8 +1,8 @@
-"""What only the host can mend, told to the host: at most once a day for each cause, also across restarts.
+"""Tells the host what only the host can fix: at most once a day for each cause, also across restarts.
 
-Rooms say what they meet with `raise_` and `end`, which cost next to nothing and never wait. Within the process the
-day is counted in monotonic time; only the first telling after a start goes by the wall clock, so that a clock that
-jumps makes neither a storm nor a silence.
+Other packages report with `raise_` and `end`, which are cheap and never wait. Within the process, the day is measured
+in monotonic time. Only the first message after a start depends on the wall clock, so that a clock that jumps causes
+neither a flood of messages nor silence.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from bot.storage.alerts import Told, ToldAlerts
 
 DAY_S = 86_400.0
 RETRY_S = 600.0
-"""What could not be told is not tried again sooner: a host who takes no messages must not make a storm."""
+"""A message that failed is not retried sooner, because some hosts accept no messages."""
 QUIET_S = 600.0
-"""A cause is over when something succeeded and it was not met for so long: what comes and goes is still one."""
+"""A cause is over when something succeeded and it has not occurred for this long."""
 STORE_AGAIN_S = 60.0
 
 _log = structlog.get_logger("gatefold.alerts")
 
 
 class Cause(StrEnum):
-    """What the host is told of. The names stand in the database."""
+    """What the host is told about. The values are stored in the database."""
 
-    PREMIUM = "premium"  # Spotify says that the Premium of the app's owner lapsed
+    PREMIUM = "premium"  # Spotify says that the app's owner has no Premium
     SPOTIFY_APP = "spotify app"  # Spotify refuses the app's id or secret
-    QUOTA = "quota"  # the app's day at Spotify is used up
+    QUOTA = "quota"  # the app's daily limit at Spotify is reached
     DISCORD_SECRET = "discord secret"  # noqa: S105 - Discord refuses the client secret: nobody can link
-    DISCORD_TOKEN = "discord token"  # noqa: S105 - Discord refuses the bot's token, so it is told afterwards
-    DISK = "disk"  # nearly full, or the database cannot be written
-    KEY = "key"  # what is stored of a member does not open
-    BACKUP = "backup"  # a scheduled backup was not made
+    DISCORD_TOKEN = "discord token"  # noqa: S105 - Discord refuses the bot's token, so the host is told later
+    DISK = "disk"  # nearly full, or the database cannot be written to
+    KEY = "key"  # a member's stored token cannot be decrypted
+    BACKUP = "backup"  # a scheduled backup failed
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known beside the cause. `until`: when it ends by itself; `free`: bytes; `reason`: words for the host."""
+    """What is known about a cause. `until`: when it ends by itself; `free`: bytes; `reason`: words for the host."""
 
     until: datetime | None = None
     free: int | None = None
@@ -54,7 +54,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What the host is told: since when it is so."""
+    """What the host is told. `since`: when it began."""
 
     cause: Cause
     since: datetime
@@ -63,7 +63,7 @@ class Alert:
 
 @dataclass(slots=True)
 class _State:
-    """Of one cause. `next_at`, `seen_at`, `store_at`: monotonic; it is told again no sooner than `next_at`."""
+    """The state of one cause. `next_at`, `seen_at`, `store_at`: monotonic; the next message is no sooner than `next_at`."""
 
     open_since: datetime | None = None
     told_at: datetime | None = None
@@ -80,7 +80,7 @@ async def _nobody(_: Alert) -> bool:
 
 
 class Alerts:
-    """Which causes hold, and what the host was told of them."""
+    """Which causes are present, and what the host was told about them."""
 
     def __init__(
         self,
@@ -94,25 +94,25 @@ class Alerts:
         self._monotonic = monotonic
         self._states = {cause: _State() for cause in Cause}
         self._tasks: set[asyncio.Task[None]] = set()
-        # Tells the host; whether that arrived. From app.py.
+        # Tells the host, and returns whether the message arrived. Set by app.py.
         self.tell: Callable[[Alert], Awaitable[bool]] = _nobody
 
     async def load(self) -> None:
-        """Remember what was told before the start."""
+        """Load what was told before the start."""
         rows = await self._told.all()
         for cause, state in self._states.items():
             if (known := rows.get(cause.value)) is None:
                 continue
             state.told_at = known.told_at
-            # Whether all keys are there again shows only when members come: so a start begins anew.
+            # Whether all keys are there again shows only when members use the bot, so a start forgets this cause.
             state.open_since = None if cause is Cause.KEY else known.open_since
             if known.told_at is not None:
-                # A time in the future is that of a clock that was wrong: it holds as long as one in the past.
+                # A time in the future comes from a clock that was wrong. It counts like one in the past.
                 age = abs((self._now() - known.told_at).total_seconds())
                 state.next_at = self._monotonic() + max(0.0, DAY_S - age)
 
     def raise_(self, cause: Cause, facts: Facts | None = None) -> None:
-        """This holds, as something just showed: the host is told, unless that was done within the day."""
+        """This cause just showed. The host is told, unless that happened within the last day."""
         state, now = self._states[cause], self._monotonic()
         state.seen_at = now
         state.facts = facts or Facts()
@@ -120,13 +120,13 @@ class Alerts:
             state.open_since = self._now()
             state.is_stored = False
         if now >= state.next_at:
-            state.next_at = now + RETRY_S  # whoever meets it meanwhile need not try
+            state.next_at = now + RETRY_S  # others who notice it meanwhile need not try
             self._begin(self._tell(cause, state))
         elif not state.is_stored and now >= state.store_at:
             self._begin(self._store(cause, state))
 
     def end(self, cause: Cause) -> None:
-        """Something worked that would not while this holds."""
+        """Something worked that cannot work while this cause is present."""
         state = self._states[cause]
         if (state.open_since is None and state.is_stored) or self._monotonic() - state.seen_at < QUIET_S:
             return
@@ -137,14 +137,14 @@ class Alerts:
             self._begin(self._store(cause, state))
 
     async def note(self, cause: Cause) -> None:
-        """This holds, and nobody can be told now: `tell_late` of the next start does it."""
+        """This cause is present, and nobody can be told now. `tell_late` does that after the next start."""
         state = self._states[cause]
         state.open_since = state.open_since or self._now()
         _log.error("alert", cause=cause.value, since=state.open_since.isoformat())
         await self._store(cause, state)
 
     def tell_late(self) -> None:
-        """The bot has logged in, so that the host can be told: what could not be told before is told now."""
+        """The bot has logged in: send what could not be sent before."""
         for cause, state in self._states.items():
             if state.open_since is not None and (state.is_untold or cause is Cause.DISCORD_TOKEN):
                 self._begin(self._tell_late(cause, state))
@@ -153,12 +153,12 @@ class Alerts:
         if state.is_untold or self._monotonic() >= state.next_at:
             await self._tell(cause, state, is_logged=state.is_untold)
         if cause is Cause.DISCORD_TOKEN and not state.is_untold:
-            # whoever has logged in has a token that is taken
+            # the bot has logged in, so Discord accepts the token
             state.open_since = None
             await self._store(cause, state)
 
     async def stop(self, seconds: float) -> None:
-        """Let what is being told or noted end, `seconds` at most."""
+        """Wait for messages and writes in progress, at most for `seconds`."""
         if self._tasks:
             _, late = await asyncio.wait([*self._tasks], timeout=seconds)
             for task in late:
@@ -175,7 +175,7 @@ class Alerts:
         state.next_at = self._monotonic() + RETRY_S
         alert = Alert(cause, state.open_since, state.facts)
         if not is_logged:
-            # A message may not arrive, so it is always in the log, too.
+            # A message may not arrive, so every alert is in the log, too.
             known = {name: str(value) for name, value in asdict(alert.facts).items() if value is not None}
             _log.error("alert", cause=cause.value, since=alert.since.isoformat(), **known)
         try:
@@ -195,7 +195,7 @@ class Alerts:
         try:
             await self._told.put(cause.value, Told(state.open_since, state.told_at))
         except StorageUnavailable as error:
-            # A full disk is one of the causes. What is known in here holds; it is tried again.
-            _log.warning("it could not be noted what the host was told", error=str(error))
+            # A full disk is one of the causes. The state in memory remains, and is stored later.
+            _log.warning("alert state could not be stored", error=str(error))
         else:
             state.is_stored = True

@@ -1,4 +1,4 @@
-"""Looks from time to time whether the disk has room for the database, so that the host hears of it in time."""
+"""Checks regularly that the disk has space for the database, so that the host hears about it in time."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pathlib import Path
 import structlog
 
 EVERY_S = 600.0
-"""How often `bot/schedule.py` has it look."""
+"""How often `bot/schedule.py` runs the check."""
 LEAST_FREE = 200 * 1024**2
-"""Bytes. Below that, or below twice the database (updates and backups copy it), the disk counts as nearly full."""
+"""Bytes. With less than this, or less than twice the database (updates and backups copy it), the disk is nearly full."""
 
 _log = structlog.get_logger("gatefold.disk")
 
 
 def free_bytes(folder: Path) -> int:
-    """What the system says."""
+    """Free bytes on the disk of this folder."""
     return shutil.disk_usage(folder).free
 
 
 class DiskWatch:
-    """Looks at the disk of the database. `on_little` is told how many bytes are free when these are few."""
+    """Checks the disk of the database. `on_little` is called with the free bytes if they are few."""
 
     def __init__(
         self,
@@ -39,11 +39,11 @@ class DiskWatch:
         self._free = free
 
     async def look(self) -> None:
-        """Look once, and say what was found."""
+        """Check once, and report the result."""
         try:
             free, needed = await asyncio.to_thread(self._look)
         except OSError as error:
-            _log.warning("the disk cannot be looked at", reason=error.strerror)
+            _log.warning("the disk cannot be checked", reason=error.strerror)
             return
         if free < needed:
             self._on_little(free)

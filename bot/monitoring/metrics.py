@@ -1,6 +1,6 @@
-"""What the host's Prometheus reads: counters that the rooms feed as they work, gauges that are read at a scrape.
+"""What Prometheus reads: counters that other packages increase as they work, and gauges that are read at a scrape.
 
-Labels take their values from small sets that stand in the code. None holds an id, a name or a text of anybody's.
+Labels take their values from small sets in the code. None contains an id, a name or anybody's text.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ CALL_S = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 LAG_S = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 LAG_EVERY_S = 0.5
 PATIENCE_S = 2.0
-"""A scrape waits this long for the database; then it goes without what only that knows."""
+"""A scrape waits this long for the database, and then leaves out what only the database knows."""
 _NAMED = (400, 401, 403, 404, 429)
-"""Spotify's statuses that each mean something of their own."""
+"""Statuses of Spotify's that have a meaning of their own."""
 
 
 class Metrics:
@@ -53,7 +53,7 @@ class Metrics:
         self._monotonic = monotonic
         self._sleep = sleep
         self._patience_s = patience_s
-        # Which parts work, as /readyz says it. From app.py.
+        # Which parts work, as in /readyz. Set by app.py.
         self.parts: Callable[[], Awaitable[Mapping[str, bool]]]
 
         self._registry = registry = CollectorRegistry()
@@ -68,28 +68,28 @@ class Metrics:
             return Histogram(f"gatefold_{name}", text, labels, buckets=buckets, registry=registry)
 
         self._interactions = counter("interactions", "Commands and buttons served.", "command", "outcome")
-        self._lost = counter("answers_lost", "First answers that Discord did not take.", "command")
+        self._lost = counter("answers_lost", "First answers that Discord did not accept.", "command")
         self._first_answer = histogram(
             "first_answer_seconds", "From an interaction to its first answer at Discord.", ANSWER_S, "command"
         )
         self._calls = counter("spotify_calls", "Calls to Spotify.", "call", "outcome")
         self._call_s = histogram("spotify_call_seconds", "How long calls to Spotify took.", CALL_S, "call")
-        self._refreshes = counter("refreshes", "Renewals of members' access at Spotify.", "outcome")
-        self._lag = histogram("loop_lag_seconds", "How much later than asked for the event loop came back.", LAG_S)
+        self._refreshes = counter("refreshes", "Refreshes of members' tokens at Spotify.", "outcome")
+        self._lag = histogram("loop_lag_seconds", "How late the event loop was.", LAG_S)
         self._closed = gauge("gate_closed_seconds", "How long Spotify still says to wait.")
-        self._in_flight = gauge("spotify_calls_in_flight", "Calls to Spotify under way.")
+        self._in_flight = gauge("spotify_calls_in_flight", "Calls to Spotify in progress.")
         self._pending = gauge("pending_changes", "Albums that wait to be saved or removed.")
         self._oldest = gauge("pending_oldest_seconds", "How long the oldest of them has waited.")
         self._jobs = gauge("database_jobs_waiting", "Jobs in the database's queue.")
-        self._answer_s = gauge("database_answer_seconds", "How long the database took to answer this scrape.")
+        self._answer_s = gauge("database_answer_seconds", "How long the database took to respond to this scrape.")
         self._parts = gauge("part_ready", "Whether this part works: 1 or 0.", "part")
         gauge("build_info", "The version that runs.", "version").labels(__version__).set(1)
         ProcessCollector(registry=registry)
 
-    # -- told by the rooms, as they work
+    # -- reported by other packages as they work
 
     def answered(self, command: str, outcome: str, first_s: float | None) -> None:
-        """An interaction was served; `first_s`: until its first answer, None if Discord took none."""
+        """An interaction was served. `first_s`: seconds until its first answer, None if Discord accepted none."""
         self._interactions.labels(command, outcome).inc()
         if first_s is None:
             self._lost.labels(command).inc()
@@ -97,17 +97,17 @@ class Metrics:
             self._first_answer.labels(command).observe(first_s)
 
     def called(self, call: str, outcome: int | str, seconds: float) -> None:
-        """A call to Spotify ended: with this status, or with the name of what went wrong."""
+        """A call to Spotify ended with this status, or with the name of an error."""
         self._calls.labels(call, _kind(outcome)).inc()
         if outcome != "cancelled":
             self._call_s.labels(call).observe(seconds)
 
     def refreshed(self, outcome: str) -> None:
-        """Spotify was asked to renew a member's access: `refreshed`, or an error's name."""
+        """A member's token was refreshed: `refreshed`, or the name of an error."""
         self._refreshes.labels(outcome).inc()
 
     async def watch_loop(self) -> None:
-        """Measure until cancelled how late the loop comes back from its sleeps."""
+        """Measure how late the event loop is, until cancelled."""
         while True:
             due = self._monotonic() + LAG_EVERY_S
             await self._sleep(LAG_EVERY_S)
@@ -116,7 +116,7 @@ class Metrics:
     # -- read at a scrape
 
     async def scrape(self) -> bytes:
-        """All of it in Prometheus' text format, also while the database does not answer."""
+        """Everything in Prometheus' text format, also while the database does not respond."""
         gates = self._gates()
         self._closed.set(gates[0].closed_for_s if gates else 0.0)
         self._in_flight.set(sum(gate.in_flight for gate in gates))
@@ -131,7 +131,7 @@ class Metrics:
             async with asyncio.timeout(self._patience_s):
                 count, since = await self._changes.waiting()
         except (StorageUnavailable, TimeoutError):
-            # no figure is a gap in the curve; an old one would look as if all were well
+            # a missing figure is a gap in the graph; an old one would look as if all were well
             for gauge in (self._pending, self._oldest, self._answer_s):
                 gauge.set(float("nan"))
             return
@@ -151,7 +151,7 @@ class Metrics:
 
 
 def _kind(outcome: int | str) -> str:
-    """What came of a call, in one of about fifteen words, whatever status Spotify thinks of."""
+    """The outcome of a call as one of about fifteen words, whatever status Spotify sends."""
     if isinstance(outcome, int):
         if 200 <= outcome < 300:
             return "ok"
@@ -162,7 +162,7 @@ def _kind(outcome: int | str) -> str:
 
 
 class _Plain:
-    """A registry without the library's `_created` series, which could be switched off for the whole process only."""
+    """A registry without the library's `_created` series, which can only be turned off for the whole process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry

@@ -33,7 +33,7 @@ class Snapshot:
     access: tuple[str, ...] = field(default=(), repr=False)
 
 
-def glance(path: Path, keys: Sequence[bytes], client_id: str, good_until: datetime) -> Snapshot:
+def read_snapshot(path: Path, keys: Sequence[bytes], client_id: str, good_until: datetime) -> Snapshot:
     """Look at an existing database; `access` are this app's that live beyond `good_until`. StorageStartupError: why not."""
     with opened_to_look(path) as c:
         return _look(c, Vault(keys), client_id, good_until)

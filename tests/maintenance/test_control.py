@@ -91,7 +91,7 @@ async def test_refusals_and_mistakes_come_back_as_sentences(tmp_path: Path) -> N
     said = {
         "refuse": "Not today.",
         "full": "database or disk is full",
-        "mistake": "log says what",
+        "mistake": "log has the reason",
         "no such thing": "another version",
     }
     async with listening(database, {"refuse": refuse, "full": full, "mistake": mistake}):

@@ -170,7 +170,7 @@ async def test_a_scheduled_backup_that_fails_is_in_the_log_and_nobody_else_notic
     async with out.running() as process:
         await until_said(await out.save(FIRST), "Saved")
         async with asyncio.timeout(10):
-            while "no backup was made" not in process.stderr:
+            while "backup failed" not in process.stderr:
                 await asyncio.sleep(0.02)
     assert "Traceback" not in process.stderr
 

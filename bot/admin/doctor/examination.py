@@ -29,7 +29,7 @@ from bot.spotify.wire import Endpoint
 from bot.storage import StorageStartupError
 from bot.storage.apps import KnownApp
 from bot.storage.schema_status import is_in_use
-from bot.storage.snapshot import Snapshot, glance
+from bot.storage.snapshot import Snapshot, read_snapshot
 
 FRESH_S = 60
 """A member's access token is used only if it stays valid for at least this long."""
@@ -110,7 +110,7 @@ def _look(settings: Settings, now: float) -> tuple[bool, Snapshot | None, str | 
         if not path.exists():
             return is_running, None, None
         good_until = datetime.fromtimestamp(now + FRESH_S, UTC)
-        return is_running, glance(path, settings.sealing_keys(), settings.spotify_client_id, good_until), None
+        return is_running, read_snapshot(path, settings.sealing_keys(), settings.spotify_client_id, good_until), None
     except StorageStartupError as error:
         return False, None, str(error)
     except OSError as error:
