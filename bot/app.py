@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -23,8 +24,9 @@ from bot.accounts.seats import EXPIRY as SEAT_REQUEST_EXPIRY
 from bot.accounts.seats import SeatKeeper
 from bot.accounts.tokens import Tokens
 from bot.alert_sources import AlertSources
-from bot.chat import account, help, saving, servers
+from bot.chat import account, crate_commands, help, saving, servers
 from bot.chat.client import Client, LoginRefused, point_at
+from bot.chat.crates import CrateCards
 from bot.chat.delivery import Delivery
 from bot.chat.features import Feature
 from bot.chat.messages import Messages
@@ -34,6 +36,7 @@ from bot.chat.reply import Reply
 from bot.chat.words import AllWords
 from bot.errors import AppRejected, UserError
 from bot.library import Library
+from bot.library.finder import AlbumFinder
 from bot.library.library import SWEEP_S
 from bot.library.resolver import AlbumResolver
 from bot.maintenance import control
@@ -48,6 +51,8 @@ from bot.settings import Settings
 from bot.spotify.catalogue import Catalogue
 from bot.spotify.client import Spotify
 from bot.storage import Storage, open_storage
+from bot.storage.crates import Crates
+from bot.storage.guilds import Guilds
 from bot.web import ops, site
 from bot.web.listening import why_not
 
@@ -159,6 +164,7 @@ async def _build(
     tokens = Tokens(storage.links, spotify, apps, on_refresh=metrics.refreshed, on_unopenable=sources.unopenable)
     catalogue = Catalogue(spotify, apps.host)
     resolver = AlbumResolver(spotify, catalogue, tokens)
+    finder = AlbumFinder(spotify, catalogue, tokens, resolver)
     library = Library(storage.changes, tokens, resolver, spotify)
     await library.recover()
     browsers = Browsers(storage.attempts)
@@ -180,7 +186,7 @@ async def _build(
     words = AllWords(f"{settings.public_url}/privacy")
     reply = Reply(words, metrics.answered)
     client = Client(
-        (*features(linking, tokens, library, resolver, reply), servers.feature(storage.guilds)),
+        features(linking, tokens, library, resolver, finder, storage.crates, storage.guilds, reply),
         reply,
         storage.commands,
         words.command_ids,
@@ -229,12 +235,22 @@ async def _build(
 
 
 def features(
-    linking: Linking, tokens: Tokens, library: Library, resolver: AlbumResolver, reply: Reply
+    linking: Linking,
+    tokens: Tokens,
+    library: Library,
+    resolver: AlbumResolver,
+    finder: AlbumFinder,
+    crates: Crates,
+    guilds: Guilds,
+    reply: Reply,
 ) -> tuple[Feature, ...]:
     """What the bot does in Discord."""
+    saver = saving.Saving(linking, library, resolver, reply)
     return (
-        saving.feature(linking, library, resolver, reply),
+        saving.feature(saver),
         account.feature(linking, tokens, library, resolver, reply),
+        crate_commands.feature(CrateCards(crates, finder, reply, rng=random.SystemRandom()), saver, reply),
+        servers.feature(guilds),
         help.feature(reply),
     )
 

@@ -45,6 +45,9 @@ class Card(ui.LayoutView):
     second component with the same custom id is left out, and the log tells of it.
     """
 
+    attachment: tuple[str, bytes] | None = None
+    """The file that the card shows, if any: its name and its bytes."""
+
     def __init__(self, *items: Item, kind: Kind) -> None:
         super().__init__(timeout=None)
         self.kind = kind
@@ -87,6 +90,13 @@ def text_card(text: str, *buttons: Button, kind: Kind = Kind.PRIVATE) -> Card:
     if buttons:
         items.append(ui.ActionRow(*buttons))
     return Card(*items, kind=kind)
+
+
+def file_card(text: str, name: str, data: bytes) -> Card:
+    """A sentence or a few, and a file to download. `name`: what it is called, such as "crate.csv"."""
+    card = Card(ui.TextDisplay(text), ui.File(f"attachment://{name}"), kind=Kind.PRIVATE)
+    card.attachment = (name, data)
+    return card
 
 
 def link_button(url: str, label: str) -> Button:

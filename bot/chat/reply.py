@@ -7,6 +7,7 @@ replaces the announcement. Whatever happens to the answer, the work goes on.
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -163,18 +164,18 @@ class Reply:
                 if not seen.is_deferred and edits and not made.is_beside:
                     first = interaction.response.edit_message(view=made.cards[0])
                 elif not seen.is_deferred:
-                    first = interaction.response.send_message(view=made.cards[0], ephemeral=is_private)
+                    first = interaction.response.send_message(ephemeral=is_private, **_content(made.cards[0]))
                 elif made.is_beside and edits:
-                    first = interaction.followup.send(view=made.cards[0], ephemeral=True)
+                    first = interaction.followup.send(ephemeral=True, **_content(made.cards[0]))
                 elif made.is_beside and visibility is Visibility.PUBLIC:
                     # what was announced to all is taken back, and the member alone reads what went wrong
                     first = _instead(interaction, made.cards[0])
                 else:
-                    first = interaction.edit_original_response(view=made.cards[0])
+                    first = interaction.edit_original_response(**_edited(made.cards[0]))
                 seen.first(await _deliver(first, name))
             count = int(seen.arrived)
             for card in made.cards[1:] if seen.arrived else ():
-                if not await _deliver(interaction.followup.send(view=card, ephemeral=is_private), name):
+                if not await _deliver(interaction.followup.send(ephemeral=is_private, **_content(card)), name):
                     break  # the rest is sent later, in order
                 count += 1
         return count
@@ -235,6 +236,25 @@ class Reply:
             broken = InternalError(logs.reference())
             _log.exception("a command broke")
             return _Made([text_card(words.error(broken))], type(broken).__name__, is_beside=True)
+
+
+def _content(card: Card) -> dict[str, Any]:
+    """What a new message is made of."""
+    files = _files(card)
+    return {"view": card, "files": files} if files else {"view": card}
+
+
+def _edited(card: Card) -> dict[str, Any]:
+    """What a message becomes."""
+    files = _files(card)
+    return {"view": card, "attachments": files} if files else {"view": card}
+
+
+def _files(card: Card) -> list[discord.File]:
+    if card.attachment is None:
+        return []
+    name, data = card.attachment
+    return [discord.File(io.BytesIO(data), name)]
 
 
 async def _instead(interaction: Interaction, card: Card) -> None:

@@ -70,6 +70,15 @@ class Saving:
         """The same, to remove it."""
         await self._change_album(interaction, caller, Action.REMOVE, album, "button unsave", edits=False)
 
+    async def save_albums(
+        self, interaction: Interaction, caller: Caller, albums: Sequence[AlbumId], name: str, *, edits: bool
+    ) -> None:
+        """Save several albums, in the fewest writes. `edits`: the card whose button was used says what came of it."""
+        text = " ".join(f"spotify:album:{album}" for album in albums)
+        await self._answer(
+            interaction, caller, lambda: self._library.change(caller, Action.SAVE, text), name, edits=edits
+        )
+
     async def pick(self, interaction: Interaction, caller: Caller, action: Action, album: AlbumId) -> None:
         """The one album that a search offered: the offer becomes what came of it."""
         await self._change_album(interaction, caller, action, album, "button pick", edits=True)
@@ -177,9 +186,8 @@ class Saving:
         return await self._resolver.suggestions(member, action, text)
 
 
-def feature(linking: Linking, library: Library, resolver: AlbumResolver, reply: Reply) -> Feature:
+def feature(saving: Saving) -> Feature:
     """The commands and buttons of this module."""
-    saving = Saving(linking, library, resolver, reply)
 
     @app_commands.command(name=command_name("save"), description=msg("Save albums to your Spotify library"))
     @app_commands.rename(albums=command_name("albums"))

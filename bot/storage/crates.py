@@ -111,6 +111,15 @@ class Crates:
         """A crate by its name, upper and lower case alike; None as a name: the default one."""
         return await self._database.write(lambda c: _found(c, guild_id, name, now), key=guild_id)
 
+    async def by_id(self, guild_id: GuildId, id_: CrateId) -> Crate | None:
+        """A crate of this server by its id."""
+
+        def read(c: Connection) -> Crate | None:
+            row = c.execute("SELECT * FROM crates WHERE id = ? AND guild_id = ?", (id_, guild_id)).fetchone()
+            return None if row is None else _crate(row)
+
+        return await self._database.read(read)
+
     async def new(self, guild_id: GuildId, name: str, now: datetime) -> Crate | Refusal:
         """Make a crate."""
 
