@@ -9,7 +9,7 @@ import pytest
 
 from bot import errors
 from bot.chat.notices import error_of, facts_of
-from bot.errors import LinkDeclined, NeedsRelink, NotOneAlbum, TryLater, UserError
+from bot.errors import LinkDeclined, NeedsRelink, TryLater, UserError
 
 UNTIL = datetime(2026, 12, 1, 8, 30, tzinfo=UTC)
 MADE: dict[type[UserError], UserError] = {
