@@ -1,4 +1,4 @@
-# Every target sets itself up in .venv; all it needs is make and Python 3.11 or newer.
+# Every target installs what it needs into .venv. Needed are make and Python 3.11 or newer.
 # Another Python:      make test PYTHON=python3.13
 # More for pytest:     make test ARGS="tests/storage -x"
 
@@ -16,23 +16,23 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(VENV)/.demo ## The whole bot on this machine, without any account (SCRIPT=1: plays a story by itself and ends)
+demo: $(VENV)/.demo ## Run the whole bot on this machine, without any account (SCRIPT=1: play a story and end)
 	@$(BIN)/gatefold sandbox $(if $(filter 1,$(SCRIPT)),--script)
 
-test: $(READY) ## The fast tests: about 2 minutes on 2 cores
+test: $(READY) ## Run the fast tests: about 2 minutes on 2 cores
 	@$(BIN)/python -m pytest -n auto -m "not pages and not slow" $(ARGS)
 
-test-all: $(READY) ## Every test; those of pages need Chromium
+test-all: $(READY) ## Run every test; those of pages need Chromium
 	@$(BIN)/python -m pytest -n auto $(ARGS)
 
-test-pages: $(READY) ## The tests that look at pages, in headless Chromium
+test-pages: $(READY) ## Run the tests that look at pages, in headless Chromium
 	@$(BIN)/python -m pytest -m pages $(ARGS)
 
-soak: $(READY) ## 200 kills amid bursts, and every cell of the fault matrix: about 5 minutes (SEED=n repeats a run's choices)
+soak: $(READY) ## Run 200 kills during bursts, and every cell of the fault matrix: about 5 minutes (SEED=n repeats a run)
 	@GATEFOLD_KILLS=200 GATEFOLD_MATRIX=full GATEFOLD_SEED=$(or $(SEED),0) \
 		$(BIN)/python -m pytest -s tests/process/test_kill.py tests/faults $(ARGS)
 
-check: check-lint check-format check-types check-imports check-locks check-deploy ## Lint, formatting, types, who imports whom, lock files, deploy/
+check: check-lint check-format check-types check-imports check-locks check-deploy ## Lint, formatting, types, imports, lock files, deploy/ and the workflow
 
 check-lint: $(READY)
 	$(BIN)/ruff check .
@@ -46,7 +46,7 @@ check-types: $(READY)
 check-imports: $(READY)
 	$(BIN)/lint-imports --no-logo
 
-# Where the index does not tell about vulnerabilities, it says so for each package, and that is no failure.
+# An index without data on vulnerabilities is reported for each package, and is not a failure.
 check-locks: $(READY)
 	@$(BIN)/pip-audit --progress-spinner off --disable-pip --require-hashes -r requirements.lock
 
@@ -56,11 +56,11 @@ check-deploy: $(READY)
 messages: $(READY) ## Update the message catalogue, and report what is not translated (ARGS=--check: only look; ARGS=--all: list all)
 	@$(BIN)/python .ci/messages.py $(ARGS)
 
-conformance: $(READY) ## Whole stories against the platforms' OpenAPI files: make conformance SPECS=<folder>
+conformance: $(READY) ## Check whole stories against the OpenAPI files: make conformance SPECS=<folder>
 	@test -n "$(SPECS)" || { echo "Name the folder of the OpenAPI files: make conformance SPECS=<folder>" >&2; exit 2; }
 	@$(BIN)/python -m tests.conformance "$(SPECS)"
 
-bench: $(READY) ## The table of docs/performance.md (ARGS=--quick: a taste; ARGS=--full: 100,000 interactions)
+bench: $(READY) ## Write the table of docs/performance.md (ARGS=--quick: a first look; ARGS=--full: 100,000 interactions)
 	@$(BIN)/python -m bench $(ARGS)
 
 clean: ## Remove the virtual environments, caches and builds (never data)
@@ -71,7 +71,7 @@ clean: ## Remove the virtual environments, caches and builds (never data)
 
 OLD_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-# Written to run on any old Python, which is the one that must say it.
+# This must run on old Pythons, too, since they are the ones that print it.
 define WHICH_PYTHON
 import sys
 if sys.version_info < (3, 11):
@@ -80,7 +80,7 @@ if sys.version_info < (3, 11):
 endef
 export WHICH_PYTHON
 
-# `make demo` installs only what the demo needs; everything else adds the tools of the developers to the same venv.
+# `make demo` installs only what the demo needs; everything else adds the development tools to the same venv.
 $(VENV)/.demo: pyproject.toml requirements-demo.lock
 	@$(MAKE) --no-print-directory venv
 	@$(PIP) install --require-hashes -r requirements-demo.lock
