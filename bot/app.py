@@ -24,8 +24,9 @@ from bot.accounts.seats import EXPIRY as SEAT_REQUEST_EXPIRY
 from bot.accounts.seats import SeatKeeper
 from bot.accounts.tokens import Tokens
 from bot.alert_sources import AlertSources
-from bot.chat import account, crate_commands, help, saving, servers
+from bot.chat import account, club, crate_commands, help, saving, servers
 from bot.chat.client import Client, LoginRefused, point_at
+from bot.chat.club.answering import Curators
 from bot.chat.crates import CrateCards
 from bot.chat.delivery import Delivery
 from bot.chat.features import Feature
@@ -34,6 +35,7 @@ from bot.chat.notices import Notices
 from bot.chat.registration import GuildRefused
 from bot.chat.reply import Reply
 from bot.chat.words import AllWords
+from bot.clubs import AlbumClubs
 from bot.errors import AppRejected, UserError
 from bot.library import Library
 from bot.library.finder import AlbumFinder
@@ -87,6 +89,7 @@ class Services:
     renewals: Renewals
     seats: SeatKeeper
     library: Library
+    clubs: AlbumClubs
     reply: Reply
     client: Client
     delivery: Delivery
@@ -116,11 +119,16 @@ class Services:
 
 @asynccontextmanager
 async def built(
-    settings: Settings, on_connection: Callable[[bool], None], *, keepalive_s: float = 60.0
+    settings: Settings,
+    on_connection: Callable[[bool], None],
+    *,
+    keepalive_s: float = 60.0,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> AsyncIterator[Services]:
     """Build everything; nothing is started yet but the database.
 
     `on_connection`: is told when the connection to Discord comes and goes. `keepalive_s`: of unused connections.
+    `now`: the wall clock of timers, messages and clubs.
     """
     point_at(settings)
     storage = await open_storage(settings.database_path, settings.sealing_keys())
@@ -130,14 +138,18 @@ async def built(
         cookie_jar=aiohttp.DummyCookieJar(),
     )
     try:
-        yield await _build(settings, storage, session, on_connection)
+        yield await _build(settings, storage, session, on_connection, now)
     finally:
         await session.close()
         await storage.close()
 
 
 async def _build(
-    settings: Settings, storage: Storage, session: aiohttp.ClientSession, on_connection: Callable[[bool], None]
+    settings: Settings,
+    storage: Storage,
+    session: aiohttp.ClientSession,
+    on_connection: Callable[[bool], None],
+    now: Callable[[], datetime],
 ) -> Services:
     alerts = Alerts(storage.alerts)
     await alerts.load()
@@ -185,15 +197,20 @@ async def _build(
     )
     words = AllWords(f"{settings.public_url}/privacy")
     reply = Reply(words, metrics.answered)
+    clubs = AlbumClubs(storage, now=now)
+    names = club.Names(catalogue)
+    answering = club.Answering(clubs, names, finder, reply, Curators(now), now)
     client = Client(
-        features(linking, tokens, library, resolver, finder, storage.crates, storage.guilds, reply),
+        features(linking, tokens, library, resolver, finder, storage.crates, storage.guilds, reply, spotify, answering),
         reply,
         storage.commands,
         words.command_ids,
         settings.dev_guild_id,
         on_connection,
     )
-    delivery = Delivery(storage.outbox, Messages(client), words, client.hosts)
+    messages = Messages(client)
+    delivery = Delivery(storage.outbox, messages, words, client.hosts, now=now)
+    club.deliver(clubs, names, delivery)
     notices = Notices(delivery, library)
     # Nobody imports upward: where a lower package causes something above it, it is given a callable.
     linking.tell = notices.tell_link
@@ -206,7 +223,9 @@ async def _build(
         backups.on_made = sources.backup_made
     alerts.tell = notices.tell_host
     storage.database.on_trouble = sources.database
-    schedule = Schedule(storage.timers)
+    schedule = Schedule(storage.timers, now=now)
+    await clubs.begin()
+    club.schedule_clubs(schedule, clubs, names, messages, words, delivery)
     schedule.register(RENEWAL, renewals.remind)
     schedule.register(SEAT_REQUEST_EXPIRY, seats.expire)
     services = Services(
@@ -220,6 +239,7 @@ async def _build(
         renewals,
         seats,
         library,
+        clubs,
         reply,
         client,
         delivery,
@@ -243,6 +263,8 @@ def features(
     crates: Crates,
     guilds: Guilds,
     reply: Reply,
+    spotify: Spotify,
+    answering: club.Answering,
 ) -> tuple[Feature, ...]:
     """What the bot does in Discord."""
     saver = saving.Saving(linking, library, resolver, reply)
@@ -250,6 +272,7 @@ def features(
         saving.feature(saver),
         account.feature(linking, tokens, library, resolver, reply),
         crate_commands.feature(CrateCards(crates, finder, reply, rng=random.SystemRandom()), saver, reply),
+        club.feature(answering, spotify, tokens, saver),
         servers.feature(guilds),
         help.feature(reply),
     )

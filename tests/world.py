@@ -38,6 +38,7 @@ class World:
     spotify: SpotifyServer
     settings: Settings
     services: app.Services | None = None
+    ahead: timedelta = timedelta()
 
     @property
     def bot(self) -> app.Services:
@@ -54,7 +55,7 @@ class World:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[app.Services]:
         """The real bot, from its start to its clean stop."""
-        async with app.built(self.settings, lambda is_connected: None) as services:
+        async with app.built(self.settings, lambda is_connected: None, now=self.now) as services:
             self.services = services
             async with app.website(services), app.scheduled(services):
                 chat = app._chat(services)
@@ -65,6 +66,10 @@ class World:
                     chat.cancel()
                     await asyncio.gather(chat, return_exceptions=True)
             self.services = None
+
+    def now(self) -> datetime:
+        """The bot's wall clock, which tests move with `ahead`."""
+        return datetime.now(UTC) + self.ahead
 
     async def _ready(self, chat: asyncio.Task[None]) -> None:
         async with asyncio.timeout(10):

@@ -23,6 +23,7 @@ from yarl import URL
 
 from bot.chat.cards import Card, text_card
 from bot.chat.features import Feature, Listener, Router
+from bot.chat.groups import commands_of
 from bot.chat.registration import Registration
 from bot.chat.reply import RECEIVED, Reply, Visibility
 from bot.chat.translator import CatalogueTranslator
@@ -83,9 +84,8 @@ class Client(discord.Client):
             allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
             allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True),
         )
-        for feature in features:
-            for command in feature.commands:
-                self.tree.add_command(command)
+        for command in commands_of(features):
+            self.tree.add_command(command)
         self._listen(features)
         self.tree.error(self._command_failed)
         self._registration = Registration(self.tree, registered, mentions, dev_guild_id)

@@ -13,6 +13,7 @@ from bot.changes import Action
 from bot.chat.components import Component
 from bot.chat.crates import CrateCards, Format, Page, Sort, View
 from bot.chat.features import Feature
+from bot.chat.groups import CURATE
 from bot.chat.reply import Interaction, Reply, Visibility, Work, caller_of
 from bot.chat.saving import Saving
 from bot.storage.crates import NAME_MOST, NOTE_MOST, CrateId
@@ -209,4 +210,4 @@ def feature(cards: CrateCards, saving: Saving, reply: Reply) -> Feature:
         Component("crate-cancel", (), handlers.cancel),
         Component("keep", (AlbumId,), handlers.keep),
     )
-    return Feature("crates", (group,), components)
+    return Feature("crates", (group,), components, subcommands={CURATE: (curate,)})

@@ -21,6 +21,7 @@ Listener = Callable[..., Coroutine[Any, Any, None]]
 class Feature:
     """What one module adds to the bot.
 
+    `subcommands`: what it adds to a group that features share, by the group's name: see groups.py.
     `listeners`: handlers of discord.py's events by their names without `on_`, such as "guild_remove".
     `intents`: what the gateway must send for them; none of them privileged.
     """
@@ -28,6 +29,9 @@ class Feature:
     name: str
     commands: Sequence[Command] = ()
     components: Sequence[Component] = ()
+    subcommands: Mapping[str, Sequence[app_commands.Command[Any, ..., Any] | app_commands.Group]] = field(
+        default_factory=dict
+    )
     listeners: Mapping[str, Listener] = field(default_factory=dict)
     intents: discord.Intents = field(default_factory=discord.Intents.none)
 

@@ -17,6 +17,8 @@ from bot.chat.cards import Card
 
 DELIVER_S = 10.0
 """How long one call to Discord may take."""
+THREAD_EXISTS = 160004
+"""Discord's code for a message that has a thread already."""
 CLOCKS = timedelta(minutes=1)
 """How far our clock and Discord's may differ."""
 _T = TypeVar("_T")
@@ -81,10 +83,36 @@ class Messages:
         """Send a message to a channel; its id. Within a few minutes, Discord takes one nonce only once."""
         mark(card, nonce)
 
+        mentions = discord.AllowedMentions.none()
+        if card.pings is not None:
+            mentions.roles = [discord.Object(card.pings)]
+
         async def call() -> int:
-            return (await self._client.get_partial_messageable(channel_id).send(view=card, nonce=nonce)).id
+            channel = self._client.get_partial_messageable(channel_id)
+            return (await channel.send(view=card, nonce=nonce, allowed_mentions=mentions)).id
 
         return await _tried(call)
+
+    async def open_thread(self, channel_id: int, message_id: int, name: str) -> int:
+        """Open a thread under a message; its id, which is the message's. One that is there already is that thread.
+
+        https://discord.com/developers/docs/resources/channel#start-thread-from-message
+        """
+        message = self._client.get_partial_messageable(channel_id).get_partial_message(message_id)
+
+        async def call() -> int:
+            data = await self._client.http.start_thread_with_message(
+                channel_id, message.id, name=name, auto_archive_duration=10080, rate_limit_per_user=None
+            )
+            return int(data["id"])
+
+        try:
+            return await _tried(call)
+        except Failure as failure:
+            if failure.code == THREAD_EXISTS:
+                return message_id
+            # opening a thread twice gives one thread
+            raise Failure(failure.code, is_final=failure.is_final, retry_s=failure.retry_s) from None
 
     async def edit(self, channel_id: int, message_id: int, card: Card) -> None:
         """Edit a message of ours in a channel."""

@@ -66,6 +66,29 @@ class Saving:
         """A button on a card that others see, too: whoever uses it saves the album to their own library."""
         await self._change_album(interaction, caller, Action.SAVE, album, "button save", edits=False)
 
+    async def save_and_tell(
+        self,
+        interaction: Interaction,
+        caller: Caller,
+        album: AlbumId,
+        name: str,
+        saved: Callable[[], Awaitable[None]],
+    ) -> None:
+        """The same, on a card whose owner counts how many saved the album: `saved` is told when it is new to them."""
+
+        async def work() -> Report | str:
+            report = await self._library.change_album(caller, Action.SAVE, album)
+            if any(change.outcome is Outcome.SAVED for change in report.request.changes):
+                await saved()
+            return report
+
+        await self._answer(interaction, caller, work, name)
+
+    async def save_chosen(self, interaction: Interaction, caller: Caller, albums: Sequence[AlbumId]) -> None:
+        """Albums that were chosen from a menu, in the fewest writes."""
+        work = partial(self._library.change, caller, Action.SAVE, " ".join(albums))
+        await self._answer(interaction, caller, work, "menu save-chosen")
+
     async def unsave_album(self, interaction: Interaction, caller: Caller, album: AlbumId) -> None:
         """The same, to remove it."""
         await self._change_album(interaction, caller, Action.REMOVE, album, "button unsave", edits=False)
@@ -212,6 +235,7 @@ def feature(saving: Saving) -> Feature:
     components = (
         Component("save", (AlbumId,), saving.save_album),
         Component("unsave", (AlbumId,), saving.unsave_album),
+        Component("save-chosen", (), saving.save_chosen, values=AlbumId),
         Component("pick", (Action, AlbumId), saving.pick),
         Component("choose", (Action, int), saving.choose, values=AlbumId),
         Component("undo", (RequestId,), saving.undo),

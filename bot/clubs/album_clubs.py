@@ -11,23 +11,23 @@ from typing import Any
 
 from bot.albums import AlbumId
 from bot.caller import GuildId, MemberId
-from bot.clubs.effects import POST, carry_out, edit_post, tell_blocked
-from bot.clubs.views import OwnPart, RoundView, own_part, view
+from bot.clubs.effects import NOTE, NOTICE, POST, carry_out, edit_post, tell_blocked
+from bot.clubs.views import OwnPart, RoundView, own_part, read_round, view
 from bot.curation import curators, participation
 from bot.curation.ballots import Ballot
 from bot.curation.calendar import Calendar
 from bot.curation.choice import Facts
-from bot.curation.club import Club, ClubSettings, Nomination, Outcome, Step
-from bot.curation.draw import CrateEntry
+from bot.curation.club import Choice, Club, ClubSettings, Nomination, Outcome, Round, Step
 from bot.curation.ids import ClubId, RoundNumber
 from bot.curation.ratings import Score
 from bot.curation.refusals import Refused
 from bot.curation.rounds import advance, wake_at
 from bot.errors import UserError
 from bot.storage import Storage
-from bot.storage.clubs import StoredClub
+from bot.storage.clubs import LogEntry, Post, StoredClub
+from bot.storage.crates import count_pick, drawable
 from bot.storage.engine import Connection
-from bot.storage.outbox import State
+from bot.storage.outbox import Channel, Direct, Message, State
 from bot.storage.ratings import Rating
 
 STEP, THREAD, VOTERS = "club step", "club thread", "club voters"
@@ -36,7 +36,6 @@ BEAT_S = 60.0
 VOTERS_PAUSE = timedelta(seconds=5)
 """The number of voters is shown this long after a ballot: many ballots at once are one edit."""
 
-Crate = Callable[[Connection, GuildId], tuple[CrateEntry, ...]]
 Event = Callable[[Connection, StoredClub, Facts], Outcome | Refused]
 
 
@@ -53,28 +52,21 @@ class Curator:
     facts: Mapping[str, Any]
 
 
-def no_crate(c: Connection, guild_id: GuildId) -> tuple[CrateEntry, ...]:
-    """A server without a crate."""
-    return ()
-
-
 def _advance(c: Connection, stored: StoredClub, facts: Facts) -> Outcome:
     return advance(stored.club, facts)
 
 
 class AlbumClubs:
-    """All clubs. `crate`: reads what a draw may take."""
+    """All clubs."""
 
     def __init__(
         self,
         storage: Storage,
         *,
-        crate: Crate = no_crate,
         rng: random.Random | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._storage = storage
-        self._crate = crate
         self._rng = rng or random.SystemRandom()
         self._now = now
         self._started_at = now()
@@ -206,6 +198,27 @@ class AlbumClubs:
 
         return await self._storage.database.write(write)
 
+    async def ask_to_swap(self, stored: StoredClub, asker: MemberId, other: MemberId, asked: int) -> None:
+        """Ask a member by direct message to swap places with another. `asked`: tells this question from others."""
+        number = stored.club.coming.number
+        payload = {"club": stored.id, "round": number, "step": "swap", "asker": asker, "other": other}
+        message = Message(NOTICE, f"{stored.id}:swap:{asker}:{other}:{asked}", Direct(other), payload, stored.locale)
+        await self._storage.outbox.add(message, self._now())
+
+    async def was_asked_to_swap(self, stored: StoredClub, asker: MemberId, other: MemberId) -> bool:
+        """Whether a member really asked another to swap places: anybody could make up a button."""
+        return await self._storage.outbox.has(NOTICE, f"{stored.id}:swap:{asker}:{other}:")
+
+    async def set_theme(self, club_id: ClubId, number: RoundNumber, theme: str, curator: Curator) -> None:
+        """Set the theme of a round. NoSuchClub."""
+
+        def write(c: Connection) -> None:
+            self._get_in(c, club_id)
+            self._storage.clubs.set_theme_in(c, club_id, number, theme)
+            self._storage.clubs.log_in(c, club_id, curator.member_id, curator.did, curator.facts, self._now())
+
+        await self._storage.database.write(write)
+
     # -- reading
 
     async def get(self, club_id: ClubId) -> StoredClub:
@@ -221,6 +234,32 @@ class AlbumClubs:
     async def view(self, club_id: ClubId, number: RoundNumber) -> RoundView | None:
         """A round with all that belongs to it."""
         return await view(self._storage, club_id, number)
+
+    async def over(self, club_id: ClubId) -> list[Round]:
+        """The rounds that are over, the first one first."""
+        return await self._storage.database.read(lambda c: self._storage.clubs.over_in(c, club_id))
+
+    async def ratings(self, club_id: ClubId) -> list[Rating]:
+        """All ratings of albums whose summary was posted."""
+
+        def read(c: Connection) -> list[Rating]:
+            stored = self._storage.clubs.get_in(c, club_id)
+            listening = None if stored is None or stored.club.listening is None else stored.club.listening.number
+            return [one for one in self._storage.ratings.of_club_in(c, club_id) if one.number != listening]
+
+        return await self._storage.database.read(read)
+
+    async def count_save(self, club_id: ClubId, number: RoundNumber) -> None:
+        """Count that somebody saved the album of a round with the button of its card."""
+        await self._storage.clubs.count_save(club_id, number)
+
+    async def remind(self, club_id: ClubId, member: MemberId, locale: str | None, *, is_on: bool) -> None:
+        """Turn a member's reminders on or off."""
+        await self._storage.clubs.remind(club_id, member, locale, is_on=is_on)
+
+    async def log(self, club_id: ClubId, most: int) -> list[LogEntry]:
+        """What curators did, the latest first."""
+        return await self._storage.clubs.log(club_id, most)
 
     async def own_part(self, club_id: ClubId, member: MemberId) -> OwnPart:
         """What a member has done in the rounds that are open."""
@@ -255,6 +294,37 @@ class AlbumClubs:
             lambda c: self._storage.outbox.hurry_in(c, channel_id, self._now()), durable=False
         )
 
+    async def announcement(self, subject: str) -> tuple[Post, RoundView] | None:
+        """A post by its subject, with its round; None: the club is gone."""
+
+        def read(c: Connection) -> tuple[Post, RoundView] | None:
+            post = self._storage.clubs.post_in(c, subject)
+            stored = None if post is None else self._storage.clubs.get_in(c, post.club_id)
+            if post is None or stored is None:
+                return None
+            found = read_round(c, self._storage, stored, post.number)
+            return None if found is None else (post, found)
+
+        return await self._storage.database.read(read)
+
+    async def opened_thread(self, post: Post, thread_id: int, view: RoundView) -> None:
+        """A thread was opened under a post: the note is its first message."""
+
+        def write(c: Connection) -> None:
+            self._storage.clubs.opened_thread_in(c, post.subject, thread_id)
+            payload = {"club": post.club_id, "round": post.number}
+            message = Message(NOTE, post.subject, Channel(thread_id), payload, view.stored.locale)
+            self._storage.outbox.put(c, message, self._now())
+
+        await self._storage.database.write(write)
+
+    async def thread_refused(self, stored: StoredClub) -> None:
+        """A thread may not be opened: who started the club is told, once for each club."""
+        if stored.started_by is not None:
+            payload = {"club": stored.id, "step": "thread"}
+            message = Message(NOTICE, f"{stored.id}:thread", Direct(stored.started_by), payload, stored.locale)
+            await self._storage.outbox.add(message, self._now())
+
     def _settled_in(self, c: Connection, subject: str, state: State) -> None:
         if state is not State.CONFIRMED:
             return
@@ -276,7 +346,7 @@ class AlbumClubs:
 
     def _facts_in(self, c: Connection, stored: StoredClub, now: datetime, down_since: datetime | None) -> Facts:
         ballots = self._storage.ballots.open_in(c, stored.id, stored.club.coming.number)
-        return Facts(now, self._rng, ballots, self._crate(c, stored.guild_id), down_since)
+        return Facts(now, self._rng, ballots, drawable(c, stored.guild_id), down_since)
 
     def _store_in(self, c: Connection, stored: StoredClub, outcome: Outcome, now: datetime) -> None:
         self._storage.clubs.put_in(c, outcome.club)
@@ -284,6 +354,9 @@ class AlbumClubs:
             self._storage.clubs.close_in(c, stored.id, over)
         carry_out(c, self._storage, stored, outcome.effects, now)
         for effect in outcome.effects:
+            now_on = outcome.club.listening
+            if effect.step is Step.ANNOUNCEMENT and now_on and now_on.album_id and now_on.choice is Choice.CRATE:
+                count_pick(c, stored.guild_id, now_on.album_id)
             if effect.step is Step.FORGET_VOTERS:
                 self._edit_vote_in(c, stored, effect.round, "over")
         wake = wake_at(outcome.club, now)

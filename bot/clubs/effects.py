@@ -17,6 +17,8 @@ POST = "club post"
 """The kind of a message in the club's channel."""
 NOTICE = "club notice"
 """The kind of a direct message to a member."""
+NOTE = "club note"
+"""The kind of the first message in a thread."""
 EDITED_POST = "club post edited"
 """The kind of a new version of a post: how many have voted, or that the vote is over."""
 

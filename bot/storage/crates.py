@@ -10,6 +10,7 @@ from typing import NewType
 
 from bot.albums import AlbumId
 from bot.caller import GuildId, MemberId
+from bot.curation.draw import CrateEntry
 from bot.storage.database import Database
 from bot.storage.declarations import Declaration, MemberRows
 from bot.storage.engine import Connection, Row
@@ -304,6 +305,24 @@ def add_entry(
         (found.id, album_id, member_id, note, to_seconds(now), channel_id, message_id),
     )
     return Added(found, None)
+
+
+def drawable(c: Connection, guild_id: GuildId) -> tuple[CrateEntry, ...]:
+    """What a club may draw: the albums of the server's default crate, and how often each was drawn."""
+    query = (
+        "SELECT e.album_id, e.picks FROM crate_entries AS e JOIN crates AS cr ON cr.id = e.crate_id"
+        " WHERE cr.guild_id = ? AND cr.is_default = 1"
+    )
+    return tuple(CrateEntry(AlbumId(row["album_id"]), row["picks"]) for row in c.execute(query, (guild_id,)))
+
+
+def count_pick(c: Connection, guild_id: GuildId, album_id: AlbumId) -> None:
+    """Count that a club drew this album."""
+    c.execute(
+        "UPDATE crate_entries SET picks = picks + 1 WHERE album_id = ?"
+        " AND crate_id IN (SELECT id FROM crates WHERE guild_id = ? AND is_default = 1)",
+        (album_id, guild_id),
+    )
 
 
 def remove_entries_of_message(c: Connection, channel_id: int, message_id: int, since: datetime) -> list[AlbumId]:

@@ -329,6 +329,12 @@ class Outbox:
         row = c.execute("SELECT message_id FROM outbox WHERE kind = ? AND subject = ?", (kind, subject)).fetchone()
         return None if row is None else row["message_id"]
 
+    async def has(self, kind: str, subject_begins: str) -> bool:
+        """Whether a message is kept whose subject begins so."""
+        query = "SELECT 1 FROM outbox WHERE kind = ? AND substr(subject, 1, ?) = ?"
+        values = (kind, len(subject_begins), subject_begins)
+        return await self._database.read(lambda c: c.execute(query, values).fetchone()) is not None
+
     def hurry_in(self, c: Connection, channel_id: int, now: datetime) -> None:
         """Send what waits for its next try in a channel now."""
         c.execute(

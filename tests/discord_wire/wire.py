@@ -90,6 +90,12 @@ class DiscordWire(Gateway):
         self.direct_messages: dict[int, list[Json]] = {}
         self.channel_messages: dict[int, list[Json]] = {}
         self.refuses_direct_messages: set[int] = set()
+        # Threads by their ids, which are those of the messages that they hang under.
+        self.threads: dict[str, Json] = {}
+        # Channels in which the bot can do nothing, and Discord's code for why: 10003, 50001 or 50013.
+        self.closed_channels: dict[int, int] = {}
+        # What the bot may do in the channel of an interaction.
+        self.app_permissions = "2252349570862144"
         # Members of the team that owns the application, the team's owner first; empty: it is OWNER's alone.
         self.team: list[int] = []
         self._faults: list[Fault] = []
@@ -267,7 +273,7 @@ class DiscordWire(Gateway):
             "locale": where.get("locale", "en-US"),
             "channel_id": str(place.channel_id),
             "channel": self._channel(place, user),
-            "app_permissions": "2252349570862144",
+            "app_permissions": self.app_permissions,
             "authorizing_integration_owners": owners,
             "entitlements": [],
             "entitlement_sku_ids": [],
@@ -478,8 +484,14 @@ class DiscordWire(Gateway):
                 user_id = int(record.body["recipient_id"])
                 place = Place(None, self._direct_channel(user_id), 1)
                 return 200, self._channel(place, self._user(user_id))
+            case (_, "channels", channel_id, *_) if int(channel_id) in self.closed_channels:
+                code = self.closed_channels[int(channel_id)]
+                said = {10003: "Unknown Channel", 50001: "Missing Access", 50013: "Missing Permissions"}[code]
+                raise Refused(404 if code == 10003 else 403, code, said)
             case ("POST", "channels", channel_id, "messages"):
                 return self._post(record, int(channel_id))
+            case ("POST", "channels", channel_id, "messages", message_id, "threads"):
+                return self._start_thread(record, channel_id, message_id)
             case ("GET", "channels", channel_id, "messages"):
                 return 200, self._history(record, channel_id)
             case (_, "channels", channel_id, "messages", message_id):
@@ -607,6 +619,26 @@ class DiscordWire(Gateway):
             self.direct_messages.setdefault(user_id, []).append(message)
         self._mail.ring()
         return 200, message
+
+    def _start_thread(self, record: WireRequest, channel_id: str, message_id: str) -> Answer:
+        """A thread under a message has the message's id. There is only one."""
+        message = self.messages.get(message_id)
+        if message is None or message["channel_id"] != channel_id or message["flags"] & EPHEMERAL:
+            raise Refused(404, 10008, "Unknown Message")
+        if message_id in self.threads:
+            raise Refused(400, 160004, "A thread has already been created for this message")
+        name, minutes = record.body["name"], record.body.get("auto_archive_duration")
+        flaws = [] if 1 <= len(name) <= 100 else [f"a thread's name of {len(name)} characters"]
+        if minutes not in (None, 60, 1440, 4320, 10080):
+            flaws.append(f"auto_archive_duration {minutes}")
+        self._refuse(None, flaws)
+        thread = {"id": message_id, "type": 11, "name": name, "parent_id": channel_id, "guild_id": str(self.GUILD)}
+        thread |= {"owner_id": str(self.application_id), "message_count": 0, "member_count": 1, "flags": 0}
+        metadata = {"archived": False, "auto_archive_duration": minutes or 1440, "locked": False}
+        metadata["archive_timestamp"] = datetime.now(UTC).isoformat()
+        self.threads[message_id] = thread | {"thread_metadata": metadata}
+        self._places[message_id] = Place(self.GUILD, int(message_id), 0)
+        return 201, self.threads[message_id]
 
     def _history(self, record: WireRequest, channel_id: str) -> list[Json]:
         """The messages of a channel, the newest first; `after` an id: those that follow it. No nonce is in them."""

@@ -1,0 +1,107 @@
+"""The album club in Discord: `/club` for members, `/curate` for curators, and what the bot posts."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from discord import app_commands
+
+from bot.accounts.tokens import Tokens
+from bot.albums import AlbumId
+from bot.caller import Caller, MemberId, RequestId
+from bot.changes import Action
+from bot.chat.club.answering import Answering
+from bot.chat.club.commands import club_commands, curate_commands
+from bot.chat.club.curating import Curating
+from bot.chat.club.looking import Looking
+from bot.chat.club.names import Names
+from bot.chat.club.nominating import Nominating
+from bot.chat.club.notices import Notices
+from bot.chat.club.posts import Posts
+from bot.chat.club.rating import NAMED, REVIEW, SCORE, RatingAlbums
+from bot.chat.club.settings import INPUTS, Settings, Topic
+from bot.chat.club.starting import Starting
+from bot.chat.club.threads import Threads
+from bot.chat.club.turns import Turns
+from bot.chat.club.voting import APPROVED, RANKS, Voting
+from bot.chat.components import Audience, Component
+from bot.chat.delivery import Delivery
+from bot.chat.features import Feature
+from bot.chat.groups import CLUB, CURATE
+from bot.chat.messages import Messages
+from bot.chat.reply import Interaction
+from bot.chat.saving import Saving
+from bot.chat.words import AllWords
+from bot.clubs import AlbumClubs
+from bot.clubs.album_clubs import BEAT_S, STEP, THREAD, VOTERS
+from bot.clubs.effects import EDITED_POST, NOTE, NOTICE, POST
+from bot.curation.club import State
+from bot.curation.ids import ClubId, RoundNumber
+from bot.schedule import Schedule
+from bot.spotify.client import Spotify
+
+
+def feature(answering: Answering, spotify: Spotify, tokens: Tokens, saving: Saving) -> Feature:
+    """The commands and components of the club."""
+
+    async def albums(interaction: Interaction, text: str) -> list[app_commands.Choice[str]]:
+        return await saving.suggest(interaction, Action.SAVE, text)
+
+    nominating, voting, rating = Nominating(answering), Voting(answering), RatingAlbums(answering)
+    turns, looking = Turns(answering), Looking(answering, spotify, tokens)
+    starting, settings, curating = Starting(answering), Settings(answering), Curating(answering)
+
+    async def save(interaction: Interaction, caller: Caller, album: AlbumId, club: ClubId, number: RoundNumber) -> None:
+        counted = partial(answering.clubs.count_save, club, number)
+        await saving.save_and_tell(interaction, caller, album, "button save-club", counted)
+
+    place, owner = (ClubId, RoundNumber), Audience.OWNER
+    draft = (MemberId, RequestId)
+    components = (
+        Component("save-club", (AlbumId, ClubId, RoundNumber), save),
+        Component("club-vote", place, voting.press),
+        Component("club-ballot", place, voting.submit, inputs=(*RANKS, APPROVED)),
+        Component("club-rate", place, rating.press),
+        Component("club-rating", place, rating.submit, inputs=(SCORE, REVIEW, NAMED)),
+        Component("club-replace", (MemberId, ClubId, AlbumId, AlbumId), nominating.replace, owner),
+        Component("club-withdraw", (MemberId, ClubId, AlbumId), nominating.take_back, owner),
+        Component("club-swap", (MemberId, ClubId, RoundNumber, MemberId), turns.accept_swap, owner),
+        Component("curate-start", draft, starting.start, owner),
+        Component("curate-cancel", draft, starting.cancel, owner),
+        Component("curate-change", draft, starting.change, owner),
+        Component(
+            "curate-changed", draft, starting.changed, owner, inputs=("name", "day", "time", "timezone", "rhythm")
+        ),
+        Component("curate-next", (ClubId, RoundNumber, State, int), curating.end_step),
+        Component("curate-set", (MemberId, ClubId), settings.open, owner, values=Topic),
+        Component("curate-apply", (MemberId, ClubId, Topic), settings.apply, owner, inputs=INPUTS),
+        Component("curate-move", (MemberId, ClubId), settings.move, owner),
+    )
+    subcommands = {
+        CLUB: club_commands(answering, nominating, voting, rating, turns, looking, albums),
+        CURATE: curate_commands(answering, starting, settings, curating, albums),
+    }
+    return Feature("club", components=components, subcommands=subcommands)
+
+
+def deliver(clubs: AlbumClubs, names: Names, delivery: Delivery) -> None:
+    """Let the clubs' messages be drawn."""
+    posts = Posts(clubs, names)
+    delivery.register(POST, posts.draw, on_blocked=clubs.blocked)
+    delivery.register(EDITED_POST, posts.draw)
+    delivery.register(NOTICE, Notices(clubs, names).draw)
+
+
+def schedule_clubs(
+    schedule: Schedule, clubs: AlbumClubs, names: Names, messages: Messages, words: AllWords, delivery: Delivery
+) -> None:
+    """Let the clubs' timers be served."""
+    threads = Threads(clubs, names, messages, words)
+    delivery.register(NOTE, threads.draw_note)
+    schedule.register(STEP, clubs.step)
+    schedule.register(VOTERS, clubs.show_voters)
+    schedule.register(THREAD, threads.open)
+    schedule.repeat("club heartbeat", BEAT_S, clubs.beat)
+
+
+__all__ = ["Answering", "Names", "deliver", "feature", "schedule_clubs"]

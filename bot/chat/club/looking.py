@@ -1,0 +1,355 @@
+"""`/club now`, `history`, `standings`, `result`, `remind` and `catchup`: what a member looks at, privately."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+
+import discord
+import structlog
+from discord import ui
+
+from bot.accounts.tokens import Tokens
+from bot.albums import AlbumId
+from bot.chat.cards import Card, Item, Kind, attribution, text_card
+from bot.chat.club.answering import Answering
+from bot.chat.club.names import Albums, name_of, short_name
+from bot.chat.club.posts import album_buttons, album_item, chosen, voters
+from bot.chat.club.summary import count_lines
+from bot.chat.club.turns import order_line, takes_turns
+from bot.chat.components import CustomId
+from bot.chat.menus import Choice, menu
+from bot.chat.reply import Interaction, caller_of
+from bot.chat.words import Words, date, plain
+from bot.clubs import RoundView
+from bot.curation.club import Pick, Round, State
+from bot.curation.ids import RoundNumber
+from bot.curation.ratings import (
+    RatedRound,
+    Standing,
+    by_decade,
+    by_mean,
+    by_picker,
+    most_divisive,
+    number,
+)
+from bot.spotify.app import Access
+from bot.spotify.client import Spotify
+from bot.storage.clubs import StoredClub
+
+LINES_MOST = 3600
+HISTORY_MOST = 25
+BEST_MOST = 10
+CATCH_UP_MOST = 25
+_log = structlog.get_logger("gatefold.chat")
+
+
+class Looking:
+    """Shows members what there is."""
+
+    def __init__(self, answering: Answering, spotify: Spotify, tokens: Tokens) -> None:
+        self._answering = answering
+        self._spotify = spotify
+        self._tokens = tokens
+
+    async def now(self, interaction: Interaction, named: str | None) -> None:
+        """`/club now`."""
+
+        async def make(words: Words) -> Sequence[Card]:
+            stored = await self._answering.club(interaction, named)
+            club = stored.club
+            coming = await self._answering.clubs.view(stored.id, club.coming.number)
+            assert coming is not None
+            lines = now_lines(words, coming)
+            items: list[Item] = [ui.TextDisplay(f"### {plain(stored.name, 80)}")]
+            listening = None
+            if club.listening is not None and club.listening.album_id is not None:
+                listening = await self._answering.clubs.view(stored.id, club.listening.number)
+            albums: Albums = {}
+            if listening is not None and listening.round.album_id is not None:
+                id_ = listening.round.album_id
+                albums = await self._answering.names.of([id_])
+                until = words.t("Listening until {until}.", until=date(club.club_hour_at))
+                items += [
+                    album_item(words, albums, id_),
+                    ui.TextDisplay(f"{chosen(words, listening)}\n{until}"),
+                    ui.ActionRow(*album_buttons(words, listening, id_)),
+                ]
+            items.append(ui.TextDisplay("\n".join(lines)))
+            return [Card(*items, *attribution(words, [*albums.values()]), kind=Kind.PRIVATE)]
+
+        await self._answering(interaction, make, name="club now")
+
+    async def history(self, interaction: Interaction, named: str | None) -> None:
+        """`/club history`."""
+
+        async def make(words: Words) -> Sequence[Card]:
+            t, stored = words.t, await self._answering.club(interaction, named)
+            over = await self._answering.clubs.over(stored.id)
+            if not over:
+                return [text_card(t("No round is over yet. The first summary comes after the first album."))]
+            shown = [*reversed(over)][:HISTORY_MOST]
+            views = [view for one in shown if (view := await self._answering.clubs.view(stored.id, one.number))]
+            albums = await self._answering.names.of([one.album_id for one in shown])
+            lines = [history_line(words, view, albums) for view in views]
+            if len(over) > len(shown):
+                lines.append(f"-# {t.plural('and {count} more', 'and {count} more', len(over) - len(shown))}")
+            heading = t("{club}: rounds so far", club=plain(stored.name, 60))
+            return [_listed(words, heading, lines, albums)]
+
+        await self._answering(interaction, make, name="club history")
+
+    async def standings(self, interaction: Interaction, named: str | None) -> None:
+        """`/club standings`."""
+
+        async def make(words: Words) -> Sequence[Card]:
+            t, stored = words.t, await self._answering.club(interaction, named)
+            over = await self._answering.clubs.over(stored.id)
+            ratings = await self._answering.clubs.ratings(stored.id)
+            albums = await self._answering.names.of([one.album_id for one in over[-60:]])
+            rounds = [
+                RatedRound(
+                    one.number,
+                    one.album_id,
+                    one.chosen_by,
+                    _year(albums, one.album_id),
+                    tuple(rating.score for rating in ratings if rating.number == one.number),
+                )
+                for one in over
+                if one.album_id is not None
+            ]
+            lines = standings_lines(words, stored, rounds, albums)
+            if not lines:
+                return [text_card(t("No album is rated yet."))]
+            return [_listed(words, t("{club}: standings", club=plain(stored.name, 60)), lines, albums)]
+
+        await self._answering(interaction, make, name="club standings")
+
+    async def result(self, interaction: Interaction, round_: int | None, export: bool, named: str | None) -> None:
+        """`/club result`: the count of a vote, step by step, and its ballots without names."""
+        exported: str | None = None
+
+        async def make(words: Words) -> Sequence[Card]:
+            nonlocal exported
+            t, stored = words.t, await self._answering.club(interaction, named)
+            view = await self._result_view(stored, round_)
+            if view is None:
+                return [text_card(t("There is no result yet. Results are shown when a vote is over."))]
+            heading = t(
+                "{club}: vote of round {number}", club=plain(stored.name, 60), number=t.number(view.round.number)
+            )
+            count = view.count
+            if count is None:
+                albums = await self._answering.names.of([view.round.album_id])
+                how = chosen(words, view) or t("This round had no album.")
+                return [_listed(words, heading, [how], albums)]
+            albums = await self._answering.names.of(count.lot)
+            lines = [*count_lines(words, count, albums), *nominated_lines(words, view.round, albums)]
+            if export:
+                exported = json.dumps(count.export(), indent=2)
+            return [_listed(words, heading, page, albums) for page in _paged(lines)]
+
+        await self._answering(interaction, make, name="club result")
+        if exported is not None:
+            await _attach(interaction, exported)
+
+    async def _result_view(self, stored: StoredClub, round_: int | None) -> RoundView | None:
+        """The round that was asked for, or the latest whose album was found."""
+        club = stored.club
+        if round_ is None:
+            numbers = [one.number for one in await self._answering.clubs.over(stored.id)]
+            latest = club.listening.number if club.listening else max(numbers, default=None)
+            if latest is None:
+                return None
+            round_ = latest
+        view = await self._answering.clubs.view(stored.id, RoundNumber(round_))
+        if view is None or view.round.state in (State.NOMINATING, State.VOTING):
+            return None
+        return view
+
+    async def remind(self, interaction: Interaction, is_on: bool, named: str | None) -> None:
+        """`/club remind`."""
+        caller = caller_of(interaction)
+
+        async def make(words: Words) -> Sequence[Card]:
+            t, stored = words.t, await self._answering.club(interaction, named)
+            await self._answering.clubs.remind(stored.id, caller.member_id, caller.locale, is_on=is_on)
+            if is_on:
+                return [
+                    text_card(
+                        t("I will remind you by direct message, a day before a step ends and you have not taken part.")
+                    )
+                ]
+            return [text_card(t("I will not remind you any more."))]
+
+        await self._answering(interaction, make, name="club remind")
+
+    async def catch_up(self, interaction: Interaction, named: str | None) -> None:
+        """`/club catchup`: the club's albums that are not in the member's library."""
+        member = caller_of(interaction).member_id
+
+        async def make(words: Words) -> Sequence[Card]:
+            t, stored = words.t, await self._answering.club(interaction, named)
+            over = await self._answering.clubs.over(stored.id)
+            had = [*over, *([stored.club.listening] if stored.club.listening else [])]
+            ids = [*dict.fromkeys(one.album_id for one in reversed(had) if one.album_id is not None)]
+            if not ids:
+                return [text_card(t("The club has had no album yet."))]
+            access = await self._tokens.access(member)
+            missing = await self._missing(access, ids)
+            if not missing:
+                return [text_card(t("Every album of this club is in your library."))]
+            shown = missing[:CATCH_UP_MOST]
+            albums = await self._answering.names.of(shown)
+            choices = [Choice(id_, short_name(words, albums, id_)) for id_ in shown]
+            row = menu(CustomId("save-chosen"), t("Albums to save"), choices, most=len(choices))
+            said = t.plural(
+                "{count} album of this club is not in your library. Choose what to save.",
+                "{count} albums of this club are not in your library. Choose what to save.",
+                len(missing),
+            )
+            items: list[Item] = [ui.TextDisplay(said), row]
+            return [Card(*items, *attribution(words, [*albums.values()]), kind=Kind.PRIVATE)]
+
+        await self._answering(interaction, make, name="club catchup")
+
+    async def _missing(self, access: Access, ids: Sequence[AlbumId]) -> list[AlbumId]:
+        missing: list[AlbumId] = []
+        for begin in range(0, len(ids), CONTAINS_MOST):
+            part = ids[begin : begin + CONTAINS_MOST]
+            saved = await self._spotify.contains(access, part)
+            missing += [id_ for id_ in part if not saved.get(id_, False)]
+        return missing
+
+
+CONTAINS_MOST = 20
+"""Albums in one call, of the endpoint that takes fewer."""
+
+
+def now_lines(words: Words, view: RoundView) -> list[str]:
+    """What is open in the coming round, and when what happens."""
+    t, club, coming = words.t, view.stored.club, view.round
+    lines = [f"**{t('Round {number}', number=t.number(coming.number))}**"]
+    if view.theme:
+        lines.append(t("Theme: {theme}", theme=plain(view.theme, 200)))
+    if club.paused_at is not None:
+        lines.append(t("The club is paused."))
+    match coming.state:
+        case State.SKIPPED:
+            lines.append(t("This round is skipped."))
+        case State.VOTING:
+            lines.append(
+                t(
+                    "Voting is open until {until}. Vote with {command}.",
+                    until=date(club.club_hour_at),
+                    command=words.command("club vote"),
+                )
+            )
+            if view.voters:
+                lines.append(voters(words, view.voters))
+        case State.NOMINATING if coming.pick is Pick.VOTE:
+            lines.append(
+                t("Nominations are open. Suggest an album with {command}.", command=words.command("club nominate"))
+            )
+            lines.append(
+                t.plural("{count} album is nominated.", "{count} albums are nominated.", len(coming.nominations))
+            )
+            lines.append(t("Voting opens {opens}.", opens=date(club.vote_at)))
+        case State.NOMINATING if coming.pick is Pick.CRATE:
+            lines.append(t("The album is drawn from the crate."))
+    if takes_turns(club):
+        lines.append(order_line(words, club))
+    else:
+        lines.append(t("Next club hour: {when}.", when=date(club.club_hour_at)))
+    return lines
+
+
+def history_line(words: Words, view: RoundView, albums: Albums) -> str:
+    """A round that is over, in one line."""
+    t, one = words.t, view.round
+    if one.album_id is None:
+        return t("{number}. skipped", number=t.number(one.number))
+    name = name_of(words, albums, one.album_id, 40)
+    summary = view.summary
+    if summary is None:
+        return t("{number}. {album}, not rated", number=t.number(one.number), album=name)
+    return t.plural(
+        "{number}. {album}: {mean} of {top}, {count} rating",
+        "{number}. {album}: {mean} of {top}, {count} ratings",
+        summary.ratings,
+        number=t.number(one.number),
+        album=name,
+        mean=number(summary.mean),
+        top=t.number(view.scale.top),
+    )
+
+
+def standings_lines(words: Words, stored: StoredClub, rounds: Sequence[RatedRound], albums: Albums) -> list[str]:
+    """The best albums, the most divisive, and by picker and decade. Empty: nothing is rated."""
+    t, scale = words.t, stored.club.settings.scale
+    ids = {one.number: one.album_id for one in rounds}
+
+    def album(standing: Standing[RoundNumber]) -> str:
+        return name_of(words, albums, ids[standing.key], 40)
+
+    best = [
+        f"{place}. {album(one)}: {number(one.summary.mean)}"
+        for place, one in enumerate(by_mean(rounds, scale)[:BEST_MOST], 1)
+    ]
+    if not best:
+        return []
+    lines = [t("**Best rated**, of {top}", top=t.number(scale.top)), *best]
+    if divisive := most_divisive(rounds, scale)[:3]:
+        lines.append(t("**Most divisive**, by spread"))
+        lines += [f"- {album(one)}: {one.summary.spread:.1f}" for one in divisive]
+    if pickers := by_picker(rounds, scale)[:BEST_MOST]:
+        lines.append(t("**By picker**"))
+        lines += [f"- <@{one.key}>: {number(one.summary.mean)}" for one in pickers]
+    if decades := by_decade(rounds, scale)[:BEST_MOST]:
+        lines.append(t("**By decade**"))
+        lines += [f"- {t('{year}s', year=str(one.key))}: {number(one.summary.mean)}" for one in decades]
+    return lines
+
+
+def nominated_lines(words: Words, one: Round, albums: Albums) -> list[str]:
+    """Who nominated what, which a sealed round shows with its result."""
+    t = words.t
+    named = [nomination for nomination in one.nominations if nomination.member_id is not None]
+    if not named:
+        return []
+    return [
+        f"**{t('Nominated by')}**",
+        *(f"- {name_of(words, albums, each.album_id, 40)}: <@{each.member_id}>" for each in named),
+    ]
+
+
+def _year(albums: Albums, id_: AlbumId | None) -> int | None:
+    album = albums.get(id_) if id_ is not None else None
+    return int(album.year) if album is not None and album.year.isdecimal() else None
+
+
+def _listed(words: Words, heading: str, lines: Sequence[str], albums: Albums) -> Card:
+    text = "\n".join([f"### {heading}", *lines])
+    return Card(ui.TextDisplay(text[:LINES_MOST]), *attribution(words, [*albums.values()]), kind=Kind.PRIVATE)
+
+
+def _paged(lines: Sequence[str]) -> list[list[str]]:
+    """The lines in as few messages as they fit."""
+    pages: list[list[str]] = [[]]
+    for line in lines:
+        if sum(len(one) + 1 for one in pages[-1]) + len(line) > LINES_MOST - 200:
+            pages.append([])
+        pages[-1].append(line)
+    return pages
+
+
+async def _attach(interaction: Interaction, text: str) -> None:
+    """Send the ballots as a file, privately."""
+    view = ui.LayoutView()
+    view.add_item(ui.File("attachment://ballots.json"))
+    file = discord.File(io.BytesIO(text.encode()), "ballots.json")
+    try:
+        await interaction.followup.send(view=view, file=file, ephemeral=True)
+    except discord.HTTPException as error:
+        _log.warning("ballots were not attached", code=error.code)

@@ -1,0 +1,125 @@
+"""What the club says to one member by direct message: reminders, turns, and what the starter has to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import discord
+
+from bot.albums import AlbumId
+from bot.caller import MemberId
+from bot.chat.cards import Button, Card, Kind, button, text_card
+from bot.chat.club.names import Names, name_of
+from bot.chat.components import CustomId
+from bot.chat.words import Words, date, plain, soon
+from bot.clubs import AlbumClubs, NoSuchClub
+from bot.curation.club import Step
+from bot.curation.ids import ClubId
+from bot.storage.clubs import StoredClub
+
+
+class Notices:
+    """Draws direct messages."""
+
+    def __init__(self, clubs: AlbumClubs, names: Names) -> None:
+        self._clubs = clubs
+        self._names = names
+
+    async def draw(self, payload: Mapping[str, Any], words: Words) -> Sequence[Card]:
+        """The card of a notice; none where the club is gone."""
+        try:
+            stored = await self._clubs.get(ClubId(payload["club"]))
+        except NoSuchClub:
+            return []
+        if payload["step"] == "swap":
+            return [swap_card(words, stored, payload)]
+        album = payload.get("album")
+        albums = await self._names.of([AlbumId(album) if album else None])
+        shown = name_of(words, albums, AlbumId(album)) if album else ""
+        text = notice(words, stored, str(payload["step"]), shown)
+        return [text_card(text, kind=Kind.CLUB)] if text else []
+
+
+def notice(words: Words, stored: StoredClub, step: str, album: str) -> str:
+    """What a notice says. Empty: it is of no use any more."""
+    t, club = words.t, stored.club
+    name, channel, hour = f"**{plain(stored.name, 60)}**", f"<#{stored.channel_id}>", soon(club.club_hour_at)
+    match step:
+        case "blocked":
+            return t(
+                "I can't post in {channel} for {club}: the channel is gone, or I need View Channel and Send Messages "
+                "there. What I could not post goes out when it is possible again. You can move the club with "
+                "{command} in another channel.",
+                channel=channel,
+                club=name,
+                command=words.command("curate settings"),
+            )
+        case "thread":
+            return t(
+                "I can't open threads in {channel} for {club}. I need Create Public Threads and Send Messages in "
+                "Threads there, or turn threads off with {command}.",
+                channel=channel,
+                club=name,
+                command=words.command("curate settings"),
+            )
+        case Step.REMIND_NOMINATE:
+            return t(
+                "{club}: voting opens {when}. You can nominate an album in {channel}.",
+                club=name,
+                when=soon(club.vote_at),
+                channel=channel,
+            )
+        case Step.REMIND_VOTE:
+            return t("{club}: voting ends {when}. You can vote in {channel}.", club=name, when=hour, channel=channel)
+        case Step.REMIND_RATE:
+            return t(
+                "{club}: the summary comes {when}. You can rate the album in {channel}.",
+                club=name,
+                when=hour,
+                channel=channel,
+            )
+        case Step.TELL_PICKER:
+            return t(
+                "{club}: it is your turn to pick the album that is announced {when}. Use {command} in {channel}, or pass "
+                "your turn with {passing}.",
+                club=name,
+                when=date(club.club_hour_at),
+                command=words.command("club pick"),
+                channel=channel,
+                passing=words.command("club pass"),
+            )
+        case Step.TELL_STANDBY:
+            return t(
+                "{club}: the member before you has not picked yet. If they don't, your pick is announced {when}. Use "
+                "{command} in {channel}.",
+                club=name,
+                when=hour,
+                command=words.command("club pick"),
+                channel=channel,
+            )
+        case Step.TELL_REMOVED:
+            return t(
+                "{club}: {album} can no longer be chosen, since a curator keeps it out or the club has just had it. "
+                "You can choose another album in {channel}.",
+                club=name,
+                album=album,
+                channel=channel,
+            )
+    return ""
+
+
+def swap_card(words: Words, stored: StoredClub, payload: Mapping[str, Any]) -> Card:
+    """Somebody wants to swap places. The button holds who may press it: the addressee."""
+    t, asker = words.t, MemberId(payload["asker"])
+    text = t(
+        "{club}: {member} would like to swap places with you in the order.",
+        club=f"**{plain(stored.name, 60)}**",
+        member=f"<@{asker}>",
+    )
+    accept: Button = button(
+        t("Swap"),
+        CustomId("club-swap", payload["other"], stored.id, payload["round"], asker),
+        discord.ButtonStyle.primary,
+    )
+    return text_card(text, accept, kind=Kind.CLUB)

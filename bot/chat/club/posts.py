@@ -1,0 +1,253 @@
+"""What a club posts in its channel: calls, votes, announcements, summaries. From rows to cards at the time of sending."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import discord
+from discord import ui
+
+from bot.albums import AlbumId, album_url
+from bot.chat.cards import Button, Card, Item, Kind, album_section, attribution, button, covers, link_button
+from bot.chat.club.names import Albums, Names, name_of, note_of
+from bot.chat.club.summary import summary_items
+from bot.chat.components import CustomId
+from bot.chat.words import Words, date, plain, soon
+from bot.clubs import AlbumClubs, RoundView
+from bot.curation.ballots import Method
+from bot.curation.club import Choice, Pick, State, Step
+from bot.curation.ids import ClubId, RoundNumber
+
+LISTED_MOST = 25
+
+
+class Posts:
+    """Draws the posts of all clubs."""
+
+    def __init__(self, clubs: AlbumClubs, names: Names) -> None:
+        self._clubs = clubs
+        self._names = names
+
+    async def draw(self, payload: Mapping[str, Any], words: Words) -> Sequence[Card]:
+        """The cards of a post; none where the club has moved on, so that nothing is left to say."""
+        view = await self._clubs.view(ClubId(payload["club"]), RoundNumber(payload["round"]))
+        if view is None:
+            return []
+        step = Step(payload["step"])
+        items = await self._items(words, view, step, payload)
+        if not items:
+            return []
+        if payload["late"]:
+            items.append(ui.TextDisplay(f"-# {words.t('This is late: I was not running when it was due.')}"))
+        card = Card(*items, kind=Kind.CLUB)
+        if step in _PINGING:
+            card.pings = view.stored.club.settings.ping_role_id
+        return [card]
+
+    async def _items(self, words: Words, view: RoundView, step: Step, payload: Mapping[str, Any]) -> list[Item]:
+        match step:
+            case Step.CALL:
+                return call_items(words, view)
+            case Step.VOTE | Step.VOTE_ANEW:
+                return vote_items(words, view, await self._names.of(view.round.lot), anew=step is Step.VOTE_ANEW)
+            case Step.ANNOUNCEMENT:
+                return announcement_items(words, view, await self._names.of([view.round.album_id]))
+            case Step.SUMMARY:
+                return summary_items(words, view, await self._names.of([view.round.album_id]))
+            case Step.SKIPPED:
+                return [_heading(words, view), ui.TextDisplay(_skipped(words, view))]
+            case Step.MISSED:
+                return missed_items(words, view, payload["hours"])
+        return []
+
+
+_PINGING = {Step.CALL, Step.VOTE, Step.VOTE_ANEW, Step.ANNOUNCEMENT}
+
+
+def call_items(words: Words, view: RoundView) -> list[Item]:
+    """The call for nominations, or who picks, or when the album is drawn. Nothing once the round has moved on."""
+    t, club, one = words.t, view.stored.club, view.round
+    if one.state is not State.NOMINATING:
+        return []
+    lines: list[str] = []
+    match one.pick:
+        case Pick.VOTE:
+            lines = [
+                t("Nominations are open. Suggest an album with {command}.", command=words.command("club nominate")),
+                t(
+                    "Voting opens {opens}, and the album is announced {announced}.",
+                    opens=date(club.vote_at),
+                    announced=date(club.club_hour_at),
+                ),
+            ]
+            if one.sealed:
+                lines.append(t("Who nominated what is shown with the result."))
+        case Pick.TURNS if not club.order:
+            lines = [t("Nobody takes turns yet. Join with {command}.", command=words.command("club join"))]
+        case Pick.TURNS:
+            lines = [
+                t(
+                    "{member} picks the next album with {command}. It is announced {announced}.",
+                    member=f"<@{club.order[0]}>",
+                    command=words.command("club pick"),
+                    announced=date(club.club_hour_at),
+                )
+            ]
+        case Pick.CRATE:
+            lines = [t("The next album is drawn from the crate {announced}.", announced=date(club.club_hour_at))]
+    if view.theme:
+        lines.insert(0, t("Theme: {theme}", theme=f"**{plain(view.theme, 200)}**"))
+    return [_heading(words, view), ui.TextDisplay("\n".join([*lines, *_pinged(view)]))]
+
+
+def vote_items(words: Words, view: RoundView, albums: Albums, *, anew: bool) -> list[Item]:
+    """The vote with its button; once it is over, only that it is."""
+    t, one = words.t, view.round
+    if one.state is not State.VOTING:
+        if view.post(Step.VOTE) is None and view.post(Step.VOTE_ANEW) is None:
+            return []  # it could not be posted in time
+        return [
+            _heading(words, view),
+            ui.TextDisplay(t("Voting is over. See {command}.", command=words.command("club result"))),
+        ]
+    lines = []
+    if anew:
+        lines.append(t("I was not running while this vote should have been held, so it is held now."))
+    lines += [
+        t("Voting is open until {until}.", until=date(view.stored.club.club_hour_at)),
+        how_to_vote(words, one.method or Method.RANKED_CHOICE, len(one.lot)),
+    ]
+    lines += [f"- {name_of(words, albums, id_, 40)}" for id_ in one.lot[:LISTED_MOST]]
+    if view.voters:
+        lines.append(voters(words, view.voters))
+    vote = button(
+        t.context("button", "Vote"),
+        CustomId("club-vote", view.stored.id, one.number),
+        discord.ButtonStyle.primary,
+    )
+    shown = [albums[id_] for id_ in one.lot if id_ in albums]
+    text = "\n".join([*lines, *_pinged(view)])
+    return [
+        _heading(words, view),
+        ui.TextDisplay(text),
+        *covers(words, shown),
+        ui.ActionRow(vote),
+        *attribution(words, shown),
+    ]
+
+
+def how_to_vote(words: Words, method: Method, albums: int) -> str:
+    """What a ballot can hold."""
+    t, most = words.t, min(method.max_choices, albums)
+    if method is Method.APPROVAL:
+        return t("Choose every album that you would like.")
+    return t.plural(
+        "Choose {count} album.",
+        "Choose up to {count} albums, your favourite first.",
+        most,
+    )
+
+
+def voters(words: Words, count: int) -> str:
+    """How many have voted, which is public."""
+    return words.t.plural("{count} member has voted.", "{count} members have voted.", count)
+
+
+def announcement_items(words: Words, view: RoundView, albums: Albums) -> list[Item]:
+    """The album of the round, with Save, Rate and Open in Spotify."""
+    t, one, club = words.t, view.round, view.stored.club
+    if one.album_id is None:
+        return []
+    lines = [chosen(words, view)]
+    if one.state is State.LISTENING:
+        lines.append(
+            t("Listen and rate it until {until}. Ratings stay hidden until then.", until=date(club.club_hour_at))
+        )
+    if note := note_of(one.note, 300):
+        lines.append(note)
+    return [
+        _heading(words, view),
+        album_item(words, albums, one.album_id),
+        ui.TextDisplay("\n".join([*lines, *_pinged(view)])),
+        ui.ActionRow(*album_buttons(words, view, one.album_id)),
+        *attribution(words, [*albums.values()]),
+    ]
+
+
+def album_item(words: Words, albums: Albums, id_: AlbumId) -> Item:
+    """An album with its cover; a link where its name is not known."""
+    album = albums.get(id_)
+    if album is None:
+        return ui.TextDisplay(f"### {name_of(words, albums, id_)}")
+    return album_section(words, album)
+
+
+def album_buttons(words: Words, view: RoundView, id_: AlbumId) -> list[Button]:
+    """Save, Rate, Open in Spotify; they work for as long as the message exists."""
+    t, place = words.t, (view.stored.id, view.round.number)
+    return [
+        button(t.context("button", "Save"), CustomId("save-club", id_, *place), discord.ButtonStyle.primary),
+        button(t.context("button", "Rate"), CustomId("club-rate", *place)),
+        link_button(album_url(id_), t("Open in Spotify")),
+    ]
+
+
+def chosen(words: Words, view: RoundView) -> str:
+    """How the album of a round was found."""
+    t, one = words.t, view.round
+    who = f"<@{one.chosen_by}>" if one.chosen_by is not None else t("a member")
+    match one.choice:
+        case Choice.VOTE:
+            return t.plural(
+                "Nominated by {member} and chosen by vote, with {count} ballot.",
+                "Nominated by {member} and chosen by vote, with {count} ballots.",
+                view.voters,
+                member=who,
+            )
+        case Choice.ONLY_NOMINATION:
+            return t("Nominated by {member}. It was the only nomination.", member=who)
+        case Choice.PICKER:
+            return t("Picked by {member}.", member=who)
+        case Choice.STANDBY:
+            return t("Picked by {member}, whose turn came early because the picker before them was absent.", member=who)
+        case Choice.STAND_IN:
+            return t("There was no nomination, so this is the curator's stand-in.")
+        case Choice.CRATE:
+            return t.plural(
+                "Drawn from the crate, out of {count} album.",
+                "Drawn from the crate, out of {count} albums.",
+                one.among or 1,
+            )
+    return ""
+
+
+def missed_items(words: Words, view: RoundView, hours: Sequence[int]) -> list[Item]:
+    """One line for each club hour that passed while the bot was down."""
+    t = words.t
+    lines = [t("I was not running for a while, so these club hours were skipped:")]
+    lines += [f"- <t:{hour}:f>" for hour in hours[-40:]]
+    return [_heading(words, view), ui.TextDisplay("\n".join(lines))]
+
+
+def _skipped(words: Words, view: RoundView) -> str:
+    next_at = soon(view.stored.club.club_hour_at)
+    if view.round.nominations or view.stored.club.coming.number == view.round.number:
+        return words.t("A curator skipped this round. The next one begins {when}.", when=next_at)
+    return words.t("There was no album for this round, so it is skipped. The next club hour is {when}.", when=next_at)
+
+
+def _heading(words: Words, view: RoundView) -> Item:
+    return ui.TextDisplay(
+        "### "
+        + words.t(
+            "{club}, round {number}",
+            club=plain(view.stored.name, 60),
+            number=words.t.number(view.round.number),
+        )
+    )
+
+
+def _pinged(view: RoundView) -> list[str]:
+    role = view.stored.club.settings.ping_role_id
+    return [] if role is None else [f"-# <@&{role}>"]

@@ -1,0 +1,520 @@
+"""`/curate settings`: a private panel. A menu names what can be set, and opens a form for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import discord
+from discord import ui
+
+from bot.albums import Album
+from bot.caller import Caller, MemberId
+from bot.chat.cards import Card, Kind, button, text_card
+from bot.chat.club.answering import Answering
+from bot.chat.club.names import name_of
+from bot.chat.club.starting import Day, cannot_live_here, day_names, how_it_picks, missing_permissions, rhythm_names
+from bot.chat.components import CustomId, Form
+from bot.chat.menus import Choice, menu
+from bot.chat.modals import Modal, select_input, text_input
+from bot.chat.reply import Beside, Interaction, caller_of
+from bot.chat.words import Words, date, plain
+from bot.clubs.album_clubs import Curator
+from bot.curation import curators
+from bot.curation.ballots import Method
+from bot.curation.calendar import Calendar, Rhythm, parse_clock, parse_timezone
+from bot.curation.choice import Facts
+from bot.curation.club import MAX_PER_MEMBER, Club, Outcome, Pick
+from bot.curation.curators import Applies, applies_from
+from bot.curation.ids import ClubId, RoleId
+from bot.curation.ratings import Scale
+from bot.curation.refusals import Refused
+from bot.storage.clubs import StoredClub
+
+
+class Topic(StrEnum):
+    """What one form sets."""
+
+    ROUNDS = "rounds"
+    COUNTING = "counting"
+    RULES = "rules"
+    POSTS = "posts"
+    CLOCK = "clock"
+    STAND_IN = "stand-in"
+
+
+INPUTS = (
+    *("pick", "days", "most", "sealed", "method", "scale", "past", "own", "from", "until"),
+    *("reminders", "role", "thread", "event", "day", "time", "timezone", "rhythm", "album"),
+)
+"""The names of all inputs of all forms."""
+
+
+class BadSetting(Exception):
+    """A form holds what cannot be set. `said`: why, for the member."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(said)
+        self.said = said
+
+
+class Settings:
+    """Shows and changes a club's settings."""
+
+    def __init__(self, answering: Answering) -> None:
+        self._answering = answering
+
+    async def show(self, interaction: Interaction, named: str | None) -> None:
+        """`/curate settings`."""
+        caller = caller_of(interaction)
+        self._answering.curators.let_in(caller)
+
+        async def make(words: Words) -> Sequence[Card]:
+            stored = await self._answering.club(interaction, named)
+            return [await self._panel(words, caller.member_id, stored, interaction)]
+
+        await self._answering(interaction, make, name="curate settings")
+
+    async def open(
+        self, interaction: Interaction, caller: Caller, owner: MemberId, club_id: ClubId, topics: tuple[Topic, ...]
+    ) -> None:
+        """The menu opens the form of a topic."""
+        words = self._answering.reply.words(caller.locale)
+        stored = next((one for one in await self._clubs(caller) if one.id == club_id), None)
+        if stored is None or len(topics) != 1:
+
+            async def make(words: Words) -> Sequence[Card] | Beside:
+                await self._answering.own_club(caller, club_id)
+                return []
+
+            await self._answering(interaction, make, name="menu curate-set", edits=True)
+            return
+        modal = form(words, owner, stored, topics[0])
+        await self._answering.reply.show(interaction, modal, name="menu curate-set")
+
+    async def _clubs(self, caller: Caller) -> list[StoredClub]:
+        return [] if caller.guild_id is None else await self._answering.clubs.of_guild(caller.guild_id)
+
+    async def apply(
+        self, interaction: Interaction, caller: Caller, owner: MemberId, club_id: ClubId, topic: Topic, filled: Form
+    ) -> None:
+        """A filled-in form."""
+
+        async def make(words: Words) -> Sequence[Card] | Beside:
+            self._answering.curators.check(caller)
+            stored = await self._answering.own_club(caller, club_id)
+            try:
+                news = await self._apply(words, caller.member_id, stored, topic, filled)
+            except BadSetting as bad:
+                return Beside([text_card(bad.said)])
+            stored = await self._answering.clubs.get(club_id)
+            return [await self._panel(words, owner, stored, interaction, news)]
+
+        await self._answering(interaction, make, name="modal curate-apply", edits=True)
+
+    async def _apply(self, words: Words, member: MemberId, stored: StoredClub, topic: Topic, filled: Form) -> list[str]:
+        if topic is Topic.STAND_IN:
+            text, album = filled.text("album"), None
+            if text.strip():
+                album = await self._answering.album(member, text)
+            return await self._set_stand_in(words, member, stored, album)
+        if topic is Topic.CLOCK:
+            calendar = calendar_of(words, stored.club.calendar, filled)
+            curator = Curator(member, "clock", {})
+            await self._answering.clubs.apply(
+                stored.id,
+                lambda c, now, facts: curators.change_calendar(now.club, calendar, facts.now),
+                curator=curator,
+            )
+            return [words.t("The club meets at another time from now on.")]
+        read = {Topic.ROUNDS: rounds_of, Topic.COUNTING: counting_of, Topic.RULES: rules_of, Topic.POSTS: posts_of}
+        change = read[topic](words, filled)
+        found: dict[str, Applies] = {}
+
+        def event(c: object, now: StoredClub, facts: Facts) -> Outcome | Refused:
+            new = replace(now.club.settings, **change)
+            found.update(applies_from(now.club, new))
+            return curators.change_settings(now.club, new, facts.now)
+
+        try:
+            await self._answering.clubs.apply(stored.id, event, curator=Curator(member, "settings", {"topic": topic}))
+        except ValueError:
+            raise BadSetting(words.t("The first year must not be after the last one.")) from None
+        return applied(words, found)
+
+    async def _set_stand_in(self, words: Words, member: MemberId, stored: StoredClub, album: Album | None) -> list[str]:
+        id_ = None if album is None else album.id
+        curator = Curator(member, "stand-in", {} if id_ is None else {"album": id_})
+        await self._answering.clubs.apply(
+            stored.id, lambda c, now, facts: curators.set_stand_in(now.club, id_), curator=curator
+        )
+        if album is None:
+            return [words.t("There is no stand-in any more.")]
+        return [words.t("{album} is the stand-in now.", album=words.album(album, 60))]
+
+    async def move(self, interaction: Interaction, caller: Caller, owner: MemberId, club_id: ClubId) -> None:
+        """The button that moves the club to the channel of the panel."""
+
+        async def make(words: Words) -> Sequence[Card] | Beside:
+            self._answering.curators.check(caller)
+            stored = await self._answering.own_club(caller, club_id)
+            if (why_not := cannot_live_here(words, interaction)) is not None:
+                return Beside([text_card(why_not)])
+            assert interaction.channel_id is not None
+            await self._answering.clubs.move(club_id, interaction.channel_id, Curator(caller.member_id, "move", {}))
+            stored = await self._answering.clubs.get(club_id)
+            news = [words.t("The club lives in this channel now.")]
+            return [await self._panel(words, owner, stored, interaction, news)]
+
+        await self._answering(interaction, make, name="button curate-move", edits=True)
+
+    async def _panel(
+        self,
+        words: Words,
+        owner: MemberId,
+        stored: StoredClub,
+        interaction: Interaction,
+        news: Sequence[str] = (),
+    ) -> Card:
+        albums = await self._answering.names.of([stored.club.stand_in])
+        stand_in = name_of(words, albums, stored.club.stand_in) if stored.club.stand_in else words.t("none")
+        lines = [f"### {plain(stored.name, 80)}", *settings_lines(words, stored.club, stand_in)]
+        if stored.is_blocked:
+            lines.append(words.t("I can't post in <#{channel}> at the moment.", channel=str(stored.channel_id)))
+        lines += missing_lines(words, stored, interaction.app_permissions, interaction.channel_id)
+        lines += [f"**{line}**" for line in news]
+        items = [
+            ui.TextDisplay("\n".join(lines)),
+            menu(CustomId("curate-set", owner, stored.id), words.t("Change…"), topics(words)),
+        ]
+        if interaction.channel_id != stored.channel_id:
+            items.append(ui.ActionRow(button(words.t("Move the club here"), CustomId("curate-move", owner, stored.id))))
+        return Card(*items, kind=Kind.PRIVATE)
+
+
+# -- what is shown
+
+
+def topics(words: Words) -> list[Choice]:
+    """What the menu offers."""
+    t = words.t
+    return [
+        Choice(
+            Topic.ROUNDS, t("Nominations and voting"), t("How albums are found, days for voting, sealed nominations")
+        ),
+        Choice(Topic.COUNTING, t("Counting and ratings"), t("How votes are counted, and the scale of ratings")),
+        Choice(Topic.RULES, t("House rules"), t("Past winners, own nominations, years of release")),
+        Choice(Topic.POSTS, t("Posts"), t("Reminders, whom to ping, threads and events")),
+        Choice(Topic.CLOCK, t("Day and time"), t("When the club meets, and how often")),
+        Choice(Topic.STAND_IN, t("Stand-in"), t("The album for a round without nominations")),
+    ]
+
+
+def settings_lines(words: Words, club: Club, stand_in: str) -> list[str]:
+    """All settings, one line each."""
+    t, settings, calendar = words.t, club.settings, club.calendar
+    yes_no = {True: t("yes"), False: t("no")}
+    role = f"<@&{settings.ping_role_id}>" if settings.ping_role_id is not None else t("nobody")
+    released = t("any year")
+    if settings.released_from and settings.released_until:
+        released = t("{first} to {last}", first=str(settings.released_from), last=str(settings.released_until))
+    elif settings.released_from:
+        released = t("from {first} on", first=str(settings.released_from))
+    elif settings.released_until:
+        released = t("up to {last}", last=str(settings.released_until))
+    rounds = t.plural("{count} round", "{count} rounds", settings.no_past_winner_rounds)
+    return [
+        how_it_picks(words, settings.pick),
+        t(
+            "{rhythm}, {day} at {time} ({timezone}). Next club hour: {when}.",
+            rhythm=rhythm_names(words)[calendar.rhythm],
+            day=day_names(words)[[*Day][calendar.anchor.weekday()]],
+            time=f"{calendar.clock:%H:%M}",
+            timezone=calendar.timezone,
+            when=date(club.club_hour_at),
+        ),
+        t.plural("Voting is open for {count} day.", "Voting is open for {count} days.", settings.voting_days),
+        t.plural("{count} nomination per member", "{count} nominations per member", settings.nominations_per_member),
+        t("Sealed nominations: {value}", value=yes_no[settings.sealed]),
+        t("Counting: {method}", method=methods(words)[settings.method]),
+        t("Ratings: {scale}", scale=scales(words)[settings.scale]),
+        t("Past winners wait: {rounds}", rounds=rounds if settings.no_past_winner_rounds else t("no")),
+        t("Voting first for one's own nomination: {value}", value=yes_no[not settings.not_own_first]),
+        t("Released: {years}", years=released),
+        t("Reminders: {value}", value=yes_no[settings.reminders]),
+        t("Pinged: {role}", role=role),
+        t("A thread under each announcement: {value}", value=yes_no[settings.thread]),
+        t("A Discord event for each club hour: {value}", value=yes_no[settings.event]),
+        t("Stand-in: {album}", album=stand_in),
+    ]
+
+
+def methods(words: Words) -> dict[Method, str]:
+    """How votes are counted."""
+    t = words.t
+    return {
+        Method.RANKED_CHOICE: t("ranked choice"),
+        Method.WEIGHTED: t("weighted (3, 2, 1)"),
+        Method.APPROVAL: t("approval"),
+    }
+
+
+def scales(words: Words) -> dict[Scale, str]:
+    """The scales of ratings."""
+    t = words.t
+    return {Scale.HALVES: t("1 to 5, in halves"), Scale.TEN: t("1 to 10")}
+
+
+def missing_lines(words: Words, stored: StoredClub, has: discord.Permissions, channel_id: int | None) -> list[str]:
+    """Which permissions the settings need that are missing, as far as can be seen from this channel."""
+    if channel_id != stored.channel_id:
+        return []
+    needed = ["view_channel", "send_messages", "read_message_history"]
+    if stored.club.settings.thread:
+        needed += ["create_public_threads", "send_messages_in_threads"]
+    if stored.club.settings.event:
+        needed.append("create_events")
+    missing = missing_permissions(words, has, needed)
+    return [words.t("I need these permissions in this channel: {permissions}.", permissions=missing)] if missing else []
+
+
+def applied(words: Words, found: dict[str, Applies]) -> list[str]:
+    """From when changed settings apply."""
+    t, when = words.t, set(found.values())
+    lines = [t("Changed, from now on.")] if when == {Applies.NOW} else []
+    if Applies.NEXT_CALL in when:
+        lines.append(t("Somebody has nominated already, so how albums are found changes with the next call."))
+    if Applies.NEXT_VOTE in when:
+        lines.append(t("A vote is open, so how it is counted changes with the next vote."))
+    if Applies.NEXT_ALBUM in when:
+        lines.append(
+            t("The current album is rated on the scale that was announced. The next one is rated on the new scale.")
+        )
+    return lines or [t("Nothing was changed.")]
+
+
+# -- forms
+
+
+def form(words: Words, owner: MemberId, stored: StoredClub, topic: Topic) -> Modal:
+    """The form of a topic, with what is set now."""
+    t, club, settings = words.t, stored.club, stored.club.settings
+    custom_id = CustomId("curate-apply", owner, stored.id, topic)
+    match topic:
+        case Topic.ROUNDS:
+            return Modal(
+                custom_id,
+                t("Nominations and voting"),
+                select_input(
+                    "pick",
+                    t("How albums are found"),
+                    [Choice(one, how_it_picks(words, one), None, one is settings.pick) for one in Pick],
+                ),
+                text_input("days", t("Days for voting"), text=str(settings.voting_days), most=2),
+                select_input(
+                    "most",
+                    t("Nominations per member"),
+                    [
+                        Choice(str(n), str(n), None, n == settings.nominations_per_member)
+                        for n in range(1, MAX_PER_MEMBER + 1)
+                    ],
+                ),
+                _yes_no(words, "sealed", t("Sealed nominations"), is_yes=settings.sealed),
+            )
+        case Topic.COUNTING:
+            return Modal(
+                custom_id,
+                t("Counting and ratings"),
+                select_input(
+                    "method",
+                    t("How votes are counted"),
+                    [Choice(one, name, None, one is settings.method) for one, name in methods(words).items()],
+                ),
+                select_input(
+                    "scale",
+                    t("Scale of ratings"),
+                    [Choice(one, name, None, one is settings.scale) for one, name in scales(words).items()],
+                ),
+            )
+        case Topic.RULES:
+            return Modal(
+                custom_id,
+                t("House rules"),
+                text_input(
+                    "past", t("Rounds that a past winner waits"), text=str(settings.no_past_winner_rounds), most=2
+                ),
+                _yes_no(words, "own", t("May one vote first for one's own?"), is_yes=not settings.not_own_first),
+                text_input(
+                    "from", t("Released from (year)"), text=_number(settings.released_from), is_required=False, most=4
+                ),
+                text_input(
+                    "until",
+                    t("Released until (year)"),
+                    text=_number(settings.released_until),
+                    is_required=False,
+                    most=4,
+                ),
+            )
+        case Topic.POSTS:
+            return Modal(
+                custom_id,
+                t("Posts"),
+                _yes_no(words, "reminders", t("Reminders"), is_yes=settings.reminders),
+                _role_input(words, settings.ping_role_id),
+                _yes_no(words, "thread", t("A thread under each announcement"), is_yes=settings.thread),
+                _yes_no(words, "event", t("A Discord event for each club hour"), is_yes=settings.event),
+            )
+        case Topic.CLOCK:
+            calendar = club.calendar
+            return Modal(
+                custom_id,
+                t("Day and time"),
+                select_input(
+                    "day",
+                    t("Day"),
+                    [
+                        Choice(day, name, None, day.weekday == calendar.anchor.weekday())
+                        for day, name in day_names(words).items()
+                    ],
+                ),
+                text_input("time", t("Time of day"), text=f"{calendar.clock:%H:%M}", most=20),
+                text_input("timezone", t("Timezone"), text=calendar.timezone, most=60),
+                select_input(
+                    "rhythm",
+                    t("How often"),
+                    [Choice(one, name, None, one is calendar.rhythm) for one, name in rhythm_names(words).items()],
+                ),
+            )
+        case Topic.STAND_IN:
+            return Modal(
+                custom_id,
+                t("Stand-in"),
+                text_input(
+                    "album",
+                    t("Album"),
+                    description=t("A link, or a title with its artist. Empty: none."),
+                    is_required=False,
+                    most=300,
+                ),
+            )
+
+
+def _yes_no(words: Words, name: str, label: str, *, is_yes: bool) -> ui.Label[ui.Modal]:
+    t = words.t
+    return select_input(name, label, [Choice("yes", t("Yes"), None, is_yes), Choice("no", t("No"), None, not is_yes)])
+
+
+def _role_input(words: Words, role: RoleId | None) -> ui.Label[ui.Modal]:
+    select: ui.RoleSelect[ui.Modal] = ui.RoleSelect(
+        custom_id="role",
+        min_values=0,
+        max_values=1,
+        required=False,
+        default_values=[]
+        if role is None
+        else [discord.SelectDefaultValue(id=role, type=discord.SelectDefaultValueType.role)],
+    )
+    return ui.Label(text=words.t("Role to ping, or nobody"), component=select)
+
+
+def _number(value: int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+# -- from forms to settings
+
+Change = dict[str, Any]
+_Enum = TypeVar("_Enum", bound=StrEnum)
+
+
+def rounds_of(words: Words, filled: Form) -> Change:
+    """Nominations and voting. BadSetting."""
+    return {
+        "pick": _one_of(Pick, filled.text("pick"), words),
+        "voting_days": _whole(words, filled.text("days"), 1, 27),
+        "nominations_per_member": _whole(words, filled.text("most"), 1, MAX_PER_MEMBER),
+        "sealed": filled.text("sealed") == "yes",
+    }
+
+
+def counting_of(words: Words, filled: Form) -> Change:
+    """Counting and ratings. BadSetting."""
+    return {
+        "method": _one_of(Method, filled.text("method"), words),
+        "scale": _one_of(Scale, filled.text("scale"), words),
+    }
+
+
+def rules_of(words: Words, filled: Form) -> Change:
+    """House rules. BadSetting."""
+    return {
+        "no_past_winner_rounds": _whole(words, filled.text("past") or "0", 0, 99),
+        "not_own_first": filled.text("own") == "no",
+        "released_from": _year(words, filled.text("from")),
+        "released_until": _year(words, filled.text("until")),
+    }
+
+
+def posts_of(words: Words, filled: Form) -> Change:
+    """Posts."""
+    role = filled.text("role")
+    return {
+        "reminders": filled.text("reminders") == "yes",
+        "ping_role_id": RoleId(int(role)) if role.isascii() and role.isdecimal() else None,
+        "thread": filled.text("thread") == "yes",
+        "event": filled.text("event") == "yes",
+    }
+
+
+def calendar_of(words: Words, before: Calendar, filled: Form) -> Calendar:
+    """Day and time. BadSetting."""
+    t = words.t
+    clock, zone = parse_clock(filled.text("time")), parse_timezone(filled.text("timezone"))
+    if clock is None:
+        raise BadSetting(
+            t(
+                "I can't read “{typed}” as a time of day. Write it as 19:30 or 7:30 pm.",
+                typed=plain(filled.text("time"), 40),
+            )
+        )
+    if zone is None:
+        raise BadSetting(
+            t(
+                "I don't know the timezone “{typed}”. Pick one from the suggestions, such as Europe/Berlin.",
+                typed=plain(filled.text("timezone"), 40),
+            )
+        )
+    day, rhythm = _one_of(Day, filled.text("day"), words), _one_of(Rhythm, filled.text("rhythm"), words)
+    moved = before.anchor.toordinal() + (day.weekday - before.anchor.weekday())
+    return Calendar(before.anchor.fromordinal(moved), clock, zone, rhythm)
+
+
+def _one_of(kind: type[_Enum], text: str, words: Words) -> _Enum:
+    try:
+        return kind(text)
+    except ValueError:
+        raise BadSetting(words.t("That cannot be set. Nothing was changed.")) from None
+
+
+def _whole(words: Words, text: str, least: int, most: int) -> int:
+    if not (text.isascii() and text.isdecimal()) or not least <= int(text) <= most:
+        raise BadSetting(
+            words.t(
+                "“{typed}” is not a whole number from {least} to {most}. Nothing was changed.",
+                typed=plain(text, 20),
+                least=words.t.number(least),
+                most=words.t.number(most),
+            )
+        )
+    return int(text)
+
+
+def _year(words: Words, text: str) -> int | None:
+    text = text.strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and 1000 <= int(text) <= 2999):
+        raise BadSetting(words.t("“{typed}” is not a year. Nothing was changed.", typed=plain(text, 20)))
+    return int(text)
