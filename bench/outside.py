@@ -217,6 +217,7 @@ class Outside:
             "DISCORD_CLIENT_ID": str(APP),
             "DISCORD_CLIENT_SECRET": DISCORD_SECRET,
             "SPOTIFY_CLIENT_ID": SPOTIFY_ID,
+            "SPOTIFY_SEATS": "0",
             "SPOTIFY_CLIENT_SECRET": SPOTIFY_SECRET,
             "PUBLIC_URL": f"http://127.0.0.1:{port}",
             "WEB_PORT": str(port),

@@ -354,27 +354,37 @@ async def working(services: Services) -> AsyncIterator[asyncio.Task[None]]:
     services.schedule.repeat("outbox sweep", SWEEP_S, services.delivery.sweep)
     services.schedule.repeat("renewal timers", SWEEP_S, services.renewals.catch_up)
     services.schedule.repeat("link attempts sweep", SWEEP_S, services.linking.sweep)
-    worker = asyncio.create_task(_work(services), name="worker")
+    library = asyncio.create_task(services.library.work(), name="library")
+    delivery = asyncio.create_task(services.delivery.work(), name="delivery")
+    worker = asyncio.create_task(_until_one_ends(library, delivery), name="worker")
     try:
         yield worker
     finally:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
         services.reply.is_stopping = services.linking.is_stopping = True
-        worker.cancel()
-        await asyncio.gather(worker, return_exceptions=True)
+        library.cancel()
+        await asyncio.gather(library, return_exceptions=True)
         await asyncio.gather(
             services.library.stop(FINISH_S),
             services.linking.finish_links(FINISH_S),
-            services.tokens.stop(REFRESHED_S),
             services.alerts.stop(FINISH_S),
-            services.delivery.stop(FINISH_S),
+        )
+        # Last, since what finished just now may have needed a refresh, and is to be told.
+        delivery.cancel()
+        await asyncio.gather(delivery, worker, return_exceptions=True)
+        await asyncio.gather(
+            services.tokens.stop(max(begun + REFRESHED_S - loop.time(), 0.0)),
+            services.delivery.stop(1.0),
         )
         await services.reply.finish(1.0)
 
 
-async def _work(services: Services) -> None:
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(services.library.work(), name="library")
-        tasks.create_task(services.delivery.work(), name="delivery")
+async def _until_one_ends(*tasks: asyncio.Task[None]) -> None:
+    """Until one of them ends, whose error is raised."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
 
 
 async def run(settings: Settings) -> None:
