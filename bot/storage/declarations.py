@@ -126,10 +126,12 @@ def export(c: Connection, declared: Iterable[Declaration], vault: Vault, member_
     return found
 
 
-def omit(c: Connection, declared: Iterable[Declaration]) -> None:
-    """Take out of a copy what a backup leaves out."""
+def omit(c: Connection, declared: Iterable[Declaration], is_there: Callable[[str], bool]) -> None:
+    """Take out of a copy what a backup leaves out, of the tables that are there."""
     for name in (name for each in declared for name in each.omits):
         table, _, column = name.partition(".")
+        if not is_there(table):
+            continue
         if column:
             c.execute(f"UPDATE {table} SET {column} = NULL WHERE {column} IS NOT NULL")  # noqa: S608 - the names are those that stores declare
         else:

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.storage import sqlite
-from bot.storage.backup import Contents, Unfit, verify
+from bot.storage.backup import Contents, Unfit, update, verify
 from bot.storage.database import StorageStartupError, hold_lock
 from bot.storage.engine import Connection
 from bot.storage.files import PART, give_name, remove_part, sync
@@ -75,7 +75,11 @@ def _fetch(backup: Path, part: Path, vault: Vault) -> tuple[Contents, int]:
     with open(backup, "rb") as source, open(handle, "wb") as target:
         shutil.copyfileobj(source, target, 1 << 20)
     with closing(sqlite.opened_alone(part)) as c:
-        return verify(c), _prove_keys(c, vault)
+        contents = verify(c)
+        if contents.steps.pending:  # the next start would do it, but the keys are proved now
+            update(c)
+            contents = verify(c)
+        return contents, _prove_keys(c, vault)
 
 
 def _prove_keys(c: Connection, vault: Vault) -> int:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from bot.storage import sqlite
 from bot.storage.apps import KnownApp, known_app
-from bot.storage.engine import Row
 from bot.storage.keys import key_opens
 from bot.storage.links import ACCESS
 from bot.storage.schema import Steps, steps_in
@@ -19,7 +18,7 @@ from bot.storage.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a database holds. The rows are looked at only where all steps that it knows are known to us.
+    """What a database holds. The rows are looked at only where its schema is this version's.
 
     `key_opens`: None when there is no check value yet. `access`: access tokens that are good for a while.
     """
@@ -43,6 +42,8 @@ def _look(c: sqlite.Connection, vault: Vault, client_id: str, good_until: dateti
     steps = steps_in(c)
     if steps.unknown or not steps.applied:
         return Snapshot(steps)
+    if steps.pending:  # the tables may have other names and columns yet, but the check value has always been there
+        return Snapshot(steps, key_opens=key_opens(c, vault))
     rows = c.execute("SELECT * FROM links").fetchall()
     ours = [row for row in rows if row["client_id"] == client_id]
     fresh = [row for row in ours if row["broken"] is None and row["access_expires_at"] > good_until.timestamp()]
@@ -53,12 +54,7 @@ def _look(c: sqlite.Connection, vault: Vault, client_id: str, good_until: dateti
         key_opens=key_opens(c, vault),
         app=known_app(c, client_id),
         linked=len(ours),
-        linked_elsewhere=sum(row["client_id"] != client_id and not _is_own_app(row) for row in rows),
+        linked_elsewhere=sum(row["client_id"] != client_id and not row["is_own_app"] for row in rows),
         unreadable=sum(not vault.knows(row["access_sealed"]) for row in rows),
         access=tuple(token for token in opened if token is not None),
     )
-
-
-def _is_own_app(row: Row) -> bool:
-    """Whether the member brought that app; the database may be from before there were such apps."""
-    return "is_own_app" in row.keys() and bool(row["is_own_app"])  # noqa: SIM118 - a row looks through its values

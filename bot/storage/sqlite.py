@@ -77,6 +77,16 @@ def not_waiting(c: Connection) -> Iterator[None]:
         c.execute(f"PRAGMA busy_timeout = {_BUSY_MS}").fetchall()
 
 
+@contextmanager
+def without_references(c: Connection) -> Iterator[None]:
+    """References are not enforced in here, so that tables can be rebuilt. Look for broken ones before the commit."""
+    c.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        c.execute("PRAGMA foreign_keys = ON")
+
+
 def fold_log(c: Connection) -> bool:
     """Fold the log into the file and empty it; False: not now, since somebody reads."""
     return not c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]

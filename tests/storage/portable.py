@@ -40,7 +40,19 @@ def problem(sql: str) -> str | None:
     return None
 
 
-GROWING = {"change_requests", "library_changes", "outbox", "links"}
+GROWING = {
+    "change_requests",
+    "library_changes",
+    "links",
+    "outbox",
+    "crate_entries",
+    "kept_albums",
+    "ballots",
+    "counted_ballots",
+    "ratings",
+    "club_saves",
+    "curator_log",
+}
 """Tables that grow for as long as the bot is used."""
 
 

@@ -17,23 +17,36 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from bot.changes import Kind
 from bot.errors import StorageUnavailable
 from bot.storage import Storage, StorageStartupError, open_storage
 from bot.storage.backup import back_up, copy_unused
 from bot.storage.changes import ANSWER
+from bot.storage.database import Database
+from bot.storage.engine import Connection
 from bot.storage.links import ACCESS
 from bot.storage.restore import Restored, restore
 from bot.storage.rotation import BATCH, Rotation, rotate
+from bot.storage.schema import load_steps
 from bot.storage.schema_status import steps_of
+from bot.storage.snapshot import read_snapshot
 from bot.storage.sqlite import opened_alone
 from bot.storage.stores import SEALED
 from bot.storage.vault import Vault, key_id
 from tests.callers import caller
-from tests.storage.rows import ADA, BEN, KEY, OTHER_KEY, X, Y, ask, at, execute, link, on_disk, put, rows
+from tests.storage.rows import ADA, BEN, KEY, NOW, OTHER_KEY, X, Y, ask, at, execute, link, on_disk, put, rows
 
 ROOT = Path(__file__).resolve().parents[2]
 NEW = b"n" * 32
+
+
+def sealed_by_version_1(secret: str, owner: int, kind: str) -> bytes:
+    """As Gatefold sealed it before the binding named the table."""
+    nonce = b"n" * 12
+    binding = f"token|v1|{owner}|{kind}".encode()
+    return b"\x01" + key_id(KEY) + nonce + AESGCM(KEY).encrypt(nonce, secret.encode(), binding)
 
 
 def names(folder: Path) -> list[str]:
@@ -349,6 +362,55 @@ async def test_the_steps_in_the_log_are_seen_through_a_symbolic_link(storage: St
     (tmp_path / "current.db").symlink_to(real)
     assert steps_of(tmp_path / "current.db") == steps_of(real)
     assert steps_of(tmp_path / "current.db").unknown == ("m999_later",)
+
+
+async def older(path: Path) -> None:
+    """A database of version 0.1's first schema, with a link whose tokens version 1 sealed and a request that waits."""
+    database = await Database.open(path, steps=load_steps()[:2])
+
+    def fill(c: Connection) -> None:
+        blobs = [sealed_by_version_1(token, owner, kind) for token, owner, kind in OLD_SECRETS]
+        c.execute("INSERT INTO key_check (id, proof_sealed) VALUES (1, ?)", (blobs[0],))
+        c.execute(
+            "INSERT INTO links VALUES (?, 'client', 'acc-ada', 'Ada', ?, ?, ?, ?, ?, NULL)",
+            (ADA, blobs[1], blobs[2], NOW, NOW, NOW),
+        )
+        c.execute("INSERT INTO requests (id, discord_id, action, created_at) VALUES (7, ?, 'save', ?)", (ADA, NOW))
+        c.execute(
+            "INSERT INTO wishes (request_id, position, discord_id, kind, reference) VALUES (7, 0, ?, 'words', 'x')",
+            (ADA,),
+        )
+
+    await database.write(fill)
+    await database.close()
+
+
+OLD_SECRETS = [("gatefold", 0, "proof"), ("BQ-1", ADA, "access"), ("AQ-1", ADA, "refresh")]
+
+
+async def test_an_older_database_is_updated_and_the_backup_made_before_that_can_be_put_back(tmp_path: Path) -> None:
+    path = tmp_path / "gatefold.db"
+    await older(path)
+    assert read_snapshot(path, [KEY], "client", at()).key_opens is True
+    as_it_is = await back_up(lambda part: asyncio.to_thread(copy_unused, path, part), tmp_path / "old.backup")
+    assert (as_it_is.contents.links, as_it_is.contents.requests, as_it_is.contents.pending) == (1, 1, 1)
+    assert held(as_it_is.file, "SELECT discord_id FROM links") == [(ADA,)]
+    await (await open_storage(path, [KEY])).close()
+    [before] = tmp_path.glob("gatefold.db.before-m003_*.backup")
+    done = put_back(before, path, replace=True)
+    assert (done.contents.links, done.contents.requests, done.contents.pending, done.unreadable) == (1, 1, 1, 0)
+    assert done.contents.steps.pending == ()
+    storage = await open_storage(path, [KEY])
+    tokens = await storage.links.tokens(ADA)
+    assert tokens is not None
+    assert tokens.refresh_token == "AQ-1"
+    [change] = await storage.changes.pending(ADA)
+    assert change.kind is Kind.SEARCH
+    # a rotation to the same key seals what version 1 sealed with the table in it
+    assert (await turn(storage, KEY)).resealed == 3
+    assert {row["access_sealed"][:1] for row in await rows(storage, "links")} == {b"\x02"}
+    await storage.close()
+    await (await open_storage(path, [KEY])).close()
 
 
 async def test_a_backup_without_the_check_value_gets_a_new_one_at_the_start(storage: Storage, tmp_path: Path) -> None:
