@@ -24,7 +24,7 @@ from bot.accounts.seats import EXPIRY as SEAT_REQUEST_EXPIRY
 from bot.accounts.seats import SeatKeeper
 from bot.accounts.tokens import Tokens
 from bot.alert_sources import AlertSources
-from bot.chat import account, club, crate_commands, help, saving, servers
+from bot.chat import account, club, crate_commands, help, saving, servers, sharing
 from bot.chat.client import Client, LoginRefused, point_at
 from bot.chat.club.answering import Curators
 from bot.chat.crates import CrateCards
@@ -268,10 +268,12 @@ def features(
 ) -> tuple[Feature, ...]:
     """What the bot does in Discord."""
     saver = saving.Saving(linking, library, resolver, reply)
+    crate_cards = CrateCards(crates, finder, reply, rng=random.SystemRandom())
     return (
         saving.feature(saver),
         account.feature(linking, tokens, library, resolver, reply),
-        crate_commands.feature(CrateCards(crates, finder, reply, rng=random.SystemRandom()), saver, reply),
+        crate_commands.feature(crate_cards, saver, reply),
+        sharing.feature(sharing.Sharing(finder, crate_cards, saver, reply), saver),
         club.feature(answering, spotify, tokens, saver),
         servers.feature(guilds),
         help.feature(reply),

@@ -112,6 +112,20 @@ class CrateCards:
         text = brought_by(t, name, added) if added.earlier else t("Added to the crate “{crate}”.", crate=name)
         return [_album_card(words, album, text)]
 
+    async def add_albums(self, caller: Caller, guild: GuildId, albums: Sequence[Album]) -> Sequence[Card]:
+        """Put several albums into the first crate; how many were new."""
+        t = self._reply.words(caller.locale).t
+        new = 0
+        for album in albums:
+            added = await self._crates.add(guild, None, album.id, caller.member_id, "", self._now())
+            if isinstance(added, Refusal):
+                return [text_card(refusal(t, added, None))]
+            new += added.earlier is None
+        text = [t.plural("Added {count} album to the crate.", "Added {count} albums to the crate.", new)]
+        if before := len(albums) - new:
+            text.append(t.plural("{count} was in it already.", "{count} were in it already.", before))
+        return [text_card(t.sentences(text))]
+
     async def remove(
         self, caller: Caller, guild: GuildId, text: str, crate: str | None, *, anyones: bool
     ) -> Sequence[Card]:

@@ -37,10 +37,13 @@ _MISSES = {
 _REFUSALS = {Outcome.REFUSED, Outcome.NO_SEAT, Outcome.NO_PREMIUM}
 
 
-def report(words: Words, report: Report, *, link_url: str | None = None, notes: Sequence[str] = ()) -> list[Card]:
+def report(
+    words: Words, report: Report, *, link_url: str | None = None, notes: Sequence[str] = (), may_keep: bool = False
+) -> list[Card]:
     """What came of a request, the first message first; nearly always it is one.
 
     `link_url`: where the member links, when that is what is missing. `notes`: about earlier requests.
+    `may_keep`: it was saved in a server, which may be shown that the member kept it.
     """
     request, changes = report.request, report.request.distinct
     waiting = [change for change in changes if change.outcome is None]
@@ -66,7 +69,7 @@ def report(words: Words, report: Report, *, link_url: str | None = None, notes: 
     items += [ui.TextDisplay(text) for text in below if text]
     items += _menus(words, report, changes)
     items += [ui.TextDisplay(note) for note in notes]
-    if buttons := _buttons(words, report, changes, link_url):
+    if buttons := _buttons(words, report, changes, link_url, may_keep=may_keep):
         items.append(ui.ActionRow(*buttons))
     items += attribution(words, _shown(report, changes))
     return [
@@ -140,7 +143,9 @@ def _menus(words: Words, report: Report, changes: Sequence[LibraryChange]) -> li
     return rows
 
 
-def _buttons(words: Words, report: Report, changes: Sequence[LibraryChange], link_url: str | None) -> list[Button]:
+def _buttons(
+    words: Words, report: Report, changes: Sequence[LibraryChange], link_url: str | None, *, may_keep: bool
+) -> list[Button]:
     """The likely one first."""
     buttons: list[Button] = []
     if link_url is not None and isinstance(report.held, NotLinked | NeedsRelink):
@@ -157,6 +162,9 @@ def _buttons(words: Words, report: Report, changes: Sequence[LibraryChange], lin
     elif change.album_id and _album(report, change) is None and change.outcome in (Outcome.SAVED, Outcome.ALREADY):
         # without its name there is no title that leads there
         buttons.append(link_button(album_url(change.album_id), words.t("Open in Spotify")))
+    is_in_library = change.outcome in (Outcome.SAVED, Outcome.ALREADY)
+    if may_keep and change.album_id and is_in_library and report.request.undoes is None:
+        buttons.append(button(words.t("Show that I kept this"), CustomId("keep", change.album_id)))
     return buttons
 
 

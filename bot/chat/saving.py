@@ -98,6 +98,12 @@ class Saving:
     ) -> None:
         """Save several albums, in the fewest writes. `edits`: the card whose button was used says what came of it."""
         text = " ".join(f"spotify:album:{album}" for album in albums)
+        await self.save_text(interaction, caller, text, name, edits=edits)
+
+    async def save_text(
+        self, interaction: Interaction, caller: Caller, text: str, name: str, *, edits: bool = False
+    ) -> None:
+        """Save what a text names."""
         await self._answer(
             interaction, caller, lambda: self._library.change(caller, Action.SAVE, text), name, edits=edits
         )
@@ -155,7 +161,8 @@ class Saving:
             except StorageUnavailable as error:
                 _log.warning("an answer says less than it could", error=str(error))
             earlier, notes = notes_of(words, earlier)
-            drawn = library_cards.report(words, report, link_url=link_url, notes=notes)
+            may_keep = caller.guild_id is not None
+            drawn = library_cards.report(words, report, link_url=link_url, notes=notes, may_keep=may_keep)
             return drawn
 
         def held() -> UserError | None:

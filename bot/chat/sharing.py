@@ -1,0 +1,258 @@
+"""`/share`, the buttons of a shared card, and the message commands that find albums in anybody's message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import discord
+import structlog
+from discord import app_commands, ui
+
+from bot.albums import Album, AlbumId, AlbumRef, Reference, ShortLink, TrackRef
+from bot.caller import Caller, MemberId
+from bot.changes import Action
+from bot.chat.cards import Card, Kind, album_section, attribution, button, link_button, text_card
+from bot.chat.components import Component, CustomId
+from bot.chat.crate_commands import AlbumText, Choices, Note, guild_of
+from bot.chat.crates import CrateCards
+from bot.chat.features import Feature
+from bot.chat.reply import Beside, Interaction, Reply, Visibility, Work, caller_of
+from bot.chat.saving import Saving
+from bot.chat.words import Words, plain
+from bot.library.finder import AlbumFinder, NotFound
+from bot.pasted_text import read
+from bot.text import command_name, msg
+
+SHARED = "crate-add"
+"""The verb of **Add to crate**, which stands on every shared card and names who shared it."""
+READ_MOST = 20_000
+"""Characters of a message, with all that is embedded, that are read for links."""
+CARDS_MOST = 5
+"""Cards that one message becomes."""
+ADD_MOST = 25
+"""Albums of one message that go into a crate at once."""
+_TEXTS = ("content", "url", "title", "description", "value", "name", "text")
+
+_log = structlog.get_logger("gatefold.chat")
+
+
+class Sharing:
+    """Shows albums to everybody in a channel, and does for one member what they want with an album of a message."""
+
+    def __init__(self, finder: AlbumFinder, crates: CrateCards, saving: Saving, reply: Reply) -> None:
+        self._finder = finder
+        self._crates = crates
+        self._saving = saving
+        self._reply = reply
+
+    async def share(self, caller: Caller, text: str, note: str) -> Sequence[Card] | Beside:
+        """The public card of the album that `text` means."""
+        found = await self._finder.find(caller.member_id, text)
+        if isinstance(found, NotFound):
+            return Beside([text_card(self._reply.words(caller.locale).not_found(found))])
+        return [share_card(self._reply.words(caller.guild_locale), found, caller.member_id, note)]
+
+    async def share_message(self, caller: Caller, message: Mapping[str, Any]) -> Sequence[Card] | Beside:
+        """A card for each of the first albums of a message."""
+        words = self._reply.words(caller.locale)
+        albums = await self._albums(caller, albums_in(message)[:CARDS_MOST])
+        if not albums:
+            return Beside([text_card(_nothing(words))])
+        return [share_card(self._reply.words(caller.guild_locale), album, caller.member_id, "") for album in albums]
+
+    async def add(self, interaction: Interaction, caller: Caller, album_id: AlbumId, _: MemberId) -> None:
+        """**Add to crate** on a card."""
+
+        async def work() -> Sequence[Card]:
+            album = await self._finder.album(caller.member_id, album_id)
+            return await self._crates.add_album(caller, guild_of(interaction), album, "", None)
+
+        await self.answer(interaction, work(), "button add to crate")
+
+    async def add_message(self, interaction: Interaction, caller: Caller, message: Mapping[str, Any]) -> Sequence[Card]:
+        """Put the albums of a message into the server's first crate."""
+        words = self._reply.words(caller.locale)
+        t = words.t
+        if interaction.guild_id is None:
+            return [text_card(t("Crates belong to servers. Use this on a message in a server."))]
+        albums = await self._albums(caller, albums_in(message)[:ADD_MOST])
+        if not albums:
+            return [text_card(_nothing(words))]
+        if len(albums) == 1:
+            return await self._crates.add_album(caller, guild_of(interaction), albums[0], "", None)
+        return await self._crates.add_albums(caller, guild_of(interaction), albums)
+
+    async def save_message(self, interaction: Interaction, caller: Caller, message: Mapping[str, Any]) -> None:
+        """Save the albums of a message, in the fewest writes."""
+        found = albums_in(message)
+        if not found:
+            await self.answer(interaction, self._say(caller), "message save albums")
+            return
+        text = " ".join(map(_as_text, found))
+        await self._saving.save_text(interaction, caller, text, "message save albums")
+
+    async def remove(self, interaction: Interaction, caller: Caller, message: discord.Message) -> Sequence[Card]:
+        """Take a shared card back: by who shared it, or by whoever may manage messages."""
+        t = self._reply.words(caller.locale).t
+        target = target_of(interaction)
+        sharer = sharer_of(target)
+        is_ours = str((target.get("author") or {}).get("id")) == str(interaction.application_id)
+        if sharer is None or not is_ours:
+            return [text_card(t("That is not a shared card of mine. Use this on a card that somebody shared."))]
+        if sharer != caller.member_id and not interaction.permissions.manage_messages:
+            return [text_card(t("Only who shared this card can remove it, or whoever may manage messages here."))]
+        try:
+            await message.delete()
+        except discord.NotFound:
+            pass
+        except discord.HTTPException as error:
+            _log.warning("a card was not removed", code=error.code)
+            return [text_card(t("Discord did not let me remove the card. Someone who manages messages can."))]
+        return [text_card(t("The card is removed."))]
+
+    async def answer(self, interaction: Interaction, work: Work, name: str) -> None:
+        """Answer the member alone."""
+        await self._reply(interaction, work, name=name, visibility=Visibility.PRIVATE)
+
+    async def answer_all(self, interaction: Interaction, work: Work, name: str) -> None:
+        """Answer for everybody in the channel."""
+        await self._reply(interaction, work, name=name, visibility=Visibility.PUBLIC)
+
+    async def _say(self, caller: Caller) -> Sequence[Card]:
+        return [text_card(_nothing(self._reply.words(caller.locale)))]
+
+    async def _albums(self, caller: Caller, references: Sequence[Reference]) -> list[Album]:
+        found = [await self._finder.find(caller.member_id, _as_text(reference)) for reference in references]
+        return [*{album.id: album for album in found if isinstance(album, Album)}.values()]
+
+
+def share_card(words: Words, album: Album, sharer: MemberId, note: str) -> Card:
+    """The public card of an album. Its buttons hold all that they need, so that they work for years."""
+    t = words.t
+    text = t("Shared by {member}", member=f"<@{sharer}>")
+    if note:
+        text += f"\n> {plain(note, 300)}"
+    buttons = (
+        button(t.context("button", "Save"), CustomId("save", album.id), discord.ButtonStyle.primary),
+        button(t("Add to crate"), CustomId("crate-add", album.id, sharer)),
+        link_button(album.url, t("Open in Spotify")),
+    )
+    return Card(
+        album_section(words, album),
+        ui.TextDisplay(text),
+        ui.ActionRow(*buttons),
+        *attribution(words, [album]),
+        kind=Kind.PUBLIC,
+    )
+
+
+def albums_in(message: Mapping[str, Any]) -> list[Reference]:
+    """The albums that a message names, in its text, its embeds and its cards, each once."""
+    text = " ".join(_texts(message))[:READ_MOST]
+    found = (one for one in read(text) if isinstance(one, AlbumRef | TrackRef | ShortLink))
+    return list(dict.fromkeys(found))
+
+
+def _texts(part: object) -> Iterator[str]:
+    """Every text of a message as Discord sends it, however deep."""
+    pending = [part]
+    while pending:
+        current = pending.pop(0)
+        if isinstance(current, Mapping):
+            for name in _TEXTS:
+                if isinstance(value := current.get(name), str):
+                    yield value
+            below = (
+                "components",
+                "component",
+                "accessory",
+                "embeds",
+                "fields",
+                "author",
+                "footer",
+                "message_snapshots",
+            )
+            pending += [current[name] for name in (*below, "message") if name in current]
+        elif isinstance(current, list):
+            pending += current
+
+
+def sharer_of(message: Mapping[str, Any]) -> MemberId | None:
+    """Who shared a card, as its **Add to crate** says; None: it is no shared card."""
+    pending: list[object] = [message.get("components")]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, Mapping):
+            custom_id = CustomId.read(current.get("custom_id"))
+            if custom_id is not None and custom_id.verb == SHARED and custom_id.fields[-1].isdecimal():
+                return MemberId(int(custom_id.fields[-1]))
+            pending += [current.get("components"), current.get("accessory")]
+        elif isinstance(current, list):
+            pending += current
+    return None
+
+
+def target_of(interaction: Interaction) -> Mapping[str, Any]:
+    """The message that a message command was used on, as Discord sent it."""
+    data = cast(Mapping[str, Any], interaction.data or {})
+    messages = (data.get("resolved") or {}).get("messages") or {}
+    return cast(Mapping[str, Any], messages.get(str(data.get("target_id"))) or {})
+
+
+def _as_text(reference: Reference) -> str:
+    match reference:
+        case AlbumRef(id_):
+            return f"spotify:album:{id_}"
+        case TrackRef(id_):
+            return f"spotify:track:{id_}"
+        case ShortLink(host, path):
+            return f"https://{host}{path}"
+    raise AssertionError(reference)
+
+
+def _nothing(words: Words) -> str:
+    return words.t(
+        "I found no album in this message. I can read links to albums and tracks on open.spotify.com, "
+        "spotify: addresses, and short links."
+    )
+
+
+def feature(sharing: Sharing, saving: Saving) -> Feature:
+    """The commands and buttons of this module."""
+
+    @app_commands.command(name=command_name("share"), description=msg("Show an album to everybody in this channel"))
+    @app_commands.rename(album=command_name("album"), note=command_name("note"))
+    @app_commands.describe(
+        album=msg("A link, or a title: pick from the suggestions"), note=msg("Why this album; it stands on the card")
+    )
+    async def share(interaction: Interaction, album: AlbumText, note: Note | None = None) -> None:
+        caller = caller_of(interaction)
+        await sharing.answer_all(interaction, sharing.share(caller, album, note or ""), "share")
+
+    @share.autocomplete("album")
+    async def albums(interaction: Interaction, text: str) -> Choices:
+        return await saving.suggest(interaction, Action.SAVE, text)
+
+    async def save_albums(interaction: Interaction, message: discord.Message) -> None:
+        await sharing.save_message(interaction, caller_of(interaction), target_of(interaction))
+
+    async def add_to_crate(interaction: Interaction, message: discord.Message) -> None:
+        work = sharing.add_message(interaction, caller_of(interaction), target_of(interaction))
+        await sharing.answer(interaction, work, "message add to crate")
+
+    async def share_as_card(interaction: Interaction, message: discord.Message) -> None:
+        work = sharing.share_message(caller_of(interaction), target_of(interaction))
+        await sharing.answer_all(interaction, work, "message share as card")
+
+    async def remove_card(interaction: Interaction, message: discord.Message) -> None:
+        work = sharing.remove(interaction, caller_of(interaction), message)
+        await sharing.answer(interaction, work, "message remove card")
+
+    menus = (
+        app_commands.ContextMenu(name=msg("Save albums"), callback=save_albums),
+        app_commands.ContextMenu(name=msg("Add to crate"), callback=add_to_crate),
+        app_commands.ContextMenu(name=msg("Share as card"), callback=share_as_card),
+        app_commands.ContextMenu(name=msg("Remove card"), callback=remove_card),
+    )
+    return Feature("sharing", (share, *menus), (Component("crate-add", (AlbumId, MemberId), sharing.add),))

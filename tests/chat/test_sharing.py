@@ -1,0 +1,114 @@
+"""Shared cards and message commands, on the wire."""
+
+from __future__ import annotations
+
+from tests.discord_wire import Json, WireInteraction, buttons, texts
+from tests.test_story import press, said
+from tests.world import ADA, BEN, FIRST, SECOND, World
+
+GUILD = 700_000_000_000_000_001
+LINK = f"https://open.spotify.com/album/{FIRST}"
+
+
+async def shared(world: World, member: int = ADA, **options: object) -> WireInteraction:
+    """`/share` in a server."""
+    interaction = await world.discord.slash(member, "share", {"album": LINK, **options}, guild_id=GUILD)
+    await interaction.message(5.0)
+    return interaction
+
+
+def newest(interaction: WireInteraction) -> Json:
+    """The newest version of an answer."""
+    return interaction.history[-1]
+
+
+async def test_a_member_without_spotify_shares_an_album_with_everybody(world: World) -> None:
+    card = newest(await shared(world, note="try **track 3** @everyone"))
+    assert not card["flags"] & 64
+    text = "\n".join(texts(card))
+    assert f"Shared by <@{ADA}>" in text
+    assert "@everyone" not in text
+    assert [button.get("label") for button in buttons(card)] == ["Save", "Add to crate", "Open in Spotify"]
+
+
+async def test_whoever_uses_save_on_a_shared_card_changes_their_own_library_and_only_they_see_it(world: World) -> None:
+    await world.link(BEN, "ben")
+    interaction = await shared(world)
+    answer = await world.discord.press(BEN, f"save:{FIRST}", newest(interaction), guild_id=GUILD)
+    assert "Saved to your library" in await said(answer)
+    assert newest(answer)["flags"] & 64
+    assert [button["label"] for button in buttons(newest(answer))] == ["Undo", "Show that I kept this"]
+    assert world.saved("ben") == [FIRST]
+
+
+async def test_an_unlinked_member_links_and_the_shared_album_is_saved_right_after(world: World) -> None:
+    interaction = await shared(world)
+    answer = await world.discord.press(BEN, f"save:{FIRST}", newest(interaction), guild_id=GUILD)
+    assert any(button.get("url") for button in buttons(await answer.message(5.0)))
+    await world.link(BEN, "ben")
+    world.bot.library.wake(BEN)  # type: ignore[arg-type]
+    await world.idle(BEN)
+    assert world.saved("ben") == [FIRST]
+
+
+async def test_add_to_crate_says_who_was_first(world: World) -> None:
+    interaction = await shared(world)
+    assert "Added to the crate" in await said(await press(world, interaction, "Add to crate"))
+    assert "first" in await said(await press(world, interaction, "Add to crate", member=BEN))
+
+
+async def test_twelve_links_of_a_message_are_one_private_answer_and_one_write(world: World) -> None:
+    await world.link(ADA)
+    ids = list(world.spotify.catalogue.albums)[:12]
+    content = "\n".join(f"- [this one](https://open.spotify.com/album/{id_}?si=x)" for id_ in ids)
+    answer = await world.discord.message_command(
+        ADA, "Save albums", {"id": "9", "channel_id": "8", "content": content}, guild_id=GUILD
+    )
+    assert "Saved 12 albums" in await said(answer)
+    assert newest(answer)["flags"] & 64
+    await world.idle()
+    assert [call for call in world.calls() if call[0] == "PUT"] == [("PUT", "/v1/me/albums")]
+    assert set(world.saved()) == set(ids)
+
+
+async def test_albums_are_found_in_embeds_and_in_our_own_cards(world: World) -> None:
+    await world.link(ADA)
+    embed = {"id": "9", "channel_id": "8", "content": "listen", "embeds": [{"url": LINK, "title": "An album"}]}
+    assert "Saved" in await said(await world.discord.message_command(ADA, "Save albums", embed, guild_id=GUILD))
+    await world.idle()
+    card = newest(await shared(world, album=f"spotify:album:{SECOND}"))
+    assert "Saved" in await said(await world.discord.message_command(ADA, "Save albums", card, guild_id=GUILD))
+    await world.idle()
+    assert set(world.saved()) == {FIRST, SECOND}
+
+
+async def test_a_message_without_an_album_is_told_what_can_be_read(world: World) -> None:
+    for name in ("Save albums", "Add to crate", "Share as card"):
+        answer = await world.discord.message_command(
+            ADA, name, {"id": "9", "channel_id": "8", "content": "what a day"}, guild_id=GUILD
+        )
+        assert "I found no album" in await said(answer), name
+
+
+async def test_a_message_is_shared_as_a_card(world: World) -> None:
+    message = {"id": "9", "channel_id": "8", "content": f"have you heard <{LINK}>"}
+    answer = await world.discord.message_command(BEN, "Share as card", message, guild_id=GUILD)
+    assert f"Shared by <@{BEN}>" in await said(answer)
+    assert not newest(answer)["flags"] & 64
+
+
+async def test_only_who_shared_a_card_removes_it(world: World) -> None:
+    card = {**newest(await shared(world)), "author": {"id": str(world.discord.application_id)}}
+    refused = await world.discord.message_command(BEN, "Remove card", card, guild_id=GUILD)
+    assert "Only who shared this card" in await said(refused)
+    before = len(world.discord.requests)
+    await world.discord.message_command(ADA, "Remove card", card, guild_id=GUILD)
+    deleted = [r.path for r in world.discord.requests[before:] if r.method == "DELETE"]
+    assert deleted == [] or deleted[0].endswith(f"/messages/{card['id']}")
+
+
+async def test_what_is_not_a_shared_card_cannot_be_removed(world: World) -> None:
+    answer = await world.discord.message_command(
+        ADA, "Remove card", {"id": "9", "channel_id": "8", "content": "hello"}, guild_id=GUILD
+    )
+    assert "not a shared card" in await said(answer)
