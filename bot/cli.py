@@ -114,6 +114,7 @@ def setup() -> None:
     """
     from bot.admin.setup import terminal
 
+    logs.configure("ERROR", "console", ())
     conversation = Setup(ENV_FILE, terminal.ask, click.echo, try_=_tried)
     try:
         settings = conversation.run()
@@ -216,7 +217,9 @@ def _program() -> str:
 async def _examined(is_json: bool) -> int:
     logs.configure("ERROR", "console", ())
     results = []
-    waiting = _Waiting("Checking, which takes up to 20 seconds ...")
+    waiting = _Waiting("Checking ...")
+    if not is_json:
+        waiting.show()
     async for result in examine(load, ENV_FILE):
         results.append(result)
         if not is_json:
@@ -234,14 +237,17 @@ class _Waiting:
     def __init__(self, text: str) -> None:
         self._text = text
         self._is_terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        self._is_shown = False
 
     def show(self) -> None:
         if self._is_terminal:
             click.echo(self._text, nl=False)
+            self._is_shown = True
 
     def clear(self) -> None:
-        if self._is_terminal:
+        if self._is_shown:
             click.echo(f"\r{' ' * len(self._text)}\r", nl=False)
+            self._is_shown = False
 
 
 _COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "red", Verdict.SKIPPED: None}

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+_SKIPPED = "Skipped: "
+
 
 class Verdict(StrEnum):
     """How a check came out. Only FAILED makes the exit status 1."""
@@ -54,7 +56,11 @@ def is_well(results: Iterable[CheckResult]) -> bool:
 
 def as_lines(result: CheckResult) -> list[str]:
     """One or two lines for people: the verdict as a word, the name, the sentence, what to do."""
-    lines = [f"{result.verdict.value:<8} {result.name:<18} {result.sentence}"]
+    sentence = result.sentence
+    if result.verdict is Verdict.SKIPPED and sentence.startswith(_SKIPPED):
+        # The verdict in front says it already.
+        sentence = sentence[len(_SKIPPED)].upper() + sentence[len(_SKIPPED) + 1 :]
+    lines = [f"{result.verdict.value:<8} {result.name:<18} {sentence}"]
     if result.to_do:
         lines.append(f"{'':<27} -> {result.to_do}")
     return lines
@@ -63,7 +69,8 @@ def as_lines(result: CheckResult) -> list[str]:
 def summary(results: Sequence[CheckResult]) -> str:
     """The last line for people."""
     counts = [(sum(f.verdict is verdict for f in results), verdict) for verdict in Verdict]
-    return ", ".join(f"{count} {verdict.value}" for count, verdict in counts if count)
+    plural = {Verdict.WARNING: "s"}
+    return ", ".join(f"{n} {verdict.value}{plural.get(verdict, '') if n > 1 else ''}" for n, verdict in counts if n)
 
 
 def as_json(results: Sequence[CheckResult]) -> dict[str, Any]:

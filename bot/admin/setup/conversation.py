@@ -182,7 +182,7 @@ class Setup:
         if tried.note:
             self._say(tried.note)
         self._suggestions.update(tried.suggestions)
-        return f"{name}: {tried.problem}" if tried.problem else ""
+        return tried.problem
 
     def _overrides(self) -> dict[str, Any]:
         """The answers; an empty one means the default."""
