@@ -145,6 +145,10 @@ class Delivery:
             except StorageUnavailable as error:
                 _log.warning("the outbox cannot be read", error=str(error))
                 next_at = self._now() + timedelta(seconds=FIRST_RETRY_S)
+            except Exception:
+                # one row that cannot be read must not end all messages
+                _log.exception("the outbox could not be served")
+                next_at = self._now() + timedelta(seconds=FIRST_RETRY_S)
             wait_s = 60.0 if next_at is None else min(max((next_at - self._now()).total_seconds(), 0.05), 60.0)
             await self._outbox.wait(wait_s)
 

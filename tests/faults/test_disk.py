@@ -60,7 +60,7 @@ async def test_a_full_disk_takes_nothing_new_and_says_so_and_keeps_what_it_has(o
         await until_said(kept, "queued")
         # before that is noted, the message is not known to be there to edit, and a direct one tells instead
         async with asyncio.timeout(START_S):
-            while [row["answered"] for row in out.rows("SELECT answered FROM change_requests")] != [1]:
+            while [row["answer"] for row in out.rows("SELECT answer FROM change_requests")] != ["arrived"]:
                 await asyncio.sleep(0.01)
         with _full(process):
             for action in (out.save, out.unsave):
@@ -97,9 +97,10 @@ async def test_an_outcome_that_the_full_disk_does_not_take_is_written_later_and_
             while ("PUT", "/v1/me/albums") not in {(call.method, call.path) for call in out.spotify.calls}:
                 await asyncio.sleep(0.01)
         with _full(process):
-            await until_said(saving, "Saved")  # it is so, and would be found out again after a crash
+            await until_said(saving, "queued")
             assert out.saved() == [FIRST]
             assert [row["outcome"] for row in out.rows("SELECT outcome FROM library_changes")] == [None]
+        await until_said(saving, "Saved", START_S)
         async with asyncio.timeout(START_S):
             while [row["told"] for row in out.rows("SELECT told FROM change_requests WHERE ended_at IS NOT NULL")] != [
                 "yes"
