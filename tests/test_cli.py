@@ -79,6 +79,14 @@ def test_the_traceback_is_shown_with_debug_alone() -> None:
         assert "DISCORD_TOKEN" in done.stderr or not is_shown
 
 
+def test_a_reader_that_stops_early_is_no_mistake() -> None:
+    command = f"{sys.executable} -m bot doctor | head -n 0"
+    done = subprocess.run(
+        ["sh", "-c", command], env=bare_environment(str(ROOT)), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_mistake_of_ours_is_a_sentence_too() -> None:
     @main.command("broken", short_help="Fail.")
     def broken() -> None:
