@@ -38,7 +38,7 @@ class World:
     spotify: SpotifyServer
     settings: Settings
     services: app.Services | None = None
-    ahead: timedelta = timedelta()
+    _ahead: timedelta = timedelta()
 
     @property
     def bot(self) -> app.Services:
@@ -68,8 +68,18 @@ class World:
             self.services = None
 
     def now(self) -> datetime:
-        """The bot's wall clock, which tests move with `ahead`."""
-        return datetime.now(UTC) + self.ahead
+        """The wall clock of the bot and of Discord, which tests move with `ahead`."""
+        return datetime.now(UTC) + self._ahead
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far the clock was moved."""
+        return self._ahead
+
+    @ahead.setter
+    def ahead(self, ahead: timedelta) -> None:
+        self._ahead = ahead
+        self.discord.ahead_s = ahead.total_seconds()
 
     async def _ready(self, chat: asyncio.Task[None]) -> None:
         async with asyncio.timeout(10):

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import aiohttp
@@ -85,7 +86,8 @@ class Messages:
 
         mentions = discord.AllowedMentions.none()
         if card.pings is not None:
-            mentions.roles = [discord.Object(card.pings)]
+            # discord.Object would send the id as a number, which Discord's description does not allow
+            mentions.roles = [SimpleNamespace(id=str(card.pings))]
 
         async def call() -> int:
             channel = self._client.get_partial_messageable(channel_id)

@@ -94,6 +94,8 @@ class DiscordWire(Gateway):
         self.threads: dict[str, Json] = {}
         # Channels in which the bot can do nothing, and Discord's code for why: 10003, 50001 or 50013.
         self.closed_channels: dict[int, int] = {}
+        # How far Discord's wall clock was moved: ids hold the time, and nonces are forgotten.
+        self.ahead_s = 0.0
         # What the bot may do in the channel of an interaction.
         self.app_permissions = "2252349570862144"
         # Members of the team that owns the application, the team's owner first; empty: it is OWNER's alone.
@@ -295,7 +297,7 @@ class DiscordWire(Gateway):
 
     def snowflake(self) -> int:
         """A Discord id of now, larger than all before."""
-        self._last_id = max(self._last_id + 1, (int(time.time() * 1000) - 1_420_070_400_000) << 22)
+        self._last_id = max(self._last_id + 1, (int((time.time() + self.ahead_s) * 1000) - 1_420_070_400_000) << 22)
         return self._last_id
 
     def _user(self, user_id: int, name: str = "") -> Json:
@@ -608,10 +610,10 @@ class DiscordWire(Gateway):
             self._refuse(None, ["a nonce of more than 25 characters"])
         if nonce is not None and record.body.get("enforce_nonce"):
             sent_at, known = self._nonces.get(str(nonce), (float("-inf"), ""))
-            if self._clock() - sent_at < NONCE_LIVES_S and known in self.messages:
+            if self._clock() + self.ahead_s - sent_at < NONCE_LIVES_S and known in self.messages:
                 return 200, self.messages[known] | {"nonce": nonce}
         message = self._merged(self._blank(None, channel_id), record, record.body, None, new=True)
-        self._nonces[str(nonce)] = self._clock(), message["id"]
+        self._nonces[str(nonce)] = self._clock() + self.ahead_s, message["id"]
         self._store(message, None, shown=False)
         if user_id is None:
             self.channel_messages.setdefault(channel_id, []).append(message)
