@@ -96,3 +96,12 @@ async def _copied(world: World) -> Path:
     file = world.settings.database_path.with_name("restarted.db")
     await world.bot.storage.database.backup(file)
     return file
+
+
+async def test_everything_that_repeats_is_scheduled_while_the_bot_runs(world: World) -> None:
+    wanted = {"disk", "storage sweep", "library sweep", "outbox sweep", "link attempts sweep", "renewal timers"}
+    async with asyncio.timeout(5):
+        while not wanted <= await world.bot.storage.database.read(
+            lambda c: {row["kind"] for row in c.execute("SELECT kind FROM timers")}
+        ):
+            await asyncio.sleep(0.01)

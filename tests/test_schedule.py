@@ -103,12 +103,14 @@ async def test_a_timer_runs_once_when_it_is_due_and_not_before(storage: Storage)
 async def test_what_was_due_while_the_process_was_down_runs_in_order_with_its_own_due_time(storage: Storage) -> None:
     clock, done = Clock(), []
     schedule = Schedule(storage.timers, now=clock.time, sleep=clock.sleep)
-    for hours in (5, 1, 3, 2, 4):
-        await schedule.at("late", str(hours), NOON - timedelta(hours=hours))
+    hours_late = range(1, 4 * MAX_CONCURRENT)  # more than run at a time, and their keys in another order
+    for hours in hours_late:
+        await schedule.at("late", f"{hours:02}", NOON - timedelta(hours=hours))
     schedule.register("late", noting(done))
     async with running(schedule):
         await settled()
-    assert done == [(str(hours), NOON - timedelta(hours=hours)) for hours in (5, 4, 3, 2, 1)]
+        await settled()
+    assert done == [(f"{hours:02}", NOON - timedelta(hours=hours)) for hours in reversed(hours_late)]
 
 
 async def test_a_timer_set_inside_a_transaction_is_seen_at_once_and_goes_with_it(storage: Storage) -> None:
