@@ -24,12 +24,15 @@ from bot.accounts.seats import EXPIRY as SEAT_REQUEST_EXPIRY
 from bot.accounts.seats import SeatKeeper
 from bot.accounts.tokens import Tokens
 from bot.alert_sources import AlertSources
-from bot.chat import account, club, crate_commands, help, saving, servers, sharing
+from bot.caller import RequestId
+from bot.chat import account, club, crate_commands, help, saving, servers, sharing, transfer
+from bot.chat.attachments import Attachments
 from bot.chat.client import Client, LoginRefused, point_at
 from bot.chat.club.answering import Curators
 from bot.chat.crates import CrateCards
 from bot.chat.delivery import Delivery
 from bot.chat.features import Feature
+from bot.chat.import_progress import ImportProgress
 from bot.chat.messages import Messages
 from bot.chat.notices import Notices
 from bot.chat.registration import GuildRefused
@@ -39,6 +42,7 @@ from bot.clubs import AlbumClubs
 from bot.errors import AppRejected, UserError
 from bot.library import Library
 from bot.library.finder import AlbumFinder
+from bot.library.imports import Importing
 from bot.library.library import SWEEP_S
 from bot.library.resolver import AlbumResolver
 from bot.maintenance import control
@@ -89,6 +93,8 @@ class Services:
     renewals: Renewals
     seats: SeatKeeper
     library: Library
+    importing: Importing
+    import_progress: ImportProgress
     clubs: AlbumClubs
     reply: Reply
     client: Client
@@ -200,8 +206,28 @@ async def _build(
     clubs = AlbumClubs(storage, now=now)
     names = club.Names(catalogue)
     answering = club.Answering(clubs, names, finder, reply, Curators(now), now)
+    importing = Importing(storage.imports, library, tokens, spotify)
+    attachments = Attachments(session, (settings.discord_cdn_url, settings.discord_api_url))
+
+    def watch(request: RequestId) -> None:
+        progress.watch(request)  # made below, since it needs the client
+
     client = Client(
-        features(linking, tokens, library, resolver, finder, storage.crates, storage.guilds, reply, spotify, answering),
+        features(
+            linking,
+            tokens,
+            library,
+            resolver,
+            finder,
+            storage.crates,
+            storage.guilds,
+            importing,
+            attachments,
+            watch,
+            reply,
+            spotify,
+            answering,
+        ),
         reply,
         storage.commands,
         words.command_ids,
@@ -211,7 +237,8 @@ async def _build(
     messages = Messages(client)
     delivery = Delivery(storage.outbox, messages, words, client.hosts, now=now)
     club.deliver(clubs, names, delivery)
-    notices = Notices(delivery, library)
+    notices = Notices(delivery, library, importing)
+    progress = ImportProgress(storage.imports, storage.changes, library, messages, words)
     # Nobody imports upward: where a lower package causes something above it, it is given a callable.
     linking.tell = notices.tell_link
     maintenance = Maintenance(storage.database, settings.sealing_keys())
@@ -239,6 +266,8 @@ async def _build(
         renewals,
         seats,
         library,
+        importing,
+        progress,
         clubs,
         reply,
         client,
@@ -262,6 +291,9 @@ def features(
     finder: AlbumFinder,
     crates: Crates,
     guilds: Guilds,
+    importing: Importing,
+    attachments: Attachments,
+    watch: Callable[[RequestId], None],
     reply: Reply,
     spotify: Spotify,
     answering: club.Answering,
@@ -275,6 +307,7 @@ def features(
         crate_commands.feature(crate_cards, saver, reply),
         sharing.feature(sharing.Sharing(finder, crate_cards, saver, reply), saver),
         club.feature(answering, spotify, tokens, saver),
+        transfer.feature(importing, library, tokens, attachments, watch, reply),
         servers.feature(guilds),
         help.feature(reply),
     )
@@ -354,8 +387,10 @@ async def working(services: Services) -> AsyncIterator[asyncio.Task[None]]:
     # After the login, since it tells members.
     services.schedule.repeat("library sweep", SWEEP_S, services.library.sweep)
     services.schedule.repeat("outbox sweep", SWEEP_S, services.delivery.sweep)
+    services.schedule.repeat("imports sweep", SWEEP_S, services.importing.sweep)
     services.schedule.repeat("renewal timers", SWEEP_S, services.renewals.catch_up)
     services.schedule.repeat("link attempts sweep", SWEEP_S, services.linking.sweep)
+    await services.import_progress.take_up()
     library = asyncio.create_task(services.library.work(), name="library")
     delivery = asyncio.create_task(services.delivery.work(), name="delivery")
     worker = asyncio.create_task(_until_one_ends(library, delivery), name="worker")
@@ -369,6 +404,7 @@ async def working(services: Services) -> AsyncIterator[asyncio.Task[None]]:
         await asyncio.gather(library, return_exceptions=True)
         await asyncio.gather(
             services.library.stop(FINISH_S),
+            services.import_progress.stop(),
             services.linking.finish_links(FINISH_S),
             services.alerts.stop(FINISH_S),
         )

@@ -16,6 +16,14 @@ class UserError(Exception):
     is_own_app = False
 
 
+class ImportOver(UserError):
+    """The question about an import was answered before, or is too old."""
+
+
+class ImportRunning(UserError):
+    """The member has an import that is not done yet: one at a time."""
+
+
 # -- about the link between a member and their Spotify account
 
 

@@ -517,3 +517,31 @@ def m012_crates(db: Database) -> None:
         "CREATE INDEX kept_albums_member ON kept_albums (member_id)",
     ):
         db.conn.execute(statement)
+
+
+@step
+def m013_imports(db: Database) -> None:
+    """What members' files hold, from the question whether to save it on.
+
+    albums, unread, left_out: JSON. request_id: the change request that saves it; NULL: not answered.
+    """
+    for statement in (
+        """
+        CREATE TABLE imports (
+            id INTEGER PRIMARY KEY,
+            member_id INTEGER NOT NULL,
+            locale TEXT,
+            asked_at INTEGER NOT NULL,
+            albums TEXT NOT NULL,
+            repeated INTEGER NOT NULL,
+            unread TEXT NOT NULL,
+            unread_count INTEGER NOT NULL,
+            left_out TEXT NOT NULL,
+            request_id INTEGER UNIQUE,
+            progress_channel_id INTEGER,
+            progress_message_id INTEGER
+        ) STRICT
+        """,
+        "CREATE INDEX imports_member ON imports (member_id)",
+    ):
+        db.conn.execute(statement)

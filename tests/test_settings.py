@@ -85,6 +85,7 @@ def test_the_least_that_is_needed_is_enough_and_all_else_has_its_default(monkeyp
         "log_format": "console",
         "discord_api_url": "https://discord.com/api/v10",
         "discord_gateway_url": "wss://gateway.discord.gg/",
+        "discord_cdn_url": "https://cdn.discordapp.com",
         "discord_authorize_url": "https://discord.com/oauth2/authorize",
         "spotify_api_url": "https://api.spotify.com/v1",
         "spotify_accounts_url": "https://accounts.spotify.com",

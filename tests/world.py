@@ -155,6 +155,7 @@ async def made(folder: Path, **overrides: Any) -> AsyncIterator[World]:
             "token_keys": KEY,
             "discord_api_url": discord.api_url,
             "discord_gateway_url": discord.gateway_url,
+            "discord_cdn_url": discord.cdn_url,
             "spotify_api_url": f"{spotify_url}/v1",
             "spotify_accounts_url": spotify_url,
             "spotify_short_link_url": spotify_url,

@@ -6,6 +6,7 @@ https://discord.com/developers/docs/components/reference
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 
@@ -54,6 +55,13 @@ class Card(ui.LayoutView):
         self.pings: int | None = None
         self.add_item(ui.Container(*_each_once(items), accent_colour=kind.value))
 
+    def uploads(self) -> list[discord.File]:
+        """The file, to be sent once."""
+        if self.attachment is None:
+            return []
+        name, data = self.attachment
+        return [discord.File(io.BytesIO(data), name)]
+
     def is_finished(self) -> bool:
         """Yes: components come to `chat/features.py`. Otherwise discord.py keeps every card for 15 minutes."""
         return True
@@ -93,9 +101,9 @@ def text_card(text: str, *buttons: Button, kind: Kind = Kind.PRIVATE) -> Card:
     return Card(*items, kind=kind)
 
 
-def file_card(text: str, name: str, data: bytes) -> Card:
+def file_card(text: str, name: str, data: bytes, *below: Item) -> Card:
     """A sentence or a few, and a file to download. `name`: what it is called, such as "crate.csv"."""
-    card = Card(ui.TextDisplay(text), ui.File(f"attachment://{name}"), kind=Kind.PRIVATE)
+    card = Card(ui.TextDisplay(text), ui.File(f"attachment://{name}"), *below, kind=Kind.PRIVATE)
     card.attachment = (name, data)
     return card
 

@@ -55,16 +55,23 @@ class Messages:
             # discord.py does this only through the Interaction, which a restart forgets; so this is what
             # Interaction.edit_original_response does.
             mentions = self._client.allowed_mentions
-            with handle_message_parameters(view=card, allowed_mentions=mentions) as parts:
+            files = card.uploads() or discord.utils.MISSING
+            with handle_message_parameters(view=card, allowed_mentions=mentions, attachments=files) as parts:
                 await async_context.get().edit_original_interaction_response(
-                    self._application_id, token, session=self._webhook(token).session, payload=parts.payload
+                    self._application_id,
+                    token,
+                    session=self._webhook(token).session,
+                    payload=parts.payload,
+                    multipart=parts.multipart,
+                    files=parts.files,
                 )
 
         await _tried(call)
 
     async def follow_up(self, token: str, card: Card) -> None:
         """Send a further private message of an interaction."""
-        await _tried(lambda: self._webhook(token).send(view=card, ephemeral=True))
+        files = card.uploads() or discord.utils.MISSING
+        await _tried(lambda: self._webhook(token).send(view=card, ephemeral=True, files=files))
 
     async def open_direct(self, member_id: int) -> int:
         """The channel of a member's direct messages."""
@@ -91,7 +98,8 @@ class Messages:
 
         async def call() -> int:
             channel = self._client.get_partial_messageable(channel_id)
-            return (await channel.send(view=card, nonce=nonce, allowed_mentions=mentions)).id
+            files = card.uploads() or discord.utils.MISSING
+            return (await channel.send(view=card, nonce=nonce, allowed_mentions=mentions, files=files)).id
 
         return await _tried(call)
 
@@ -119,7 +127,9 @@ class Messages:
     async def edit(self, channel_id: int, message_id: int, card: Card) -> None:
         """Edit a message of ours in a channel."""
         message = self._client.get_partial_messageable(channel_id).get_partial_message(message_id)
-        await _tried(lambda: message.edit(view=card, allowed_mentions=self._client.allowed_mentions))
+        files = card.uploads() or discord.utils.MISSING
+        mentions = self._client.allowed_mentions
+        await _tried(lambda: message.edit(view=card, allowed_mentions=mentions, attachments=files))
 
     async def find(self, channel_id: int, nonce: str, since: datetime) -> int | None:
         """The id of the message that was sent with this nonce, if the channel has it since then."""

@@ -14,7 +14,7 @@ from bot import errors
 from bot.accounts.browser import DISCORD
 from bot.accounts.linking import Linked, LinkNews
 from bot.caller import MemberId, RequestId
-from bot.chat import host_words, library_cards
+from bot.chat import host_words, library_cards, transfer
 from bot.chat.cards import Card, text_card
 from bot.chat.delivery import Delivery
 from bot.chat.words import Words
@@ -29,6 +29,7 @@ from bot.errors import (
     WrongDiscordAccount,
 )
 from bot.library import Library
+from bot.library.imports import Importing
 from bot.monitoring.alerts import Alert, Cause, Facts
 from bot.storage.attempts import LIFE_S
 from bot.storage.changes import HELD_MESSAGE, OUTCOME_MESSAGE
@@ -46,9 +47,10 @@ _BY_NAME = {name: kind for name, kind in vars(errors).items() if isinstance(kind
 class Notices:
     """Stores notices about links and alerts, and draws all of them."""
 
-    def __init__(self, delivery: Delivery, library: Library) -> None:
+    def __init__(self, delivery: Delivery, library: Library, importing: Importing) -> None:
         self._delivery = delivery
         self._library = library
+        self._importing = importing
         delivery.register(OUTCOME_MESSAGE, self._outcome)
         delivery.register(HELD_MESSAGE, self._held)
         delivery.register(LINK_NEWS, self._link_news)
@@ -58,7 +60,11 @@ class Notices:
 
     async def _outcome(self, payload: Mapping[str, Any], words: Words) -> Sequence[Card]:
         report = await self._library.outcome(RequestId(payload["request"]))
-        return [] if report is None else library_cards.report(words, report)
+        if report is None:
+            return []
+        if (imported := await self._importing.outcome(report.request)) is not None:
+            return transfer.summary(words, imported)
+        return library_cards.report(words, report)
 
     async def _held(self, payload: Mapping[str, Any], words: Words) -> Sequence[Card]:
         why = NeedsRelink(NeedsRelink.Reason(payload["reason"]))

@@ -7,7 +7,6 @@ replaces the announcement. Whatever happens to the answer, the work goes on.
 from __future__ import annotations
 
 import asyncio
-import io
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -240,21 +239,14 @@ class Reply:
 
 def _content(card: Card) -> dict[str, Any]:
     """What a new message is made of."""
-    files = _files(card)
+    files = card.uploads()
     return {"view": card, "files": files} if files else {"view": card}
 
 
 def _edited(card: Card) -> dict[str, Any]:
     """What a message becomes."""
-    files = _files(card)
+    files = card.uploads()
     return {"view": card, "attachments": files} if files else {"view": card}
-
-
-def _files(card: Card) -> list[discord.File]:
-    if card.attachment is None:
-        return []
-    name, data = card.attachment
-    return [discord.File(io.BytesIO(data), name)]
 
 
 async def _instead(interaction: Interaction, card: Card) -> None:

@@ -160,10 +160,10 @@ class Words:
                 )
             case Outcome.NOT_ALBUM if change.action is Action.SAVE:
                 can = t("I can save albums: paste an album link, or pick one from the suggestions.")
-                return t.sentences([self._thing(change.detail), can])
+                return t.sentences([self.thing(change.detail), can])
             case Outcome.NOT_ALBUM:
                 can = t("I can remove albums: paste an album link, or pick one from the suggestions.")
-                return t.sentences([self._thing(change.detail), can])
+                return t.sentences([self.thing(change.detail), can])
             case Outcome.UNREADABLE:
                 return t(
                     "I can't read “{typed}” as an album. Paste a link from open.spotify.com, or pick an album from "
@@ -184,7 +184,7 @@ class Words:
                 return self.error(PremiumLapsed())
         return self.error(Refused(0, change.detail or ""))
 
-    def _thing(self, kind: str | None) -> str:
+    def thing(self, kind: str | None) -> str:
         """What a link leads to that is no album."""
         t = self.t
         match kind:
@@ -247,7 +247,7 @@ class Words:
             case Outcome.UNREADABLE:
                 return t("“{typed}”: not readable as an album", typed=typed)
             case Outcome.NOT_ALBUM:
-                return t("“{typed}”: {reason}", typed=typed, reason=self._thing(change.detail))
+                return t("“{typed}”: {reason}", typed=typed, reason=self.thing(change.detail))
         return t("{album}: refused by Spotify", album=name)
 
     def summary(self, changes: Sequence[LibraryChange], *, undoes: bool = False) -> str:
@@ -536,7 +536,7 @@ class Words:
                 return t("Several albums match “{typed}”. Pick one from the suggestions while you type.", typed=typed)
             case Outcome.NOT_ALBUM:
                 return t.sentences(
-                    [self._thing(found.kind), t("Paste an album link, or pick one from the suggestions.")]
+                    [self.thing(found.kind), t("Paste an album link, or pick one from the suggestions.")]
                 )
             case Outcome.UNREADABLE:
                 return t("I need exactly one album: paste one link, or pick an album from the suggestions.")

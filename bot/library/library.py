@@ -30,6 +30,7 @@ from bot.library.runner import MemberRunner, OnProgress
 from bot.pasted_text import read
 from bot.spotify.client import Spotify
 from bot.storage.changes import LibraryChanges, NewChange, UndoVerdict
+from bot.storage.engine import Connection
 
 EARLIER = 25
 """How many earlier requests one answer tells at most."""
@@ -68,6 +69,7 @@ class Library:
         self._sleep = sleep
         self._runners: dict[MemberId, MemberRunner] = {}
         self._retries = Retries()
+        self._held: dict[MemberId, UserError] = {}
         self._places = asyncio.Semaphore(WORKERS)
         self._wake = asyncio.Event()
         self._notes: set[asyncio.Task[None]] = set()
@@ -77,7 +79,7 @@ class Library:
 
     async def change(self, caller: Caller, action: Action, text: str) -> Report:
         """Save or remove what somebody pasted."""
-        return await self._ask(caller, action, [_new_change(reference) for reference in read(text)])
+        return await self._ask(caller, action, [new_change(reference) for reference in read(text)])
 
     async def change_album(self, caller: Caller, action: Action, album: AlbumId) -> Report:
         """Save or remove the album of a button."""
@@ -89,6 +91,21 @@ class Library:
         """Save or remove many albums. `on_progress` is called after each chunk of about 40."""
         changes = [NewChange(Kind.ALBUM, id_) for id_ in dict.fromkeys(ids)]
         return await self._ask(caller, action, changes, on_progress)
+
+    async def begin(
+        self, caller: Caller, action: Action, changes: Sequence[NewChange], also: Callable[[Connection], None]
+    ) -> ChangeRequest:
+        """Accept a request and begin to carry it out, without waiting for its end; the outbox tells what comes of it.
+
+        Call `answered` when the member knows that it has begun. `also`: what is stored in the same transaction.
+        """
+        accepted = await self._changes.accept(caller, action, changes, self._now(), also)
+        self.wake(caller.member_id, accepted.pending)
+        return accepted.request
+
+    def why_held(self, member: MemberId) -> UserError | None:
+        """Why what is pending for a member cannot be done now; None: it is being done, or nothing is pending."""
+        return None if self.is_running(member) else self._held.get(member)
 
     async def undo(self, caller: Caller, of: RequestId) -> Report | UndoVerdict:
         """Take back exactly what a request changed, once; a verdict when there is nothing to do."""
@@ -138,6 +155,7 @@ class Library:
     def unlinked(self, member: MemberId) -> None:
         """The member has unlinked: everything of theirs was deleted."""
         self._retries.pop(member)
+        self._held.pop(member, None)
         self._resolver.forget_own(member)
 
     def linked(self, member: MemberId) -> None:
@@ -366,6 +384,9 @@ class Library:
         """A runner has tried everything; what is held up is tried again, or waits for the member."""
         member = runner.member
         self._runners.pop(member, None)
+        self._held.pop(member, None)
+        if held is not None:
+            self._held[member] = held
         if isinstance(held, NeedsRelink) and newest is not None and retry is not None:
             # nobody waits for it, and it goes on only when the member knows
             if retry.delay_s or held.is_new:
@@ -392,7 +413,8 @@ def _dropped(request: ChangeRequest) -> ChangeRequest:
     return replace(request, changes=changes, ended=True)
 
 
-def _new_change(reference: Reference) -> NewChange:
+def new_change(reference: Reference) -> NewChange:
+    """What a reference asks for; of what cannot be an album, with its outcome."""
     match reference:
         case albums.AlbumRef(id_, words):
             return NewChange(Kind.ID_OR_WORD, id_, detail=words) if words else NewChange(Kind.ALBUM, id_)

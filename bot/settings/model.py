@@ -108,6 +108,7 @@ class Settings(KeySettings, SiteSettings):
 
     discord_api_url: str = _setting(_http, "https://discord.com/api/v10")
     discord_gateway_url: str = _setting(values.address("ws", "wss"), "wss://gateway.discord.gg/")
+    discord_cdn_url: str = _setting(_http, "https://cdn.discordapp.com")
     discord_authorize_url: str = _setting(_http, "https://discord.com/oauth2/authorize")
     spotify_api_url: str = _setting(_http, "https://api.spotify.com/v1")
     spotify_accounts_url: str = _setting(_http, "https://accounts.spotify.com")

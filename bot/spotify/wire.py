@@ -11,7 +11,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -200,10 +201,15 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class SavedPage:
-    """A page of a member's saved albums, newest first. `is_last`: no page follows."""
+    """A page of a member's saved albums, newest first. `is_last`: no page follows.
+
+    `added_at`: when each was saved, where Spotify says so. `total`: how many there are, None: Spotify did not say.
+    """
 
     albums: list[Album]
     is_last: bool
+    added_at: Mapping[AlbumId, datetime] = field(default_factory=dict, compare=False)
+    total: int | None = field(default=None, compare=False)
 
 
 def check(request: Request, status: int, body: bytes) -> None:
@@ -310,7 +316,24 @@ def read_saved(body: bytes) -> SavedPage:
         page = json.loads(body)
         rows = _listed(page["items"])
         albums = _albums(row.get("album") if isinstance(row, dict) else None for row in rows)
-        return SavedPage(albums, is_last=len(rows) < MAX_PAGE)
+        added_at = {
+            AlbumId(row["album"]["id"]): moment
+            for row in rows
+            if isinstance(row, dict) and isinstance(row.get("album"), dict) and isinstance(row["album"].get("id"), str)
+            if (moment := _moment(row.get("added_at"))) is not None
+        }
+        total = page.get("total")
+        is_count = isinstance(total, int) and not isinstance(total, bool) and total >= 0
+        return SavedPage(albums, len(rows) < MAX_PAGE, added_at, total if is_count else None)
+
+
+def _moment(value: object) -> datetime | None:
+    """A point in time as Spotify writes it ("2026-01-31T12:00:00Z")."""
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
 
 
 def read_oembed(id_: AlbumId, body: bytes) -> Album:

@@ -24,6 +24,7 @@ from bot.storage.database import SYNC, Database, StorageStartupError, Sync
 from bot.storage.declarations import export, forget
 from bot.storage.engine import Connection
 from bot.storage.guilds import Guilds, forget_removed
+from bot.storage.imports import Imports
 from bot.storage.keys import is_proof_current, key_opens, put_proof
 from bot.storage.links import Links
 from bot.storage.outbox import Outbox
@@ -59,6 +60,7 @@ class Storage:
     clubs: Clubs
     ballots: Ballots
     ratings: Ratings
+    imports: Imports
 
     async def forget(self, member_id: int) -> dict[str, int]:
         """Delete or anonymise every row that concerns this member, and make the deletion real on the disk.
@@ -122,6 +124,7 @@ async def open_storage(
         Clubs(database),
         Ballots(database, vault),
         Ratings(database),
+        Imports(database),
     )
 
 

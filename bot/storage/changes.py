@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -120,8 +120,17 @@ class LibraryChanges:
         self._flush: asyncio.Future[None] | None = None
         outbox.settles(OUTCOME_MESSAGE, _told_in)
 
-    async def accept(self, caller: Caller, action: Action, changes: Sequence[NewChange], now: datetime) -> Accepted:
+    async def accept(
+        self,
+        caller: Caller,
+        action: Action,
+        changes: Sequence[NewChange],
+        now: datetime,
+        also: Callable[[Connection], None] | None = None,
+    ) -> Accepted:
         """Store a request; a second time with the same id changes nothing.
+
+        `also`: what is stored in the same transaction; what it raises stores nothing.
 
         It outlives the process at once, and a power cut after `on_disk()`: wait for that before the first write
         to Spotify and before the member is answered.
@@ -133,6 +142,8 @@ class LibraryChanges:
         request = _new_request(caller, action, changes, now)
 
         def write(c: Connection) -> Accepted:
+            if also is not None:
+                also(c)
             cursor = c.execute(
                 "INSERT INTO change_requests"
                 " (id, member_id, action, interaction_token_sealed, locale, created_at, ended_at)"
@@ -143,7 +154,7 @@ class LibraryChanges:
                 _insert(c, id_, member, changes)
             return Accepted(request, _pending(c, member, CHUNK), self._untold_in(c, member, now))
 
-        accepted = await self._database.write(write, durable=False)
+        accepted = await self._database.write(write, durable=also is not None)
         self._flush = self._database.flush()
         return accepted
 
@@ -432,6 +443,15 @@ class LibraryChanges:
             self._outbox.put(c, message, now)
 
         await self._database.write(write)
+
+    async def address(self, id_: RequestId) -> Address | None:
+        """Where the member is told about a request now; None: it is gone."""
+
+        def read(c: Connection) -> Address | None:
+            row = c.execute("SELECT * FROM change_requests WHERE id = ?", (id_,)).fetchone()
+            return None if row is None else self._address(row, or_directly=True)
+
+        return await self._database.read(read)
 
     async def told(self, ids: Sequence[RequestId]) -> None:
         """A later answer told the member what came of these."""

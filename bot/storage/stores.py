@@ -13,6 +13,7 @@ from bot.storage.commands import RegisteredCommands
 from bot.storage.crates import Crates
 from bot.storage.declarations import Declaration, Store, lasting_columns, sealed_columns
 from bot.storage.guilds import Guilds
+from bot.storage.imports import Imports
 from bot.storage.links import Links
 from bot.storage.outbox import Outbox
 from bot.storage.preferences import MemberPreferences
@@ -36,6 +37,7 @@ STORES: tuple[type[Store], ...] = (
     Ballots,
     Ratings,
     Crates,
+    Imports,
 )
 DECLARED: tuple[Declaration, ...] = (*(store.declares for store in STORES), keys.declares)
 SEALED = sealed_columns(DECLARED)

@@ -5,7 +5,7 @@ nothing of discord.py: point a client at `api_url` and `gateway_url`. https://do
 """
 
 from tests.discord_wire.messages import Json, buttons, choice_flaws, flatten, message_flaws, texts
-from tests.discord_wire.records import WireInteraction
+from tests.discord_wire.records import WireFile, WireInteraction
 from tests.discord_wire.wire import AUTOCOMPLETE, COMMAND, COMPONENT, EPHEMERAL, MODAL, DiscordWire
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "MODAL",
     "DiscordWire",
     "Json",
+    "WireFile",
     "WireInteraction",
     "buttons",
     "choice_flaws",

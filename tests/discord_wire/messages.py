@@ -10,11 +10,11 @@ from bot.sandbox.components import flatten
 Json = dict[str, Any]
 
 COMPONENTS_V2 = 1 << 15
-ROW, BUTTON, SELECT, SECTION, TEXT, THUMBNAIL, GALLERY, CONTAINER = 1, 2, 3, 9, 10, 11, 12, 17
+ROW, BUTTON, SELECT, SECTION, TEXT, THUMBNAIL, GALLERY, FILE, CONTAINER = 1, 2, 3, 9, 10, 11, 12, 13, 17
 TEXT_INPUT, LABEL = 4, 18
 IN_LABEL = {SELECT, TEXT_INPUT, 5, 6, 7, 8, 19, 21, 22, 23}
 MODAL = (("title", 1, 45), ("custom_id", 1, 100), ("components", 1, 5))
-BLOCKS = {ROW, SECTION, TEXT, GALLERY, 13, 14}
+BLOCKS = {ROW, SECTION, TEXT, GALLERY, FILE, 14}
 INSIDE = {ROW: {BUTTON, SELECT, 5, 6, 7, 8}, SECTION: {TEXT}, CONTAINER: BLOCKS}
 # (field, least, most): lengths of texts in any component, and of the lists in some.
 LENGTHS = (("label", 0, 80), ("custom_id", 1, 100), ("url", 1, 512), ("content", 1, 4000))

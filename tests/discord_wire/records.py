@@ -68,6 +68,15 @@ class Fault(NamedTuple):
     user_id: int | None
 
 
+class WireFile(NamedTuple):
+    """A file that a member attaches to a command. `size`: what Discord says; `status`: of the download."""
+
+    name: str
+    content: bytes
+    size: int | None = None
+    status: int = 200
+
+
 class Where(TypedDict, total=False):
     """Who and where. `context`: 0 in a server, 1 in the bot's direct messages, 2 between other people."""
 

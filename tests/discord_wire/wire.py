@@ -22,6 +22,7 @@ from tests.discord_wire.gateway import Gateway
 from tests.discord_wire.messages import (
     BUTTON,
     COMPONENTS_V2,
+    FILE,
     MESSAGE,
     Json,
     choice_flaws,
@@ -29,7 +30,7 @@ from tests.discord_wire.messages import (
     modal_flaws,
     numbered,
 )
-from tests.discord_wire.records import Bell, Fault, Place, Refused, Where, WireInteraction, WireRequest
+from tests.discord_wire.records import Bell, Fault, Place, Refused, Where, WireFile, WireInteraction, WireRequest
 
 Answer = tuple[int, Any] | None
 _dump = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
@@ -70,7 +71,10 @@ class DiscordWire(Gateway):
         super().__init__(application_id, bot_token, bot)
         self.guilds = {self.GUILD}
         self.shards, self._clock, self._client_secret = shards, clock, client_secret
-        self.api_url = ""
+        self.api_url = self.cdn_url = ""
+        # what is kept at the file host, by its path: files of members and of the bot
+        self.files: dict[str, WireFile] = {}
+        self.downloads: list[str] = []
         self.secrets: set[str] = {bot_token, client_secret}
         self.requests: list[WireRequest] = []
         self.unknown: list[WireRequest] = []
@@ -116,12 +120,14 @@ class DiscordWire(Gateway):
         """Serve until the block ends; entered again (same port: an outage is over) it knows all it knew."""
         application = web.Application(client_max_size=32 * 1024 * 1024)
         application.router.add_get("/gateway/", self.serve_gateway)
+        application.router.add_get("/attachments/{channel}/{id}/{name}", self._cdn)
         application.router.add_route("*", "/{path:.*}", self._rest)
         runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=0.2)
         await runner.setup()
         try:
             await web.TCPSite(runner, host, port).start()
             port = runner.addresses[0][1]
+            self.cdn_url = f"http://{host}:{port}"
             self.api_url, self.gateway_url = f"http://{host}:{port}/api/v10", f"ws://{host}:{port}/gateway/"
             yield self
         finally:
@@ -361,10 +367,36 @@ class DiscordWire(Gateway):
             if option["type"] == 6:
                 resolved.setdefault("users", {})[key] = self._user(int(value))
                 resolved.setdefault("members", {})[key] = MEMBER
+            elif isinstance(value, WireFile):
+                if option["type"] != 11:
+                    raise LookupError(f"the option {option['name']!r} takes no file")
+                kept = self._keep(value)
+                option["value"] = kept["id"]
+                resolved.setdefault("attachments", {})[kept["id"]] = kept
             elif option["type"] == 7:
                 channel = self._channel(place._replace(channel_id=int(value)), {})
                 resolved.setdefault("channels", {})[key] = channel
         return data | {"resolved": resolved} if resolved else data
+
+    def _keep(self, file: WireFile) -> Json:
+        """Keep a file at the file host; Discord's description of it."""
+        number = self.snowflake()
+        path = f"/attachments/{self.CHANNEL}/{number}/{file.name}"
+        self.files[path] = file
+        url = f"{self.cdn_url}{path}?ex=1&is=1&hm=1&"
+        size = len(file.content) if file.size is None else file.size
+        about = {"id": str(number), "filename": file.name, "size": size, "url": url, "proxy_url": url}
+        return about | {"ephemeral": True, "content_type": "application/octet-stream"}
+
+    async def _cdn(self, request: web.Request) -> web.Response:
+        """Discord's file host: the address alone opens a file, and no token belongs there."""
+        file = self.files.get(request.path)
+        self.downloads.append(request.path)
+        if "Authorization" in request.headers:
+            self.problems.append(f"a token was sent to the file host: {request.path}")
+        if file is None or file.status != 200:
+            return web.Response(status=404 if file is None else file.status)
+        return web.Response(body=file.content, content_type="application/octet-stream")
 
     # ---------------------------------------------------------------- REST
 
@@ -696,15 +728,19 @@ class DiscordWire(Gateway):
             kept = {str(attachment["id"]) for attachment in body["attachments"]}
             merged["attachments"] = [attachment for attachment in old["attachments"] if attachment["id"] in kept]
         for name, content in record.files.items():
-            url = f"https://cdn.discordapp.com/attachments/1/1/{name}"
-            about = {
-                "id": str(self.snowflake()),
-                "filename": name,
-                "size": len(content),
-                "url": url,
-                "proxy_url": url,
-            }
-            merged["attachments"] = [*merged["attachments"], about]
+            merged["attachments"] = [*merged["attachments"], self._keep(WireFile(name, content))]
+        # a file component names a file of the message, and each file is in one
+        named = {part["file"]["url"] for part in flatten(merged["components"]) if part["type"] == FILE}
+        if new or record.files or "components" in body:
+            kept_names = {attachment["filename"] for attachment in merged["attachments"]}
+            flaws += [
+                f"{url} is no file of the message"
+                for url in named
+                if url.removeprefix("attachment://") not in kept_names
+            ]
+            if merged["flags"] & COMPONENTS_V2:
+                hidden = kept_names - {url.removeprefix("attachment://") for url in named}
+                flaws += [f"the file {name} is in no component" for name in sorted(hidden)]
         self._refuse(interaction, flaws + list(message_flaws(merged)))
         if not any(merged.get(key) for key in ("content", "embeds", "components", "attachments", "poll")):
             raise Refused(400, 50006, "Cannot send an empty message", "50006 empty message")

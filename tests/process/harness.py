@@ -259,6 +259,7 @@ async def outside(folder: Path, **env: str) -> AsyncIterator[Outside]:
             "TOKEN_KEYS": KEY,
             "DISCORD_API_URL": discord.api_url,
             "DISCORD_GATEWAY_URL": discord.gateway_url,
+            "DISCORD_CDN_URL": discord.cdn_url,
             "SPOTIFY_API_URL": f"{spotify_url}/v1",
             "SPOTIFY_ACCOUNTS_URL": spotify_url,
             "SPOTIFY_SHORT_LINK_URL": spotify_url,

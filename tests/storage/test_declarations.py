@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from bot.albums import AlbumId
-from bot.caller import GuildId, MemberId
+from bot.caller import GuildId, MemberId, RequestId
 from bot.storage import Storage
 from bot.storage.declarations import Declaration, lasting_columns, sealed_columns
 from bot.storage.engine import Connection
+from bot.storage.imports import Import
 from bot.storage.outbox import Answer, Message
 from bot.storage.stores import DECLARED
 from tests.callers import caller
@@ -124,6 +125,8 @@ async def filled(storage: Storage, member: MemberId) -> None:
     await storage.outbox.add(message, at())
     await storage.preferences.set_named(member, True)
     await storage.timers.set("consent reminder", str(member), at() + timedelta(days=170))
+    read = Import(RequestId(int(member) * 5), member, "en-US", at(), (), 0, (), 0, {})
+    await storage.imports.ask(read)
     await clubs.of_member(storage, member)
     await storage.crates.add(
         GuildId(1), None, AlbumId("4aawyAB9vmqN3uQ7FjRG" + chr(65 + member % 20) * 2), member, "why not", at()
