@@ -162,6 +162,11 @@ def test_nothing_that_others_can_choose_is_put_into_a_command() -> None:
             assert "${{" not in step.get("run", "")
 
 
+def test_hosting_names_the_image_of_this_version() -> None:
+    text = (ROOT / "docs/hosting.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"gatefold:([0-9][0-9.]*[0-9])", text)) == {VERSION}
+
+
 def test_compose_takes_the_image_of_this_version() -> None:
     service = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]["gatefold"]
     assert service["image"] == f"${{GATEFOLD_IMAGE:-gatefold:{VERSION}}}"
