@@ -124,7 +124,8 @@ def written(catalog: Catalog) -> str:
 
 def flaws(catalog: Catalog) -> list[str]:
     """Translations that do not fit their sentence: other placeholders, or other markup."""
-    return [f"{sentence(message)}: {flaw}" for message in catalog if message.id for flaw in _flaws(message)]
+    used = (message for message in catalog if message.id and not message.fuzzy)
+    return [f"{sentence(message)}: {flaw}" for message in used for flaw in _flaws(message)]
 
 
 def _flaws(message: Message) -> Iterator[str]:

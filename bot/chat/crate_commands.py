@@ -24,6 +24,16 @@ Note = app_commands.Range[str, 1, NOTE_MOST]
 AlbumText = app_commands.Range[str, 1, 500]
 Choices = list[app_commands.Choice[str]]
 Subcommand = app_commands.Command[Any, ..., Any]
+# Not from the enumerations themselves: Discord would show the names of their members.
+SORTS = [
+    app_commands.Choice(name=msg("The newest first"), value=Sort.DATE.value),
+    app_commands.Choice(name=msg("By artist"), value=Sort.ARTIST.value),
+    app_commands.Choice(name=msg("Kept by most first"), value=Sort.KEPT.value),
+]
+FORMATS = [
+    app_commands.Choice(name=msg("CSV"), value=Format.CSV.value),
+    app_commands.Choice(name=msg("JSON"), value=Format.JSON.value),
+]
 
 
 class Handlers:
@@ -120,16 +130,17 @@ def feature(cards: CrateCards, saving: Saving, reply: Reply) -> Feature:
         sort=msg("The order of the albums"),
         public=msg("Show it to everybody in this channel"),
     )
+    @app_commands.choices(sort=SORTS)
     async def show(
         interaction: Interaction,
         crate: Name | None = None,
         by: discord.User | None = None,
-        sort: Sort = Sort.DATE,
+        sort: str = Sort.DATE,
         public: bool = False,
     ) -> None:
         caller = caller_of(interaction)
         view = View.PUBLIC if public else View.PRIVATE
-        page = Page(sort, MemberId(by.id) if by is not None else MemberId(0), 0, view)
+        page = Page(Sort(sort), MemberId(by.id) if by is not None else MemberId(0), 0, view)
         visibility = Visibility.PUBLIC if public else Visibility.PRIVATE
         await handlers.answer(
             interaction, cards.show(caller, guild_of(interaction), crate, page), "crate show", visibility
@@ -160,9 +171,10 @@ def feature(cards: CrateCards, saving: Saving, reply: Reply) -> Feature:
     @app_commands.describe(
         crate=msg("Which crate; the first one if you leave this out"), format=msg("CSV for spreadsheets, or JSON")
     )
-    async def export(interaction: Interaction, crate: Name | None = None, format: Format = Format.CSV) -> None:
+    @app_commands.choices(format=FORMATS)
+    async def export(interaction: Interaction, crate: Name | None = None, format: str = Format.CSV) -> None:
         caller = caller_of(interaction)
-        work = cards.export(caller, guild_of(interaction), crate, format)
+        work = cards.export(caller, guild_of(interaction), crate, Format(format))
         await handlers.answer(interaction, work, "crate export")
 
     curate = app_commands.Group(name=command_name("crate"), description=msg("Make, rename and archive crates"))

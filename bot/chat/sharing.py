@@ -101,7 +101,11 @@ class Sharing:
         if sharer is None or not is_ours:
             return [text_card(t("That is not a shared card of mine. Use this on a card that somebody shared."))]
         if sharer != caller.member_id and not interaction.permissions.manage_messages:
-            return [text_card(t("Only who shared this card can remove it, or whoever may manage messages here."))]
+            return [
+                text_card(
+                    t("Only the member who shared this card, or somebody who manages messages here, can remove it.")
+                )
+            ]
         try:
             await message.delete()
         except discord.NotFound:
@@ -224,7 +228,7 @@ def feature(sharing: Sharing, saving: Saving) -> Feature:
     @app_commands.command(name=command_name("share"), description=msg("Show an album to everybody in this channel"))
     @app_commands.rename(album=command_name("album"), note=command_name("note"))
     @app_commands.describe(
-        album=msg("A link, or a title: pick from the suggestions"), note=msg("Why this album; it stands on the card")
+        album=msg("A link, or a title: pick from the suggestions"), note=msg("Why this album; shown on the card")
     )
     async def share(interaction: Interaction, album: AlbumText, note: Note | None = None) -> None:
         caller = caller_of(interaction)

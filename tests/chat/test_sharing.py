@@ -100,7 +100,7 @@ async def test_a_message_is_shared_as_a_card(world: World) -> None:
 async def test_only_who_shared_a_card_removes_it(world: World) -> None:
     card = {**newest(await shared(world)), "author": {"id": str(world.discord.application_id)}}
     refused = await world.discord.message_command(BEN, "Remove card", card, guild_id=GUILD)
-    assert "Only who shared this card" in await said(refused)
+    assert "Only the member who shared this card" in await said(refused)
     before = len(world.discord.requests)
     await world.discord.message_command(ADA, "Remove card", card, guild_id=GUILD)
     deleted = [r.path for r in world.discord.requests[before:] if r.method == "DELETE"]

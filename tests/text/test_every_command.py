@@ -116,7 +116,8 @@ async def test_everything_that_a_member_can_reach_is_from_the_catalogue(world: W
                 if None not in values.values():
                     await crawl.see(await world.discord.slash(ADA, name, values, **WHERE))
         elif spec["type"] == 3:
-            link = {"id": "1", "content": f"https://open.spotify.com/album/{FIRST}"}
+            link = {"id": "1", "channel_id": str(world.discord.CHANNEL), "timestamp": "2026-11-27T12:00:00+00:00"}
+            link["content"] = f"https://open.spotify.com/album/{FIRST}"
             await crawl.see(await world.discord.message_command(ADA, spec["name"], link, **WHERE))
     await crawl.press_all()
     asked = await world.discord.slash(ADA, "unlink", {}, **WHERE)
