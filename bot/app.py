@@ -25,7 +25,7 @@ from bot.accounts.seats import SeatKeeper
 from bot.accounts.tokens import Tokens
 from bot.alert_sources import AlertSources
 from bot.caller import RequestId
-from bot.chat import account, club, crate_commands, help, saving, servers, sharing, transfer
+from bot.chat import account, club, crate_commands, help, own_data, saving, servers, sharing, transfer
 from bot.chat.attachments import Attachments
 from bot.chat.client import Client, LoginRefused, point_at
 from bot.chat.club.answering import Curators
@@ -227,6 +227,7 @@ async def _build(
             reply,
             spotify,
             answering,
+            storage,
         ),
         reply,
         storage.commands,
@@ -297,6 +298,7 @@ def features(
     reply: Reply,
     spotify: Spotify,
     answering: club.Answering,
+    storage: Storage,
 ) -> tuple[Feature, ...]:
     """What the bot does in Discord."""
     saver = saving.Saving(linking, library, resolver, reply)
@@ -308,6 +310,7 @@ def features(
         sharing.feature(sharing.Sharing(finder, crate_cards, saver, reply), saver),
         club.feature(answering, spotify, tokens, saver),
         transfer.feature(importing, library, tokens, attachments, watch, reply),
+        own_data.feature(own_data.OwnData(storage, linking, reply), reply),
         servers.feature(guilds),
         help.feature(reply),
     )

@@ -431,7 +431,14 @@ class Linking:
     # -- unlinking
 
     async def unlink(self, member: MemberId) -> None:
-        """Delete everything that names this member, at once; a link that is being made for them is not made."""
+        """Delete all that has to do with this member's Spotify account; a link that is being made is not made."""
+        await self._unlink(member, self._storage.unlink)
+
+    async def forget(self, member: MemberId) -> dict[str, int]:
+        """Unlink, and delete or anonymise everything else that concerns this member; how many rows, by table."""
+        return await self._unlink(member, self._storage.forget)
+
+    async def _unlink(self, member: MemberId, forget: Callable[[int], Awaitable[dict[str, int]]]) -> dict[str, int]:
         if self._taking:
             self._unlinked.add(member)
         for finish in self._finishing:
@@ -440,12 +447,13 @@ class Linking:
                 if finish.task is not None:
                     finish.task.cancel()
         link = await self._storage.links.get(member)
-        await self._storage.forget(member)
+        counts = await forget(member)
         self._tokens.forget(member)
         if link is not None:
             self._apps.forget(link.client_id)
         self._on_unlinked(member)
         _log.info("unlinked", member=member)
+        return counts
 
     # -- old attempts, and a stop
 

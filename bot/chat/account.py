@@ -146,7 +146,7 @@ def feature(linking: Linking, tokens: Tokens, library: Library, resolver: AlbumR
 
     @app_commands.command(
         name=command_name("unlink"),
-        description=msg("Unlink your Spotify account and delete everything stored about you"),
+        description=msg("Unlink your Spotify account and delete what is stored about it"),
     )
     async def unlink(interaction: Interaction) -> None:
         await account.answer(interaction, account.ask_unlink(caller_of(interaction)), "unlink")

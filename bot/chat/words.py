@@ -672,18 +672,19 @@ class Words:
     def unlink_question(self, name: str | None) -> str:
         """Asked once before unlinking; `name` None: nobody is linked, but something waits."""
         if name is None:
-            return self.t("No Spotify account is linked, but something is queued. Delete everything I store about you?")
+            return self.t("No Spotify account is linked, but something is queued. Delete it?")
         return self.t(
-            "Unlink **{name}**? I delete everything I store about you at once, including what is queued. Your Spotify "
-            "library stays as it is.",
+            "Unlink **{name}**? I delete everything I store about your Spotify account at once, including what is "
+            "queued. Your Spotify library stays as it is. What you did in crates and clubs stays, too: {forget} deletes that.",
             name=plain(name),
+            forget=self.command("forget"),
         )
 
     def unlinked(self) -> str:
         """After unlinking."""
         return self.t(
-            "Unlinked. Everything I stored about you is deleted. To withdraw the permission at Spotify too, remove "
-            "this bot at <https://www.spotify.com/account/apps/>."
+            "Unlinked. Everything I stored about your Spotify account is deleted. To withdraw the permission at Spotify "
+            "too, remove this bot at <https://www.spotify.com/account/apps/>."
         )
 
     def not_linked(self) -> str:

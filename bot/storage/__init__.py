@@ -21,7 +21,7 @@ from bot.storage.clubs import Clubs
 from bot.storage.commands import RegisteredCommands
 from bot.storage.crates import Crates
 from bot.storage.database import SYNC, Database, StorageStartupError, Sync
-from bot.storage.declarations import export, forget
+from bot.storage.declarations import Declaration, export, forget
 from bot.storage.engine import Connection
 from bot.storage.guilds import Guilds, forget_removed
 from bot.storage.imports import Imports
@@ -32,7 +32,7 @@ from bot.storage.preferences import MemberPreferences
 from bot.storage.ratings import Ratings
 from bot.storage.rotation import are_current
 from bot.storage.seats import SeatRequests
-from bot.storage.stores import DECLARED, LASTING
+from bot.storage.stores import ABOUT_SPOTIFY, DECLARED, LASTING
 from bot.storage.timers import Timers
 from bot.storage.vault import Vault
 
@@ -67,7 +67,14 @@ class Storage:
 
         Returned: how many rows, by table.
         """
-        counts = await self.database.write(lambda c: forget(c, DECLARED, member_id))
+        return await self._forget(DECLARED, member_id)
+
+    async def unlink(self, member_id: int) -> dict[str, int]:
+        """The same for what has to do with Spotify. What the member did in servers stays: crates, clubs, preferences."""
+        return await self._forget(ABOUT_SPOTIFY, member_id)
+
+    async def _forget(self, declared: Sequence[Declaration], member_id: int) -> dict[str, int]:
+        counts = await self.database.write(lambda c: forget(c, declared, member_id))
         await self.database.truncate_log()
         return counts
 

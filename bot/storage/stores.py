@@ -40,5 +40,8 @@ STORES: tuple[type[Store], ...] = (
     Imports,
 )
 DECLARED: tuple[Declaration, ...] = (*(store.declares for store in STORES), keys.declares)
+CURATION: tuple[type[Store], ...] = (MemberPreferences, Guilds, Clubs, Ballots, Ratings, Crates)
+"""What members do together in servers, with or without Spotify. Unlinking leaves it, and forgetting does not."""
+ABOUT_SPOTIFY: tuple[Declaration, ...] = tuple(store.declares for store in STORES if store not in CURATION)
 SEALED = sealed_columns(DECLARED)
 LASTING = lasting_columns(DECLARED)

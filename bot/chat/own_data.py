@@ -1,0 +1,198 @@
+"""`/mydata` and `/forget`: what is stored about a member, what others may see of it, and its deletion."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Any
+
+import discord
+from discord import app_commands, ui
+
+from bot.accounts.linking import Linking
+from bot.caller import Caller, MemberId
+from bot.chat.cards import Card, Kind, button, file_card, text_card
+from bot.chat.components import Audience, Component, CustomId
+from bot.chat.features import Feature
+from bot.chat.reply import Interaction, Reply, Visibility, Work, caller_of
+from bot.storage import Storage
+from bot.storage.preferences import Preferences
+from bot.text import Text, command_name, msg
+
+LABELS: dict[str, str] = {
+    "links": msg("Your linked Spotify account"),
+    "link_attempts": msg("Links that you have not finished"),
+    "change_requests": msg("Commands of the last 30 days, kept for Undo"),
+    "library_changes": msg("Albums that you asked to save or remove"),
+    "outbox": msg("Messages to you that are on their way"),
+    "spotify_apps": msg("Your own Spotify app"),
+    "seat_requests": msg("Your request for a seat"),
+    "member_preferences": msg("Your choices"),
+    "crate_entries": msg("Albums that you added to crates"),
+    "kept_albums": msg("Albums that you show that you kept"),
+    "clubs": msg("Clubs that you take part in"),
+    "club_rounds": msg("Rounds that you picked or nominated for"),
+    "ballots": msg("Your votes that are not counted yet"),
+    "ratings": msg("Your ratings and reviews"),
+    "curator_log": msg("What you did as a curator"),
+}
+"""What each table holds about a member, in the order in which it is told."""
+
+
+class Switch(StrEnum):
+    """What a member can turn on and off."""
+
+    NAMED = "named"
+    COLLECTED = "collected"
+    REMINDED = "reminded"
+
+
+class OwnData:
+    """Answers about what is stored. Everything is private, and about the caller alone."""
+
+    def __init__(self, storage: Storage, linking: Linking, reply: Reply) -> None:
+        self._storage = storage
+        self._linking = linking
+        self._reply = reply
+
+    async def show(self, caller: Caller) -> Sequence[Card]:
+        """A summary with the member's choices, and every row as JSON."""
+        words = self._reply.words(caller.locale)
+        t = words.t
+        found = await self._storage.export(caller.member_id)
+        lines = [f"- {_label(t, table)}: {t.number(len(found[table]))}" for table in _ordered(found)]
+        text = [t("**What I store about you**"), *(lines or [t("Nothing.")])]
+        text.append(t("{command} deletes all of it.", command=words.command("forget")))
+        chosen = await self._storage.preferences.get(caller.member_id)
+        summary = Card(
+            ui.TextDisplay("\n".join(text)),
+            *_switches(t, caller.member_id, chosen, has_kept="kept_albums" in found),
+            kind=Kind.PRIVATE,
+        )
+        data = json.dumps(found, ensure_ascii=False, indent=1).encode()
+        return [summary, file_card(t("Every row that concerns you, as JSON."), "mydata.json", data)]
+
+    async def switch(self, caller: Caller, what: Switch, is_on: int) -> Sequence[Card]:
+        """Turn one of the member's choices on or off; the card shows how they are now."""
+        preferences = self._storage.preferences
+        change = {
+            Switch.NAMED: preferences.set_named,
+            Switch.COLLECTED: preferences.set_posts_collected,
+            Switch.REMINDED: preferences.set_club_reminders,
+        }[what]
+        await change(caller.member_id, bool(is_on))
+        return (await self.show(caller))[:1]
+
+    async def stop_showing(self, caller: Caller) -> Sequence[Card]:
+        """Show nowhere any more what the member kept."""
+        await self._storage.crates.stop_showing(caller.member_id)
+        return (await self.show(caller))[:1]
+
+    async def ask_forget(self, caller: Caller) -> Sequence[Card]:
+        """`/forget` asks once."""
+        t = self._reply.words(caller.locale).t
+        text = t(
+            "Forget you? I unlink your Spotify account and delete everything I store about you. Albums that you added to "
+            "crates and your part in past club rounds stay without your name. This cannot be undone. Your Spotify library "
+            "stays as it is."
+        )
+        yes = button(t("Forget me"), CustomId("forget", caller.member_id), discord.ButtonStyle.danger)
+        return [text_card(text, yes, button(t("Cancel"), CustomId("forget-cancel", caller.member_id)))]
+
+    async def forget(self, caller: Caller) -> Sequence[Card]:
+        """The answer to that question: what was deleted or lost its name."""
+        t = self._reply.words(caller.locale).t
+        counts = await self._linking.forget(caller.member_id)
+        lines = [f"- {_label(t, table)}: {t.number(counts[table])}" for table in _ordered(counts)]
+        done = t("Done. I know nothing about you any more. This is what I deleted or made anonymous:")
+        if not lines:
+            return [text_card(t("There was nothing about you."))]
+        apps = t(
+            "To withdraw the permission at Spotify too, remove this bot at <https://www.spotify.com/account/apps/>."
+        )
+        return [text_card("\n".join([done, *lines, apps]))]
+
+    async def cancelled(self, caller: Caller) -> Sequence[Card]:
+        """The answer to Cancel."""
+        return [text_card(self._reply.words(caller.locale).t("Nothing was deleted."))]
+
+
+def _switches(t: Text, member: MemberId, chosen: Preferences, *, has_kept: bool) -> list[ui.Item[Any]]:
+    """A sentence about each choice with the button that changes it."""
+    rows = (
+        (
+            Switch.NAMED,
+            chosen.is_named,
+            t("Public pages of clubs and crates name you.")
+            if chosen.is_named
+            else t("Public pages call you “a member”."),
+            t("Stop naming me") if chosen.is_named else t("Name me on public pages"),
+        ),
+        (
+            Switch.COLLECTED,
+            chosen.posts_collected,
+            t("Albums that you post in watched channels go into the server's crate.")
+            if chosen.posts_collected
+            else t("Albums that you post in watched channels are not collected."),
+            t("Do not collect my posts") if chosen.posts_collected else t("Collect my posts"),
+        ),
+        (
+            Switch.REMINDED,
+            chosen.club_reminders,
+            t("I remind you a day before a vote or a round of your clubs ends.")
+            if chosen.club_reminders
+            else t("I do not remind you of what ends in your clubs."),
+            t("Stop reminding me") if chosen.club_reminders else t("Remind me"),
+        ),
+    )
+    items: list[ui.Item[Any]] = []
+    for what, is_on, sentence, label in rows:
+        accessory = button(label, CustomId("choice", member, what, int(not is_on)))
+        items.append(ui.Section(ui.TextDisplay(sentence), accessory=accessory))
+    if has_kept:
+        stop = button(t("Stop showing it"), CustomId("kept-none", member))
+        items.append(ui.Section(ui.TextDisplay(t("Servers see which albums you kept.")), accessory=stop))
+    return items
+
+
+def _ordered(found: dict[str, Any]) -> list[str]:
+    order = [*LABELS]
+    return sorted(found, key=lambda table: order.index(table) if table in order else len(order))
+
+
+def _label(t: Text, table: str) -> str:
+    return t(LABELS[table]) if table in LABELS else table
+
+
+def feature(own: OwnData, reply: Reply) -> Feature:
+    """The commands and buttons of this module."""
+
+    async def answer(interaction: Interaction, work: Work, name: str, *, edits: bool = False) -> None:
+        await reply(interaction, work, name=name, visibility=Visibility.PRIVATE, edits=edits)
+
+    @app_commands.command(name=command_name("mydata"), description=msg("See everything that is stored about you"))
+    async def mydata(interaction: Interaction) -> None:
+        await answer(interaction, own.show(caller_of(interaction)), "mydata")
+
+    @app_commands.command(name=command_name("forget"), description=msg("Delete everything that is stored about you"))
+    async def forget(interaction: Interaction) -> None:
+        await answer(interaction, own.ask_forget(caller_of(interaction)), "forget")
+
+    async def switch(interaction: Interaction, caller: Caller, _: MemberId, what: Switch, is_on: int) -> None:
+        await answer(interaction, own.switch(caller, what, is_on), "button choice", edits=True)
+
+    def plain_button(draw: Callable[[Caller], Any], name: str) -> Callable[..., Any]:
+        async def handle(interaction: Interaction, caller: Caller, _: MemberId) -> None:
+            await answer(interaction, draw(caller), name, edits=True)
+
+        return handle
+
+    owner = Audience.OWNER
+    components = (
+        Component("choice", (MemberId, Switch, int), switch, owner),
+        Component("kept-none", (MemberId,), plain_button(own.stop_showing, "button kept none"), owner),
+        Component("forget", (MemberId,), plain_button(own.forget, "button forget"), owner),
+        Component("forget-cancel", (MemberId,), plain_button(own.cancelled, "button forget cancel"), owner),
+    )
+    return Feature("own data", (mydata, forget), components)

@@ -1,0 +1,70 @@
+"""What a member learns of what is stored about them, and how it goes, on the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from tests.chat.test_crates import LINK, crate
+from tests.discord_wire import WireInteraction
+from tests.test_story import press, said
+from tests.world import ADA, BEN, FIRST, World
+
+
+async def mydata(world: World, member: int = ADA) -> WireInteraction:
+    interaction = await world.discord.slash(member, "mydata", {})
+    await said(interaction)
+    async with asyncio.timeout(5):
+        while not any(request.files for request in world.discord.requests):
+            await asyncio.sleep(0.01)
+    return interaction
+
+
+async def test_mydata_sends_every_row_that_concerns_the_member_and_no_secret(world: World) -> None:
+    await world.link(ADA)
+    await said(await world.save(FIRST))
+    await world.idle()
+    await said(await crate(world, "add", album=LINK, note="why not"))
+    await said(await crate(world, "add", member=BEN, album=LINK))
+    interaction = await mydata(world)
+    assert "What I store about you" in await said(interaction)
+    (data,) = [content for request in world.discord.requests for content in request.files.values()]
+    found = json.loads(data)
+    assert found["links"][0]["account_name"] == "Ada"
+    assert found["crate_entries"][0]["note"] == "why not"
+    assert str(BEN) not in data.decode()
+    for token in world.spotify.secrets:
+        assert token not in data.decode()
+
+
+async def test_a_choice_is_changed_on_the_card_itself(world: World) -> None:
+    interaction = await world.discord.slash(ADA, "mydata", {})
+    await said(interaction)
+    assert "call you “a member”" in await said(interaction)
+    changed = await press(world, interaction, "Name me on public pages")
+    assert "Public pages of clubs and crates name you." in await said(changed)
+    assert (await world.bot.storage.preferences.get(ADA)).is_named  # type: ignore[arg-type]
+
+
+async def test_forget_asks_once_and_leaves_nothing_that_names_the_member(world: World) -> None:
+    await world.link(ADA)
+    await said(await world.save(FIRST))
+    await world.idle()
+    await said(await crate(world, "add", album=LINK, note="a note of mine"))
+    question = await world.discord.slash(ADA, "forget", {})
+    assert "cannot be undone" in await said(question)
+    assert "Your linked Spotify account: 1" in await said(await press(world, question, "Forget me"))
+    assert await world.bot.storage.export(ADA) == {}
+    text = await said(await crate(world, "show", member=BEN))
+    assert "1 album" in text
+    assert str(ADA) not in text
+    assert "a note of mine" not in text
+
+
+async def test_unlinking_leaves_what_the_member_did_in_the_server(world: World) -> None:
+    await world.link(ADA)
+    await said(await crate(world, "add", album=LINK))
+    question = await world.discord.slash(ADA, "unlink", {})
+    await said(question)
+    assert "Unlinked" in await said(await press(world, question, "Unlink"))
+    assert [*await world.bot.storage.export(ADA)] == ["crate_entries"]
