@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -18,6 +19,11 @@ from bot.chat.cards import Card
 
 DELIVER_S = 10.0
 """How long one call to Discord may take."""
+CALLS_PER_S = 40.0
+"""Discord takes 50 calls a second from a bot, answers to interactions aside. What is left is for discord.py's own.
+
+https://discord.com/developers/docs/topics/rate-limits#global-rate-limit
+"""
 THREAD_EXISTS = 160004
 """Discord's code for a message that has a thread already."""
 CLOCKS = timedelta(minutes=1)
@@ -43,10 +49,27 @@ class Failure(Exception):
 
 
 class Messages:
-    """Sends and edits. Every method raises `Failure`, and nothing else."""
+    """Sends and edits, at a pace that Discord allows. Every method raises `Failure`, and nothing else."""
 
-    def __init__(self, client: discord.Client) -> None:
+    def __init__(
+        self,
+        client: discord.Client,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._client = client
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._next_call = 0.0
+
+    async def _turn(self) -> None:
+        """Wait for the turn of a call that counts towards Discord's global limit."""
+        now = self._monotonic()
+        turn = max(self._next_call, now)
+        self._next_call = turn + 1 / CALLS_PER_S
+        if turn > now:
+            await self._sleep(turn - now)
 
     async def edit_answer(self, token: str, card: Card) -> None:
         """Edit the private message of an interaction, also of one from before a restart."""
@@ -81,6 +104,7 @@ class Messages:
             channel: Mapping[str, Any] = await self._client.http.start_private_message(str(member_id))
             return int(channel["id"])
 
+        await self._turn()
         try:
             return await _tried(call)
         except Failure as failure:
@@ -101,6 +125,7 @@ class Messages:
             files = card.uploads() or discord.utils.MISSING
             return (await channel.send(view=card, nonce=nonce, allowed_mentions=mentions, files=files)).id
 
+        await self._turn()
         return await _tried(call)
 
     async def open_thread(self, channel_id: int, message_id: int, name: str) -> int:
@@ -116,6 +141,7 @@ class Messages:
             )
             return int(data["id"])
 
+        await self._turn()
         try:
             return await _tried(call)
         except Failure as failure:
@@ -127,6 +153,7 @@ class Messages:
     async def edit(self, channel_id: int, message_id: int, card: Card) -> None:
         """Edit a message of ours in a channel."""
         message = self._client.get_partial_messageable(channel_id).get_partial_message(message_id)
+        await self._turn()
         files = card.uploads() or discord.utils.MISSING
         mentions = self._client.allowed_mentions
         await _tried(lambda: message.edit(view=card, allowed_mentions=mentions, attachments=files))
@@ -141,6 +168,7 @@ class Messages:
                     return int(message["id"])
             return None
 
+        await self._turn()
         return await _tried(call)
 
     @property
