@@ -76,7 +76,7 @@ class MemberRunner:
         self._monotonic = monotonic
         self._waiting: dict[RequestId, asyncio.Future[Ended]] = {}
         self._watches: dict[RequestId, _Watch] = {}
-        self._has_arrived = False
+        self._has_arrived = self._is_new = False
         self.task: asyncio.Task[None] | None = None
 
     def wait(self, id_: RequestId) -> asyncio.Future[Ended]:
@@ -96,7 +96,7 @@ class MemberRunner:
         `first`: the oldest chunk, if it was read just now. `retry`: the attempt that this is, if it is one.
         """
         if self.task is not None:
-            self._has_arrived = True
+            self._has_arrived = self._is_new = True
         else:
             self.task = asyncio.create_task(self._run(first, retry), name=f"library {self.member}")
 
@@ -111,7 +111,8 @@ class MemberRunner:
         newest: RequestId | None = None
         try:
             while True:
-                self._has_arrived, held = False, None
+                self._has_arrived = self._is_new = False
+                held = None
                 async with aclosing(self._executor.chunks(self.member, first, self._take_arrival)) as chunks:
                     async for chunk in chunks:
                         self._release_those_of(chunk)
@@ -120,7 +121,7 @@ class MemberRunner:
                             held = weightier(chunk.held.values(), held)
                 first = None
                 if not self._has_arrived:
-                    break
+                    break  # otherwise once more: it may belong before what was done since
         except StorageUnavailable as error:
             held = error
         except asyncio.CancelledError:
@@ -135,8 +136,8 @@ class MemberRunner:
             self._on_rest(self, held, retry, newest)
 
     def _take_arrival(self) -> bool:
-        has_arrived, self._has_arrived = self._has_arrived, False
-        return has_arrived
+        is_new, self._is_new = self._is_new, False
+        return is_new
 
     def _release_those_of(self, chunk: Chunk) -> None:
         for watch in [*self._watches.values()]:

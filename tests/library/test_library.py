@@ -125,6 +125,18 @@ async def test_what_is_being_written_cannot_be_dropped(stage: Stage) -> None:
     assert stage.saved == [FIRST]
 
 
+async def test_what_is_being_written_is_not_given_up(stage: Stage) -> None:
+    stage.server.fault(path=WRITE, method="PUT", delay_s=0.5)
+    saving = asyncio.create_task(stage.save(FIRST))
+    async with asyncio.timeout(5):
+        while not any(call.method == "PUT" for call in stage.server.calls):
+            await asyncio.sleep(0.01)
+    stage.ahead = timedelta(days=8)
+    await stage.library.sweep()
+    assert (await saving).request.changes[0].outcome is Outcome.SAVED
+    assert stage.saved == [FIRST]
+
+
 async def test_of_two_commands_for_one_album_that_are_joined_one_has_saved_it(stage: Stage) -> None:
     down(stage)
     for _ in range(2):
@@ -153,3 +165,38 @@ async def test_a_consent_that_died_is_told_once_however_many_albums_wait(stage: 
         await asyncio.gather(worker, return_exceptions=True)
     assert [report.request.id for report in stage.told] == [2]  # the newest; its message says what to do
     assert await stage.pending() == 2
+
+
+async def test_however_the_end_and_the_answer_fall_together_each_request_is_told_once(stage: Stage) -> None:
+    rounds = 40
+    for number in range(rounds):
+        down(stage)
+        report = await stage.save(FIRST if number % 2 else SECOND, answered=False)
+        assert report.held is not None
+        stage.server.clear_faults()
+
+        async def answer(report: Report, pause_s: float) -> None:
+            await asyncio.sleep(pause_s)
+            await stage.library.answered(report, arrived=True)
+
+        stage.library.wake(MEMBER)
+        await answer(report, number / 10_000)  # up to 4 ms, which is about how long the change takes
+    await until(stage, rounds)
+    await asyncio.sleep(0.1)
+    assert sorted(report.request.id for report in stage.told) == [*range(1, rounds + 1)]
+
+
+async def test_an_answer_that_the_full_disk_does_not_let_be_noted_is_noted_later(stage: Stage) -> None:
+    database = stage.storage.database
+    down(stage)
+    report = await stage.save(FIRST, answered=False)
+    await database.read(lambda c: c.execute("PRAGMA query_only = 1").fetchall())
+    await stage.library.answered(report, arrived=True)
+    await database.read(lambda c: c.execute("PRAGMA query_only = 0").fetchall())
+    stage.server.clear_faults()
+    stage.library.wake(MEMBER)
+    async with asyncio.timeout(5):
+        while await stage.pending():
+            await asyncio.sleep(0.01)
+    await until(stage, 1)  # the first pause is 2 s
+    assert stage.told[0].request.changes[0].outcome is Outcome.SAVED

@@ -45,6 +45,19 @@ async def test_a_later_small_request_goes_in_between_the_chunks_of_a_large_one(s
     assert len(stage.saved) == len(ids) + 2
 
 
+async def test_a_request_with_an_older_interaction_that_arrives_meanwhile_is_not_forgotten(stage: Stage) -> None:
+    stage.server.delay_s = 0.01
+    stage.last = 100
+    seen: list[Progress] = []
+    large = asyncio.create_task(stage.save_many(stage.albums(4 * CHUNK), seen.append))
+    async with asyncio.timeout(10):
+        while not seen:
+            await asyncio.sleep(0.005)
+        report = await stage.library.change(caller(MEMBER, 50), Action.SAVE, FIRST)
+    assert [change.outcome for change in report.request.changes] == [Outcome.SAVED]
+    await large
+
+
 async def test_a_small_request_passes_several_large_ones(stage: Stage) -> None:
     stage.server.delay_s = 0.01
     ids = stage.albums(12 * CHUNK)
