@@ -118,6 +118,10 @@ class Reply:
         self.open = 0
         self._quiet = asyncio.Event()
 
+    def public_words(self, caller: Caller) -> Words:
+        """The words for what everybody in a server reads: in the server's language, else the member's."""
+        return self.words(caller.guild_locale or caller.locale)
+
     def check_open(self) -> None:
         """Raise Restarting when the process is stopping."""
         if self.is_stopping:
@@ -161,7 +165,7 @@ class Reply:
             if seen.arrived:
                 first: Coroutine[Any, Any, object]
                 if not seen.is_deferred and edits and not made.is_beside:
-                    first = interaction.response.edit_message(view=made.cards[0])
+                    first = interaction.response.edit_message(**_edited(made.cards[0]))
                 elif not seen.is_deferred:
                     first = interaction.response.send_message(ephemeral=is_private, **_content(made.cards[0]))
                 elif made.is_beside and edits:

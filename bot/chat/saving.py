@@ -14,7 +14,7 @@ from bot.albums import Album, AlbumId
 from bot.caller import Caller, MemberId, RequestId
 from bot.changes import Action, LibraryChange, Outcome
 from bot.chat import library_cards
-from bot.chat.cards import Card, text_card
+from bot.chat.cards import Card, progress_card, text_card
 from bot.chat.components import Component
 from bot.chat.editions import labels
 from bot.chat.features import Feature
@@ -30,9 +30,10 @@ from bot.errors import (
     StorageUnavailable,
     UserError,
 )
-from bot.library import Library, Report
+from bot.library import Library, Progress, Report
 from bot.library.resolver import AlbumResolver
-from bot.text import command_name, msg
+from bot.library.runner import OnProgress
+from bot.text import Text, command_name, msg
 
 AUTOCOMPLETE_S = 0.9
 """An autocomplete that takes longer is answered with an empty list."""
@@ -41,7 +42,7 @@ NOTES_MOST = 2000
 """Characters of an answer that tell of earlier commands; what does not fit comes with the next."""
 
 _log = structlog.get_logger("gatefold.chat")
-Work = Callable[[], Awaitable[Report | str]]
+Work = Callable[[OnProgress], Awaitable[Report | str]]
 Albums = app_commands.Range[str, 1, 6000]
 """6,000 characters are Discord's limit, and the only one: about 260 ids."""
 
@@ -60,7 +61,7 @@ class Saving:
         """`/save` and `/unsave`."""
         caller = caller_of(interaction)
         name = "save" if action is Action.SAVE else "unsave"
-        await self._answer(interaction, caller, lambda: self._library.change(caller, action, text), name)
+        await self._answer(interaction, caller, partial(self._library.change, caller, action, text), name, action)
 
     async def save_album(self, interaction: Interaction, caller: Caller, album: AlbumId) -> None:
         """A button on a card that others see, too: whoever uses it saves the album to their own library."""
@@ -76,18 +77,17 @@ class Saving:
     ) -> None:
         """The same, on a card whose owner counts how many saved the album: `saved` is told when it is new to them."""
 
-        async def work() -> Report | str:
+        async def work(_: OnProgress) -> Report:
             report = await self._library.change_album(caller, Action.SAVE, album)
             if any(change.outcome is Outcome.SAVED for change in report.request.changes):
                 await saved()
             return report
 
-        await self._answer(interaction, caller, work, name)
+        await self._answer(interaction, caller, work, name, Action.SAVE)
 
     async def save_chosen(self, interaction: Interaction, caller: Caller, albums: Sequence[AlbumId]) -> None:
         """Albums that were chosen from a menu, in the fewest writes."""
-        work = partial(self._library.change, caller, Action.SAVE, " ".join(albums))
-        await self._answer(interaction, caller, work, "menu save-chosen")
+        await self.save_albums(interaction, caller, albums, "menu save-chosen", edits=False)
 
     async def unsave_album(self, interaction: Interaction, caller: Caller, album: AlbumId) -> None:
         """The same, to remove it."""
@@ -97,16 +97,15 @@ class Saving:
         self, interaction: Interaction, caller: Caller, albums: Sequence[AlbumId], name: str, *, edits: bool
     ) -> None:
         """Save several albums, in the fewest writes. `edits`: the card whose button was used says what came of it."""
-        text = " ".join(f"spotify:album:{album}" for album in albums)
-        await self.save_text(interaction, caller, text, name, edits=edits)
+        work = partial(self._library.change_albums, caller, Action.SAVE, albums)
+        await self._answer(interaction, caller, work, name, Action.SAVE, edits=edits)
 
     async def save_text(
         self, interaction: Interaction, caller: Caller, text: str, name: str, *, edits: bool = False
     ) -> None:
         """Save what a text names."""
-        await self._answer(
-            interaction, caller, lambda: self._library.change(caller, Action.SAVE, text), name, edits=edits
-        )
+        work = partial(self._library.change, caller, Action.SAVE, text)
+        await self._answer(interaction, caller, work, name, Action.SAVE, edits=edits)
 
     async def pick(self, interaction: Interaction, caller: Caller, action: Action, album: AlbumId) -> None:
         """The one album that a search offered: the offer becomes what came of it."""
@@ -121,34 +120,55 @@ class Saving:
     async def _change_album(
         self, interaction: Interaction, caller: Caller, action: Action, album: AlbumId, name: str, *, edits: bool
     ) -> None:
-        work = partial(self._library.change_album, caller, action, album)
-        await self._answer(interaction, caller, work, name, edits=edits)
+        async def work(_: OnProgress) -> Report:
+            return await self._library.change_album(caller, action, album)
+
+        await self._answer(interaction, caller, work, name, action, edits=edits)
 
     async def undo(self, interaction: Interaction, caller: Caller, of: RequestId) -> None:
         """A button that takes back what a request changed: its own card says so then."""
 
-        async def work() -> Report | str:
-            result = await self._library.undo(caller, of)
+        async def work(on_progress: OnProgress) -> Report | str:
+            result = await self._library.undo(caller, of, on_progress)
             return result if isinstance(result, Report) else self._reply.words(caller.locale).undo(result)
 
-        await self._answer(interaction, caller, work, "button undo", edits=True)
+        await self._answer(interaction, caller, work, "button undo", None, edits=True)
 
     async def _answer(
-        self, interaction: Interaction, caller: Caller, work: Work, name: str, *, edits: bool = False
+        self,
+        interaction: Interaction,
+        caller: Caller,
+        work: Work,
+        name: str,
+        action: Action | None,
+        *,
+        edits: bool = False,
     ) -> None:
         """Answer with what comes of `work`: a report, or a sentence where there is nothing to report.
 
+        `action`: what is done to the albums, None: undone.
         `edits`: the report takes the place of the card whose button was used.
         """
         words = self._reply.words(caller.locale)
         report: Report | None = None
         earlier: list[Report] = []
         drawn: Sequence[Card] | None = None
+        latest: Progress | None = None
+
+        def on_progress(progress: Progress) -> None:
+            nonlocal latest
+            latest = progress
+
+        def progress() -> Card | None:
+            if latest is None:
+                return None
+            done = sum(latest.counts.values())
+            return progress_card(words, _doing(words.t, action), done, done + latest.left, latest.left_s)
 
         async def draw() -> Sequence[Card] | Beside:
             nonlocal report, earlier, drawn
             self._reply.check_open()
-            result = await work()
+            result = await work(on_progress)
             if not isinstance(result, Report):
                 return Beside([text_card(result)])
             report = result
@@ -171,7 +191,7 @@ class Saving:
         count = 0
         try:
             count = await self._reply(
-                interaction, draw(), name=name, visibility=Visibility.PRIVATE, edits=edits, held=held
+                interaction, draw(), name=name, visibility=Visibility.PRIVATE, edits=edits, held=held, progress=progress
             )
         finally:
             if report is not None:
@@ -264,6 +284,15 @@ def notes_of(words: Words, earlier: list[Report]) -> tuple[list[Report], list[st
         lines.append(line)
         told.append(report)
     return told, ["\n".join(lines)] if told else []
+
+
+def _doing(t: Text, action: Action | None) -> str:
+    match action:
+        case Action.SAVE:
+            return t("Saving albums.")
+        case Action.REMOVE:
+            return t("Removing albums.")
+    return t("Undoing the changes.")
 
 
 def _refusal(changes: Sequence[LibraryChange]) -> UserError | None:

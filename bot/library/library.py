@@ -77,9 +77,10 @@ class Library:
 
     # -- what commands and buttons call
 
-    async def change(self, caller: Caller, action: Action, text: str) -> Report:
-        """Save or remove what somebody pasted."""
-        return await self._ask(caller, action, [new_change(reference) for reference in read(text)])
+    async def change(self, caller: Caller, action: Action, text: str, on_progress: OnProgress | None = None) -> Report:
+        """Save or remove what somebody pasted. `on_progress` is called after each chunk of about 40."""
+        changes = [new_change(reference) for reference in read(text)]
+        return await self._ask(caller, action, changes, on_progress)
 
     async def change_album(self, caller: Caller, action: Action, album: AlbumId) -> Report:
         """Save or remove the album of a button."""
@@ -107,10 +108,10 @@ class Library:
         """Why what is pending for a member cannot be done now; None: it is being done, or nothing is pending."""
         return None if self.is_running(member) else self._held.get(member)
 
-    async def undo(self, caller: Caller, of: RequestId) -> Report | UndoVerdict:
+    async def undo(self, caller: Caller, of: RequestId, on_progress: OnProgress | None = None) -> Report | UndoVerdict:
         """Take back exactly what a request changed, once; a verdict when there is nothing to do."""
         verdict, request = await self._changes.accept_undo(caller, of, self._now())
-        return verdict if request is None else await self._kept(request, None)
+        return verdict if request is None else await self._kept(request, None, on_progress)
 
     async def answered(
         self, report: Report, *, arrived: bool, shows_report: bool = True, pages: int | None = None

@@ -11,6 +11,7 @@ import pytest
 from bot.accounts.linking import LinkNews
 from bot.caller import MemberId
 from bot.errors import WrongDiscordAccount
+from bot.sandbox.catalogue import synthetic
 from bot.sandbox.faults import FAULTS
 from tests.chat.reading import PRIVATE, labels, press, said, text, until, until_said
 from tests.discord_wire import WireInteraction, buttons
@@ -233,6 +234,24 @@ async def test_whoever_has_to_link_first_is_told_so_while_typing_and_loses_nothi
         assert "Link your Spotify account once" in await said(picked)
         (change,) = await world.bot.library.pending(MemberId(ADA))
         assert change.reference == "slow harbour"
+
+
+# -- many albums
+
+
+async def test_many_albums_that_take_long_show_how_far_they_are(world: World) -> None:
+    await world.link(ADA)
+    albums = synthetic(100)
+    world.spotify.catalogue.add(albums)
+    world.spotify.fault(path=CONTAINS, times=None, delay_s=1.1)
+    saving = await world.save(" ".join(album.id for album in albums))
+    answer = await until_said(saving, "Saved 100 albums.")
+    shown = [text(message) for message in saving.history]
+    progress = [said for said in shown if "Saving albums." in said]
+    assert progress
+    assert all("▰" in said and " of 100 · about " in said for said in progress)
+    assert answer.splitlines()[-1] == "-# [on Spotify](https://open.spotify.com/)"
+    assert "Undo" in labels(saving.history[-1])
 
 
 # -- what is left after unlinking

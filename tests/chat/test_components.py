@@ -36,7 +36,7 @@ async def handler(interaction: Interaction, caller: Caller, *fields: object) -> 
 
 def built() -> Iterator[tuple[str, ast.Call]]:
     """Every place in the chat that builds a custom id, and the file."""
-    for path in sorted(CHAT.glob("*.py")):
+    for path in sorted(CHAT.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "CustomId":
                 yield path.name, node
@@ -72,16 +72,18 @@ def test_every_custom_id_that_the_code_builds_is_read_by_exactly_one_feature() -
         for verb in verbs_of(call.args[0]):
             served = [component for component in COMPONENTS if component.verb == verb]
             assert len(served) == 1, f"{file}, line {call.lineno}: {verb}"
-            assert len(call.args) - 1 == len(served[0].fields), f"{file}, line {call.lineno}: {verb}"
+            if not any(isinstance(argument, ast.Starred) for argument in call.args):
+                assert len(call.args) - 1 == len(served[0].fields), f"{file}, line {call.lineno}: {verb}"
 
 
 def test_no_component_has_a_custom_id_that_was_not_built() -> None:
-    for path in sorted(CHAT.glob("*.py")):
+    inputs = {name for component in COMPONENTS for name in component.inputs or ()}
+    for path in sorted(CHAT.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.keyword) and node.arg == "custom_id":
                 text = ast.unparse(node.value)
-                is_input_of_modal = path.name == "modals.py" and text == "name"
-                assert text == "str(custom_id)" or is_input_of_modal, f"{path.name}, line {node.value.lineno}"
+                is_of_modal = (path.name == "modals.py" and text == "name") or text.strip("'") in inputs
+                assert text == "str(custom_id)" or is_of_modal, f"{path.name}, line {node.value.lineno}"
 
 
 @pytest.mark.parametrize("component", COMPONENTS, ids=lambda component: component.verb)

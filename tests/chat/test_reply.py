@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from bot.caller import Caller
-from bot.chat.cards import Card, Kind, text_card
+from bot.chat.cards import Card, Kind, file_card, text_card
 from bot.chat.components import Component
 from bot.chat.features import Feature
 from bot.chat.reply import Beside, Interaction, Reply, Visibility
 from bot.errors import Restarting
 from tests.chat.reading import PRIVATE, text
 from tests.chat.stage import CARD_ID, card, connected
-from tests.discord_wire import Json, WireInteraction
+from tests.discord_wire import Json, WireInteraction, flatten
 from tests.world import ADA
 
 SLOW_S = 1.7
@@ -120,6 +120,18 @@ async def test_what_went_wrong_with_an_edit_leaves_the_card_as_it_was(tmp_path: 
         assert [bool(message["flags"] & PRIVATE) for message in shown] == [True]
         assert SAID[kind] in text(shown[0])
         assert text(messages.get(CARD_ID, card())) == ""
+
+
+@TIMES
+@pytest.mark.parametrize("edits", [False, True], ids=["new", "edited"])
+async def test_a_file_goes_with_its_card(tmp_path: Path, slow: bool, edits: bool) -> None:
+    async def work() -> Sequence[Card]:
+        await asyncio.sleep(SLOW_S if slow else 0)
+        return [file_card("Your albums.", "albums.csv", b"title,artist")]
+
+    async with used(tmp_path, work, visibility=Visibility.PRIVATE, edits=edits) as (interaction, _):
+        parts = [*flatten(interaction.history[-1]["components"])]
+        assert [part["file"]["url"] for part in parts if part["type"] == 13] == ["attachment://albums.csv"]
 
 
 async def test_an_answer_that_takes_long_tells_how_far_it_is(tmp_path: Path) -> None:
