@@ -253,7 +253,7 @@ async def _build(
     storage.database.on_trouble = sources.database
     schedule = Schedule(storage.timers, now=now)
     await clubs.begin()
-    club.schedule_clubs(schedule, clubs, names, messages, words, delivery)
+    club.schedule_clubs(schedule, clubs, names, client, messages, words, delivery, now)
     schedule.register(RENEWAL, renewals.remind)
     schedule.register(SEAT_REQUEST_EXPIRY, seats.expire)
     services = Services(

@@ -63,6 +63,11 @@ class Messages:
         self._sleep = sleep
         self._next_call = 0.0
 
+    async def call(self, call: Callable[[], Awaitable[_T]]) -> _T:
+        """Any other call that counts towards Discord's global limit."""
+        await self._turn()
+        return await _tried(call)
+
     async def _turn(self) -> None:
         """Wait for the turn of a call that counts towards Discord's global limit."""
         now = self._monotonic()

@@ -30,8 +30,8 @@ from bot.storage.engine import Connection
 from bot.storage.outbox import Channel, Direct, Message, State
 from bot.storage.ratings import Rating
 
-STEP, THREAD, VOTERS = "club step", "club thread", "club voters"
-"""Kinds of timers: what a club does next; a thread to open under a post; the number of voters to show."""
+STEP, THREAD, VOTERS, EVENT = "club step", "club thread", "club voters", "club event"
+"""Kinds of timers: what a club does next; a thread to open; the number of voters to show; the event to bring up to date."""
 BEAT_S = 60.0
 VOTERS_PAUSE = timedelta(seconds=5)
 """The number of voters is shown this long after a ballot: many ballots at once are one edit."""
@@ -54,6 +54,11 @@ class Curator:
 
 def _advance(c: Connection, stored: StoredClub, facts: Facts) -> Outcome:
     return advance(stored.club, facts)
+
+
+def _event_of(club: Club) -> datetime | None:
+    """For when the club wants an event."""
+    return club.club_hour_at if club.settings.event and club.paused_at is None else None
 
 
 class AlbumClubs:
@@ -318,11 +323,11 @@ class AlbumClubs:
 
         await self._storage.database.write(write)
 
-    async def thread_refused(self, stored: StoredClub) -> None:
-        """A thread may not be opened: who started the club is told, once for each club."""
+    async def refused(self, stored: StoredClub, what: str) -> None:
+        """A "thread" or an "event" was refused: who started the club is told, once for each club."""
         if stored.started_by is not None:
-            payload = {"club": stored.id, "step": "thread"}
-            message = Message(NOTICE, f"{stored.id}:thread", Direct(stored.started_by), payload, stored.locale)
+            payload = {"club": stored.id, "step": what}
+            message = Message(NOTICE, f"{stored.id}:{what}", Direct(stored.started_by), payload, stored.locale)
             await self._storage.outbox.add(message, self._now())
 
     def _settled_in(self, c: Connection, subject: str, state: State) -> None:
@@ -359,6 +364,8 @@ class AlbumClubs:
                 count_pick(c, stored.guild_id, now_on.album_id)
             if effect.step is Step.FORGET_VOTERS:
                 self._edit_vote_in(c, stored, effect.round, "over")
+        if _event_of(stored.club) != _event_of(outcome.club):
+            self._storage.timers.put(c, EVENT, str(stored.id), now)
         wake = wake_at(outcome.club, now)
         if wake is None:
             self._storage.timers.remove(c, STEP, str(stored.id))

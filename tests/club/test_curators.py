@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -110,6 +110,45 @@ async def test_the_role_to_ping_is_the_only_one_that_a_post_may_ping(world: Worl
     bodies = [request.body for request in world.discord.requests if request.path == f"/channels/{CHANNEL}/messages"]
     assert [body["allowed_mentions"].get("roles") for body in bodies][-1] == ["700"]
     assert not any(body["allowed_mentions"].get("parse") for body in bodies)
+
+
+async def test_a_discord_event_follows_the_club_hour_and_goes_when_it_is_turned_off(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    await changed(server, "posts", {"event": ["yes"]})
+    events = world.discord.scheduled_events
+    await server.until(lambda: len(events) == 1)
+    (event,) = events.values()
+    assert datetime.fromisoformat(event["scheduled_start_time"]) == (await server.state()).club_hour_at
+    await server.ordered("extend", days=3)
+    hour = (await server.state()).club_hour_at
+    await server.until(lambda: datetime.fromisoformat(event["scheduled_start_time"]) == hour)
+    assert len(events) == 1
+    await changed(server, "posts", {"event": ["no"]})
+    await server.until(lambda: not events)
+
+
+async def test_an_event_that_was_made_unheard_is_made_once(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    world.discord.fault("POST", "/guilds/*/scheduled-events", status=0, applied=True)
+    await changed(server, "posts", {"event": ["yes"]})
+    await server.until(lambda: len(world.discord.scheduled_events) == 1)
+    world.ahead += timedelta(minutes=2)
+    await server.quiet()
+    assert len(world.discord.scheduled_events) == 1
+
+
+async def test_an_event_that_may_not_be_made_is_told_once(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    refused = {"code": 50013, "message": "Missing Permissions"}
+    world.discord.fault("POST", "/guilds/*/scheduled-events", status=403, json=refused, times=9)
+    await changed(server, "posts", {"event": ["yes"]})
+    assert "Create Events" in "\n".join(texts(await world.discord.direct_message(CURATOR, 8.0)))
+    await server.ordered("extend", days=1)
+    await server.quiet()
+    assert len(world.discord.direct_messages[CURATOR]) == 1
 
 
 async def test_a_veto_removes_the_nomination_and_tells_whose_it_was(world: World) -> None:

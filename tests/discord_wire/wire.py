@@ -8,7 +8,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from itertools import count
 from secrets import token_hex
@@ -96,6 +96,8 @@ class DiscordWire(Gateway):
         self.refuses_direct_messages: set[int] = set()
         # Threads by their ids, which are those of the messages that they hang under.
         self.threads: dict[str, Json] = {}
+        # The server's events by their ids.
+        self.scheduled_events: dict[str, Json] = {}
         # Channels in which the bot can do nothing, and Discord's code for why: 10003, 50001 or 50013.
         self.closed_channels: dict[int, int] = {}
         # How far Discord's wall clock was moved: ids hold the time, and nonces are forgotten.
@@ -518,6 +520,12 @@ class DiscordWire(Gateway):
                 user_id = int(record.body["recipient_id"])
                 place = Place(None, self._direct_channel(user_id), 1)
                 return 200, self._channel(place, self._user(user_id))
+            case ("GET", "guilds", _, "scheduled-events"):
+                return 200, [*self.scheduled_events.values()]
+            case ("POST", "guilds", guild_id, "scheduled-events"):
+                return self._schedule_event(record, guild_id)
+            case (_, "guilds", _, "scheduled-events", event_id):
+                return self._scheduled_event(record, event_id)
             case (_, "channels", channel_id, *_) if int(channel_id) in self.closed_channels:
                 code = self.closed_channels[int(channel_id)]
                 said = {10003: "Unknown Channel", 50001: "Missing Access", 50013: "Missing Permissions"}[code]
@@ -673,6 +681,50 @@ class DiscordWire(Gateway):
         self.threads[message_id] = thread | {"thread_metadata": metadata}
         self._places[message_id] = Place(self.GUILD, int(message_id), 0)
         return 201, self.threads[message_id]
+
+    def _schedule_event(self, record: WireRequest, guild_id: str) -> Answer:
+        """A new event; one outside Discord needs an end and a place."""
+        self._check_event(record.body)
+        number = str(self.snowflake())
+        event = {"description": None, "channel_id": None, "image": None, "recurrence_rule": None} | record.body
+        event |= {"id": number, "guild_id": guild_id, "creator_id": str(self.application_id), "status": 1}
+        self.scheduled_events[number] = event | {
+            "entity_id": None,
+            "user_count": 0,
+            "guild_scheduled_event_exceptions": [],
+        }
+        return 200, self.scheduled_events[number]
+
+    def _scheduled_event(self, record: WireRequest, event_id: str) -> Answer:
+        event = self.scheduled_events.get(event_id)
+        if event is None:
+            raise Refused(404, 10070, "Unknown Guild Scheduled Event")
+        if record.method == "DELETE":
+            del self.scheduled_events[event_id]
+            return 204, None
+        if record.method == "PATCH":
+            self._check_event(event | record.body)
+            event |= record.body
+        return 200, event
+
+    def _check_event(self, event: Json) -> None:
+        flaws = []
+        if not 1 <= len(event["name"]) <= 100 or len(event.get("description") or "") > 1000:
+            flaws.append("an event's name or description is too long, or its name is empty")
+        start, now = (
+            datetime.fromisoformat(event["scheduled_start_time"]),
+            datetime.now(UTC) + timedelta(seconds=self.ahead_s),
+        )
+        if start <= now:
+            flaws.append("an event in the past")
+        if event["entity_type"] == 3:
+            if event.get("channel_id") is not None or not 1 <= len(event["entity_metadata"]["location"]) <= 100:
+                flaws.append("an event outside Discord needs a place, and no channel")
+            if not event.get("scheduled_end_time") or datetime.fromisoformat(event["scheduled_end_time"]) <= start:
+                flaws.append("an event outside Discord needs an end after its start")
+        if event["privacy_level"] != 2:
+            flaws.append("privacy_level")
+        self._refuse(None, flaws)
 
     def _history(self, record: WireRequest, channel_id: str) -> list[Json]:
         """The messages of a channel, the newest first; `after` an id: those that follow it. No nonce is in them."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 
+import discord
 from discord import app_commands
 
 from bot.accounts.tokens import Tokens
@@ -13,6 +16,7 @@ from bot.changes import Action
 from bot.chat.club.answering import Answering
 from bot.chat.club.commands import club_commands, curate_commands
 from bot.chat.club.curating import Curating
+from bot.chat.club.events import Events
 from bot.chat.club.looking import Looking
 from bot.chat.club.names import Names
 from bot.chat.club.nominating import Nominating
@@ -33,7 +37,7 @@ from bot.chat.reply import Interaction
 from bot.chat.saving import Saving
 from bot.chat.words import AllWords
 from bot.clubs import AlbumClubs
-from bot.clubs.album_clubs import BEAT_S, STEP, THREAD, VOTERS
+from bot.clubs.album_clubs import BEAT_S, EVENT, STEP, THREAD, VOTERS
 from bot.clubs.effects import EDITED_POST, NOTE, NOTICE, POST
 from bot.curation.club import State
 from bot.curation.ids import ClubId, RoundNumber
@@ -93,7 +97,14 @@ def deliver(clubs: AlbumClubs, names: Names, delivery: Delivery) -> None:
 
 
 def schedule_clubs(
-    schedule: Schedule, clubs: AlbumClubs, names: Names, messages: Messages, words: AllWords, delivery: Delivery
+    schedule: Schedule,
+    clubs: AlbumClubs,
+    names: Names,
+    client: discord.Client,
+    messages: Messages,
+    words: AllWords,
+    delivery: Delivery,
+    now: Callable[[], datetime],
 ) -> None:
     """Let the clubs' timers be served."""
     threads = Threads(clubs, names, messages, words)
@@ -101,6 +112,7 @@ def schedule_clubs(
     schedule.register(STEP, clubs.step)
     schedule.register(VOTERS, clubs.show_voters)
     schedule.register(THREAD, threads.open)
+    schedule.register(EVENT, Events(clubs, client, messages, words, now=now).show)
     schedule.repeat("club heartbeat", BEAT_S, clubs.beat)
 
 

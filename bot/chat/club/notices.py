@@ -63,6 +63,14 @@ def notice(words: Words, stored: StoredClub, step: str, album: str) -> str:
                 club=name,
                 command=words.command("curate settings"),
             )
+        case "event":
+            return t(
+                "I can't make events on the server for {club}. I need Create Events, or turn events off with "
+                "{command} in {channel}.",
+                club=name,
+                channel=channel,
+                command=words.command("curate settings"),
+            )
         case Step.REMIND_NOMINATE:
             return t(
                 "{club}: voting opens {when}. You can nominate an album in {channel}.",

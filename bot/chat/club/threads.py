@@ -45,7 +45,7 @@ class Threads:
             if not failure.is_final:
                 raise
             _log.warning("a thread was not opened", code=failure.code)
-            await self._clubs.thread_refused(view.stored)
+            await self._clubs.refused(view.stored, "thread")
             return
         await self._clubs.opened_thread(post, thread_id, view)
 

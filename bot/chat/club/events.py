@@ -1,0 +1,97 @@
+"""A Discord event for the next club hour, where the club wants one: made, moved and taken away.
+
+An event carries no nonce. So the server's events are read first, and the club's own is known by who made it, its
+name and its place: doing this twice makes one event.
+https://discord.com/developers/docs/resources/guild-scheduled-event
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import discord
+import structlog
+
+from bot.chat.messages import Failure, Messages
+from bot.chat.words import AllWords
+from bot.clubs import AlbumClubs, NoSuchClub
+from bot.curation.ids import ClubId
+from bot.storage.clubs import StoredClub
+
+LENGTH = timedelta(hours=1)
+EXTERNAL, SERVER_ONLY = 3, 2
+_log = structlog.get_logger("gatefold.chat")
+
+
+class Events:
+    """Keeps the clubs' events in step with their club hours."""
+
+    def __init__(
+        self,
+        clubs: AlbumClubs,
+        client: discord.Client,
+        messages: Messages,
+        words: AllWords,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._clubs = clubs
+        self._client = client
+        self._messages = messages
+        self._words = words
+        self._now = now
+
+    async def show(self, key: str, due_at: datetime) -> None:
+        """Let the server's event of a club say when its next club hour is. Failure: it is tried again."""
+        try:
+            stored = await self._clubs.get(ClubId(int(key)))
+        except NoSuchClub:
+            return
+        try:
+            await self._show(stored)
+        except Failure as failure:
+            if not failure.is_final:
+                raise
+            _log.warning("an event was not made", code=failure.code)
+            await self._clubs.refused(stored, "event")
+
+    async def _show(self, stored: StoredClub) -> None:
+        http, guild_id = self._client.http, stored.guild_id
+        listed = await self._messages.call(lambda: http.get_scheduled_events(guild_id, with_user_count=False))
+        ours = [event for event in listed if self._is_ours(event, stored)]
+        club = stored.club
+        is_wanted = club.settings.event and club.paused_at is None and club.club_hour_at > self._now()
+        for event in ours[1:] if is_wanted else ours:
+            await self._messages.call(partial(http.delete_scheduled_event, guild_id, event["id"]))
+        if not is_wanted:
+            return
+        facts = self._facts(stored)
+        if not ours:
+            await self._messages.call(lambda: http.create_guild_scheduled_event(guild_id, **facts))
+        elif datetime.fromisoformat(ours[0]["scheduled_start_time"]) != club.club_hour_at:
+            await self._messages.call(lambda: http.edit_scheduled_event(guild_id, ours[0]["id"], **facts))
+
+    def _is_ours(self, event: Mapping[str, Any], stored: StoredClub) -> bool:
+        place = (event.get("entity_metadata") or {}).get("location")
+        is_ours = self._client.user is not None and str(event.get("creator_id")) == str(self._client.user.id)
+        # status 1: it has not begun
+        return is_ours and event.get("status") == 1 and (event["name"], place) == (stored.name, _place(stored))
+
+    def _facts(self, stored: StoredClub) -> dict[str, Any]:
+        t, hour = self._words(stored.locale).t, stored.club.club_hour_at
+        return {
+            "name": stored.name,
+            "description": t("The club hour: what you thought of the last album, and the next one."),
+            "scheduled_start_time": hour.isoformat(),
+            "scheduled_end_time": (hour + LENGTH).isoformat(),
+            "privacy_level": SERVER_ONLY,
+            "entity_type": EXTERNAL,
+            "entity_metadata": {"location": _place(stored)},
+        }
+
+
+def _place(stored: StoredClub) -> str:
+    return f"https://discord.com/channels/{stored.guild_id}/{stored.channel_id}"
