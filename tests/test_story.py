@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -325,6 +326,22 @@ async def test_many_misses_go_on_in_further_messages(world: World) -> None:
     assert all(id_ in shown for id_ in missing)
 
 
+async def test_further_messages_that_discord_does_not_take_are_sent_later(world: World) -> None:
+    await world.link(ADA)
+    missing = [f"{number:022d}" for number in range(260)]
+    gone = {"code": 10015, "message": "Unknown Webhook"}
+    world.discord.fault("POST", "/webhooks/*", status=404, json=gone, times=2)
+    interaction = await world.save(" ".join(missing))
+    await interaction.message(8.0)
+    message = await world.discord.direct_message(ADA, 8.0)
+    await world.idle()
+    messages = [interaction.history[-1], *interaction.followups, *world.discord.direct_messages[ADA]]
+    assert message in messages
+    assert len(messages) == len({message["id"] for message in messages})
+    shown = [line for message in messages for text in texts(message) for line in text.splitlines()]
+    assert all(sum(id_ in line for line in shown) == 1 for id_ in missing)  # each once
+
+
 async def test_one_unreadable_id_does_not_spoil_the_others(world: World) -> None:
     await world.link(ADA)
     albums = [*world.spotify.catalogue.albums][:15]
@@ -365,6 +382,24 @@ async def test_what_waits_is_carried_out_after_linking(world: World) -> None:
     await world.link(ADA)
     world.bot.library.wake(MemberId(ADA))
     assert "Saved" in await until_said(interaction, "Saved")
+    assert world.saved() == [FIRST]
+
+
+async def test_what_is_kept_is_never_told_as_refused_although_no_link_can_be_offered(world: World) -> None:
+    database = world.bot.storage.database
+
+    def deny(action: int, table: str | None, *_: object) -> int:
+        return sqlite3.SQLITE_DENY if (action, table) == (sqlite3.SQLITE_INSERT, "link_attempts") else sqlite3.SQLITE_OK
+
+    await database.read(lambda c: c.set_authorizer(deny))
+    interaction = await world.save(FIRST)
+    answer = await said(interaction)
+    await database.read(lambda c: c.set_authorizer(None))
+    assert "nothing was changed" not in answer
+    assert len(await world.bot.library.pending(MemberId(ADA))) == 1
+    await world.link(ADA)
+    world.bot.library.linked(MemberId(ADA))
+    await until_said(interaction, "Saved")
     assert world.saved() == [FIRST]
 
 
