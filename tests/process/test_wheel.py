@@ -140,14 +140,14 @@ def test_from_a_wheel_the_sandbox_tells_its_story(installed: Path, tmp_path: Pat
 def test_the_sandbox_says_that_it_is_an_extra_where_it_is_missing(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     done = _gatefold(*arguments, code=WITHOUT_SIMCORD, cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.splitlines() == ["The sandbox is an extra: pip install 'gatefold[sandbox]'"]
+    assert done.stderr.splitlines() == ["The sandbox needs additional packages: pip install 'gatefold[sandbox]'"]
     assert done.stdout == ""
 
 
 def test_production_does_without_the_sandboxs_packages(tmp_path: Path) -> None:
     done = _gatefold("run", code=WITHOUT_SIMCORD, cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.startswith("Gatefold cannot start with these settings:")
+    assert done.stderr.startswith("Gatefold is not set up in ")
 
 
 def test_new_key_prints_a_key_and_never_the_same(tmp_path: Path) -> None:
