@@ -25,7 +25,7 @@ from bot.accounts.seats import SeatKeeper
 from bot.accounts.tokens import Tokens
 from bot.alert_sources import AlertSources
 from bot.caller import RequestId
-from bot.chat import account, club, crate_commands, help, own_data, saving, servers, sharing, transfer
+from bot.chat import account, club, crate_commands, help, hosting, own_app, own_data, saving, servers, sharing, transfer
 from bot.chat.attachments import Attachments
 from bot.chat.client import Client, LoginRefused, point_at
 from bot.chat.club.answering import Curators
@@ -201,7 +201,7 @@ async def _build(
         on_linked=library.linked,
         on_unlinked=library.unlinked,
     )
-    words = AllWords(f"{settings.public_url}/privacy")
+    words = AllWords(f"{settings.public_url}/privacy", settings.spotify_seats)
     reply = Reply(words, metrics.answered)
     clubs = AlbumClubs(storage, now=now)
     names = club.Names(catalogue)
@@ -212,9 +212,17 @@ async def _build(
     def watch(request: RequestId) -> None:
         progress.watch(request)  # made below, since it needs the client
 
+    hosts_of = hosting.hosts_of(settings.hosts)
+    ways = own_app.OwnApp(linking, seats, hosts_of, settings.spotify_seats, reply)
+    members = account.Account(linking, renewals, ways, tokens, library, resolver, reply)
+    host_answers = hosting.Hosting(seats, hosts_of, reply)
     client = Client(
         features(
+            members,
+            host_answers,
+            ways,
             linking,
+            renewals,
             tokens,
             library,
             resolver,
@@ -240,6 +248,8 @@ async def _build(
     club.deliver(clubs, names, delivery)
     notices = Notices(delivery, library, importing)
     progress = ImportProgress(storage.imports, storage.changes, library, messages, words)
+    account.deliver(members, delivery)
+    hosting.deliver(host_answers, delivery)
     # Nobody imports upward: where a lower package causes something above it, it is given a callable.
     linking.tell = notices.tell_link
     maintenance = Maintenance(storage.database, settings.sealing_keys())
@@ -285,7 +295,11 @@ async def _build(
 
 
 def features(
+    members: account.Account,
+    host_answers: hosting.Hosting,
+    ways: own_app.OwnApp,
     linking: Linking,
+    renewals: Renewals,
     tokens: Tokens,
     library: Library,
     resolver: AlbumResolver,
@@ -301,11 +315,13 @@ def features(
     storage: Storage,
 ) -> tuple[Feature, ...]:
     """What the bot does in Discord."""
-    saver = saving.Saving(linking, library, resolver, reply)
+    saver = saving.Saving(ways, renewals, library, resolver, reply)
     crate_cards = CrateCards(crates, finder, reply, rng=random.SystemRandom())
     return (
         saving.feature(saver),
-        account.feature(linking, tokens, library, resolver, reply),
+        account.feature(members),
+        own_app.feature(ways),
+        hosting.feature(host_answers),
         crate_commands.feature(crate_cards, saver, reply),
         sharing.feature(sharing.Sharing(finder, crate_cards, saver, reply), saver),
         club.feature(answering, spotify, tokens, saver),

@@ -23,6 +23,7 @@ from bot.accounts.apps import Apps
 from bot.accounts.browser import DISCORD, LINK, SPOTIFY, Browsers, Redirect, hash_of
 from bot.accounts.discord_login import DiscordLogin
 from bot.accounts.renewals import Renewals
+from bot.accounts.seats import Closed, close_messages_in
 from bot.accounts.tokens import Tokens
 from bot.caller import Caller, MemberId
 from bot.errors import (
@@ -57,11 +58,12 @@ _CLIENT_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A link was made. `before`: the link that it renewed or replaced."""
+    """A link was made. `before`: the link that it renewed or replaced. `waiting`: how many changes are done now."""
 
     link: Link
     before: Link | None
     discord_name: str
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -83,12 +85,13 @@ class LinkOffer:
 
     `host_url`: links through the host's app; None when all its seats are taken, or when there is none. `own_app_url`: the
     guide that ends with the client id of an app of the member's own. `has_host_app`: whether the host has an app at all,
-    so that the member can ask for a seat.
+    so that the member can ask for a seat. `renew_url`: links again through the member's own app, if they have one.
     """
 
     host_url: str | None
     own_app_url: str
     has_host_app: bool
+    renew_url: str | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -144,7 +147,12 @@ class Linking:
         """What is open to a member: the host's app while it has seats, and an app of their own."""
         link_id = await self._begin(caller, None)
         is_open = await self._is_host_open(caller.member_id)
-        return LinkOffer(self._link_url(link_id) if is_open else None, self._guide_url(link_id), self._has_host_app)
+        link = await self._storage.links.get(caller.member_id)
+        renew_url = None
+        if link is not None and link.is_own_app and not self._apps.is_hosts(link.client_id):
+            renew_url = self._link_url(await self._begin(caller, link.client_id))
+        host_url = self._link_url(link_id) if is_open else None
+        return LinkOffer(host_url, self._guide_url(link_id), self._has_host_app, renew_url)
 
     async def start_link(self, caller: Caller) -> str:
         """A short address of ours that begins the flow; good for 10 minutes, for this member alone.
@@ -152,11 +160,8 @@ class Linking:
         Whoever is linked through an app of their own renews that. Where the host's app has no seat, it is the guide to
         an app of one's own.
         """
-        link = await self._storage.links.get(caller.member_id)
-        if link is not None and link.is_own_app and not self._apps.is_hosts(link.client_id):
-            return self._link_url(await self._begin(caller, link.client_id))
         offer = await self.offer(caller)
-        return offer.host_url or offer.own_app_url
+        return offer.renew_url or offer.host_url or offer.own_app_url
 
     async def start_own_app(self, caller: Caller, client_id: str) -> str:
         """The same through an app of the member's own, whose client id they entered in Discord.
@@ -167,10 +172,10 @@ class Linking:
         own = await self._checked(caller.member_id, client_id)
         return self._link_url(await self._begin(caller, own))
 
-    async def check_link(self, link_id: str) -> None:
-        """LinkExpired when there is no such link. Changes nothing: scanners open links, too."""
+    async def check_link(self, link_id: str) -> str | None:
+        """The locale of the link's member. LinkExpired: no such link. Changes nothing: scanners open links, too."""
         self.check_open()
-        await self._attempt(link_id)
+        return (await self._attempt(link_id)).locale
 
     async def use_own_app(self, link_id: str, client_id: str) -> str:
         """The person who follows the guide entered their client id: the address at which the flow goes on.
@@ -346,7 +351,7 @@ class Linking:
             _log.exception("linking broke", member=member, request=broken.reference)
             await self._tell(attempt, broken)
             raise broken from None
-        linked = Linked(link, before, oauth_state.discord_name or "")
+        linked = Linked(link, before, oauth_state.discord_name or "", await self._waiting(member))
         _log.info("linked", member=member, renewed=before is not None, own_app=link.is_own_app)
         try:
             await self._tell(attempt, linked)
@@ -355,6 +360,12 @@ class Linking:
             _log.warning("a member could not be told", member=member)
         self._on_linked(member)
         return linked
+
+    async def _waiting(self, member: MemberId) -> int:
+        try:
+            return await self._storage.changes.pending_count(member)
+        except StorageUnavailable:
+            return 0  # the link is stored all the same
 
     async def _exchange(self, attempt: Attempt, code: str, verifier: str) -> tuple[Link, Link | None]:
         app = await self._app(attempt)
@@ -447,6 +458,11 @@ class Linking:
                 if finish.task is not None:
                     finish.task.cancel()
         link = await self._storage.links.get(member)
+        if await self._storage.seats.get(member) is not None:
+            now = self._now()
+            await self._storage.database.write(
+                lambda c: close_messages_in(c, self._storage.outbox, member, Closed.WITHDRAWN, now)
+            )
         counts = await forget(member)
         self._tokens.forget(member)
         if link is not None:

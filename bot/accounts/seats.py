@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 from bot.accounts.apps import Apps
@@ -15,11 +16,14 @@ from bot.caller import Caller, MemberId
 from bot.errors import NoHostApp, NotAnAddress
 from bot.storage import Storage
 from bot.storage.engine import Connection
-from bot.storage.outbox import Direct, Message
+from bot.storage.outbox import Direct, Message, Outbox
 from bot.storage.seats import REQUEST_LIFE, Given, SeatRequest
 
 ASKED: Final = "seat request"
-"""Kind of the messages to the hosts. Payload: `member_id` alone; their drawer reads name and address with `request`."""
+"""Kind of the messages to the hosts. Payload: `member_id` alone; their drawer reads name and address with `request`.
+
+When the request ends, the same messages are edited, with `closed` in the payload: a `Closed`.
+"""
 GIVEN: Final = "seat given"
 """Kind of the message to the member who got a seat. No payload."""
 FREED: Final = "seat freed"
@@ -27,7 +31,23 @@ FREED: Final = "seat freed"
 EXPIRY: Final = "seat request expiry"
 """Kind of the timers that delete requests, one per member."""
 NAME_MAX, EMAIL_MAX = 80, 254
+ASK_AGAIN = timedelta(hours=1)
+"""A request whose address was mistyped can be sent again after this."""
 _EMAIL = re.compile(r"[^@\s<>\"(),:;\[\]\\]{1,64}@[^@\s.]{1,63}(?:\.[^@\s.]{1,63})+")
+
+
+class Closed(StrEnum):
+    """How a request ended, and with it the name and the address in the messages to the hosts."""
+
+    GIVEN = "given"
+    REPLACED = "replaced"  # the member asked again
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"  # the member had everything about them deleted
+
+
+def close_messages_in(c: Connection, outbox: Outbox, member: MemberId, how: Closed, now: datetime) -> None:
+    """Take the member's name and address out of the messages to the hosts, in the caller's transaction."""
+    outbox.edit_direct_in(c, ASKED, f"{member}:", {"member_id": str(member), "closed": how.value}, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +125,20 @@ class SeatKeeper:
 
         def also(c: Connection) -> None:
             self._storage.timers.put(c, EXPIRY, str(member), now + REQUEST_LIFE)
+            close_messages_in(c, self._storage.outbox, member, Closed.REPLACED, now)
             for host in hosts:
                 subject = f"{member}:{int(now.timestamp())}:{host}"
                 message = Message(ASKED, subject, Direct(host), {"member_id": str(member)})
                 self._storage.outbox.put(c, message, now)
 
         await self._storage.seats.ask(caller, name, email, now, also)
+
+    async def can_ask(self, member: MemberId) -> datetime | None:
+        """When the member may ask again; None: now. Each request is a message to every host."""
+        request = await self._storage.seats.get(member)
+        if request is None or request.email is None or request.asked_at + ASK_AGAIN <= self._now():
+            return None
+        return request.asked_at + ASK_AGAIN
 
     async def request(self, member: MemberId) -> SeatRequest | None:
         """A member's request; name and address only until the seat is given."""
@@ -129,12 +157,17 @@ class SeatKeeper:
             locale = None if request is None else request.locale
             subject = f"{member}:{int(now.timestamp())}"
             self._storage.outbox.put(c, Message(GIVEN, subject, Direct(member), locale=locale), now)
+            close_messages_in(c, self._storage.outbox, member, Closed.GIVEN, now)
 
         return await self._storage.seats.give(member, self._client_id, self._total, now, also)
 
     async def expire(self, key: str, due_at: datetime) -> datetime | None:
         """The handler of the timers: delete the request of the member whose id is `key`, once it is 14 days old."""
-        return await self._storage.seats.expire(int(key), self._now())
+        now, member = self._now(), MemberId(int(key))
+        outbox = self._storage.outbox
+        return await self._storage.seats.expire(
+            member, now, lambda c: close_messages_in(c, outbox, member, Closed.EXPIRED, now)
+        )
 
     @property
     def _client_id(self) -> str:

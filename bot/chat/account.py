@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 from discord import ButtonStyle, app_commands
 
 from bot.accounts.linking import Linking
+from bot.accounts.renewals import KIND as RENEWAL
+from bot.accounts.renewals import Renewals
 from bot.accounts.tokens import Tokens, consent_ends_at
 from bot.caller import Caller, MemberId
-from bot.chat.cards import Button, Card, button, link_button, text_card
+from bot.chat.cards import Button, Card, button, text_card
 from bot.chat.components import Audience, Component, CustomId, Handler
+from bot.chat.delivery import Delivery
 from bot.chat.features import Feature
+from bot.chat.own_app import OwnApp
 from bot.chat.reply import Interaction, Reply, Visibility, Work, caller_of
 from bot.chat.words import Words
 from bot.errors import NeedsRelink
@@ -23,13 +29,29 @@ from bot.text import command_name, msg
 Draw = Callable[[Caller], Coroutine[Any, Any, Sequence[Card]]]
 
 
+class Reminders(StrEnum):
+    """Whether a member wants to be reminded that their consent ends."""
+
+    ON = "on"
+    OFF = "off"
+
+
 class Account:
     """Answers about a member's own account."""
 
     def __init__(
-        self, linking: Linking, tokens: Tokens, library: Library, resolver: AlbumResolver, reply: Reply
+        self,
+        linking: Linking,
+        renewals: Renewals,
+        own_app: OwnApp,
+        tokens: Tokens,
+        library: Library,
+        resolver: AlbumResolver,
+        reply: Reply,
     ) -> None:
         self._linking = linking
+        self._renewals = renewals
+        self._own_app = own_app
         self._tokens = tokens
         self._library = library
         self._resolver = resolver
@@ -48,10 +70,9 @@ class Account:
         return handle
 
     async def link(self, caller: Caller) -> Sequence[Card]:
-        """`/link`: what is asked for and stored, and the button that leads there."""
+        """`/link`: what is asked for and stored, and the buttons that lead there."""
         words = self._reply.words(caller.locale)
         self._reply.check_open()
-        url = await self._linking.start_link(caller)
         account = await self._tokens.account(caller.member_id)
         label = words.t("Link Spotify")
         if account is None:
@@ -60,7 +81,29 @@ class Account:
             text = words.error(NeedsRelink(NeedsRelink.Reason(account.broken)))
         else:
             text, label = words.relink_offer(account.account_name), words.t("Link again")
-        return [text_card(f"{text}\n{words.consent()}", link_button(url, label))]
+        ways = await self._own_app.ways(caller, label, all_=True)
+        parts = [text, ways.note, words.consent()]
+        return [text_card("\n".join(part for part in parts if part), *ways.buttons)]
+
+    async def link_now(self, interaction: Interaction, caller: Caller) -> None:
+        """A button in a direct message, which becomes what `/link` says."""
+        await self.answer(interaction, self.link(caller), "button link-now", edits=True)
+
+    async def remind(self, interaction: Interaction, caller: Caller, owner: MemberId, choice: Reminders) -> None:
+        """Whether the member wants reminders."""
+
+        async def set_() -> Sequence[Card]:
+            await self._renewals.set_wanted(owner, choice is Reminders.ON)
+            return await self.show(caller)
+
+        await self.answer(interaction, set_(), "button remind", edits=True)
+
+    async def draw_reminder(self, payload: Mapping[str, Any], words: Words) -> Sequence[Card]:
+        """To the member: the consent ends soon."""
+        text = words.consent_ends(datetime.fromtimestamp(payload["ends_at"], UTC))
+        off = words.t("{account} turns these reminders off.", account=words.command("account"))
+        renew = button(words.t("Renew"), CustomId("link-now"), ButtonStyle.primary)
+        return [text_card(f"{text}\n-# {off}", renew)]
 
     async def show(self, caller: Caller, first: str = "") -> Sequence[Card]:
         """`/account`. `first`: what was just done, above the rest."""
@@ -77,6 +120,11 @@ class Account:
         else:
             text = words.account(account.account_name, account.linked_at, consent_ends_at(account))
             buttons.append(button(words.t("Renew"), CustomId("link", member)))
+            if await self._renewals.is_wanted(member):
+                buttons.append(button(words.t("Stop reminders"), CustomId("remind", member, Reminders.OFF)))
+            else:
+                buttons.append(button(words.t("Remind me"), CustomId("remind", member, Reminders.ON)))
+                text = f"{text} {words.t('I will not remind you.')}"
         known = {id_: album for w in pending if (id_ := w.album_id) and (album := self._resolver.known(id_))}
         names = [
             words.pending_name(change, known.get(change.album_id) if change.album_id else None)
@@ -128,9 +176,13 @@ class Account:
         return text_card(text, button(label, yes, ButtonStyle.danger), cancel)
 
 
-def feature(linking: Linking, tokens: Tokens, library: Library, resolver: AlbumResolver, reply: Reply) -> Feature:
+def deliver(account: Account, delivery: Delivery) -> None:
+    """Let reminders be drawn."""
+    delivery.register(RENEWAL, account.draw_reminder)
+
+
+def feature(account: Account) -> Feature:
     """The commands and buttons of this module."""
-    account = Account(linking, tokens, library, resolver, reply)
 
     @app_commands.command(
         name=command_name("link"), description=msg("Link your Spotify account, renew it, or change to another one")
@@ -161,5 +213,9 @@ def feature(linking: Linking, tokens: Tokens, library: Library, resolver: AlbumR
     }
     components = [
         Component(verb, (MemberId,), account.button(draw, verb), Audience.OWNER) for verb, draw in buttons.items()
+    ]
+    components += [
+        Component("link-now", (), account.link_now),
+        Component("remind", (MemberId, Reminders), account.remind, Audience.OWNER),
     ]
     return Feature("account", (link, show, unlink), components)

@@ -244,7 +244,7 @@ class Delivery:
         return None
 
     async def _send(self, message: Queued, way: Way, page: int, card: Card) -> int | None:
-        """Send one card; its id where it is a message in a channel. Failure."""
+        """Send one card; its id where it can be edited later. Failure."""
         since = await self._outbox.begin(message, way, page, self._now(), durable=way is not Way.EDIT)
         try:
             return await self._send_by(message, way, card, message.nonce_of(page), since)
@@ -261,16 +261,20 @@ class Delivery:
                 await self._messages.follow_up(message.token, card)
             case Way.DIRECT:
                 assert message.member_id is not None
-                await self._to_channel(await self._messages.open_direct(message.member_id), card, nonce, since)
+                return await self._to_channel(await self._messages.open_direct(message.member_id), card, nonce, since)
             case Way.HOSTS:
                 await self._to_hosts(card, nonce, since)
             case Way.CHANNEL:
                 assert message.channel_id is not None
                 return await self._to_channel(message.channel_id, card, nonce, since)
             case Way.EDIT:
-                if message.channel_id is None or message.edits is None:
+                if message.edits is None:
                     raise Failure("nothing to edit", is_final=True)
-                await self._messages.edit(message.channel_id, message.edits, card)
+                channel_id = message.channel_id
+                if channel_id is None:
+                    assert message.member_id is not None
+                    channel_id = await self._messages.open_direct(message.member_id)
+                await self._messages.edit(channel_id, message.edits, card)
         return None
 
     async def _to_channel(self, channel_id: int, card: Card, nonce: str, since: datetime | None) -> int:

@@ -16,6 +16,7 @@ from bot.chat.cards import Button, Card, Item, Kind, album_section, attribution,
 from bot.chat.components import CustomId
 from bot.chat.editions import descriptions
 from bot.chat.menus import Choice, menu
+from bot.chat.own_app import Ways
 from bot.chat.words import Words
 from bot.errors import NeedsRelink, NotLinked
 from bot.library import NAMES, Report
@@ -38,11 +39,11 @@ _REFUSALS = {Outcome.REFUSED, Outcome.NO_SEAT, Outcome.NO_PREMIUM}
 
 
 def report(
-    words: Words, report: Report, *, link_url: str | None = None, notes: Sequence[str] = (), may_keep: bool = False
+    words: Words, report: Report, *, ways: Ways | None = None, notes: Sequence[str] = (), may_keep: bool = False
 ) -> list[Card]:
     """What came of a request, the first message first; nearly always it is one.
 
-    `link_url`: where the member links, when that is what is missing. `notes`: about earlier requests.
+    `ways`: how the member links, when that is what is missing. `notes`: about earlier requests.
     `may_keep`: it was saved in a server, which may be shown that the member kept it.
     """
     request, changes = report.request, report.request.distinct
@@ -50,7 +51,8 @@ def report(
     below: list[str] = []
     if waiting and report.held is not None:
         below.append(words.held(report.held, len(waiting), request.action))
-    if link_url is not None:
+    if ways is not None:
+        below.append(ways.note)
         # whoever agreed once has read the consent then
         below.append(words.consent() if isinstance(report.held, NotLinked) else words.stored())
     below += [words.ignored(change) for change in request.changes if change.outcome is Outcome.IGNORED]
@@ -69,7 +71,7 @@ def report(
     items += [ui.TextDisplay(text) for text in below if text]
     items += _menus(words, report, changes)
     items += [ui.TextDisplay(note) for note in notes]
-    if buttons := _buttons(words, report, changes, link_url, may_keep=may_keep):
+    if buttons := _buttons(words, report, changes, ways, may_keep=may_keep):
         items.append(ui.ActionRow(*buttons))
     items += attribution(words, _shown(report, changes))
     return [
@@ -144,12 +146,12 @@ def _menus(words: Words, report: Report, changes: Sequence[LibraryChange]) -> li
 
 
 def _buttons(
-    words: Words, report: Report, changes: Sequence[LibraryChange], link_url: str | None, *, may_keep: bool
+    words: Words, report: Report, changes: Sequence[LibraryChange], ways: Ways | None, *, may_keep: bool
 ) -> list[Button]:
     """The likely one first."""
     buttons: list[Button] = []
-    if link_url is not None and isinstance(report.held, NotLinked | NeedsRelink):
-        buttons.append(link_button(link_url, words.t("Link Spotify")))
+    if ways is not None and isinstance(report.held, NotLinked | NeedsRelink):
+        buttons += ways.buttons
     changed = any(change.outcome is not None and change.outcome.is_change for change in changes)
     if changed and report.request.ended and not report.request.undone and report.request.undoes is None:
         buttons.append(button(words.t("Undo"), CustomId("undo", report.request.id)))

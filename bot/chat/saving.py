@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from functools import partial
 
 import structlog
 from discord import app_commands
 
-from bot.accounts.linking import Linking
+from bot.accounts.renewals import Renewals
 from bot.albums import Album, AlbumId
 from bot.caller import Caller, MemberId, RequestId
 from bot.changes import Action, LibraryChange, Outcome
@@ -19,6 +20,7 @@ from bot.chat.components import Component
 from bot.chat.editions import labels
 from bot.chat.features import Feature
 from bot.chat.menus import cut
+from bot.chat.own_app import OwnApp, Ways
 from bot.chat.reply import Beside, Interaction, Reply, Visibility, caller_of
 from bot.chat.words import Words
 from bot.errors import (
@@ -50,8 +52,11 @@ Albums = app_commands.Range[str, 1, 6000]
 class Saving:
     """Changes members' libraries by commands and buttons."""
 
-    def __init__(self, linking: Linking, library: Library, resolver: AlbumResolver, reply: Reply) -> None:
-        self._linking = linking
+    def __init__(
+        self, own_app: OwnApp, renewals: Renewals, library: Library, resolver: AlbumResolver, reply: Reply
+    ) -> None:
+        self._own_app = own_app
+        self._renewals = renewals
         self._library = library
         self._resolver = resolver
         self._reply = reply
@@ -173,16 +178,22 @@ class Saving:
                 return Beside([text_card(result)])
             report = result
             # The request is kept, so nothing that fails from here on may say that it is not.
-            link_url = None
+            ways: Ways | None = None
+            ends_at: datetime | None = None
             try:
                 earlier = await self._library.untold(report)
                 if isinstance(report.held, NotLinked | NeedsRelink):
-                    link_url = await self._linking.start_link(caller)
+                    ways = await self._own_app.ways(caller, words.t("Link Spotify"))
+                else:
+                    ends_at = await self._renewals.take_untold(caller.member_id)
             except StorageUnavailable as error:
                 _log.warning("an answer says less than it could", error=str(error))
             earlier, notes = notes_of(words, earlier)
+            if ends_at is not None:
+                renew = words.t("{link} renews it.", link=words.command("link"))
+                notes.append(words.t.sentences([words.consent_ends(ends_at), renew]))
             may_keep = caller.guild_id is not None
-            drawn = library_cards.report(words, report, link_url=link_url, notes=notes, may_keep=may_keep)
+            drawn = library_cards.report(words, report, ways=ways, notes=notes, may_keep=may_keep)
             return drawn
 
         def held() -> UserError | None:

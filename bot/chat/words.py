@@ -69,11 +69,13 @@ def date(moment: datetime) -> str:
 class Words:
     """The shared sentences in one language. `t`: for every other sentence.
 
-    `command_ids`, by full name, lets them mention commands so that a click begins them.
+    `command_ids`, by full name, lets them mention commands so that a click begins them. `seats`: how many people the
+    host's Spotify app may serve; 0: any number.
     """
 
-    def __init__(self, t: Text, command_ids: Mapping[str, int], privacy_url: str) -> None:
+    def __init__(self, t: Text, command_ids: Mapping[str, int], privacy_url: str, seats: int = 5) -> None:
         self.t = t
+        self._seats = seats
         self._command_ids = command_ids
         self._privacy_url = privacy_url
 
@@ -410,6 +412,12 @@ class Words:
                     "with {link} to go on.",
                     link=link,
                 )
+            case NeedsRelink(reason=NeedsRelink.Reason.SEAT_FREED):
+                return t(
+                    "The host has freed your seat of this bot's Spotify app. Use {link} to link through your own Spotify "
+                    "app, or to ask the host for a seat.",
+                    link=link,
+                )
             case NeedsRelink():
                 return t(
                     "Your Spotify account is no longer connected: your permission ended, or it was withdrawn. Link "
@@ -423,9 +431,17 @@ class Words:
                     link=link,
                 )
             case NotAllowlisted():
-                return t(
-                    "Spotify allows 5 people for this bot's app, and you are not on its list. Ask the host to add "
+                if not self._seats:
+                    return t(
+                        "This bot's Spotify app does not let you in yet. Tell the host, then use {link} again.",
+                        link=link,
+                    )
+                return t.plural(
+                    "Spotify allows {count} person for this bot's app, and you are not on its list. Ask the host to add "
                     "you, then use {link} again.",
+                    "Spotify allows {count} people for this bot's app, and you are not on its list. Ask the host to add "
+                    "you, then use {link} again.",
+                    self._seats,
                     link=link,
                 )
             case PremiumLapsed() if error.is_own_app:
@@ -639,8 +655,11 @@ class Words:
         """Which account, since when, until when."""
         t = self.t
         since = t("You are linked as **{name}** since {when}.", name=plain(name), when=date(linked_at))
-        ends = t("Spotify access expires every six months. Yours ends {when}.", when=soon(ends_at))
-        return f"{since}\n{ends}"
+        return f"{since}\n{self.consent_ends(ends_at)}"
+
+    def consent_ends(self, ends_at: datetime) -> str:
+        """Until when Spotify's consent is valid."""
+        return self.t("Spotify access expires every six months. Yours ends {when}.", when=soon(ends_at))
 
     def pending(self, count: int, names: Sequence[str]) -> str:
         """What is queued."""
@@ -741,8 +760,9 @@ class AllWords:
     `command_ids`: filled in when the commands are registered.
     """
 
-    def __init__(self, privacy_url: str) -> None:
+    def __init__(self, privacy_url: str, seats: int = 5) -> None:
         self.command_ids: dict[str, int] = {}
+        self._seats = seats
         self._privacy_url = privacy_url
         self._made: dict[Text, Words] = {}
 
@@ -750,7 +770,7 @@ class AllWords:
         """The words for a locale of Discord's."""
         t = texts(locale)
         if t not in self._made:
-            self._made[t] = Words(t, self.command_ids, self._privacy_url)
+            self._made[t] = Words(t, self.command_ids, self._privacy_url, self._seats)
         return self._made[t]
 
 

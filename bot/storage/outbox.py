@@ -35,7 +35,7 @@ class Way(StrEnum):
     FOLLOW_UP = "follow-up"  # a further private message of an interaction
     DIRECT = "direct"  # a direct message
     CHANNEL = "channel"  # a new message in a channel
-    EDIT = "edit"  # edits a message that the outbox sent to a channel
+    EDIT = "edit"  # edits a message that the outbox sent to a channel, or directly
     HOSTS = "hosts"  # a direct message to the host
 
 
@@ -92,11 +92,20 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class DirectEdit:
+    """The direct message to this member that was stored with this kind and subject. It is replaced as a whole."""
+
+    member_id: MemberId
+    kind: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hosts:
     """The host: the owner of the Discord application, or its team."""
 
 
-Address = Answer | FollowUp | Direct | Channel | Edit | Hosts
+Address = Answer | FollowUp | Direct | Channel | Edit | DirectEdit | Hosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +210,7 @@ class Outbox:
     def put(self, c: Connection, message: Message, now: datetime) -> bool:
         """Store a message in the caller's transaction. False: its subject has been stored before."""
         address = message.address
-        member_id = address.member_id if isinstance(address, Answer | FollowUp | Direct) else None
+        member_id = address.member_id if isinstance(address, Answer | FollowUp | Direct | DirectEdit) else None
         channel_id = address.channel_id if isinstance(address, Channel | Edit) else None
         sealed = until = None
         if isinstance(address, Answer | FollowUp):
@@ -221,8 +230,8 @@ class Outbox:
                 sealed,
                 until,
                 int(isinstance(address, Answer) and address.or_directly),
-                address.kind if isinstance(address, Edit) else None,
-                address.subject if isinstance(address, Edit) else None,
+                address.kind if isinstance(address, Edit | DirectEdit) else None,
+                address.subject if isinstance(address, Edit | DirectEdit) else None,
                 json.dumps(message.payload),
                 message.locale,
                 secrets.token_urlsafe(12),
@@ -311,7 +320,7 @@ class Outbox:
         )
 
     async def settle(self, message: Queued, state: State, now: datetime, message_id: int | None = None) -> None:
-        """End a message; its store notes it in the same transaction. `message_id`: of the first card, in a channel."""
+        """End a message; its store notes it in the same transaction. `message_id`: of the first card, if it can be edited."""
 
         def write(c: Connection) -> None:
             c.execute(
@@ -334,6 +343,18 @@ class Outbox:
         query = "SELECT 1 FROM outbox WHERE kind = ? AND substr(subject, 1, ?) = ?"
         values = (kind, len(subject_begins), subject_begins)
         return await self._database.read(lambda c: c.execute(query, values).fetchone()) is not None
+
+    def edit_direct_in(
+        self, c: Connection, kind: str, subject_begins: str, payload: Mapping[str, Any], now: datetime
+    ) -> None:
+        """Replace all direct messages of a kind whose subjects begin so, with what its drawer makes of `payload`."""
+        rows = c.execute(
+            "SELECT subject, member_id, locale FROM outbox WHERE kind = ? AND way = 'direct' AND substr(subject, 1, ?) = ?",
+            (kind, len(subject_begins), subject_begins),
+        ).fetchall()
+        for row in rows:
+            address = DirectEdit(MemberId(row["member_id"]), kind, row["subject"])
+            self.put(c, Message(kind, f"{row['subject']}:edit", address, payload, row["locale"]), now)
 
     def hurry_in(self, c: Connection, channel_id: int, now: datetime) -> None:
         """Send what waits for its next try in a channel now."""
@@ -412,6 +433,7 @@ _WAYS = {
     Direct: Way.DIRECT,
     Channel: Way.CHANNEL,
     Edit: Way.EDIT,
+    DirectEdit: Way.EDIT,
     Hosts: Way.HOSTS,
 }
 

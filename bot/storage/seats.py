@@ -133,8 +133,8 @@ class SeatRequests:
             await self._database.truncate_log()
         return given
 
-    async def expire(self, member_id: int, now: datetime) -> datetime | None:
-        """Delete the member's request if it is too old; when it will be, if it is not yet."""
+    async def expire(self, member_id: int, now: datetime, also: Also) -> datetime | None:
+        """Delete the member's request if it is too old; when it will be, if it is not yet. `also`: with the deletion."""
         oldest = to_seconds(now - REQUEST_LIFE)
 
         def write(c: Connection) -> int | None:
@@ -143,6 +143,7 @@ class SeatRequests:
             if row is None or row["since"] > oldest:
                 return None if row is None else int(row["since"])
             c.execute("DELETE FROM seat_requests WHERE member_id = ?", (member_id,))
+            also(c)
             return None
 
         since = await self._database.write(write, key=member_id)

@@ -35,27 +35,39 @@ from bot.text import Text
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page. `title` is its first line and the tab's title; `accounts` are label and name pairs."""
+    """One page. `title` is its first line and the tab's title; `accounts` are label and name pairs.
+
+    `is_done`: nothing is left to do here, so it leads back to Discord.
+    """
 
     status: int
     title: str
     text: str
     then: str = ""
     accounts: tuple[tuple[str, str], ...] = ()
+    is_done: bool = False
 
 
 def linked(t: Text, linked: Linked) -> Page:
     """The flow is done."""
     accounts = ((t("On Discord"), linked.discord_name), (t("On Spotify"), linked.link.account_name))
     then = t("You can close this page. In Discord, {save} saves an album to your library.", save=command(t, "save"))
-    if linked.before is None:
-        text = t("The albums that you wanted to save are being saved now.")
-        return Page(200, t("Linked. You can go back to Discord."), text, then, accounts)
-    if linked.before.account_id == linked.link.account_id:
-        text = t("Spotify's permission is valid for another six months.")
-        return Page(200, t("Renewed. You can go back to Discord."), text, then, accounts)
-    text = t("This account replaces {name}.", name=linked.before.account_name)
-    return Page(200, t("Linked. You can go back to Discord."), text, then, accounts)
+    said: list[str] = []
+    title = t("Linked. You can go back to Discord.")
+    if linked.before is not None and linked.before.account_id == linked.link.account_id:
+        title = t("Renewed. You can go back to Discord.")
+        said.append(t("Spotify's permission is valid for another six months."))
+    elif linked.before is not None:
+        said.append(t("This account replaces {name}.", name=linked.before.account_name))
+    if linked.waiting:
+        said.append(
+            t.plural(
+                "{count} album was queued. I am working on it, and tell you in Discord what comes of it.",
+                "{count} albums were queued. I am working on them, and tell you in Discord what comes of them.",
+                linked.waiting,
+            )
+        )
+    return Page(200, title, t.sentences(said), then, accounts, is_done=True)
 
 
 def of_error(t: Text, error: UserError) -> Page:

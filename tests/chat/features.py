@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from unittest.mock import Mock
 
 from bot import app
 from bot.chat.features import Feature
@@ -10,5 +11,5 @@ from bot.chat.features import Feature
 
 def every_feature() -> tuple[Feature, ...]:
     """Their commands and components, as the bot collects them."""
-    nothing = [None] * len(inspect.signature(app.features).parameters)
-    return app.features(*nothing)  # type: ignore[arg-type]
+    nothing = [Mock()] * len(inspect.signature(app.features).parameters)
+    return app.features(*nothing)

@@ -12,7 +12,8 @@ from bot.albums import Album, AlbumId
 from bot.caller import MemberId, RequestId
 from bot.changes import Action, ChangeRequest, Kind, LibraryChange, Outcome
 from bot.chat import cards, library_cards
-from bot.chat.cards import progress_card
+from bot.chat.cards import link_button, progress_card
+from bot.chat.own_app import Ways
 from bot.chat.words import AllWords
 from bot.errors import NeedsRelink, NotLinked
 from bot.library import Report
@@ -49,7 +50,7 @@ def message(
     *,
     undoes: int | None = None,
     held: NotLinked | NeedsRelink | None = None,
-    link_url: str | None = None,
+    ways: Ways | None = None,
     notes: Sequence[str] = (),
 ) -> Json:
     """The only message that is drawn."""
@@ -64,7 +65,7 @@ def message(
         changes=tuple(changes),
     )
     report = Report(request, {album.id: album for album in albums}, held)
-    (card,) = library_cards.report(WORDS, report, link_url=link_url, notes=notes)
+    (card,) = library_cards.report(WORDS, report, ways=ways, notes=notes)
     return drawn(card)
 
 
@@ -204,10 +205,10 @@ async def test_each_of_several_searches_has_a_menu_of_its_own_and_the_rest_is_na
 
 
 async def test_a_member_who_was_never_linked_reads_what_is_asked_for_and_one_who_was_does_not() -> None:
-    url = "https://gatefold.example/link/x"
-    new = message([change(1, None)], [], held=NotLinked(), link_url=url)
+    ways = Ways((link_button("https://gatefold.example/link/x", "Link Spotify"),), "")
+    new = message([change(1, None)], [], held=NotLinked(), ways=ways)
     assert any("two permissions" in text for text in texts(new))
-    known = message([change(1, None)], [], held=NeedsRelink(NeedsRelink.Reason.REVOKED), link_url=url)
+    known = message([change(1, None)], [], held=NeedsRelink(NeedsRelink.Reason.REVOKED), ways=ways)
     assert not any("two permissions" in text for text in texts(known))
     assert any("/privacy" in text for text in texts(known))
     assert labels(new) == labels(known) == ["Link Spotify"]

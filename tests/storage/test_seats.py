@@ -134,11 +134,11 @@ async def test_a_request_is_deleted_after_14_days(is_given: bool, storage: Stora
     blob = (await rows(storage, "seat_requests"))[0]["email_sealed"]
     if is_given:
         await storage.seats.give(ADA, "client", 1, at(), nothing)
-    assert await storage.seats.expire(ADA, at() + REQUEST_LIFE - HOUR) == at() + REQUEST_LIFE
-    assert await storage.seats.expire(ADA, at() + REQUEST_LIFE) is None
+    assert await storage.seats.expire(ADA, at() + REQUEST_LIFE - HOUR, nothing) == at() + REQUEST_LIFE
+    assert await storage.seats.expire(ADA, at() + REQUEST_LIFE, nothing) is None
     assert await rows(storage, "seat_requests") == []
     assert blob not in on_disk(tmp_path)
-    assert await storage.seats.expire(ADA, at() + REQUEST_LIFE) is None
+    assert await storage.seats.expire(ADA, at() + REQUEST_LIFE, nothing) is None
 
 
 # -- members' own apps

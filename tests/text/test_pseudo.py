@@ -22,6 +22,8 @@ from bot.albums import Album
 from bot.caller import MemberId, RequestId
 from bot.changes import Action, ChangeRequest, LibraryChange, Outcome
 from bot.chat import cards, host_words, library_cards
+from bot.chat.cards import link_button
+from bot.chat.own_app import Ways
 from bot.chat.saving import notes_of
 from bot.chat.translator import CatalogueTranslator
 from bot.chat.words import AllWords
@@ -42,6 +44,7 @@ from tests.web.stage import MIA, NOAH, Browser, Stage
 
 T = texts(PSEUDO)
 WORDS = AllWords("https://bot.example/privacy")(PSEUDO)
+WAYS = Ways((link_button("https://bot.example/link/1", "♪"),), "")
 AT = datetime(2026, 11, 27, tzinfo=UTC)
 
 
@@ -122,8 +125,7 @@ async def test_every_card_about_changes(outcome: Outcome | None, action: Action,
     changes = made(outcome, action, count)
     held = None if outcome else TryLater(TryLater.Cause.UNAVAILABLE)
     told = report(changes, held=held, with_names=with_names)
-    link = "https://bot.example/link/1"
-    is_fine(library_cards.report(WORDS, told, link_url=link))
+    is_fine(library_cards.report(WORDS, told, ways=WAYS))
     _, notes = notes_of(WORDS, [told])
     assert [words for note in notes if (words := outside(note))] == []
 
@@ -131,11 +133,7 @@ async def test_every_card_about_changes(outcome: Outcome | None, action: Action,
 async def test_a_card_with_every_outcome_at_once() -> None:
     changes = [each for outcome in TOLD for each in made(outcome, Action.SAVE, 3)]
     changes += made(Outcome.IGNORED, Action.SAVE, 1)
-    is_fine(
-        library_cards.report(
-            WORDS, report(changes, held=NeedsRelink(NeedsRelink.Reason.SCOPE)), link_url="https://x.example"
-        )
-    )
+    is_fine(library_cards.report(WORDS, report(changes, held=NeedsRelink(NeedsRelink.Reason.SCOPE)), ways=WAYS))
 
 
 @pytest.mark.parametrize("count", [1, 1200])
