@@ -12,7 +12,7 @@ from bot.albums import AlbumId
 from bot.caller import Caller
 from bot.chat.cards import Card, Kind, button, text_card
 from bot.chat.club.answering import Answering
-from bot.chat.club.names import name_of
+from bot.chat.club.names import name_of, paged
 from bot.chat.components import CustomId
 from bot.chat.reply import Interaction, caller_of
 from bot.chat.words import Words, date, plain
@@ -202,7 +202,7 @@ class Curating:
                 what = did(words, entry, lambda id_: name_of(words, albums, id_, 40))
                 who = f"<@{entry.member_id}>" if entry.member_id is not None else t("a former curator")
                 lines.append(f"- {date(entry.did_at)} · {who} · {what}")
-            return [Card(ui.TextDisplay("\n".join(lines)[:3800]), kind=Kind.PRIVATE)]
+            return [Card(ui.TextDisplay("\n".join(page)), kind=Kind.PRIVATE) for page in paged(lines)]
 
         await self._answering(interaction, make, name="curate log")
 

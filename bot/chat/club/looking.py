@@ -14,7 +14,7 @@ from bot.accounts.tokens import Tokens
 from bot.albums import AlbumId
 from bot.chat.cards import Card, Item, Kind, attribution, text_card
 from bot.chat.club.answering import Answering
-from bot.chat.club.names import Albums, name_of, short_name
+from bot.chat.club.names import Albums, name_of, paged, short_name
 from bot.chat.club.posts import album_buttons, album_item, chosen, voters
 from bot.chat.club.summary import count_lines
 from bot.chat.club.turns import order_line, takes_turns
@@ -38,7 +38,6 @@ from bot.spotify.app import Access
 from bot.spotify.client import Spotify
 from bot.storage.clubs import StoredClub
 
-LINES_MOST = 3600
 HISTORY_MOST = 25
 BEST_MOST = 10
 CATCH_UP_MOST = 25
@@ -96,7 +95,7 @@ class Looking:
             if len(over) > len(shown):
                 lines.append(f"-# {t.plural('and {count} more', 'and {count} more', len(over) - len(shown))}")
             heading = t("{club}: rounds so far", club=plain(stored.name, 60))
-            return [_listed(words, heading, lines, albums)]
+            return _listed(words, heading, lines, albums)
 
         await self._answering(interaction, make, name="club history")
 
@@ -122,7 +121,7 @@ class Looking:
             lines = standings_lines(words, stored, rounds, albums)
             if not lines:
                 return [text_card(t("No album is rated yet."))]
-            return [_listed(words, t("{club}: standings", club=plain(stored.name, 60)), lines, albums)]
+            return _listed(words, t("{club}: standings", club=plain(stored.name, 60)), lines, albums)
 
         await self._answering(interaction, make, name="club standings")
 
@@ -143,12 +142,12 @@ class Looking:
             if count is None:
                 albums = await self._answering.names.of([view.round.album_id])
                 how = chosen(words, view) or t("This round had no album.")
-                return [_listed(words, heading, [how], albums)]
+                return _listed(words, heading, [how], albums)
             albums = await self._answering.names.of(count.lot)
             lines = [*count_lines(words, count, albums), *nominated_lines(words, view.round, albums)]
             if export:
                 exported = json.dumps(count.export(), indent=2)
-            return [_listed(words, heading, page, albums) for page in _paged(lines)]
+            return _listed(words, heading, lines, albums)
 
         await self._answering(interaction, make, name="club result")
         if exported is not None:
@@ -329,19 +328,12 @@ def _year(albums: Albums, id_: AlbumId | None) -> int | None:
     return int(album.year) if album is not None and album.year.isdecimal() else None
 
 
-def _listed(words: Words, heading: str, lines: Sequence[str], albums: Albums) -> Card:
-    text = "\n".join([f"### {heading}", *lines])
-    return Card(ui.TextDisplay(text[:LINES_MOST]), *attribution(words, [*albums.values()]), kind=Kind.PRIVATE)
-
-
-def _paged(lines: Sequence[str]) -> list[list[str]]:
-    """The lines in as few messages as they fit."""
-    pages: list[list[str]] = [[]]
-    for line in lines:
-        if sum(len(one) + 1 for one in pages[-1]) + len(line) > LINES_MOST - 200:
-            pages.append([])
-        pages[-1].append(line)
-    return pages
+def _listed(words: Words, heading: str, lines: Sequence[str], albums: Albums) -> list[Card]:
+    """A list under a heading, in as few messages as it fits."""
+    source = attribution(words, [*albums.values()])
+    return [
+        Card(ui.TextDisplay("\n".join([f"### {heading}", *page])), *source, kind=Kind.PRIVATE) for page in paged(lines)
+    ]
 
 
 async def _attach(interaction: Interaction, text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from bot.albums import Album, AlbumId, album_url
 from bot.chat.words import Words, plain
@@ -14,6 +14,10 @@ NAMES_S = 5.0
 """How long a card waits for names. An album without one is shown as a link."""
 AT_ONCE = 8
 """How many albums are looked up at the same time."""
+
+TEXT_SPACE = 3300
+"""Characters of a card for a list, below Discord's 4,000 for the whole card."""
+NAME_WIDTHS = (40, 25, 15, 8)
 
 Albums = dict[AlbumId, Album]
 
@@ -49,6 +53,26 @@ def name_of(words: Words, albums: Albums, id_: AlbumId, most: int = 60) -> str:
     if (album := albums.get(id_)) is None:
         return f"[{words.t('an album on Spotify')}]({album_url(id_)})"
     return words.album(album, most)
+
+
+def fitting(draw: Callable[[int], Sequence[str]], space: int = TEXT_SPACE) -> list[str]:
+    """The lines that `draw` makes with names of the most characters that fit. Names may double when they are escaped."""
+    lines: list[str] = []
+    for most in NAME_WIDTHS:
+        lines = [*draw(most)]
+        if sum(len(line) + 1 for line in lines) <= space:
+            break
+    return lines
+
+
+def paged(lines: Iterable[str], space: int = TEXT_SPACE) -> list[list[str]]:
+    """The lines in as few messages as they fit."""
+    pages: list[list[str]] = [[]]
+    for line in lines:
+        if pages[-1] and sum(len(one) + 1 for one in pages[-1]) + len(line) > space:
+            pages.append([])
+        pages[-1].append(line)
+    return pages
 
 
 def short_name(words: Words, albums: Albums, id_: AlbumId, most: int = 90) -> str:

@@ -10,7 +10,7 @@ from bot.albums import Album, AlbumId
 from bot.caller import Caller, MemberId
 from bot.chat.cards import Card, Kind, album_section, attribution, button, text_card
 from bot.chat.club.answering import Answering, sentence
-from bot.chat.club.names import Albums, name_of, note_of
+from bot.chat.club.names import Albums, name_of, note_of, paged
 from bot.chat.components import CustomId
 from bot.chat.reply import Interaction, caller_of
 from bot.chat.words import Words, date, plain
@@ -126,7 +126,7 @@ class Nominating:
             stored = await self._answering.club(interaction, named)
             coming = stored.club.coming
             albums = await self._answering.names.of([one.album_id for one in coming.nominations])
-            return [nominations_card(words, stored, coming, albums, caller.member_id)]
+            return nominations_cards(words, stored, coming, albums, caller.member_id)
 
         await self._answering(interaction, make, name="club nominations")
 
@@ -152,7 +152,7 @@ def receipt(words: Words, stored: StoredClub, member: MemberId, album: Album, no
     )
 
 
-def nominations_card(words: Words, stored: StoredClub, coming: Round, albums: Albums, reader: MemberId) -> Card:
+def nominations_cards(words: Words, stored: StoredClub, coming: Round, albums: Albums, reader: MemberId) -> list[Card]:
     """What is nominated. Who nominated it is shown, unless the club keeps that for the result; notes are shown."""
     t = words.t
     heading = t("{club}, round {number}", club=plain(stored.name, 60), number=t.number(coming.number))
@@ -164,17 +164,18 @@ def nominations_card(words: Words, stored: StoredClub, coming: Round, albums: Al
             t("Nothing is nominated yet. Suggest an album with {command}.", command=words.command("club nominate"))
         )
     for one in coming.nominations:
-        name = name_of(words, albums, one.album_id, 40)
-        if one.member_id == reader:
-            line = t("{album}, nominated by you", album=name)
-        elif coming.sealed or one.member_id is None:
-            line = name
-        else:
-            line = t("{album}, nominated by {member}", album=name, member=f"<@{one.member_id}>")
-        lines.append(f"- {line}")
-        if note := note_of(one.note, 60 if len(coming.nominations) > 10 else 200):
+        lines.append(f"- {_nominated(words, one, name_of(words, albums, one.album_id, 40), reader, coming)}")
+        if note := note_of(one.note, 200):
             lines.append(f"  {note.removeprefix('> ')}")
     if coming.pick is Pick.VOTE and coming.state is State.NOMINATING:
         lines.append(t("Voting opens {opens}.", opens=date(stored.club.vote_at)))
-    shown = [*albums.values()]
-    return Card(ui.TextDisplay("\n".join(lines)[:3800]), *attribution(words, shown), kind=Kind.PRIVATE)
+    shown = attribution(words, [*albums.values()])
+    return [Card(ui.TextDisplay("\n".join(page)), *shown, kind=Kind.PRIVATE) for page in paged(lines)]
+
+
+def _nominated(words: Words, one: Nomination, name: str, reader: MemberId, coming: Round) -> str:
+    if one.member_id == reader:
+        return words.t("{album}, nominated by you", album=name)
+    if coming.sealed or one.member_id is None:
+        return name
+    return words.t("{album}, nominated by {member}", album=name, member=f"<@{one.member_id}>")

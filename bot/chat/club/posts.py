@@ -10,7 +10,7 @@ from discord import ui
 
 from bot.albums import AlbumId, album_url
 from bot.chat.cards import Button, Card, Item, Kind, album_section, attribution, button, covers, link_button
-from bot.chat.club.names import Albums, Names, name_of, note_of
+from bot.chat.club.names import Albums, Names, fitting, name_of, note_of
 from bot.chat.club.summary import summary_items
 from bot.chat.components import CustomId
 from bot.chat.words import Words, date, plain, soon
@@ -118,7 +118,7 @@ def vote_items(words: Words, view: RoundView, albums: Albums, *, anew: bool) -> 
         t("Voting is open until {until}.", until=date(view.stored.club.club_hour_at)),
         how_to_vote(words, one.method or Method.RANKED_CHOICE, len(one.lot)),
     ]
-    lines += [f"- {name_of(words, albums, id_, 40)}" for id_ in one.lot[:LISTED_MOST]]
+    lines += fitting(lambda most: [f"- {name_of(words, albums, id_, most)}" for id_ in one.lot[:LISTED_MOST]], 2800)
     if view.voters:
         lines.append(voters(words, view.voters))
     vote = button(

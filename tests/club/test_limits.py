@@ -1,0 +1,75 @@
+"""The longest names and the fullest lists, in every language, within what Discord takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.sandbox.catalogue import Album, Artist, Track
+from tests.club.stage import Server
+from tests.club.test_curators import changed
+from tests.discord_wire import flatten, texts
+from tests.world import ADA, World
+
+MEMBERS = [300_000_000_000_000_000 + place for place in range(25)]
+
+
+def longest(place: int) -> Album:
+    """An album whose names are as long as Spotify has them, of characters that must be escaped."""
+    name = "*_[" * 80
+    track = Track(f"{place:022}", "Song", 1, 1000)
+    return Album(f"{place:022}".replace("0", "Z"), name, (Artist(f"{place:022}", name),), "1999", "album", (track,))
+
+
+@pytest.mark.parametrize("locale", ["en-US", "de", "fr", "es-ES", "pt-BR", "ja"])
+async def test_25_albums_with_the_longest_names_can_be_voted_on_and_shown(world: World, locale: str) -> None:
+    server = Server(world)
+    world.spotify.catalogue.add([longest(place) for place in range(25)])
+    server.albums = [longest(place).id for place in range(25)]
+    preview = await world.discord.slash(
+        200_000_000_000_000_009,
+        "curate new",
+        {"name": "*" * 60, "pick": "vote", "day": "tuesday", "time": "20:00"},
+        locale=locale,
+        guild_locale=locale,
+    )
+    await preview.message(8.0)
+    start = next(part["custom_id"] for part in flatten(preview.history[-1]["components"]) if part.get("custom_id"))
+    await world.discord.press(200_000_000_000_000_009, start, preview.history[-1], locale=locale, guild_locale=locale)
+    await server.post()
+    for place, member in enumerate(MEMBERS):
+        said = await world.discord.slash(
+            member, "club nominate", {"album": server.albums[place], "note": "|" * 500}, locale=locale
+        )
+        await said.message(8.0)
+    await (await world.discord.slash(ADA, "club nominations", {}, locale=locale)).message(8.0)
+    await server.to_vote()
+    vote = await server.post()
+    assert len("\n".join(texts(vote))) < 4000
+    for member in MEMBERS[:5]:
+        await server.vote(member, *range(5))
+    await server.to_club_hour()
+    await server.post()
+    await server.post()
+    for member in MEMBERS:
+        await server.rate(member, "3", review="|" * 1000)
+    await (await world.discord.slash(ADA, "club result", {}, locale=locale)).message(8.0)
+    await server.to_club_hour()
+    await server.post()
+    for what in ("club now", "club history", "club standings", "curate log", "curate settings"):
+        await (await world.discord.slash(ADA, what, {}, locale=locale)).message(8.0)
+    await server.quiet()
+
+
+async def test_approval_takes_all_25_albums_on_one_ballot(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    await changed(server, "counting", {"method": ["approval"]})
+    ids = sorted(world.spotify.catalogue.albums)[:25]
+    for member, id_ in zip(MEMBERS, ids, strict=True):
+        await server.said("nominate", member, album=id_)
+    await server.to_vote()
+    await server.post()
+    opened = await server.club("vote", ADA)
+    await server.until(lambda: opened.callback is not None)
+    receipt = await server.read(await world.discord.submit(ADA, opened, {"approved": ids}))
+    assert receipt.count("\n- ") == 25
