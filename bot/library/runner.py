@@ -98,6 +98,8 @@ class MemberRunner:
         if self.task is not None:
             self._has_arrived = self._is_new = True
         else:
+            # not when the task begins: what arrives until then is not in `first`
+            self._has_arrived = self._is_new = False
             self.task = asyncio.create_task(self._run(first, retry), name=f"library {self.member}")
 
     def release_all(self, held: UserError | None) -> None:
@@ -111,7 +113,6 @@ class MemberRunner:
         newest: RequestId | None = None
         try:
             while True:
-                self._has_arrived = self._is_new = False
                 held = None
                 async with aclosing(self._executor.chunks(self.member, first, self._take_arrival)) as chunks:
                     async for chunk in chunks:
@@ -121,7 +122,9 @@ class MemberRunner:
                             held = weightier(chunk.held.values(), held)
                 first = None
                 if not self._has_arrived:
-                    break  # otherwise once more: it may belong before what was done since
+                    break
+                # once more: it may belong before what was done since
+                self._has_arrived = self._is_new = False
         except StorageUnavailable as error:
             held = error
         except asyncio.CancelledError:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-from bot.changes import Action, Outcome
+from bot.changes import Action, Kind, Outcome
 from bot.errors import TryLater
 from bot.library import Progress
 from bot.sandbox.faults import FAULTS
-from bot.storage.changes import CHUNK
+from bot.storage.changes import CHUNK, NewChange
 from tests.callers import caller
 from tests.library.stage import MEMBER, WRITE, Stage, down, until
 from tests.world import FIRST, SECOND
@@ -56,6 +56,18 @@ async def test_a_request_with_an_older_interaction_that_arrives_meanwhile_is_not
         report = await stage.library.change(caller(MEMBER, 50), Action.SAVE, FIRST)
     assert [change.outcome for change in report.request.changes] == [Outcome.SAVED]
     await large
+
+
+async def test_what_arrives_before_a_runner_has_begun_is_not_forgotten(stage: Stage) -> None:
+    changes = stage.storage.changes
+    first = await changes.accept(caller(MEMBER, 1), Action.SAVE, [NewChange(Kind.ALBUM, FIRST)], stage.now())
+    await changes.accept(caller(MEMBER, 2), Action.SAVE, [NewChange(Kind.ALBUM, SECOND)], stage.now())
+    stage.library.wake(MEMBER, first.pending)
+    stage.library.wake(MEMBER)  # its task has not had a turn yet
+    async with asyncio.timeout(5):
+        while not stage.library.is_idle:
+            await asyncio.sleep(0.005)
+    assert sorted(stage.saved) == sorted([FIRST, SECOND])
 
 
 async def test_a_small_request_passes_several_large_ones(stage: Stage) -> None:
