@@ -115,7 +115,7 @@ def _card(interaction_id: int, album: Known) -> Card:
             ui.TextDisplay(album.saved),
             ui.ActionRow(
                 ui.Button(label="Undo", custom_id=f"undo:{interaction_id}"),
-                ui.Button(label="Open in Spotify", url=album.url),
+                ui.Button(label="Show that I kept this", custom_id=f"keep:{album.url.rpartition('/')[2]}"),
             ),
             ui.TextDisplay(album.source),
             accent_colour=0x5B6EE1,

@@ -47,7 +47,11 @@ async def test_the_floor_makes_the_same_calls_and_sends_the_same_card() -> None:
     cards: dict[Kind, Any] = {}
     for kind in KINDS:
         async with outside() as out, out.running(kind):  # the first /save: the album is not known yet
-            calls[kind] = sorted((call.method, call.path, call.query, str(call.body)) for call in out.spotify.calls)
+            calls[kind] = sorted(
+                (call.method, call.path, call.query, str(call.body))
+                for call in out.spotify.calls
+                if "client_credentials" not in str(call.body)  # the check of the app's secret at the start
+            )
             out.forget()
             out.clear_libraries()
             interaction = await out.save(0, out.albums[0])
