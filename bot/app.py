@@ -63,11 +63,11 @@ from bot.web import ops, site
 from bot.web.listening import why_not
 
 FINISH_S = 4.0
-"""How long what is in flight may take to finish when the process is asked to stop."""
+"""How long work in progress may take to finish when the process is asked to stop."""
 TIMERS_S = 1.0
-"""The same for the handlers of timers: what does not finish runs again at the next start."""
+"""The same for timers' handlers. Those that do not finish run again after the next start."""
 REFRESHED_S = 7.0
-"""The same for a refresh, whose token may be the only one; all in all the process has 10 seconds."""
+"""The same for a refresh, whose new token may be the only valid one. The process has 10 seconds in total."""
 
 PATIENCE_S = 20.0
 """A start is reported as done after so long at the latest: `systemctl start` must not hang while Discord is down."""
@@ -76,12 +76,12 @@ _log = structlog.get_logger("gatefold.app")
 
 
 class StartError(Exception):
-    """The bot could not start; the text says why and what to do."""
+    """The bot cannot start; the text says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything, built once and handed to whoever needs it."""
+    """Everything that the composition root builds."""
 
     settings: Settings
     storage: Storage
@@ -115,7 +115,7 @@ class Services:
         }
 
     async def readiness(self) -> dict[str, bool]:
-        """Whether it can serve now. An outage of Spotify's is no part of it: changes are taken and kept."""
+        """Which parts can serve now. An outage of Spotify does not count: changes are accepted and queued."""
         return {
             **await self.health(),
             "spotify_app": self.apps.host is None or not self.apps.host.health.is_refused,
@@ -131,14 +131,14 @@ async def built(
     keepalive_s: float = 60.0,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> AsyncIterator[Services]:
-    """Build everything; nothing is started yet but the database.
+    """Build everything. Only the database is started.
 
     `on_connection`: is told when the connection to Discord comes and goes. `keepalive_s`: of unused connections.
     `now`: the wall clock of timers, messages and clubs.
     """
     point_at(settings)
     storage = await open_storage(settings.database_path, settings.sealing_keys())
-    # The gate counts calls; the connector must not count on top of it.
+    # The gate limits calls, so the connector must not.
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=keepalive_s),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -250,7 +250,7 @@ async def _build(
     progress = ImportProgress(storage.imports, storage.changes, library, messages, words)
     account.deliver(members, delivery)
     hosting.deliver(host_answers, delivery)
-    # Nobody imports upward: where a lower package causes something above it, it is given a callable.
+    # Imports point down only, so a lower package that causes something above it is given a callable.
     linking.tell = notices.tell_link
     maintenance = Maintenance(storage.database, settings.sealing_keys())
     backups = None
@@ -334,7 +334,7 @@ def features(
 
 @asynccontextmanager
 async def website(services: Services) -> AsyncIterator[int]:
-    """The web site, listening; yields its port."""
+    """The listening web site; yields its port."""
     app = site.build(services.linking, services.discord_login, services.settings, services.health, services.readiness)
     async with site.serving(app, services.settings.web_host, services.settings.web_port) as port:
         yield port
@@ -342,7 +342,7 @@ async def website(services: Services) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def measuring(services: Services) -> AsyncIterator[None]:
-    """The metrics at a port of their own, if the host wants them."""
+    """The metrics on a port of their own, if the host set one."""
     settings = services.settings
     if not settings.metrics_port:
         yield
@@ -358,7 +358,7 @@ async def measuring(services: Services) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def scheduled(services: Services) -> AsyncIterator[None]:
-    """Whatever is due runs in here: backups, the look at the disk, and the timers of everybody who set some."""
+    """Runs what is due: backups, the check of the disk, and every timer that was set."""
     schedule = services.schedule
     disk = DiskWatch(
         services.storage.database.path,
@@ -383,9 +383,9 @@ async def scheduled(services: Services) -> AsyncIterator[None]:
 async def supervised(
     services: Services, supervisor: Supervisor, *, patience_s: float = PATIENCE_S
 ) -> AsyncIterator[None]:
-    """The supervisor is told that the loop and the database's thread are alive.
+    """Tell the supervisor that the event loop and the database's thread are alive.
 
-    `patience_s`: after so long it is told that the bot is ready, although Discord is not connected.
+    `patience_s`: after this long it is told that the bot is ready, even if Discord is not connected.
     """
     supervisor.status("Connecting to Discord")
     watch = asyncio.create_task(supervisor.watch(services.storage.database.is_answering), name="watchdog")
@@ -402,8 +402,8 @@ async def supervised(
 
 @asynccontextmanager
 async def working(services: Services) -> AsyncIterator[asyncio.Task[None]]:
-    """The workers for pending changes and for messages; on the way out, what is in flight finishes or is kept."""
-    # After the login, since it tells members.
+    """The workers for pending changes and messages. At the end, work in progress is finished or stays queued."""
+    # After the login, because it tells members.
     services.schedule.repeat("library sweep", SWEEP_S, services.library.sweep)
     services.schedule.repeat("outbox sweep", SWEEP_S, services.delivery.sweep)
     services.schedule.repeat("imports sweep", SWEEP_S, services.importing.sweep)
@@ -427,7 +427,7 @@ async def working(services: Services) -> AsyncIterator[asyncio.Task[None]]:
             services.linking.finish_links(FINISH_S),
             services.alerts.stop(FINISH_S),
         )
-        # Last, since what finished just now may have needed a refresh, and is to be told.
+        # Last, because what has just finished may have needed a refresh, and must be told.
         delivery.cancel()
         await asyncio.gather(delivery, worker, return_exceptions=True)
         await asyncio.gather(
@@ -438,14 +438,14 @@ async def working(services: Services) -> AsyncIterator[asyncio.Task[None]]:
 
 
 async def _until_one_ends(*tasks: asyncio.Task[None]) -> None:
-    """Until one of them ends, whose error is raised."""
+    """Run until one of them ends, and raise its error."""
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in done:
         task.result()
 
 
 async def run(settings: Settings) -> None:
-    """Run the bot until SIGTERM or SIGINT. StartError when it cannot start."""
+    """Run the bot until SIGTERM or SIGINT. StartError if it cannot start."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -453,7 +453,7 @@ async def run(settings: Settings) -> None:
     supervisor = Supervisor.from_environment(os.environ)
 
     def connection(is_connected: bool) -> None:
-        # There is no connection before the commands are registered.
+        # Discord is connected only after the commands are registered.
         if is_connected:
             supervisor.ready("Serving")
         elif not stop.is_set():
@@ -498,7 +498,7 @@ def _cannot_listen(which: str, host: str, port: int, error: OSError) -> StartErr
 
 @asynccontextmanager
 async def checking_secret(services: Services) -> AsyncIterator[None]:
-    """Whether Spotify accepts the host's secret is checked once, so that a wrong one shows at the start."""
+    """Check once whether Spotify accepts the host's secret, so that a wrong one is noticed at the start."""
 
     async def check() -> None:
         host = services.apps.host
@@ -523,7 +523,7 @@ async def checking_secret(services: Services) -> AsyncIterator[None]:
 
 
 async def _until(stop: asyncio.Event, work: asyncio.Task[None], supervisor: Supervisor) -> None:
-    """Wait until `stop` is set or the work ends by itself, whose error is raised."""
+    """Wait until `stop` is set, or until the work ends by itself, and raise its error."""
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -542,7 +542,7 @@ def _chat(services: Services) -> asyncio.Task[None]:
             services.alerts.tell_late()
             gateway = asyncio.create_task(client.stay_connected(), name="gateway")
             try:
-                # The gateway is left last: who asks while what is in flight finishes is answered, too.
+                # The gateway is closed last, so that members who ask meanwhile get an answer, too.
                 async with working(services) as worker:
                     await asyncio.wait({gateway, worker}, return_when=asyncio.FIRST_COMPLETED)
                     for task in (gateway, worker):
