@@ -26,12 +26,15 @@ LABELS: dict[str, str] = {
     "change_requests": msg("Commands of the last 30 days, kept for Undo"),
     "library_changes": msg("Albums that you asked to save or remove"),
     "outbox": msg("Messages to you that are on their way"),
+    "timers": msg("Reminders that are due later"),
     "spotify_apps": msg("Your own Spotify app"),
     "seat_requests": msg("Your request for a seat"),
+    "imports": msg("Files that you asked me to import"),
     "member_preferences": msg("Your choices"),
     "crate_entries": msg("Albums that you added to crates"),
     "kept_albums": msg("Albums that you show that you kept"),
-    "clubs": msg("Clubs that you take part in"),
+    "clubs": msg("Clubs that you started"),
+    "club_reminders": msg("Clubs that remind you"),
     "club_rounds": msg("Rounds that you picked or nominated for"),
     "ballots": msg("Your votes that are not counted yet"),
     "ratings": msg("Your ratings and reviews"),
@@ -162,7 +165,7 @@ def _ordered(found: dict[str, Any]) -> list[str]:
 
 
 def _label(t: Text, table: str) -> str:
-    return t(LABELS[table]) if table in LABELS else table
+    return t(LABELS[table])
 
 
 def feature(own: OwnData, reply: Reply) -> Feature:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 
+from bot.chat.own_data import LABELS
+from bot.storage.stores import DECLARED
 from tests.chat.test_crates import LINK, crate
 from tests.discord_wire import WireInteraction
 from tests.test_story import press, said
@@ -68,3 +70,8 @@ async def test_unlinking_leaves_what_the_member_did_in_the_server(world: World) 
     await said(question)
     assert "Unlinked" in await said(await press(world, question, "Unlink"))
     assert [*await world.bot.storage.export(ADA)] == ["crate_entries"]
+
+
+def test_each_table_that_holds_something_about_a_member_has_a_name_for_them() -> None:
+    held = [*(each.member_rows for each in DECLARED), *(each.documents for each in DECLARED)]
+    assert {rows.table for several in held for rows in several} == set(LABELS)
