@@ -78,7 +78,7 @@ class OwnApp:
             text_input(
                 "client_id",
                 t("Client ID"),
-                description=t("32 characters, from your app's settings in Spotify's dashboard. Not the secret."),
+                description=t("32 characters, from your app's settings. Not the secret."),
                 most=100,
             ),
         )
@@ -120,7 +120,7 @@ class OwnApp:
             text_input(
                 "email",
                 t("Your e-mail address at Spotify"),
-                description=t("Only the host sees it. It is deleted when the host has answered, or after 14 days."),
+                description=t("Only the host sees it. It is deleted after 14 days at the latest."),
                 most=EMAIL_MAX,
             ),
         )
