@@ -25,7 +25,20 @@ from bot.accounts.seats import SeatKeeper
 from bot.accounts.tokens import Tokens
 from bot.alert_sources import AlertSources
 from bot.caller import RequestId
-from bot.chat import account, club, crate_commands, help, hosting, own_app, own_data, saving, servers, sharing, transfer
+from bot.chat import (
+    account,
+    club,
+    crate_commands,
+    help,
+    hosting,
+    own_app,
+    own_data,
+    saving,
+    servers,
+    sharing,
+    transfer,
+    watching,
+)
 from bot.chat.attachments import Attachments
 from bot.chat.client import Client, LoginRefused, point_at
 from bot.chat.club.answering import Curators
@@ -37,6 +50,7 @@ from bot.chat.messages import Messages
 from bot.chat.notices import Notices
 from bot.chat.registration import GuildRefused
 from bot.chat.reply import Reply
+from bot.chat.watched_posts import WatchedPosts
 from bot.chat.words import AllWords
 from bot.clubs import AlbumClubs
 from bot.errors import AppRejected, UserError
@@ -59,6 +73,7 @@ from bot.spotify.client import Spotify
 from bot.storage import Storage, open_storage
 from bot.storage.crates import Crates
 from bot.storage.guilds import Guilds
+from bot.storage.watches import POSTED, Watches
 from bot.web import ops, site
 from bot.web.listening import why_not
 
@@ -209,6 +224,8 @@ async def _build(
     importing = Importing(storage.imports, library, tokens, spotify)
     attachments = Attachments(session, (settings.discord_cdn_url, settings.discord_api_url))
 
+    posts = WatchedPosts(storage.watches, finder, now=now)
+
     def watch(request: RequestId) -> None:
         progress.watch(request)  # made below, since it needs the client
 
@@ -236,6 +253,9 @@ async def _build(
             spotify,
             answering,
             storage,
+            storage.watches,
+            posts,
+            settings.message_content,
         ),
         reply,
         storage.commands,
@@ -246,6 +266,7 @@ async def _build(
     messages = Messages(client)
     delivery = Delivery(storage.outbox, messages, words, client.hosts, now=now)
     club.deliver(clubs, names, delivery)
+    delivery.register(POSTED, posts.draw)
     notices = Notices(delivery, library, importing)
     progress = ImportProgress(storage.imports, storage.changes, library, messages, words)
     account.deliver(members, delivery)
@@ -313,6 +334,9 @@ def features(
     spotify: Spotify,
     answering: club.Answering,
     storage: Storage,
+    watches: Watches,
+    posts: WatchedPosts,
+    reads_messages: bool,
 ) -> tuple[Feature, ...]:
     """What the bot does in Discord."""
     saver = saving.Saving(ways, renewals, library, resolver, reply)
@@ -326,6 +350,12 @@ def features(
         sharing.feature(sharing.Sharing(finder, crate_cards, saver, reply), saver),
         club.feature(answering, spotify, tokens, saver),
         transfer.feature(importing, library, tokens, attachments, watch, reply),
+        watching.feature(
+            watching.Watching(watches, crates, reply, is_allowed=reads_messages),
+            posts,
+            crate_cards,
+            is_allowed=reads_messages,
+        ),
         own_data.feature(own_data.OwnData(storage, linking, reply), reply),
         servers.feature(guilds),
         help.feature(reply),

@@ -545,3 +545,38 @@ def m013_imports(db: Database) -> None:
         "CREATE INDEX imports_member ON imports (member_id)",
     ):
         db.conn.execute(statement)
+
+
+@step
+def m014_watched_channels(db: Database) -> None:
+    """Channels in which albums that members post are answered and collected, and what was answered within a day.
+
+    watches.crate_id NULL: the server's default crate. watch_answers.place: of the album in its message.
+    """
+    for statement in (
+        """
+        CREATE TABLE watches (
+            channel_id INTEGER PRIMARY KEY,
+            guild_id INTEGER NOT NULL,
+            crate_id INTEGER REFERENCES crates (id) ON DELETE SET NULL,
+            answers TEXT NOT NULL CHECK (answers IN ('card', 'button', 'silent')),
+            locale TEXT,
+            watched_at INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX watches_guild ON watches (guild_id)",
+        """
+        CREATE TABLE watch_answers (
+            channel_id INTEGER NOT NULL,
+            album_id TEXT NOT NULL,
+            guild_id INTEGER NOT NULL,
+            message_id INTEGER NOT NULL,
+            place INTEGER NOT NULL,
+            member_id INTEGER NOT NULL,
+            answered_at INTEGER NOT NULL,
+            PRIMARY KEY (channel_id, album_id)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX watch_answers_member ON watch_answers (member_id)",
+    ):
+        db.conn.execute(statement)

@@ -41,6 +41,7 @@ def button(label: str, custom_id: CustomId, style: discord.ButtonStyle = discord
 
 class Card(ui.LayoutView):
     """One message: a container with the accent of its kind. `pings`: the only role that it may ping.
+    `answers`: the id of the message in the same channel that it replies to, which may be gone.
 
     Discord refuses a message that carries a custom id twice, and with it everything that the message says. So a
     second component with the same custom id is left out, and the log tells of it.
@@ -53,6 +54,7 @@ class Card(ui.LayoutView):
         super().__init__(timeout=None)
         self.kind = kind
         self.pings: int | None = None
+        self.answers: int | None = None
         self.add_item(ui.Container(*_each_once(items), accent_colour=kind.value))
 
     def uploads(self) -> list[discord.File]:

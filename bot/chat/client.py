@@ -1,4 +1,4 @@
-"""The Discord client: a plain client and a command tree, no intents, no cache.
+"""The Discord client: a plain client and a command tree, only the intents that features need, no cache.
 
 It also points discord.py at the configured addresses.
 """
@@ -91,6 +91,8 @@ class Client(discord.Client):
         self._registration = Registration(self.tree, registered, mentions, dev_guild_id)
         parsers: dict[str, Callable[[Any], None]] = self._connection.parsers
         parsers["INTERACTION_CREATE"] = _sparing(parsers["INTERACTION_CREATE"])
+        # As Discord sent it: discord.py would build objects for every message, to be thrown away.
+        parsers["MESSAGE_CREATE"] = lambda data: self.dispatch("message_posted", data)
 
     # -- starting
 

@@ -22,8 +22,9 @@ class Feature:
     """What one module adds to the bot.
 
     `subcommands`: what it adds to a group that features share, by the group's name: see groups.py.
-    `listeners`: handlers of discord.py's events by their names without `on_`, such as "guild_remove".
-    `intents`: what the gateway must send for them; none of them privileged.
+    `listeners`: handlers of discord.py's events by their names without `on_`, such as "guild_remove"; also
+    "guilds_known" and "message_posted", which gets a message as Discord sent it.
+    `intents`: what the gateway must send for them. A privileged one only where the host's settings say so.
     """
 
     name: str

@@ -128,7 +128,9 @@ class Messages:
         async def call() -> int:
             channel = self._client.get_partial_messageable(channel_id)
             files = card.uploads() or discord.utils.MISSING
-            return (await channel.send(view=card, nonce=nonce, allowed_mentions=mentions, files=files)).id
+            reply: Any = None if card.answers is None else _ReplyTo(card.answers)
+            sent = await channel.send(view=card, nonce=nonce, allowed_mentions=mentions, files=files, reference=reply)
+            return sent.id
 
         await self._turn()
         return await _tried(call)
@@ -176,6 +178,23 @@ class Messages:
         await self._turn()
         return await _tried(call)
 
+    async def history(self, channel_id: int, after: int, limit: int = 100) -> list[Mapping[str, Any]]:
+        """The messages that follow the one with the id `after`, the oldest first, as Discord sends them.
+
+        At most 100. None come where the bot may not read the history.
+        https://discord.com/developers/docs/resources/message#get-channel-messages
+        """
+
+        async def call() -> list[Mapping[str, Any]]:
+            found = await self._client.http.logs_from(channel_id, limit, after=after)
+            return sorted(found, key=lambda message: int(message["id"]))
+
+        return await _tried(call)
+
+    async def delete(self, channel_id: int, message_id: int) -> None:
+        """Delete a message of ours."""
+        await _tried(lambda: self._client.http.delete_message(channel_id, message_id))
+
     @property
     def _application_id(self) -> int:
         if self._client.application_id is None:
@@ -186,6 +205,16 @@ class Messages:
         # as Interaction.followup makes it: a partial webhook may not send what only one person sees
         data: Any = {"id": self._application_id, "type": 3, "token": token}
         return discord.Webhook.from_state(data=data, state=self._client._connection)
+
+
+class _ReplyTo:
+    """What discord.py sends as the message that is replied to. Its own would send the id as a number."""
+
+    def __init__(self, message_id: int) -> None:
+        self._message_id = message_id
+
+    def to_message_reference_dict(self) -> dict[str, Any]:
+        return {"message_id": str(self._message_id), "fail_if_not_exists": False}
 
 
 def mark(card: Card, nonce: str) -> None:

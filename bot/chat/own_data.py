@@ -32,6 +32,7 @@ LABELS: dict[str, str] = {
     "imports": msg("Files that you asked me to import"),
     "member_preferences": msg("Your choices"),
     "crate_entries": msg("Albums that you added to crates"),
+    "watch_answers": msg("Albums that you posted in watched channels within a day"),
     "kept_albums": msg("Albums that you show that you kept"),
     "clubs": msg("Clubs that you started"),
     "club_reminders": msg("Clubs that remind you"),

@@ -24,8 +24,8 @@ from bot.library.finder import AlbumFinder, NotFound
 from bot.pasted_text import read
 from bot.text import command_name, msg
 
-SHARED = "crate-add"
-"""The verb of **Add to crate**, which stands on every shared card and names who shared it."""
+SHARED, SAVE_POSTED = "crate-add", "save-posted"
+"""The verbs of the buttons that name who shared an album: **Add to crate** on a card, **Save** on a one-line reply."""
 READ_MOST = 20_000
 """Characters of a message, with all that is embedded, that are read for links."""
 CARDS_MOST = 5
@@ -70,6 +70,10 @@ class Sharing:
 
         await self.answer(interaction, work(), "button add to crate")
 
+    async def save(self, interaction: Interaction, caller: Caller, album_id: AlbumId, _: MemberId) -> None:
+        """**Save** beside a post."""
+        await self._saving.save_album(interaction, caller, album_id)
+
     async def add_message(self, interaction: Interaction, caller: Caller, message: Mapping[str, Any]) -> Sequence[Card]:
         """Put the albums of a message into the server's first crate."""
         words = self._reply.words(caller.locale)
@@ -89,7 +93,7 @@ class Sharing:
         if not found:
             await self.answer(interaction, self._say(caller), "message save albums")
             return
-        text = " ".join(map(_as_text, found))
+        text = " ".join(map(as_text, found))
         await self._saving.save_text(interaction, caller, text, "message save albums")
 
     async def remove(self, interaction: Interaction, caller: Caller, message: discord.Message) -> Sequence[Card]:
@@ -127,8 +131,17 @@ class Sharing:
         return [text_card(_nothing(self._reply.words(caller.locale)))]
 
     async def _albums(self, caller: Caller, references: Sequence[Reference]) -> list[Album]:
-        found = [await self._finder.find(caller.member_id, _as_text(reference)) for reference in references]
+        found = [await self._finder.find(caller.member_id, as_text(reference)) for reference in references]
         return [*{album.id: album for album in found if isinstance(album, Album)}.values()]
+
+
+def share_line(words: Words, album: Album, sharer: MemberId) -> ui.Item[Any]:
+    """An album in one line with its Save button, for a reply to the message that named it."""
+    t = words.t
+    line = f"[{plain(album.title)}]({album.url}) · {plain(album.by)} · {t('on Spotify')}"
+    label = t.context("button", "Save")
+    save = button(label, CustomId(SAVE_POSTED, album.id, sharer), discord.ButtonStyle.primary)
+    return ui.Section(line, accessory=save)
 
 
 def share_card(words: Words, album: Album, sharer: MemberId, note: str) -> Card:
@@ -189,7 +202,8 @@ def sharer_of(message: Mapping[str, Any]) -> MemberId | None:
         current = pending.pop()
         if isinstance(current, Mapping):
             custom_id = CustomId.read(current.get("custom_id"))
-            if custom_id is not None and custom_id.verb == SHARED and custom_id.fields[-1].isdecimal():
+            is_ours = custom_id is not None and custom_id.verb in (SHARED, SAVE_POSTED)
+            if custom_id is not None and is_ours and custom_id.fields[-1].isdecimal():
                 return MemberId(int(custom_id.fields[-1]))
             pending += [current.get("components"), current.get("accessory")]
         elif isinstance(current, list):
@@ -204,7 +218,8 @@ def target_of(interaction: Interaction) -> Mapping[str, Any]:
     return cast(Mapping[str, Any], messages.get(str(data.get("target_id"))) or {})
 
 
-def _as_text(reference: Reference) -> str:
+def as_text(reference: Reference) -> str:
+    """A reference to an album as a text that names it."""
     match reference:
         case AlbumRef(id_):
             return f"spotify:album:{id_}"
@@ -259,4 +274,8 @@ def feature(sharing: Sharing, saving: Saving) -> Feature:
         app_commands.ContextMenu(name=msg("Share as card"), callback=share_as_card),
         app_commands.ContextMenu(name=msg("Remove card"), callback=remove_card),
     )
-    return Feature("sharing", (share, *menus), (Component("crate-add", (AlbumId, MemberId), sharing.add),))
+    components = (
+        Component(SHARED, (AlbumId, MemberId), sharing.add),
+        Component(SAVE_POSTED, (AlbumId, MemberId), sharing.save),
+    )
+    return Feature("sharing", (share, *menus), components)

@@ -620,7 +620,7 @@ class Words:
             unlink=self.command("unlink"),
         )
         until = t("The button works for 10 minutes, and only for you.")
-        return f"{asks}\n\n{self._with_privacy(stored)}\n-# {until}"
+        return f"{asks}\n\n{self.with_privacy(stored)}\n-# {until}"
 
     def stored(self) -> str:
         """Where to read what is stored, in place of all of it; empty where there is no page."""
@@ -737,13 +737,13 @@ class Words:
         )
         lines = [t("**I save albums to your own Spotify library.**")]
         lines += [f"{place}. {step}" for place, step in enumerate(steps, 1)]
-        return "\n".join([*lines, "", also, self._with_privacy(private)])
+        return "\n".join([*lines, "", also, self.with_privacy(private)])
 
     def earlier(self) -> str:
         """Heads what could not be told when it happened."""
         return self.t("**Finished since your last command**")
 
-    def _with_privacy(self, text: str) -> str:
+    def with_privacy(self, text: str) -> str:
         if not self._privacy_url:
             return text
         return self.t.sentences([text, self.t("[What is stored, and for how long]({url})", url=self._privacy_url)])

@@ -35,6 +35,7 @@ from bot.storage.seats import SeatRequests
 from bot.storage.stores import ABOUT_SPOTIFY, DECLARED, LASTING
 from bot.storage.timers import Timers
 from bot.storage.vault import Vault
+from bot.storage.watches import Watches
 
 _log = structlog.get_logger("gatefold.storage")
 
@@ -61,6 +62,7 @@ class Storage:
     ballots: Ballots
     ratings: Ratings
     imports: Imports
+    watches: Watches
 
     async def forget(self, member_id: int) -> dict[str, int]:
         """Delete or anonymise every row that concerns this member, and make the deletion real on the disk.
@@ -88,6 +90,7 @@ class Storage:
         if gone:
             _log.info("rows of servers deleted", servers=len(gone))
             await self.database.truncate_log()
+        await self.watches.sweep(now)
         await self.database.truncate_owed_log()
 
     async def close(self) -> None:
@@ -132,6 +135,7 @@ async def open_storage(
         Ballots(database, vault),
         Ratings(database),
         Imports(database),
+        Watches(database, outbox),
     )
 
 

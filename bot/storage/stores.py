@@ -20,6 +20,7 @@ from bot.storage.preferences import MemberPreferences
 from bot.storage.ratings import Ratings
 from bot.storage.seats import SeatRequests
 from bot.storage.timers import Timers
+from bot.storage.watches import Watches
 
 STORES: tuple[type[Store], ...] = (
     Links,
@@ -38,9 +39,10 @@ STORES: tuple[type[Store], ...] = (
     Ratings,
     Crates,
     Imports,
+    Watches,
 )
 DECLARED: tuple[Declaration, ...] = (*(store.declares for store in STORES), keys.declares)
-CURATION: tuple[type[Store], ...] = (MemberPreferences, Guilds, Clubs, Ballots, Ratings, Crates)
+CURATION: tuple[type[Store], ...] = (MemberPreferences, Guilds, Clubs, Ballots, Ratings, Crates, Watches)
 """What members do together in servers, with or without Spotify. Unlinking leaves it, and forgetting does not."""
 ABOUT_SPOTIFY: tuple[Declaration, ...] = tuple(store.declares for store in STORES if store not in CURATION)
 SEALED = sealed_columns(DECLARED)

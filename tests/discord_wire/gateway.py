@@ -13,7 +13,9 @@ from aiohttp import WSMsgType, web
 
 from tests.discord_wire.messages import Json
 
-PRIVILEGED_INTENTS = 1 << 1 | 1 << 8 | 1 << 15
+GUILD_MESSAGES, MESSAGE_CONTENT = 1 << 9, 1 << 15
+PRIVILEGED_INTENTS = {1 << 1: 0b11 << 14, 1 << 8: 0b11 << 12, MESSAGE_CONTENT: 0b11 << 18}
+"""Each with the application's flags, one of which says that the portal's switch for it is on."""
 _dump = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 
 
@@ -22,6 +24,7 @@ class _Session:
     id: str
     shard: tuple[int, int]
     socket: web.WebSocketResponse | None
+    intents: int = 0
     seq: int = 0
     sent: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=1000))
 
@@ -37,6 +40,8 @@ class Gateway:
         self.identifies: list[Json] = []
         # the servers that the bot is in, which every READY lists, whatever the intents
         self.guilds: set[int] = set()
+        # what the developer portal has about the app
+        self.flags = 0
         self._sessions: dict[str, _Session] = {}
         self._sockets: dict[web.WebSocketResponse, asyncio.Transport | None] = {}
 
@@ -120,18 +125,19 @@ class Gateway:
             await socket.close(code=4004)
         elif op == 2:
             self.identifies.append({key: value for key, value in data.items() if key != "token"})
-            if data["intents"] & PRIVILEGED_INTENTS:
+            asked = [flags for intent, flags in PRIVILEGED_INTENTS.items() if data["intents"] & intent]
+            if not all(self.flags & flags for flags in asked):
                 await socket.close(code=4014)
                 return None
             shard = data.get("shard") or [0, 1]
             for old in [s for s in self._sessions.values() if list(s.shard) == shard and s.socket is None]:
                 del self._sessions[old.id]
-            session = _Session(token_hex(16), (shard[0], shard[1]), socket)
+            session = _Session(token_hex(16), (shard[0], shard[1]), socket, data["intents"])
             self._sessions[session.id] = session
             ready = {"v": 10, "user": self._bot, "guilds": [], "session_id": session.id, "shard": shard}
             ready |= {"resume_gateway_url": self.gateway_url}
             ready["guilds"] = [{"id": str(guild_id), "unavailable": True} for guild_id in sorted(self.guilds)]
-            ready["application"] = {"id": str(self.application_id), "flags": 0}
+            ready["application"] = {"id": str(self.application_id), "flags": self.flags}
             await self.dispatch(session, "READY", ready)
             self.identified.set()
         elif op == 6:

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 from aiohttp import BasicAuth, web
 
 from bot.sandbox.components import flatten
-from tests.discord_wire.gateway import Gateway
+from tests.discord_wire.gateway import GUILD_MESSAGES, MESSAGE_CONTENT, PRIVILEGED_INTENTS, Gateway
 from tests.discord_wire.messages import (
     BUTTON,
     COMPONENTS_V2,
@@ -83,7 +83,6 @@ class DiscordWire(Gateway):
         # what the developer portal has about the app
         self.redirect_uris: list[str] = []
         self.interactions_endpoint_url: str | None = None
-        self.flags = 0
         self.installs: Json = {
             "0": {"oauth2_install_params": {"scopes": ["applications.commands", "bot"], "permissions": "0"}},
             "1": {"oauth2_install_params": {"scopes": ["applications.commands"], "permissions": "0"}},
@@ -100,6 +99,8 @@ class DiscordWire(Gateway):
         self.scheduled_events: dict[str, Json] = {}
         # Channels in which the bot can do nothing, and Discord's code for why: 10003, 50001 or 50013.
         self.closed_channels: dict[int, int] = {}
+        # Channels in which it lacks Read Message History: their history is then empty.
+        self.without_history: set[int] = set()
         # How far Discord's wall clock was moved: ids hold the time, and nonces are forgotten.
         self.ahead_s = 0.0
         # What the bot may do in the channel of an interaction.
@@ -245,6 +246,45 @@ class DiscordWire(Gateway):
         data = {"custom_id": modal["custom_id"], "components": labels}
         source = opened.payload.get("message")
         return await self.interact(MODAL, data, user_id, f"modal {modal['custom_id']}", source, **where)
+
+    async def post(self, user_id: int, content: str, *, is_bot: bool = False, **where: Unpack[Where]) -> Json:
+        """A member, or another bot, writes in a channel of a server. What the bot sees of it depends on its intents."""
+        user = self._user(user_id, where.get("user_name", "")) | ({"bot": True} if is_bot else {})
+        place = Place(where.get("guild_id") or self.GUILD, where.get("channel_id", self.CHANNEL), 0)
+        self._places[str(place.channel_id)] = place
+        message = self._blank(None, place.channel_id) | {"author": user, "content": content}
+        self.messages[message["id"]] = message
+        await self.announce(message)
+        return message
+
+    async def announce(self, message: Json) -> None:
+        """MESSAGE_CREATE for a message of a server."""
+        place = self._places[message["channel_id"]]
+        session = self.session_for(place.guild_id)
+        if session.intents & GUILD_MESSAGES:
+            shown = self._seen(message, is_readable=bool(session.intents & MESSAGE_CONTENT))
+            event = shown | {"guild_id": str(place.guild_id), "member": MEMBER, "channel_type": 0}
+            await self.dispatch(session, "MESSAGE_CREATE", event)
+
+    async def delete(self, *messages: Json) -> None:
+        """Somebody deletes messages of one channel: one, or several at once."""
+        for message in messages:
+            del self.messages[message["id"]]
+        channel_id = messages[0]["channel_id"]
+        guild_id = self._places[channel_id].guild_id
+        session = self.session_for(guild_id)
+        if session.intents & GUILD_MESSAGES:
+            ids = [message["id"] for message in messages]
+            which: Json = {"id": ids[0]} if len(ids) == 1 else {"ids": ids}
+            event = "MESSAGE_DELETE" if len(ids) == 1 else "MESSAGE_DELETE_BULK"
+            await self.dispatch(session, event, which | {"channel_id": channel_id, "guild_id": str(guild_id)})
+
+    def _seen(self, message: Json, *, is_readable: bool) -> Json:
+        """What the bot sees of a message: of those that are not its own, the content only where it may read it."""
+        is_own = message["author"]["id"] == str(self.application_id)
+        if is_own or is_readable or any(user["id"] == str(self.application_id) for user in message["mentions"]):
+            return message
+        return message | {"content": "", "embeds": [], "attachments": [], "components": []}
 
     async def direct_message(self, user_id: int, timeout: float = 3.0) -> Json:
         """The member's next message from the bot that this method did not hand out yet."""
@@ -630,6 +670,8 @@ class DiscordWire(Gateway):
             return 200, message
         if record.method == "DELETE":
             del self.messages[message["id"]]
+            for shown in self.channel_messages.values():
+                shown[:] = [kept for kept in shown if kept["id"] != message["id"]]
             if interaction is not None and original:
                 interaction.deleted = True
             return 204, None
@@ -653,6 +695,8 @@ class DiscordWire(Gateway):
             if self._clock() + self.ahead_s - sent_at < NONCE_LIVES_S and known in self.messages:
                 return 200, self.messages[known] | {"nonce": nonce}
         message = self._merged(self._blank(None, channel_id), record, record.body, None, new=True)
+        if (reference := record.body.get("message_reference")) is not None:
+            self._reply_to(reference, channel_id, message)
         self._nonces[str(nonce)] = self._clock() + self.ahead_s, message["id"]
         self._store(message, None, shown=False)
         if user_id is None:
@@ -661,6 +705,24 @@ class DiscordWire(Gateway):
             self.direct_messages.setdefault(user_id, []).append(message)
         self._mail.ring()
         return 200, message
+
+    def _reply_to(self, reference: Json, channel_id: int, message: Json) -> None:
+        """Make a message a reply. Ids are text; a message that is gone is no error only if that was said."""
+        if not isinstance(reference["message_id"], str):
+            self._refuse(None, ["a message_id that is a number"])
+        if not self.can_read_history(channel_id):
+            raise Refused(403, 160002, "Cannot reply without permission to read message history")
+        target = self.messages.get(reference["message_id"])
+        if target is not None and target["channel_id"] == str(channel_id):
+            about = {"type": 0, "message_id": target["id"], "channel_id": target["channel_id"]}
+            about["guild_id"] = str(self._places[target["channel_id"]].guild_id)
+            message |= {"type": 19, "message_reference": about, "referenced_message": target}
+        elif reference.get("fail_if_not_exists", True):
+            self._refuse(None, ["message_reference: unknown message"])
+
+    def can_read_history(self, channel_id: int) -> bool:
+        """Whether the bot has Read Message History in a channel."""
+        return channel_id not in self.without_history
 
     def _start_thread(self, record: WireRequest, channel_id: str, message_id: str) -> Answer:
         """A thread under a message has the message's id. There is only one."""
@@ -729,12 +791,16 @@ class DiscordWire(Gateway):
     def _history(self, record: WireRequest, channel_id: str) -> list[Json]:
         """The messages of a channel, the newest first; `after` an id: those that follow it. No nonce is in them."""
         limit, after = int(record.query.get("limit", 50)), int(record.query.get("after", 0))
+        if not self.can_read_history(int(channel_id)):
+            return []
         found = [
             message
             for message in self.messages.values()
             if message["channel_id"] == channel_id and int(message["id"]) > after and not message["flags"] & EPHEMERAL
         ]
         found.sort(key=lambda message: int(message["id"]))
+        is_readable = bool(self.flags & PRIVILEGED_INTENTS[MESSAGE_CONTENT])
+        found = [self._seen(message, is_readable=is_readable) for message in found]
         return [*reversed(found[:limit] if after else found[-limit:])]
 
     def _refuse(self, interaction: WireInteraction | None, flaws: list[str]) -> None:

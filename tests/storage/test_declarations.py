@@ -17,6 +17,7 @@ from bot.storage.engine import Connection
 from bot.storage.imports import Import
 from bot.storage.outbox import Answer, Message
 from bot.storage.stores import DECLARED
+from bot.storage.watches import Answers, Post
 from tests.callers import caller
 from tests.storage import clubs
 from tests.storage.rows import ADA, BEN, X, ask, at, execute, link, put, rows
@@ -131,6 +132,9 @@ async def filled(storage: Storage, member: MemberId) -> None:
     await storage.crates.add(
         GuildId(1), None, AlbumId("4aawyAB9vmqN3uQ7FjRG" + chr(65 + member % 20) * 2), member, "why not", at()
     )
+    album = AlbumId("5aawyAB9vmqN3uQ7FjRG" + chr(65 + member % 20) * 2)
+    await storage.watches.turn_on(GuildId(1), 7, None, Answers.CARD, None, at())
+    await storage.watches.take(Post(7, int(member) * 6, member, [album], at()), at())
     await storage.crates.keep(GuildId(1), AlbumId("4aawyAB9vmqN3uQ7FjRG" + chr(65 + member % 20) * 2), member, at())
 
 

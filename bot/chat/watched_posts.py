@@ -1,0 +1,117 @@
+"""What members post in watched channels: found, collected, and answered with a Save button."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import discord
+import structlog
+
+from bot.albums import Album, AlbumId, AlbumRef
+from bot.caller import MemberId
+from bot.chat.cards import Card, Kind
+from bot.chat.sharing import CARDS_MOST, albums_in, as_text, share_card, share_line
+from bot.chat.words import Words
+from bot.errors import NoSuchAlbum, UserError
+from bot.library.finder import AlbumFinder
+from bot.storage.watches import Answers, Post, Watches
+
+NOBODY = MemberId(0)
+"""Who looks up what others post: a member's own access serves only what they ask for themselves."""
+POSTED_MOST = 25
+"""Albums of one post that are collected."""
+_WRITTEN = {0, 19}
+"""The types of messages that people write: a message and a reply.
+
+https://discord.com/developers/docs/resources/message#message-object-message-types
+"""
+
+_log = structlog.get_logger("gatefold.chat")
+
+
+class WatchedPosts:
+    """Reads posts in watched channels, and draws the answers to them."""
+
+    def __init__(
+        self, watches: Watches, finder: AlbumFinder, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._watches = watches
+        self._finder = finder
+        self._now = now
+
+    async def posted(self, message: Mapping[str, Any]) -> None:
+        """A message came. It counts only where somebody wrote it in a watched channel and it links albums."""
+        if not is_post(message) or not links_in(message):
+            return
+        if await self._watches.of_channel(int(message["channel_id"])) is None:
+            return
+        post = await self.read(message)
+        if post.album_ids:
+            await self._watches.take(post, self._now())
+
+    async def deleted(self, event: discord.RawMessageDeleteEvent) -> None:
+        """A message is gone."""
+        await self._watches.take_back(event.channel_id, [event.message_id], self._now())
+
+    async def deleted_many(self, event: discord.RawBulkMessageDeleteEvent) -> None:
+        """Several messages are gone at once."""
+        await self._watches.take_back(event.channel_id, event.message_ids, self._now())
+
+    async def read(self, message: Mapping[str, Any]) -> Post:
+        """The albums that a message links."""
+        album_ids = [id_ for one in links_in(message)[:POSTED_MOST] if (id_ := await self._album_id(one)) is not None]
+        return Post(
+            int(message["channel_id"]),
+            int(message["id"]),
+            MemberId(int(message["author"]["id"])),
+            [*dict.fromkeys(album_ids)],
+            discord.utils.snowflake_time(int(message["id"])),
+        )
+
+    async def _album_id(self, reference: Any) -> AlbumId | None:
+        try:
+            found = await self._finder.find(NOBODY, as_text(reference))
+        except NoSuchAlbum:
+            return None
+        except UserError as error:
+            if isinstance(reference, AlbumRef):
+                return reference.id  # its name is looked up later
+            _log.info("a posted link was not read", error=type(error).__name__)
+            return None
+        return found.id if isinstance(found, Album) else None
+
+    async def draw(self, payload: Mapping[str, Any], words: Words) -> Sequence[Card]:
+        """The answer to a post. None once the post is gone, or its member asked to be forgotten."""
+        answered = await self._watches.answered(payload["channel"], payload["message"])
+        if answered is None:
+            return []
+        member, ids = answered
+        albums = [album for id_ in ids[:CARDS_MOST] if (album := await self._album(id_)) is not None]
+        if not albums:
+            return []
+        if Answers(payload["answers"]) is Answers.CARD:
+            cards = [share_card(words, album, member, "") for album in albums]
+        else:
+            cards = [Card(*(share_line(words, album, member) for album in albums), kind=Kind.PUBLIC)]
+        cards[0].answers = payload["message"]
+        return cards
+
+    async def _album(self, id_: AlbumId) -> Album | None:
+        try:
+            return await self._finder.album(NOBODY, id_)
+        except NoSuchAlbum:
+            return None
+
+
+def is_post(message: Mapping[str, Any]) -> bool:
+    """Whether a member wrote this in a server: no bot, no webhook, and none of Discord's own messages."""
+    author = message.get("author") or {}
+    is_person = not author.get("bot") and not author.get("system") and "webhook_id" not in message
+    return is_person and message.get("type") in _WRITTEN
+
+
+def links_in(message: Mapping[str, Any]) -> list[Any]:
+    """The links to albums and tracks in a message; not the 22 letters that may be an id or a word."""
+    return [one for one in albums_in(message) if not (isinstance(one, AlbumRef) and one.words)]

@@ -1,0 +1,258 @@
+"""`/watch`: curators say in which channels posted albums are answered and collected."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from bot.caller import Caller
+from bot.chat.cards import Card, Kind, text_card
+from bot.chat.club.starting import missing_permissions
+from bot.chat.crate_commands import Choices, Name, guild_of
+from bot.chat.crates import CrateCards, refusal
+from bot.chat.features import Feature, Listener
+from bot.chat.messages import Failure, Messages
+from bot.chat.reply import Interaction, Reply, Visibility, Work, caller_of
+from bot.chat.watched_posts import WatchedPosts
+from bot.chat.words import Words, plain
+from bot.storage.crates import DEFAULT, Crate, Crates, Refusal
+from bot.storage.watches import Answers, Watch, Watches
+from bot.text import Text, command_name, msg
+
+NEEDED = ("view_channel", "send_messages", "read_message_history")
+"""The permissions in a watched channel. Replies need the last one, too."""
+_MISSING = {50001: ("view_channel",), 50013: ("send_messages",), 10003: ("view_channel",)}
+ANSWERS = [
+    app_commands.Choice(name=msg("A card with cover and buttons"), value=Answers.CARD.value),
+    app_commands.Choice(name=msg("One line with a Save button"), value=Answers.BUTTON.value),
+    app_commands.Choice(name=msg("Nothing: only collect"), value=Answers.SILENT.value),
+]
+
+
+class TextChannel(app_commands.Transformer):
+    """An option that takes a text channel; its id, since the bot keeps no list of channels."""
+
+    @property
+    def type(self) -> discord.AppCommandOptionType:
+        """A channel."""
+        return discord.AppCommandOptionType.channel
+
+    @property
+    def channel_types(self) -> list[discord.ChannelType]:
+        """Those in which members write, and clubs can live."""
+        return [discord.ChannelType.text, discord.ChannelType.news]
+
+    async def transform(self, interaction: Interaction, value: Any, /) -> int:
+        """The id."""
+        return int(value.id)
+
+
+ChannelId = app_commands.Transform[int, TextChannel]
+
+
+class Watching:
+    """Answers curators. `is_allowed`: the host lets the bot read messages."""
+
+    def __init__(
+        self,
+        watches: Watches,
+        crates: Crates,
+        reply: Reply,
+        *,
+        is_allowed: bool,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._watches = watches
+        self._crates = crates
+        self._reply = reply
+        self._is_allowed = is_allowed
+        self._now = now
+
+    async def turn_on(
+        self, interaction: Interaction, caller: Caller, channel_id: int, crate_name: str | None, answers: Answers
+    ) -> Sequence[Card]:
+        """Watch a channel, and say so there. A channel that is watched already is watched as is said now."""
+        words = self._reply.words(caller.locale)
+        t, guild = words.t, guild_of(interaction)
+        if not self._is_allowed:
+            return [text_card(not_allowed(t))]
+        crate = await self._crates.find(guild, crate_name, self._now())
+        if crate is None:
+            return [text_card(refusal(t, Refusal.NO_CRATE, crate_name))]
+        if crate.archived_at is not None:
+            return [text_card(refusal(t, Refusal.ARCHIVED, crate_name))]
+        if await self._watches.of_channel(channel_id) is None:
+            problem = await self._say_so(interaction, words, caller, channel_id, crate, answers)
+            if problem is not None:
+                return [text_card(problem)]
+        crate_id = None if crate.is_default else crate.id
+        await self._watches.turn_on(guild, channel_id, crate_id, answers, caller.guild_locale, self._now())
+        facts = {"channel": f"<#{channel_id}>", "crate": plain(crate.name)}
+        return [text_card(_watched(t, answers, **facts))]
+
+    async def _say_so(
+        self, interaction: Interaction, words: Words, caller: Caller, channel_id: int, crate: Crate, answers: Answers
+    ) -> str | None:
+        """Tell the channel that it is read from now on; why that is not possible, None: it is."""
+        if channel_id == interaction.channel_id:
+            missing = missing_permissions(words, interaction.app_permissions, NEEDED)
+            if missing:
+                return _lacks(words.t, channel_id, missing)
+        messages = Messages(interaction.client)
+        card = text_card(privacy(self._reply.words(caller.guild_locale), crate, answers), kind=Kind.PUBLIC)
+        try:
+            message_id = await messages.send(channel_id, card, secrets.token_urlsafe(12))
+            # Of another channel, Discord does not say what the bot may do there: its own message shows it.
+            if not await messages.history(channel_id, message_id - 1, 1):
+                await messages.delete(channel_id, message_id)
+                return _lacks(words.t, channel_id, missing_names(words, ("read_message_history",)))
+        except Failure as failure:
+            if isinstance(failure.code, int) and (names := _MISSING.get(failure.code)):
+                return _lacks(words.t, channel_id, missing_names(words, names))
+            return words.t("Discord did not take my message in {channel}. Try again.", channel=f"<#{channel_id}>")
+        return None
+
+    async def turn_off(self, interaction: Interaction, caller: Caller, channel_id: int) -> Sequence[Card]:
+        """Stop watching a channel. What was collected stays."""
+        t = self._reply.words(caller.locale).t
+        channel = f"<#{channel_id}>"
+        if not await self._watches.turn_off(guild_of(interaction), channel_id):
+            return [text_card(t("I do not watch {channel}.", channel=channel))]
+        return [text_card(t("I do not watch {channel} any more. The crate stays as it is.", channel=channel))]
+
+    async def status(self, interaction: Interaction, caller: Caller) -> Sequence[Card]:
+        """Which channels are watched, and how."""
+        words = self._reply.words(caller.locale)
+        t, guild = words.t, guild_of(interaction)
+        lines = [] if self._is_allowed else [not_allowed(t)]
+        watches = await self._watches.of_guild(guild)
+        if not watches:
+            lines.append(t("No channel is watched. {command} starts it.", command=words.command("watch on")))
+        default = await self._crates.find(guild, None, self._now())
+        lines += [_line(t, watch, DEFAULT if default is None else default.name) for watch in watches]
+        return [text_card("\n".join(lines))]
+
+    async def answer(self, interaction: Interaction, work: Work, name: str) -> None:
+        """Answer the curator alone."""
+        await self._reply(interaction, work, name=name, visibility=Visibility.PRIVATE)
+
+
+def not_allowed(t: Text) -> str:
+    """What the host has to do before the bot can read messages."""
+    return t(
+        "I may not read messages here. The person who hosts this bot can allow it: turn on Message Content Intent on the "
+        "Bot page of Discord's developer portal, set `MESSAGE_CONTENT=on`, and restart the bot."
+    )
+
+
+def privacy(words: Words, crate: Crate, answers: Answers) -> str:
+    """What members of a channel are told when it is watched from now on."""
+    t = words.t
+    lines = [
+        t(
+            "I watch this channel from now on. I look for links to albums in what is posted here, and put these albums "
+            "into the crate “{crate}”, with who posted them and when.",
+            crate=plain(crate.name),
+        )
+    ]
+    if answers is not Answers.SILENT:
+        lines.append(t("I answer with a button that saves the album to your own Spotify library."))
+    lines += [
+        t("I store nothing else of your messages."),
+        t("If you delete a message within an hour, its albums leave the crate."),
+        t("If you do not want your posts collected, use {command}.", command=words.command("mydata")),
+    ]
+    return words.with_privacy(t.sentences(lines))
+
+
+def _watched(t: Text, answers: Answers, *, channel: str, crate: str) -> str:
+    match answers:
+        case Answers.CARD:
+            return t(
+                "I watch {channel}: each album is answered with a card, and goes into the crate “{crate}”.",
+                channel=channel,
+                crate=crate,
+            )
+        case Answers.BUTTON:
+            return t(
+                "I watch {channel}: each album is answered with a Save button, and goes into the crate “{crate}”.",
+                channel=channel,
+                crate=crate,
+            )
+        case Answers.SILENT:
+            return t("I watch {channel}: each album goes into the crate “{crate}”.", channel=channel, crate=crate)
+
+
+def _line(t: Text, watch: Watch, default: str) -> str:
+    facts = {"channel": f"<#{watch.channel_id}>", "crate": plain(watch.crate or default)}
+    return _watched(t, watch.answers, **facts)
+
+
+def _lacks(t: Text, channel_id: int, permissions: str) -> str:
+    return t(
+        "I cannot watch {channel}: I need these permissions there: {permissions}. Ask whoever manages the server, then "
+        "try again.",
+        channel=f"<#{channel_id}>",
+        permissions=permissions,
+    )
+
+
+def missing_names(words: Words, names: Sequence[str]) -> str:
+    """Permissions by the names that Discord's settings use."""
+    return missing_permissions(words, discord.Permissions.none(), names)
+
+
+def feature(watching: Watching, posts: WatchedPosts, crates: CrateCards, *, is_allowed: bool) -> Feature:
+    """The commands and events of this module. Messages are asked for only where the host allows it."""
+    # Who is a curator is decided in the server's settings, under Integrations; this is what holds at first.
+    group = app_commands.Group(
+        name=command_name("watch"),
+        description=msg("Collect the albums that are posted in a channel"),
+        guild_only=True,
+        default_permissions=discord.Permissions(manage_guild=True),
+    )
+
+    @group.command(name=command_name("on"), description=msg("Watch a channel: answer and collect posted albums"))
+    @app_commands.rename(channel=command_name("channel"), crate=command_name("crate"), reply=command_name("reply"))
+    @app_commands.describe(
+        channel=msg("Which channel"),
+        crate=msg("Which crate the albums go into; the first one if you leave this out"),
+        reply=msg("How posted albums are answered"),
+    )
+    @app_commands.choices(reply=ANSWERS)
+    async def on(
+        interaction: Interaction, channel: ChannelId, crate: Name | None = None, reply: str = Answers.CARD
+    ) -> None:
+        work = watching.turn_on(interaction, caller_of(interaction), channel, crate, Answers(reply))
+        await watching.answer(interaction, work, "watch on")
+
+    @group.command(name=command_name("off"), description=msg("Stop watching a channel"))
+    @app_commands.rename(channel=command_name("channel"))
+    @app_commands.describe(channel=msg("Which channel; this one if you leave this out"))
+    async def off(interaction: Interaction, channel: ChannelId | None = None) -> None:
+        work = watching.turn_off(interaction, caller_of(interaction), channel or interaction.channel_id or 0)
+        await watching.answer(interaction, work, "watch off")
+
+    @group.command(name=command_name("status"), description=msg("See which channels are watched"))
+    async def status(interaction: Interaction) -> None:
+        await watching.answer(interaction, watching.status(interaction, caller_of(interaction)), "watch status")
+
+    @on.autocomplete("crate")
+    async def names(interaction: Interaction, text: str) -> Choices:
+        found = await crates.suggest(guild_of(interaction), text)
+        return [app_commands.Choice(name=name, value=name) for name in found[:25]]
+
+    if not is_allowed:
+        return Feature("watching", (group,))
+    listeners: dict[str, Listener] = {
+        "message_posted": posts.posted,
+        "raw_message_delete": posts.deleted,
+        "raw_bulk_message_delete": posts.deleted_many,
+    }
+    intents = discord.Intents(guild_messages=True, message_content=True)
+    return Feature("watching", (group,), listeners=listeners, intents=intents)

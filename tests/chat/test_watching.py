@@ -1,0 +1,238 @@
+"""Watched channels, on the wire: what is answered and collected, and what is left alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.caller import GuildId, MemberId
+from bot.storage.crates import Entry
+from tests.discord_wire import Json, buttons, texts
+from tests.test_story import said
+from tests.world import ADA, BEN, FIRST, SECOND, World, made
+
+MESSAGE_CONTENT_ON = 1 << 19
+VIEW, SEND, HISTORY = 1 << 10, 1 << 11, 1 << 16
+LINK = f"https://open.spotify.com/album/{FIRST}"
+OTHER = f"https://open.spotify.com/album/{SECOND}"
+
+
+@pytest.fixture
+async def reading(tmp_path: Path) -> AsyncIterator[World]:
+    """A bot whose host lets it read messages."""
+    async with made(tmp_path, message_content=True) as world:
+        allow(world)
+        async with world.running():
+            yield world
+            assert world.discord.problems == []
+            assert world.discord.unknown == []
+
+
+def allow(world: World) -> None:
+    """The portal's switch is on, and the bot has the permissions that it names."""
+    world.discord.flags = MESSAGE_CONTENT_ON
+    world.discord.app_permissions = str(VIEW | SEND | HISTORY)
+
+
+async def watch(world: World, **options: object) -> str:
+    """`/watch on` for the channel; what the curator reads."""
+    channel = str(world.discord.CHANNEL)
+    return await said(await world.discord.slash(ADA, "watch on", {"channel": channel, **options}))
+
+
+def in_channel(world: World, channel_id: int = 0) -> list[Json]:
+    """What the bot posted in the channel."""
+    return world.discord.channel_messages.get(channel_id or world.discord.CHANNEL, [])
+
+
+async def entries(world: World, count: int, name: str | None = None) -> list[Entry]:
+    """What is in a crate, once there are so many albums."""
+    guild = GuildId(world.discord.GUILD)
+    async with asyncio.timeout(5):
+        while True:
+            crate = await world.bot.storage.crates.find(guild, name, world.now())
+            assert crate is not None
+            found = await world.bot.storage.crates.entries(crate)
+            if len(found) == count:
+                return found
+            await asyncio.sleep(0.01)
+
+
+async def settled(world: World) -> None:
+    """Until everything that was posted so far is dealt with: events are served in their order."""
+    await asyncio.sleep(0.2)
+    await world.idle()
+
+
+async def test_without_the_setting_the_command_says_what_the_host_has_to_do_and_no_message_is_asked_for(
+    world: World,
+) -> None:
+    assert "MESSAGE_CONTENT=on" in await watch(world)
+    assert "MESSAGE_CONTENT=on" in await said(await world.discord.slash(ADA, "watch status"))
+    assert in_channel(world) == []
+    assert world.discord.identifies[-1]["intents"] == 0
+
+
+async def test_curators_alone_see_the_command(reading: World) -> None:
+    (spec,) = [spec for specs in reading.discord.commands.values() for spec in specs if spec["name"] == "watch"]
+    assert int(spec["default_member_permissions"]) == 1 << 5  # Manage Server
+
+
+async def test_a_posted_link_is_answered_with_a_card_and_goes_into_the_crate_with_who_posted_it(reading: World) -> None:
+    assert "I watch" in await watch(reading)
+    (privacy,) = in_channel(reading)
+    assert "I look for links to albums" in texts(privacy)[0]
+    assert "/privacy" in texts(privacy)[0]
+    post = await reading.discord.post(BEN, f"listen to {LINK}?si=x today")
+    (entry,) = await entries(reading, 1)
+    assert (entry.album_id, entry.member_id) == (FIRST, BEN)
+    await reading.idle()
+    _, card = in_channel(reading)
+    assert card["message_reference"]["message_id"] == post["id"]
+    assert f"Shared by <@{BEN}>" in "\n".join(texts(card))
+    assert [button["label"] for button in buttons(card)] == ["Save", "Add to crate", "Open in Spotify"]
+
+
+async def test_whoever_uses_save_on_a_one_line_answer_changes_their_own_library(reading: World) -> None:
+    await reading.link(ADA)
+    await watch(reading, reply="button")
+    await reading.discord.post(BEN, f"{LINK} and [that]({OTHER})")
+    await entries(reading, 2)
+    await reading.idle()
+    _, answer = in_channel(reading)
+    assert [button["label"] for button in buttons(answer)] == ["Save", "Save"]
+    assert len(texts(answer)) == 2
+    pressed = await reading.discord.press(ADA, buttons(answer)[1]["custom_id"], answer)
+    assert "Saved to your library" in await said(pressed)
+    assert reading.saved() == [SECOND]
+
+
+@pytest.mark.parametrize("reply", ["card", "button"])
+async def test_whose_post_was_answered_can_remove_the_answer_and_others_cannot(reading: World, reply: str) -> None:
+    await watch(reading, reply=reply)
+    await reading.discord.post(BEN, LINK)
+    await entries(reading, 1)
+    await reading.idle()
+    answer = in_channel(reading)[1]
+    reading.discord.app_permissions = "0"
+    await reading.discord.message_command(BEN, "Remove card", answer)
+    async with asyncio.timeout(5):
+        while len(in_channel(reading)) > 1:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_silent_channel_is_collected_into_the_crate_that_was_named(reading: World) -> None:
+    await said(await reading.discord.slash(ADA, "curate crate new", {"name": "Winter"}))
+    await watch(reading, reply="silent", crate="winter")
+    await reading.discord.post(BEN, LINK)
+    await entries(reading, 1, "Winter")
+    await settled(reading)
+    assert len(in_channel(reading)) == 1
+    await said(await reading.discord.slash(ADA, "curate crate rename", {"crate": "Winter", "name": "Snow"}))
+    assert "“Snow”" in await said(await reading.discord.slash(ADA, "watch status"))
+
+
+async def test_the_same_album_within_a_day_is_not_answered_twice(reading: World) -> None:
+    await watch(reading)
+    await reading.discord.post(BEN, LINK)
+    await entries(reading, 1)
+    await reading.discord.post(ADA, LINK)
+    await settled(reading)
+    assert len(in_channel(reading)) == 2
+    reading.ahead = timedelta(hours=25)
+    await reading.discord.post(ADA, LINK)
+    await settled(reading)
+    assert len(in_channel(reading)) == 3
+
+
+async def test_bots_our_own_cards_and_other_channels_are_ignored(reading: World) -> None:
+    await watch(reading)
+    await reading.discord.post(9, LINK, is_bot=True)
+    await reading.discord.post(BEN, LINK, channel_id=77)
+    await reading.discord.post(BEN, OTHER)
+    assert [entry.album_id for entry in await entries(reading, 1)] == [SECOND]
+    await reading.idle()
+    await reading.discord.announce(in_channel(reading)[1])
+    await settled(reading)
+    assert len(in_channel(reading)) == 2
+
+
+async def test_a_member_who_does_not_want_it_is_neither_collected_nor_answered(reading: World) -> None:
+    await watch(reading)
+    await reading.bot.storage.preferences.set_posts_collected(MemberId(BEN), False)
+    await reading.discord.post(BEN, LINK)
+    await reading.discord.post(ADA, OTHER)
+    assert [entry.member_id for entry in await entries(reading, 1)] == [ADA]
+    await settled(reading)
+    assert len(in_channel(reading)) == 2
+
+
+async def test_a_post_that_is_deleted_within_an_hour_takes_its_albums_back_and_later_does_not(reading: World) -> None:
+    await watch(reading, reply="silent")
+    soon = await reading.discord.post(BEN, LINK)
+    late = await reading.discord.post(BEN, OTHER)
+    await entries(reading, 2)
+    await reading.discord.delete(soon)
+    assert [entry.album_id for entry in await entries(reading, 1)] == [SECOND]
+    reading.ahead = timedelta(minutes=61)
+    await reading.discord.delete(late)
+    await settled(reading)
+    await entries(reading, 1)
+
+
+async def test_posts_that_are_deleted_at_once_take_their_albums_back(reading: World) -> None:
+    await watch(reading, reply="silent")
+    posts = [await reading.discord.post(BEN, link) for link in (LINK, OTHER)]
+    await entries(reading, 2)
+    await reading.discord.delete(*posts)
+    await entries(reading, 0)
+
+
+async def test_a_channel_that_is_no_longer_watched_is_left_alone(reading: World) -> None:
+    await watch(reading)
+    assert "any more" in await said(await reading.discord.slash(ADA, "watch off"))
+    await reading.discord.post(BEN, LINK)
+    await settled(reading)
+    await entries(reading, 0)
+    assert "No channel is watched" in await said(await reading.discord.slash(ADA, "watch status"))
+    assert "I do not watch" in await said(await reading.discord.slash(ADA, "watch off"))
+
+
+async def test_what_was_watched_before_a_restart_is_watched_after_it(tmp_path: Path) -> None:
+    async with made(tmp_path, message_content=True) as world:
+        allow(world)
+        async with world.running():
+            await watch(world)
+        async with world.running():
+            await world.discord.post(BEN, LINK)
+            await entries(world, 1)
+            await world.idle()
+            assert len(in_channel(world)) == 2
+
+
+async def test_missing_permissions_are_named_and_nothing_is_watched(reading: World) -> None:
+    reading.discord.app_permissions = str(VIEW | SEND)
+    assert "Read Message History" in await watch(reading)
+    reading.discord.closed_channels = {77: 50001, 78: 50013}
+    reading.discord.without_history = {79}
+    for channel, name in (("77", "View Channel"), ("78", "Send Messages"), ("79", "Read Message History")):
+        assert name in await watch(reading, channel=channel)
+    assert in_channel(reading, 79) == []
+    assert "No channel is watched" in await said(await reading.discord.slash(ADA, "watch status"))
+
+
+async def test_a_crate_that_is_not_there_is_named(reading: World) -> None:
+    assert "no crate called “Sommer”" in await watch(reading, crate="Sommer")
+    assert in_channel(reading) == []
+
+
+async def test_a_post_with_no_album_of_spotifys_is_ignored(reading: World) -> None:
+    await watch(reading)
+    await reading.discord.post(BEN, "https://open.spotify.com/album/0000000000000000000000 4aawyAB9vmqN3uQ7FjRGTy")
+    await settled(reading)
+    await entries(reading, 0)
+    assert len(in_channel(reading)) == 1
