@@ -39,7 +39,7 @@ OUTER = "<>()[]{}\"'`*_~|.,;:!?\u201c\u201d\u2018\u2019\u00ab\u00bb"
 """Signs around a link that are no part of it."""
 SHORTEST = len("last.fm")
 """No link is shorter, in characters."""
-LINKISH = re.compile(r"://|spotify:|spotify\.(?:com|link|app)", re.IGNORECASE)
+LINKISH = re.compile(r"://|spotify:|spotify\.(?:com|link|app)|spoti\.fi/", re.IGNORECASE)
 """What no text that is searched may hold, also with the long s (U+017F), which is an "s" to those who fold case."""
 
 _FLAGS = re.ASCII | re.IGNORECASE

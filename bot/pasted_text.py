@@ -109,7 +109,7 @@ def _masked(match: re.Match[str]) -> str:
 
 def _target(match: re.Match[str]) -> str:
     target = _TARGET.search(match[0])
-    return f" {target[1]} " if target else " "
+    return f" {target[1].removeprefix('//')} " if target else " "
 
 
 def _titles(lines: Sequence[_Line]) -> Iterator[Reference]:

@@ -130,7 +130,7 @@ async def test_a_strangers_press_changes_nothing(world: World) -> None:
     await said(asked)
     for label in ("Save 1", "Cancel"):
         stranger = await press(world, asked, label, BEN)
-        await said(stranger)
+        assert "That button belongs to somebody else." in await said(stranger)
         assert stranger.original_id != asked.original_id
     # forged: Ben's id with Ada's import
     for verb in ("import", "import-cancel"):
@@ -259,8 +259,13 @@ async def test_1200_albums_survive_a_restart_before_the_answer_and_one_in_the_mi
                 while len(world.saved()) < 200:
                     await asyncio.sleep(0.005)
         assert 200 <= len(world.saved()) < 1_200, "the restart is in the middle"
-        world.spotify.delay_s = 0.0
+        before = texts(world.discord.messages[asked.original_id])
         async with world.running():
+            async with asyncio.timeout(20):
+                while (after := texts(world.discord.messages[asked.original_id])) == before:
+                    await asyncio.sleep(0.02)
+            assert "of 1,200" in after[0], "the next process shows how far it is"
+            world.spotify.delay_s = 0.0
             await until_said(world, asked, "Your import is done: saved 1,200 albums.", 60)
             await world.idle()
         assert sorted(world.saved()) == sorted(ids)

@@ -32,9 +32,7 @@ class Attachments:
         """A file's content. FileTooLarge; DownloadFailed."""
         if attachment.size > max_bytes:
             raise FileTooLarge(attachment.size, max_bytes)
-        url = URL(attachment.url)
-        if not url.absolute or url.origin() not in self._origins:
-            raise DownloadFailed
+        url = self._checked(attachment.url)
         data = bytearray()
         try:
             async with (
@@ -50,3 +48,13 @@ class Attachments:
         except (aiohttp.ClientError, TimeoutError, OSError):
             raise DownloadFailed from None  # aiohttp's errors hold the address, which opens the file to anybody
         return bytes(data)
+
+    def _checked(self, address: str) -> URL:
+        try:
+            url = URL(address)
+            is_ours = url.origin() in self._origins and url.user is None
+        except ValueError:  # no address, or one without a host
+            is_ours = False
+        if not is_ours:
+            raise DownloadFailed
+        return url

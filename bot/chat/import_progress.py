@@ -77,6 +77,7 @@ class ImportProgress:
     async def _watch(self, request: RequestId) -> None:
         begun_at: tuple[datetime, int] | None = None
         shown: object = None
+        last: Running | None = None
         pause_s = ANSWER_S
         while True:
             await self._sleep(pause_s)
@@ -86,7 +87,9 @@ class ImportProgress:
             except StorageUnavailable:
                 continue
             if running is None or address is None:
+                await self._finish(last)
                 return
+            last = running
             total, done = running_figures(running)
             begun_at = begun_at or (self._now(), done)
             held = self._library.why_held(running.member_id)
@@ -121,6 +124,16 @@ class ImportProgress:
             await self._imports.put_progress(request, channel, sent)
         except StorageUnavailable as error:
             _log.warning("where progress is shown could not be stored", error=str(error))
+
+    async def _finish(self, last: Running | None) -> None:
+        """Fill the bar of the direct message; the summary comes in one of its own."""
+        if last is None or last.progress is None:
+            return
+        total, _ = running_figures(last)
+        try:
+            await self._messages.edit(*last.progress, card_of(self._words(last.locale), total, total, None))
+        except Failure as failure:
+            _log.info("progress is not shown", code=failure.code)
 
     def _left_s(self, begun_at: tuple[datetime, int], done: int, total: int) -> float | None:
         at, before = begun_at
