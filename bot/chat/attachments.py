@@ -52,9 +52,8 @@ class Attachments:
     def _checked(self, address: str) -> URL:
         try:
             url = URL(address)
-            is_ours = url.origin() in self._origins and url.user is None
-        except ValueError:  # no address, or one without a host
-            is_ours = False
-        if not is_ours:
-            raise DownloadFailed
-        return url
+            if url.origin() in self._origins and url.user is None:
+                return url
+        except ValueError:
+            pass  # no address, or one without a host
+        raise DownloadFailed
