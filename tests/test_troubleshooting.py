@@ -76,6 +76,7 @@ def on_pages() -> Iterator[str]:
         if not isinstance(error, errors.NotLinked | errors.NoSuchAlbum):
             yield pages.of_error(texts(None), error).title
     yield from (pages.bad_request(texts(None), status).title for status in (400, 404))
+    yield pages.too_many(texts(None)).title
 
 
 def known(sentence: str) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from aiohttp import web
 
 from bot.accounts.browser import SPOTIFY
@@ -13,21 +11,26 @@ from bot.errors import LinkExpired
 from bot.settings import Settings
 from bot.storage.attempts import LIFE_S
 from bot.web import pages
+from bot.web.drawing import show
 from bot.web.html_text import set_locale, text_of
-from bot.web.pages import Page
+from bot.web.parts import Part
 
-Show = Callable[[web.Request, Page], web.Response]
 LONGEST = 2048
 """A parameter longer than this is none of Discord's or Spotify's, in characters."""
+
+
+def part(linking: Linking, login: DiscordLogin, settings: Settings) -> Part:
+    """The pages of linking."""
+    return Part("linking", LinkPages(linking, login, settings).routes(), is_counted=True)
 
 
 class LinkPages:
     """Three addresses: the link itself, and one way back for each provider."""
 
-    def __init__(self, linking: Linking, login: DiscordLogin, settings: Settings, show: Show) -> None:
+    def __init__(self, linking: Linking, login: DiscordLogin, settings: Settings) -> None:
         self._linking = linking
         self._login = login
-        self._show = show
+        self._seats = settings.spotify_seats
         self._is_https = settings.is_https
         # The prefix binds the cookie to this very host; browsers take it over https only.
         self.cookie_name = "__Host-gatefold" if settings.is_https else "gatefold"
@@ -64,8 +67,8 @@ class LinkPages:
         oauth_state = await self._login.returned(state, cookie, issuer)
         assert cookie is not None
         if error is not None:
-            return self._show(
-                request, pages.of_error(text_of(request), await self._linking.decline(oauth_state, error))
+            return show(
+                request, pages.of_error(text_of(request), await self._linking.decline(oauth_state, error), self._seats)
             )
         if code is None:
             raise LinkExpired
@@ -82,14 +85,14 @@ class LinkPages:
         assert cookie is not None
         assert state is not None
         if error is not None:
-            response = self._show(
-                request, pages.of_error(text_of(request), await self._linking.decline(oauth_state, error))
+            response = show(
+                request, pages.of_error(text_of(request), await self._linking.decline(oauth_state, error), self._seats)
             )
         elif code is None:
             raise LinkExpired
         else:
             linked = await self._linking.finish_link(oauth_state, code, state, cookie)
-            response = self._show(request, pages.linked(text_of(request), linked))
+            response = show(request, pages.linked(text_of(request), linked))
         response.del_cookie(self.cookie_name, path="/", secure=self._is_https, httponly=True, samesite="Lax")
         return response
 

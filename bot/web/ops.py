@@ -7,12 +7,19 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from bot.web.parts import Part
+
 Parts = Callable[[], Awaitable[Mapping[str, bool]]]
 """Says which parts work."""
 IDLE_S = 8.0
 """A connection to the metrics that sends no whole request for this long is closed."""
 TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 """https://prometheus.io/docs/instrumenting/exposition_formats/"""
+
+
+def part(health: Parts, readiness: Parts) -> Part:
+    """`/healthz` and `/readyz`."""
+    return Part("health", [parts_route("/healthz", health), parts_route("/readyz", readiness)])
 
 
 def parts_route(path: str, parts: Parts) -> web.RouteDef:

@@ -70,8 +70,8 @@ def linked(t: Text, linked: Linked) -> Page:
     return Page(200, title, t.sentences(said), then, accounts, is_done=True)
 
 
-def of_error(t: Text, error: UserError) -> Page:
-    """The page for a refusal (4xx) or for trouble (5xx)."""
+def of_error(t: Text, error: UserError, seats: int = 5) -> Page:
+    """The page for a refusal (4xx) or for trouble (5xx). `seats`: of the host's app; 0: any number."""
     link = command(t, "link")
     nothing = t("Nothing was linked.")
     match error:
@@ -121,7 +121,7 @@ def of_error(t: Text, error: UserError) -> Page:
                 403,
                 t("Your account needs a Spotify app of your own."),
                 t("This bot's Spotify app has no seat for you. Nothing was linked."),
-                t("Use {link} in Discord: it shows how to use your own Spotify app.", link=link),
+                t("Use {link} in Discord to use your own Spotify app, or to ask the host for a seat.", link=link),
             )
         case AppTaken():
             return Page(
@@ -147,11 +147,38 @@ def of_error(t: Text, error: UserError) -> Page:
                     unlink=command(t, "unlink"),
                 ),
             )
+        case NotAllowlisted() if error.is_own_app:
+            return Page(
+                403,
+                t("Your Spotify app does not list your account."),
+                t("Spotify serves only the accounts that an app lists. Nothing was linked."),
+                t("Add your account in the app's settings, under User Management, then use {link} again.", link=link),
+            )
+        case PremiumLapsed() if error.is_own_app:
+            return Page(
+                403,
+                t("Your Spotify app needs Premium."),
+                t("Spotify serves your app only while you have Premium. Nothing was linked."),
+                t("Renew Premium, then use {link} again.", link=link),
+            )
+        case AppRejected() if error.is_own_app:
+            return Page(
+                502,
+                t("Spotify rejects your Spotify app."),
+                t("It may have been deleted, or its settings may have changed. Nothing was linked."),
+                t("Check it in Spotify's dashboard, then use {link} again.", link=link),
+            )
         case NotAllowlisted():
             return Page(
                 403,
                 t("Spotify does not let this bot serve you yet."),
-                t("Spotify allows 5 people for this bot's app, and you are not on its list. Nothing was linked."),
+                t.plural(
+                    "Spotify allows {count} person for this bot's app, and you are not on its list. Nothing was linked.",
+                    "Spotify allows {count} people for this bot's app, and you are not on its list. Nothing was linked.",
+                    seats,
+                )
+                if seats
+                else t("This bot's Spotify app does not let you in. Nothing was linked."),
                 t("Ask the host to add you, then use {link} again.", link=link),
             )
         case PremiumLapsed():
@@ -222,6 +249,16 @@ def bad_request(t: Text, status: int) -> Page:
     if status == 404:
         return Page(404, t("Page not found."), t("There is no page at this address."), t("Go back to Discord."))
     return Page(status, t("This request is not valid."), t("Nothing was changed."), _again(t))
+
+
+def too_many(t: Text) -> Page:
+    """One address asks for more than people do."""
+    return Page(
+        429,
+        t("Too many requests from your network."),
+        t("Nothing was changed."),
+        t("Wait a minute, then load this page again."),
+    )
 
 
 def command(t: Text, name: str) -> str:

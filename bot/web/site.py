@@ -1,18 +1,18 @@
 """The web site: routes, security headers, and a page for everything that can go wrong.
 
-Every absolute address comes from PUBLIC_URL, never from the request; X-Forwarded-* is not read at all.
+Every absolute address comes from PUBLIC_URL, never from the request. Of X-Forwarded-*, only the address is read, and
+only from a proxy nearby; see visitors.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from urllib.parse import urlsplit
 
+import aiohttp
 import aiohttp_jinja2
 import jinja2
 import structlog
@@ -24,11 +24,14 @@ from bot.accounts.linking import Linking
 from bot.errors import UserError
 from bot.settings import Settings
 from bot.text import Text, texts
-from bot.web import pages
+from bot.web import guide, ops, pages, reading
+from bot.web import linking as link_pages
+from bot.web.drawing import show
 from bot.web.html_text import HtmlText, text_of
-from bot.web.linking import LinkPages
-from bot.web.ops import Parts, parts_route
+from bot.web.ops import Parts
 from bot.web.pages import Page
+from bot.web.parts import STRICT, Part
+from bot.web.visitors import Visitors, address_of
 
 IDLE_S = 8.0
 """A connection that sends no whole request for this long is closed, half-open ones included."""
@@ -38,11 +41,7 @@ LARGEST_BODY = 4096
 
 _log = structlog.get_logger("gatefold.web")
 _HEADERS = {
-    # the pages need one style sheet and one drawing of ours, and nothing else
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
-        "form-action 'none'; frame-ancestors 'none'"
-    ),
+    "Content-Security-Policy": STRICT,
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -53,7 +52,12 @@ _HEADERS = {
 }
 # Of a browser that sent something unreadable, the language is unknown.
 _ENGLISH = texts(None)
+_FILES = {"style.css": "text/css", "mark.svg": "image/svg+xml"}
+"""The files of every page; each part adds its own."""
 _HEADERS_KEY = web.AppKey("headers", dict[str, str])
+_PARTS_KEY = web.AppKey("parts", dict[str, Part])
+_SEATS_KEY = web.AppKey("seats", int)
+_VISITORS_KEY = web.AppKey("visitors", Visitors)
 
 
 def build(
@@ -63,7 +67,19 @@ def build(
     health: Parts,
     readiness: Parts,
 ) -> web.Application:
-    """The application."""
+    """The application, of all its parts."""
+    return _assembled(
+        settings,
+        (
+            link_pages.part(linking, login, settings),
+            guide.part(linking, settings),
+            reading.part(settings.contact),
+            ops.part(health, readiness),
+        ),
+    )
+
+
+def _assembled(settings: Settings, parts: Sequence[Part]) -> web.Application:
     app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_pages_for_errors])
     templates = aiohttp_jinja2.setup(
         app,
@@ -78,16 +94,30 @@ def build(
     app[_HEADERS_KEY] = dict(_HEADERS)
     if settings.is_https:
         app[_HEADERS_KEY]["Strict-Transport-Security"] = "max-age=31536000"
+    app[_SEATS_KEY] = settings.spotify_seats
+    app[_VISITORS_KEY] = Visitors()
+    app[_PARTS_KEY] = {}
+    served = dict(_FILES)
+    for part in parts:
+        app.add_routes(part.routes)
+        app[_PARTS_KEY] |= {route.path: part for route in part.routes}
+        served |= part.files
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(app[_HEADERS_KEY])
+        if (part := _part_of(request)) is not None:
+            response.headers["Content-Security-Policy"] = part.policy
         response.headers.popall("Server", None)
 
+    async def file(request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in served:
+            raise web.HTTPNotFound
+        body = (files("bot.web") / "static" / name).read_bytes()
+        return web.Response(body=body, content_type=served[name], charset="utf-8")
+
     app.on_response_prepare.append(add_headers)
-    app.add_routes(LinkPages(linking, login, settings, show).routes())
-    app.add_routes([web.get("/", _front), web.get("/privacy", _privacy)])
-    app.add_routes([parts_route("/healthz", health), parts_route("/readyz", readiness)])
-    app.add_routes([web.get("/static/{name}", _static)])
+    app.add_routes([web.get("/static/{name}", file)])
     return app
 
 
@@ -175,17 +205,6 @@ class _Refusal(web.Response):
         self.headers.popall("Server", None)
 
 
-def show(request: web.Request, page: Page) -> web.Response:
-    """Draw a page."""
-    response = _draw("page.html", request, page=page)
-    response.set_status(page.status)
-    return response
-
-
-def _draw(template: str, request: web.Request, **facts: object) -> web.Response:
-    return aiohttp_jinja2.render_template(template, request, {"t": HtmlText(text_of(request)), **facts})
-
-
 @web.middleware
 async def _pages_for_errors(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -204,55 +223,48 @@ async def _page_for_error(
     route = request.match_info.route.resource
     name = route.canonical if route is not None else "unknown"
     try:
-        if request.body_exists:
-            return show(request, pages.bad_request(text_of(request), 413))  # no page of ours takes one
+        part = _part_of(request)
+        takes_body = part is not None and part.takes_forms and request.method == "POST"
+        if not takes_body and await _has_body(request):
+            return show(request, pages.bad_request(text_of(request), 413))
+        if part is not None and part.is_counted and not request.app[_VISITORS_KEY].is_welcome(address_of(request)):
+            response = show(request, pages.too_many(text_of(request)))
+            response.headers["Retry-After"] = "60"
+            return response
         return await handler(request)
     except UserError as error:
         _log.info("refused", route=name, why=type(error).__name__)
-        return show(request, pages.of_error(text_of(request), error))
+        return show(request, pages.of_error(text_of(request), error, request.app[_SEATS_KEY]))
     except web.HTTPException as error:
-        return show(request, pages.bad_request(text_of(request), error.status))
+        response = show(request, pages.bad_request(text_of(request), error.status))
+        if "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+        return response
+    except web.RequestPayloadError:
+        return show(request, pages.bad_request(text_of(request), 400))
     except Exception as error:
         return show(request, _broken(text_of(request), name, error))
+
+
+def _part_of(request: web.Request) -> Part | None:
+    resource = request.match_info.route.resource
+    return None if resource is None else request.app[_PARTS_KEY].get(resource.canonical)
+
+
+async def _has_body(request: web.Request) -> bool:
+    """Whether a body comes that no page takes. Some programs send an empty one in chunks with a GET."""
+    if not request.body_exists:
+        return False
+    if request.content_length is not None:
+        return True
+    try:
+        async with asyncio.timeout(IDLE_S):
+            return bool(await request.content.readany())
+    except (TimeoutError, web.RequestPayloadError, aiohttp.ClientPayloadError):
+        return True
 
 
 def _broken(t: Text, route: str, error: BaseException | None) -> Page:
     reference = logs.reference()
     _log.error("a page broke", route=route, request=reference, exc_info=error)
     return pages.broken(t, reference)
-
-
-async def _front(request: web.Request) -> web.Response:
-    return _draw("front.html", request)
-
-
-async def _privacy(request: web.Request) -> web.Response:
-    return _draw("privacy.html", request, text=_privacy_html())
-
-
-@cache
-def _privacy_html() -> str:
-    from markdown_it import MarkdownIt  # here, because few ever ask for this page and every start would wait for it
-
-    # raw HTML in the text would be shown, not run
-    text: str = MarkdownIt("commonmark", {"html": False}).render(_privacy_text())
-    return text
-
-
-def _privacy_text() -> str:
-    """`docs/privacy.md`: beside the templates in an installed package, else in the repository."""
-    inside = files("bot.web") / "privacy.md"
-    if inside.is_file():
-        return inside.read_text(encoding="utf-8")
-    return (Path(__file__).resolve().parents[2] / "docs" / "privacy.md").read_text(encoding="utf-8")
-
-
-_STATIC = {"style.css": "text/css", "mark.svg": "image/svg+xml"}
-
-
-async def _static(request: web.Request) -> web.Response:
-    name = request.match_info["name"]
-    if name not in _STATIC:
-        raise web.HTTPNotFound
-    body = (files("bot.web") / "static" / name).read_bytes()
-    return web.Response(body=body, content_type=_STATIC[name], charset="utf-8")

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
+from tests.callers import caller
 from tests.web.stage import MIA, Stage, raised
 
 # One event loop for all of them, because one Chromium serves them all.
@@ -126,9 +127,9 @@ def contrast(one: str, other: str) -> float:
 async def looks_right(sight: Sight) -> None:
     """What holds for every page."""
     page = sight.page
-    assert await page.title() == await page.locator("h1").first.inner_text()
     first_line = (await page.locator("main").inner_text()).splitlines()[0]
-    assert await page.title() == first_line
+    assert await page.locator("h1").first.inner_text() == first_line
+    assert await page.title() == f"{first_line} · Gatefold"
     assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert await page.evaluate("document.querySelector('main').getBoundingClientRect().width <= 36 * 16 * 1.0625")
     assert await page.evaluate("document.querySelector('header img').naturalWidth > 0")
@@ -145,15 +146,16 @@ async def looks_right(sight: Sight) -> None:
 
 async def focus_is_visible(page: Page, ground: str) -> None:
     """Whatever the Tab key reaches has an outline that stands out."""
-    links = await page.locator("a").count()
-    assert links >= 2
-    for _ in range(links):
+    stops = await page.locator("a, button, input:not([type=hidden])").count()
+    assert stops >= 2
+    for _ in range(stops):
         await page.keyboard.press("Tab")
         tag, style, width, color = await page.evaluate(
             "(() => { const at = document.activeElement, s = getComputedStyle(at);"
             " return [at.tagName, s.outlineStyle, parseFloat(s.outlineWidth), s.outlineColor]; })()"
         )
-        assert (tag, style) == ("A", "solid")
+        assert tag in ("A", "BUTTON", "INPUT")
+        assert style == "solid"
         assert width >= 2
         assert contrast(color, ground) >= 3
 
@@ -165,7 +167,7 @@ def only_asked(sight: Sight, *hosts: str) -> None:
 
 async def test_the_page_after_linking_is_calm_legible_and_alone(sight: Sight) -> None:
     await link(sight)
-    assert await sight.page.title() == "Linked. You can go back to Discord."
+    assert await sight.page.title() == "Linked. You can go back to Discord. · Gatefold"
     assert await sight.page.locator("dd").all_inner_texts() == ["Mia", "Mia’s records"]
     await looks_right(sight)
     stage = sight.stage
@@ -174,7 +176,7 @@ async def test_the_page_after_linking_is_calm_legible_and_alone(sight: Sight) ->
 
 async def test_an_error_looks_like_everything_else(sight: Sight) -> None:
     await sight.page.goto(f"{sight.stage.settings.public_url}/callback/spotify?code=x&state=y")
-    assert await sight.page.title() == "This link has expired or was already used."
+    assert await sight.page.title() == "This link has expired or was already used. · Gatefold"
     await looks_right(sight)
     only_asked(sight, sight.stage.settings.public_url)
 
@@ -202,4 +204,55 @@ async def test_motion_is_left_out_for_those_who_ask(stage: Stage, chromium: Brow
     sight = Sight(await context.new_page(), stage, dark=False)
     await link(sight)
     assert await sight.page.evaluate("document.getAnimations().length") == 0
+    await context.close()
+
+
+# -- the guide to an own app
+
+
+async def guide(sight: Sight) -> str:
+    """The address of the guide with a link that lives."""
+    return (await sight.stage.linking.offer(caller(MIA))).own_app_url
+
+
+async def test_the_guide_is_legible_and_has_a_drawing_per_step(sight: Sight) -> None:
+    await sight.page.goto(await guide(sight))
+    assert await sight.page.locator(".guide > li").count() == 5
+    assert await sight.page.locator("figure svg").count() == 4
+    assert await sight.page.get_by_text(sight.stage.settings.redirect_to_spotify, exact=True).count() == 1
+    await looks_right(sight)
+    only_asked(sight, sight.stage.settings.public_url)
+
+
+async def test_the_redirect_uri_can_be_copied(stage: Stage, chromium: Browser) -> None:
+    context = await chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
+    sight = Sight(await context.new_page(), stage, dark=False)
+    await sight.page.goto(await guide(sight))
+    await sight.page.get_by_role("button", name="Copy").click()
+    await sight.page.get_by_role("button", name="Copied").wait_for()
+    assert await sight.page.evaluate("navigator.clipboard.readText()") == stage.settings.redirect_to_spotify
+    await context.close()
+
+
+@pytest.mark.parametrize("has_scripts", [True, False])
+async def test_a_person_follows_the_guide_to_a_link(stage: Stage, chromium: Browser, has_scripts: bool) -> None:
+    """A wrong ID is told on the same page; the right one leads through Discord and Spotify, policy and all."""
+    stage.spotify.register_app("a" * 32, redirect_uris={stage.settings.redirect_to_spotify}, allowlist=["mia"])
+    context = await chromium.new_context(java_script_enabled=has_scripts)
+    page = await context.new_page()
+    await page.goto(await guide(Sight(page, stage, dark=False)))
+    for wrong, words in (("nonsense", "That is not a client ID"), ("b" * 32, "Spotify knows no app")):
+        await page.get_by_label("Client ID").fill(wrong)
+        await page.get_by_role("button", name="Continue").click()
+        assert words in await page.get_by_role("alert").inner_text()
+    await page.get_by_label("Client ID").fill("a" * 32)
+    await page.get_by_role("button", name="Continue").click()
+    await page.get_by_role("button", name="Mia").click()
+    await page.get_by_label("Mia’s records").check()
+    await page.get_by_role("button", name="Agree").click()
+    await page.wait_for_url("**/callback/spotify?*")
+    assert "Linked." in await page.title()
+    account = await stage.tokens.account(MIA)
+    assert account is not None
+    assert account.is_own_app
     await context.close()

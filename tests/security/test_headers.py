@@ -47,6 +47,7 @@ MALFORMED = (
 EXPECTED = {
     *("content-type", "content-length", "date", "connection", "location", "set-cookie"),
     *("content-security-policy", "cache-control", "referrer-policy", "x-content-type-options", "x-frame-options"),
+    "allow",
     *("cross-origin-opener-policy", "cross-origin-resource-policy", "permissions-policy", "strict-transport-security"),
 }
 
@@ -72,11 +73,11 @@ def addresses(stage: Stage) -> list[str]:
     return found
 
 
-def check(stage: Stage, answer: Answer, *, cookie: str = "") -> None:
+def check(stage: Stage, answer: Answer, *, cookie: str = "", has_form: bool = False) -> None:
     """All that must stand in one answer, and that nothing else does. `cookie`: "set", "taken back" or none."""
     is_https = stage.settings.is_https
     headers = {name.lower(): value for name, value in answer.headers.items()}
-    protected(headers)
+    protected(headers, has_form=has_form)
     assert set(headers) <= EXPECTED
     assert headers.get("strict-transport-security") == ("max-age=31536000" if is_https else None)
     if answer.goes_to:
@@ -103,7 +104,8 @@ async def test_every_route_by_every_method_carries_what_protects_it(place: tuple
     for address in addresses(stage):
         for method in METHODS:
             answer = await browser.get(address, method)
-            check(stage, answer)
+            check(stage, answer, has_form=address == "/guide/own-app" and answer.status != 405)
+            assert ("Allow" in answer.headers) == (answer.status == 405)
             statuses.add(answer.status)
     assert statuses == {200, 400, 404, 405}
 

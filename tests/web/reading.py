@@ -21,12 +21,17 @@ async def raw(stage: Stage, request: bytes) -> bytes:
         writer.close()
 
 
-def protected(headers: dict[str, str]) -> None:
-    """All that guards a page in a browser is there."""
+def protected(headers: dict[str, str], *, has_form: bool = False) -> None:
+    """All that guards a page in a browser is there. `has_form`: it is the guide, with its form and its script."""
     policy = {part.split()[0]: part.split()[1:] for part in headers["content-security-policy"].split(";")}
     assert policy["default-src"] == ["'none'"]
-    assert policy["frame-ancestors"] == policy["base-uri"] == policy["form-action"] == ["'none'"]
-    assert "script-src" not in policy
+    assert policy["frame-ancestors"] == policy["base-uri"] == ["'none'"]
+    if has_form:
+        assert policy["form-action"][0] == policy["script-src"][0] == "'self'"
+        assert len(policy["script-src"]) == 1
+    else:
+        assert policy["form-action"] == ["'none'"]
+        assert "script-src" not in policy
     assert "unsafe" not in headers["content-security-policy"]
     assert headers["cache-control"] == "no-store"
     assert headers["referrer-policy"] == "no-referrer"

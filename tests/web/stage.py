@@ -68,8 +68,8 @@ class Answer:
 
     @property
     def title(self) -> str:
-        """The tab's title."""
-        return self.text.partition("<title>")[2].partition("</title>")[0]
+        """The tab's title, without the product's name at its end."""
+        return self.text.partition("<title>")[2].partition("</title>")[0].removesuffix(" · Gatefold")
 
 
 class Browser:

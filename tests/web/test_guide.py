@@ -1,0 +1,224 @@
+"""The guide to an own app: its form, what is wrong with an ID, its policy, and how often one address may ask."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+
+from bot.sandbox.faults import FAULTS
+from bot.web.visitors import A_SECOND, BURST, MOST, Visitors, address_of
+from tests.callers import caller
+from tests.web.reading import parsed, raw
+from tests.web.stage import MIA, Answer, Browser, Stage, raised
+
+OWN = "a" * 32
+
+
+async def guide(stage: Stage, locale: str = "en-US") -> tuple[str, str]:
+    """The address of the guide, and the link in it."""
+    url = (await stage.linking.offer(caller(MIA, locale=locale))).own_app_url
+    return url, url.partition("?link=")[2]
+
+
+async def send(browser: Browser, **fields: str) -> Answer:
+    """Send the form."""
+    return await browser.get("/guide/own-app", "POST", data=fields)
+
+
+def register(stage: Stage) -> None:
+    stage.spotify.register_app(OWN, redirect_uris={stage.settings.redirect_to_spotify}, allowlist=["mia"])
+
+
+# -- the page
+
+
+async def test_the_guide_shows_the_exact_redirect_uri_and_has_a_field(stage: Stage, browser: Browser) -> None:
+    url, link = await guide(stage)
+    page = await browser.get(url)
+    assert (page.status, page.title) == (200, "Use your own Spotify app")
+    assert f"<code>{stage.settings.redirect_to_spotify}</code>" in page.text
+    assert f'name="link" value="{link}"' in page.text
+
+
+async def test_without_a_link_the_guide_can_be_read_and_has_no_field(stage: Stage, browser: Browser) -> None:
+    page = await browser.get("/guide/own-app")
+    assert page.status == 200
+    assert "<form" not in page.text
+
+
+@pytest.mark.parametrize("query", ["link=", "link=x", "link=" + "a" * 32, "link=a&link=b", "link=" + "a" * 3000])
+async def test_a_link_that_does_not_live_is_told(query: str, stage: Stage, browser: Browser) -> None:
+    page = await browser.get(f"/guide/own-app?{query}")
+    assert (page.status, page.title) == (400, "This link has expired or was already used.")
+
+
+async def test_the_guide_is_in_the_members_language(stage: Stage, browser: Browser) -> None:
+    url, _ = await guide(stage, "de")
+    assert '<html lang="de">' in (await browser.get(url)).text
+
+
+async def test_only_the_guide_may_run_our_script_and_lead_on(stage: Stage, browser: Browser) -> None:
+    policy = (await browser.get("/guide/own-app")).headers["Content-Security-Policy"]
+    discord, spotify = stage.settings.discord_authorize_url, stage.settings.spotify_accounts_url
+    assert "script-src 'self'" in policy
+    assert f"form-action 'self' {'/'.join(discord.split('/')[:3])} {spotify}" in policy
+    for path in ("/", "/privacy", "/nothing", "/callback/spotify", "/static/copy.js"):
+        policy = (await browser.get(path)).headers["Content-Security-Policy"]
+        assert "script-src" not in policy
+        assert "form-action 'none'" in policy
+
+
+# -- the form
+
+
+async def test_the_right_id_leads_on_to_the_link(stage: Stage, browser: Browser) -> None:
+    register(stage)
+    _, link = await guide(stage)
+    answer = await send(browser, link=link, client_id=f" {OWN.upper()} ")
+    assert (answer.status, answer.goes_to) == (303, f"{stage.settings.public_url}/link/{link}")
+    page = await browser.get(await browser.to_last_callback(answer.goes_to))
+    assert page.title == "Linked. You can go back to Discord."
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status", "words"),
+    [
+        ("shape", 400, "That is not a client ID"),
+        ("empty", 400, "That is not a client ID"),
+        ("unknown", 400, "If it was the client secret"),
+        ("redirect", 400, "does not list the redirect URI from step 2"),
+        ("down", 503, "Spotify is not responding"),
+    ],
+)
+async def test_what_is_wrong_is_told_on_the_same_page_without_the_id(
+    wrong: str, status: int, words: str, stage: Stage, browser: Browser
+) -> None:
+    _, link = await guide(stage)
+    if wrong == "redirect":
+        stage.spotify.register_app(OWN, redirect_uris={"https://x.example/"}, allowlist=["mia"])
+    if wrong == "down":
+        stage.spotify.fault(path="/authorize", **FAULTS["unavailable"])
+    typed = {"shape": "no <b>id</b>", "empty": ""}.get(wrong, OWN)
+    page = await send(browser, link=link, client_id=typed)
+    assert (page.status, page.title) == (status, "Use your own Spotify app")
+    assert words in html.unescape(page.text)
+    assert "no &lt;b&gt;" not in page.text
+    assert OWN not in page.text
+    assert f'value="{link}"' in page.text
+
+
+async def test_a_form_without_a_link_that_lives_is_refused(stage: Stage, browser: Browser) -> None:
+    register(stage)
+    for fields in ({}, {"client_id": OWN}, {"link": "x" * 32, "client_id": OWN}):
+        assert (await send(browser, **fields)).title == "This link has expired or was already used."
+    assert stage.spotify.calls == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("application/json", b"{}", 400),
+        ("application/x-www-form-urlencoded; charset=nonsense", b"link=%FF", 400),
+        ("application/x-www-form-urlencoded", b"\xff\xfe", 400),
+        ("application/x-www-form-urlencoded", b"&".join([b"link=x"] * 20), 400),
+        ("application/x-www-form-urlencoded", b"link=" + b"x" * 10_000, 413),
+        ("multipart/form-data; boundary=x", b"--x--", 400),
+    ],
+)
+async def test_what_is_no_form_is_refused_calmly(
+    kind: str, body: bytes, status: int, stage: Stage, browser: Browser
+) -> None:
+    answer = await browser.get("/guide/own-app", "POST", data=body, headers={"Content-Type": kind})
+    assert answer.status == status
+
+
+# -- the requests that some programs make
+
+
+@pytest.mark.parametrize("path", [b"/healthz", b"/", b"/privacy"])
+async def test_an_empty_body_in_chunks_is_none(path: bytes, stage: Stage) -> None:
+    head = b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert parsed(await raw(stage, head + b"0\r\n\r\n"))[0] == 200
+    assert parsed(await raw(stage, head + b"1\r\nx\r\n0\r\n\r\n"))[0] == 413
+
+
+async def test_a_method_that_is_not_taken_names_those_that_are(stage: Stage, browser: Browser) -> None:
+    for path, allowed in (("/privacy", "GET,HEAD"), ("/guide/own-app", "GET,HEAD,POST")):
+        answer = await browser.get(path, "DELETE")
+        assert (answer.status, answer.headers["Allow"]) == (405, allowed)
+
+
+# -- what hosts say about themselves
+
+
+@pytest.mark.parametrize(
+    ("contact", "shown"),
+    [
+        ("host@example.org", '<a href="mailto:host@example.org" rel="noopener noreferrer">host@example.org</a>'),
+        ("https://example.org/me", '<a href="https://example.org/me" rel="noopener noreferrer">'),
+        ("mia <on> Discord", "hosts this bot: mia &lt;on&gt; Discord"),
+    ],
+)
+async def test_the_privacy_page_says_how_to_reach_the_host(contact: str, shown: str, tmp_path: Path) -> None:
+    async with raised(tmp_path, contact=contact) as stage, stage.browser() as browser:
+        assert shown in (await browser.get("/privacy")).text
+
+
+@pytest.mark.parametrize(("seats", "words"), [(1, "allows 1 person"), (25, "allows 25 people"), (0, "not let you in")])
+async def test_the_number_of_seats_is_the_hosts(seats: int, words: str, tmp_path: Path) -> None:
+    async with raised(tmp_path, spotify_seats=seats) as stage, stage.browser() as browser:
+        stage.spotify.apps[stage.settings.spotify_client_id].allowlist = {"noah"}
+        page = await browser.link()
+        assert words in page.text
+
+
+# -- how often one address may ask
+
+
+async def test_one_address_may_ask_so_often_and_again_after_a_while() -> None:
+    now = 0.0
+    visitors = Visitors(monotonic=lambda: now)
+    assert all(visitors.is_welcome("a") for _ in range(BURST))
+    assert not visitors.is_welcome("a")
+    assert visitors.is_welcome("b")
+    now = 1.0
+    assert [visitors.is_welcome("a") for _ in range(int(A_SECOND) + 1)] == [True] * int(A_SECOND) + [False]
+
+
+async def test_so_many_addresses_are_remembered_and_no_more() -> None:
+    visitors = Visitors()
+    for number in range(MOST + 100):
+        visitors.is_welcome(str(number))
+    assert len(visitors._seen) == MOST
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("127.0.0.1", "203.0.113.9", "203.0.113.9"),
+        ("172.18.0.5", "1.2.3.4, 203.0.113.9", "203.0.113.9"),
+        ("::1", "2001:db8:1:2:3::9", "2001:db8:1:2::/64"),
+        ("127.0.0.1", "nonsense", "127.0.0.1"),
+        ("127.0.0.1", None, "127.0.0.1"),
+        ("203.0.113.77", None, "203.0.113.77"),
+        ("8.8.8.8", "1.1.1.1", "8.8.8.8"),  # no proxy of ours
+        ("::ffff:8.8.8.8", "1.1.1.1", "8.8.8.8"),
+    ],
+)
+def test_only_a_proxy_nearby_says_for_whom_it_asks(peer: str, forwarded: str | None, address: str) -> None:
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+    request = make_mocked_request("GET", "/", headers=headers).clone(remote=peer)
+    assert address_of(request) == address
+
+
+async def test_a_flood_of_links_is_stopped_and_the_rest_of_the_site_is_not(stage: Stage, browser: Browser) -> None:
+    flood = {"X-Forwarded-For": "203.0.113.9"}
+    answers = [await browser.get("/callback/spotify", headers=flood) for _ in range(BURST + 50)]
+    last = answers[-1]
+    assert (last.status, last.title) == (429, "Too many requests from your network.")
+    assert last.headers["Retry-After"] == "60"
+    assert (await browser.get("/privacy", headers=flood)).status == 200
+    assert (await browser.get("/callback/spotify")).status == 400
