@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -56,6 +56,15 @@ def _advance(c: Connection, stored: StoredClub, facts: Facts) -> Outcome:
     return advance(stored.club, facts)
 
 
+_VOTES = {Step.VOTE, Step.VOTE_ANEW}
+
+
+def _shown(club: Club) -> tuple[object, ...]:
+    """What the call and the vote of the coming round show, and what curators and members can change meanwhile."""
+    coming = club.coming
+    return coming.state, coming.pick, coming.lot, club.vote_at, club.club_hour_at, club.order[:1]
+
+
 def _event_of(club: Club) -> datetime | None:
     """For when the club wants an event."""
     return club.club_hour_at if club.settings.event and club.paused_at is None else None
@@ -79,9 +88,10 @@ class AlbumClubs:
         storage.outbox.settles(POST, self._settled_in)
 
     async def begin(self) -> None:
-        """Find out since when the bot was down. Before the first `beat`."""
+        """Find out since when the bot was down, and note that it runs again. Before the first `beat`."""
         self._started_at = self._now()
         self._down_since = await self._storage.clubs.last_beat()
+        await self.beat()
 
     async def beat(self) -> None:
         """Note that the bot runs."""
@@ -105,7 +115,7 @@ class AlbumClubs:
             if stored is not None:
                 number = stored.club.coming.number
                 voters = self._storage.ballots.number_in(c, club_id, number)
-                self._edit_vote_in(c, stored, number, str(voters))
+                self._redraw_in(c, stored, number, _VOTES, str(voters))
 
         await self._storage.database.write(write)
 
@@ -220,6 +230,7 @@ class AlbumClubs:
         def write(c: Connection) -> None:
             self._get_in(c, club_id)
             self._storage.clubs.set_theme_in(c, club_id, number, theme)
+            self._redraw_in(c, self._get_in(c, club_id), number, {Step.CALL}, f"at {self._now().timestamp()}")
             self._storage.clubs.log_in(c, club_id, curator.member_id, curator.did, curator.facts, self._now())
 
         await self._storage.database.write(write)
@@ -363,7 +374,10 @@ class AlbumClubs:
             if effect.step is Step.ANNOUNCEMENT and now_on and now_on.album_id and now_on.choice is Choice.CRATE:
                 count_pick(c, stored.guild_id, now_on.album_id)
             if effect.step is Step.FORGET_VOTERS:
-                self._edit_vote_in(c, stored, effect.round, "over")
+                self._redraw_in(c, stored, effect.round, _VOTES, "over")
+        number = outcome.club.coming.number
+        if number == stored.club.coming.number and _shown(stored.club) != _shown(outcome.club):
+            self._redraw_in(c, stored, number, {*_VOTES, Step.CALL}, f"at {now.timestamp()}")
         if _event_of(stored.club) != _event_of(outcome.club):
             self._storage.timers.put(c, EVENT, str(stored.id), now)
         wake = wake_at(outcome.club, now)
@@ -372,7 +386,10 @@ class AlbumClubs:
         else:
             self._storage.timers.put(c, STEP, str(stored.id), wake)
 
-    def _edit_vote_in(self, c: Connection, stored: StoredClub, number: RoundNumber, version: str) -> None:
+    def _redraw_in(
+        self, c: Connection, stored: StoredClub, number: RoundNumber, steps: Collection[Step], version: str
+    ) -> None:
+        """Bring posts of a round up to date."""
         for post in self._storage.clubs.posts_in(c, stored.id, number):
-            if post.step in (Step.VOTE, Step.VOTE_ANEW) and post.message_id is not None:
+            if post.step in steps and post.message_id is not None:
                 edit_post(c, self._storage, stored, post.subject, version, self._now())

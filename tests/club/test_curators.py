@@ -13,7 +13,7 @@ from bot.curation.club import Pick, State
 from tests.club.stage import CHANNEL, CURATOR, Server
 from tests.club.test_robustness import to_listening
 from tests.discord_wire import WireInteraction, flatten, texts
-from tests.world import ADA, BEN, World
+from tests.world import ADA, BEN, CHLOE, World
 
 
 async def changed(server: Server, topic: str, values: Mapping[str, str | Sequence[str]]) -> str:
@@ -205,6 +205,27 @@ async def test_whom_discord_has_not_let_use_a_curators_command_can_use_no_button
     forged = await world.discord.press(BEN, what.format(me=BEN), server.posts[0])
     assert "have expired" in await server.read(forged)
     assert await server.stored() == before
+
+
+async def test_posts_follow_what_a_curator_changes(world: World) -> None:
+    server = Server(world)
+    call = await server.start()
+
+    def shown(message: dict[str, Any]) -> str:
+        return "\n".join(texts(world.discord.messages[message["id"]]))
+
+    for album, member in enumerate((ADA, BEN, CHLOE)):
+        await server.nominate(album, member)
+    await server.ordered("theme", text="Rain", round=1)
+    await server.until(lambda: "Theme: **Rain**" in shown(call))
+    await server.ordered("extend", days=1)
+    hour = int((await server.state()).club_hour_at.timestamp())
+    await server.until(lambda: f"<t:{hour}" in shown(call))
+    await server.to_vote()
+    vote = await server.post()
+    before = shown(vote)
+    await server.ordered("veto", album=server.albums[2])
+    await server.until(lambda: shown(vote).count("\n- ") == before.count("\n- ") - 1)
 
 
 async def test_without_nominations_the_stand_in_is_taken(world: World) -> None:

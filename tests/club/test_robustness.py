@@ -35,35 +35,39 @@ async def to_listening(server: Server) -> None:
     await server.quiet()
 
 
-@pytest.mark.parametrize("cut", ["after the step", "while posting"])
-async def test_a_restart_at_any_step_posts_everything_once_and_in_order(tmp_path: Path, cut: str) -> None:
+@pytest.mark.parametrize("wait_s", [0.0, 0.02, 0.1, 0.3])
+@pytest.mark.parametrize("is_lost", [False, True], ids=["answered", "unheard"])
+async def test_a_restart_at_any_step_posts_everything_once_and_in_order(
+    tmp_path: Path, wait_s: float, is_lost: bool
+) -> None:
     async with made(tmp_path) as world:
         server = Server(world)
         async with world.running():
             await server.start()
             await server.nominate(0, ADA)
             await server.nominate(1, BEN)
-            vote_at = (await server.state()).vote_at
-        for hours in range(3):
-            if cut == "while posting":
-                # it arrives, and the bot never hears of it
-                world.discord.fault("POST", POST, status=0, applied=True, times=1)
-            world.ahead += vote_at + timedelta(seconds=2) - world.now() if hours == 0 else timedelta(days=5, hours=1)
+            club = await server.state()
+        for moment in (club.vote_at, club.club_hour_at, club.calendar.next_after(club.club_hour_at)):
+            world.ahead += moment - timedelta(minutes=2) - world.now()
             async with world.running():
-                if cut == "after the step":
-                    await asyncio.sleep(0.05)
-                else:
-                    await asyncio.sleep(0.3)
-            # Discord has forgotten the nonce by now
+                await server.quiet()
+                if is_lost:
+                    # the next post arrives, and the bot never hears of it
+                    world.discord.fault("POST", POST, status=0, applied=True)
+                await server.skip_to(moment + timedelta(seconds=1))
+                await asyncio.sleep(wait_s)
+            # by then Discord has forgotten the nonce
             world.ahead += timedelta(minutes=5)
             async with world.running():
                 await server.quiet()
-        headings = [text.splitlines()[0] for text in written(server)]
-        first = [text for text in written(server) if "Voting is open" in text or "Voting is over" in text]
-        assert len(first) == 1
-        assert len([text for text in written(server) if "Drawn" in text or "chosen by vote" in text]) == 1
-        numbers = [one for one in headings if "round 1" in one]
-        assert len(numbers) == len(set(written(server)) & {t for t in written(server) if t.splitlines()[0] in numbers})
+        firsts = [(text.splitlines()[0], text.splitlines()[-2:]) for text in written(server)]
+        assert [heading for heading, _ in firsts] == [
+            *["### The Club, round 1"] * 3,
+            "### The Club, round 2",
+            "### The Club: what you thought of round 1",
+            "### The Club, round 2",
+            "### The Club, round 3",
+        ], written(server)
         assert world.discord.problems == []
 
 

@@ -54,7 +54,7 @@ async def test_a_round_from_the_call_to_the_summary(world: World) -> None:
     result = await server.said("result")
     assert "Counted by ranked choice" in result
     assert "more than half" in result
-    assert "You rated" in await server.rate(ADA, "4.5", review="A *quiet* one @everyone")
+    assert "You gave" in await server.rate(ADA, "4.5", review="A *quiet* one @everyone")
     await server.rate(BEN, "3")
     await server.to_club_hour()
     summary = await server.says()

@@ -251,9 +251,8 @@ def now_lines(words: Words, view: RoundView) -> list[str]:
             lines.append(
                 t("Nominations are open. Suggest an album with {command}.", command=words.command("club nominate"))
             )
-            lines.append(
-                t.plural("{count} album is nominated.", "{count} albums are nominated.", len(coming.nominations))
-            )
+            if count := len(coming.nominations):
+                lines.append(t.plural("{count} album is nominated.", "{count} albums are nominated.", count))
             lines.append(t("Voting opens {opens}.", opens=date(club.vote_at)))
         case State.NOMINATING if coming.pick is Pick.CRATE:
             lines.append(t("The album is drawn from the crate."))
@@ -268,14 +267,14 @@ def history_line(words: Words, view: RoundView, albums: Albums) -> str:
     """A round that is over, in one line."""
     t, one = words.t, view.round
     if one.album_id is None:
-        return t("{number}. skipped", number=t.number(one.number))
+        return t("Round {number}: skipped", number=t.number(one.number))
     name = name_of(words, albums, one.album_id, 40)
     summary = view.summary
     if summary is None:
-        return t("{number}. {album}, not rated", number=t.number(one.number), album=name)
+        return t("Round {number}: {album}, not rated", number=t.number(one.number), album=name)
     return t.plural(
-        "{number}. {album}: {mean} of {top}, {count} rating",
-        "{number}. {album}: {mean} of {top}, {count} ratings",
+        "Round {number}: {album}, {mean} of {top}, {count} rating",
+        "Round {number}: {album}, {mean} of {top}, {count} ratings",
         summary.ratings,
         number=t.number(one.number),
         album=name,

@@ -155,7 +155,7 @@ def rated(words: Words, stored: StoredClub, album: str, score: Score, review: st
     t = words.t
     lines = [
         t(
-            "You rated {album} with {score} of {top}.",
+            "You gave {album} {score} of {top}.",
             album=album,
             score=f"**{score}**",
             top=t.number(score.scale.top),

@@ -137,7 +137,7 @@ def receipt(words: Words, stored: StoredClub, ballot: Ballot, albums: Albums) ->
     """What was voted, for the member alone."""
     t, coming = words.t, stored.club.coming
     ordered = coming.method is not Method.APPROVAL
-    lines = [t("Your vote is counted. Only you can see it.")]
+    lines = [t("Your vote is in. Only you can see it.")]
     lines += [
         f"{place}. {name_of(words, albums, id_)}" if ordered else f"- {name_of(words, albums, id_)}"
         for place, id_ in enumerate(ballot, 1)
