@@ -463,3 +463,19 @@ async def test_a_host_who_accepts_no_messages_is_followed_by_the_next_one_of_the
         await office.put(Hosts(), "disk")
         await office.until("confirmed")
     assert office.said(BEN) == ["disk"]
+
+
+async def test_what_may_have_arrived_stays_in_doubt_when_the_next_attempt_surely_fails(office: Office) -> None:
+    office.world.discord.fault(*POST, **LOST)
+    async with office.working():
+        await office.put(Direct(MemberId(ADA)), "hello")
+        await office.until_tried(1)
+        # the next attempt does not even open the channel; the one after it comes when Discord has forgotten the nonce
+        limit = {"message": "limited", "retry_after": 3600.0, "global": False}
+        office.world.discord.fault("POST", "/users/@me/channels", status=429, json=limit)
+        office.skip(seconds=5)
+        await office.until_tried(2)
+        office.world.discord._nonces.clear()
+        office.skip(hours=2)
+        await office.until("confirmed")
+    assert office.said() == ["hello"]
