@@ -173,11 +173,12 @@ class LinkAttempts:
 
         def write(c: Connection) -> OAuthState | None:
             rows = c.execute("DELETE FROM oauth_states WHERE state_hash = ? RETURNING *", (state_hash,)).fetchall()
+            of = rows[0]["attempt_hash"] if rows else b""
+            # for one that is unknown, too: neither the time nor the statements tell whether it was
+            attempt = c.execute("SELECT locale FROM link_attempts WHERE id_hash = ?", (of,)).fetchone()
             if not rows or rows[0]["created_at"] <= to_seconds(now) - LIFE_S:
                 return None
             row = rows[0]
-            of = row["attempt_hash"]
-            attempt = c.execute("SELECT locale FROM link_attempts WHERE id_hash = ?", (of,)).fetchone()
             locale = None if attempt is None else attempt["locale"]
             return OAuthState(of, row["cookie_hash"], row["provider"], row["purpose"], row["discord_name"], locale)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.albums import AlbumId
 from bot.caller import MemberId
-from bot.chat.components import Audience, Source
+from bot.chat.components import Audience, Component, CustomId, Source
 from tests.chat.features import every_feature
 from tests.discord_wire import AUTOCOMPLETE, COMMAND, COMPONENT, EPHEMERAL, MODAL, WireInteraction, texts
 from tests.world import ADA, BEN, FIRST, World
@@ -21,11 +22,7 @@ ELSEWHERE = 777_000_000_000_000_001
 BROKE = ("a command broke", "an event broke", "Traceback", "Ignoring exception")
 
 COMPONENTS = [component for feature in every_feature() for component in feature.components]
-OWNED = {
-    component.verb: component
-    for component in COMPONENTS
-    if component.audience is Audience.OWNER and component.source is Source.BUTTON
-}
+OWNED = [component for component in COMPONENTS if component.audience is Audience.OWNER]
 verbs = st.one_of(
     st.sampled_from(sorted(component.verb for component in COMPONENTS)),
     st.sampled_from(["SAVE", "save ", "s\u0430ve", "undo\x00", "unlinked", ""]),
@@ -86,23 +83,47 @@ async def test_a_forged_button_is_answered_once_in_private_and_reaches_nobody_el
     assert await world.bot.tokens.account(MemberId(ADA)) is not None
 
 
-def owned_by_ada(verb: str) -> str:
-    """A button of Ada's; its other fields are made up."""
-    others = [FIRST if kind is AlbumId else "1" for kind in OWNED[verb].fields[1:]]
-    return ":".join([verb, str(ADA), *others])
+def made_up(kind: Any) -> str:
+    """A field, or a value of a menu, that can be read."""
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return next(iter(kind))
+    return FIRST if kind is AlbumId else "1"
 
 
-@pytest.mark.parametrize("verb", ["undo", *sorted(OWNED)])
-async def test_an_id_of_somebody_elses_is_refused_in_private(
-    world: World, card: dict[str, Any], capsys: pytest.CaptureFixture[str], verb: str
+async def use(world: World, member: int, component: Component, card: dict[str, Any]) -> WireInteraction:
+    """A member uses what is Ada's; its other fields are made up."""
+    others = map(made_up, component.fields[1:])
+    data: dict[str, Any] = {"custom_id": str(CustomId(component.verb, ADA, *others))}
+    if component.source is Source.MODAL:
+        return await world.discord.interact(MODAL, data | {"components": []}, member, component.verb, card)
+    data |= {"component_type": 2}
+    if component.source is Source.MENU:
+        data |= {"component_type": 3, "values": [made_up(component.values)]}
+    return await world.discord.interact(COMPONENT, data, member, component.verb, card)
+
+
+@pytest.mark.parametrize("component", OWNED, ids=lambda component: component.verb)
+async def test_a_component_of_somebody_elses_is_refused_in_private(
+    world: World, card: dict[str, Any], capsys: pytest.CaptureFixture[str], component: Component
 ) -> None:
-    """Undo is by the number of the command, the others by that of the member; Ada herself may do each of them."""
-    undo = next(part["custom_id"] for part in parts(card) if str(part.get("custom_id", "")).startswith("undo:"))
-    custom_id = undo if verb == "undo" else owned_by_ada(verb)
-    assert "belongs to somebody else" in await answered_once(await world.discord.press(BEN, custom_id, card))
+    """Ben is refused, and Ada is not."""
+    assert "belongs to somebody else" in await answered_once(await use(world, BEN, component, card))
     assert world.saved("ada") == [FIRST]
     assert await world.bot.tokens.account(MemberId(ADA)) is not None
-    assert "belongs to" not in await answered_once(await world.discord.press(ADA, custom_id, card))
+    own = await use(world, ADA, component, card)
+    await own.answered()
+    assert not any("belongs to somebody else" in text for message in own.history for text in texts(message))
+    unharmed(capsys)
+
+
+async def test_an_undo_of_somebody_elses_is_refused_in_private(
+    world: World, card: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An Undo is by the number of the command, and the database knows whose that was."""
+    undo = next(part["custom_id"] for part in parts(card) if str(part.get("custom_id", "")).startswith("undo:"))
+    assert "belongs to somebody else" in await answered_once(await world.discord.press(BEN, undo, card))
+    assert world.saved("ada") == [FIRST]
+    assert "belongs to" not in await answered_once(await world.discord.press(ADA, undo, card))
     unharmed(capsys)
 
 
