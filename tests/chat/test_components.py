@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -34,12 +36,13 @@ async def handler(interaction: Interaction, caller: Caller, *fields: object) -> 
     """Serves what these tests declare."""
 
 
-def built() -> Iterator[tuple[str, ast.Call]]:
-    """Every place in the chat that builds a custom id, and the file."""
+def built() -> Iterator[tuple[ModuleType, ast.Call]]:
+    """Every place in the chat that builds a custom id, and its module."""
     for path in sorted(CHAT.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "CustomId":
-                yield path.name, node
+                name = ".".join(path.relative_to(CHAT.parents[1]).with_suffix("").parts)
+                yield import_module(name.removesuffix(".__init__")), node
 
 
 def longest(kind: Any) -> str:
@@ -54,11 +57,13 @@ def longest(kind: Any) -> str:
     return "x" * 40
 
 
-def verbs_of(argument: ast.expr) -> list[str]:
-    """The verbs that an argument can be: a literal, or a choice between literals."""
+def verbs_of(argument: ast.expr, module: ModuleType) -> list[str]:
+    """The verbs that an argument can be: a literal or a constant of the module, or a choice between those."""
     if isinstance(argument, ast.IfExp):
-        return [*verbs_of(argument.body), *verbs_of(argument.orelse)]
-    assert isinstance(argument, ast.Constant), f"line {argument.lineno}: a verb is written where it is used"
+        return [*verbs_of(argument.body, module), *verbs_of(argument.orelse, module)]
+    if isinstance(argument, ast.Name) and argument.id.isupper():
+        return [getattr(module, argument.id)]
+    assert isinstance(argument, ast.Constant), f"{module.__name__}, line {argument.lineno}: which verb?"
     return [argument.value]
 
 
@@ -68,12 +73,13 @@ COMPONENTS = [component for feature in every_feature() for component in feature.
 def test_every_custom_id_that_the_code_builds_is_read_by_exactly_one_feature() -> None:
     found = [*built()]
     assert len(found) >= 5
-    for file, call in found:
-        for verb in verbs_of(call.args[0]):
+    for module, call in found:
+        for verb in verbs_of(call.args[0], module):
+            where = f"{module.__name__}, line {call.lineno}: {verb}"
             served = [component for component in COMPONENTS if component.verb == verb]
-            assert len(served) == 1, f"{file}, line {call.lineno}: {verb}"
+            assert len(served) == 1, where
             if not any(isinstance(argument, ast.Starred) for argument in call.args):
-                assert len(call.args) - 1 == len(served[0].fields), f"{file}, line {call.lineno}: {verb}"
+                assert len(call.args) - 1 == len(served[0].fields), where
 
 
 def test_no_component_has_a_custom_id_that_was_not_built() -> None:
