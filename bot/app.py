@@ -42,6 +42,7 @@ from bot.chat import (
 from bot.chat.attachments import Attachments
 from bot.chat.client import Client, LoginRefused, point_at
 from bot.chat.club.answering import Curators
+from bot.chat.collecting import Collecting
 from bot.chat.crates import CrateCards
 from bot.chat.delivery import Delivery
 from bot.chat.features import Feature
@@ -73,6 +74,7 @@ from bot.spotify.client import Spotify
 from bot.storage import Storage, open_storage
 from bot.storage.crates import Crates
 from bot.storage.guilds import Guilds
+from bot.storage.histories import EDITED_PROGRESS, PROGRESS, READ, Histories
 from bot.storage.watches import POSTED, Watches
 from bot.web import ops, site
 from bot.web.listening import why_not
@@ -254,6 +256,7 @@ async def _build(
             answering,
             storage,
             storage.watches,
+            storage.histories,
             posts,
             settings.message_content,
         ),
@@ -267,6 +270,9 @@ async def _build(
     delivery = Delivery(storage.outbox, messages, words, client.hosts, now=now)
     club.deliver(clubs, names, delivery)
     delivery.register(POSTED, posts.draw)
+    collecting = Collecting(storage.histories, storage.crates, posts, messages, now=now)
+    for kind in (PROGRESS, EDITED_PROGRESS):
+        delivery.register(kind, collecting.draw)
     notices = Notices(delivery, library, importing)
     progress = ImportProgress(storage.imports, storage.changes, library, messages, words)
     account.deliver(members, delivery)
@@ -286,6 +292,8 @@ async def _build(
     await clubs.begin()
     club.schedule_clubs(schedule, clubs, names, client, messages, words, delivery, now)
     schedule.register(RENEWAL, renewals.remind)
+    if settings.message_content:
+        schedule.register(READ, collecting.step, max_concurrent=2)
     schedule.register(SEAT_REQUEST_EXPIRY, seats.expire)
     services = Services(
         settings,
@@ -335,6 +343,7 @@ def features(
     answering: club.Answering,
     storage: Storage,
     watches: Watches,
+    histories: Histories,
     posts: WatchedPosts,
     reads_messages: bool,
 ) -> tuple[Feature, ...]:
@@ -351,7 +360,7 @@ def features(
         club.feature(answering, spotify, tokens, saver),
         transfer.feature(importing, library, tokens, attachments, watch, reply),
         watching.feature(
-            watching.Watching(watches, crates, reply, is_allowed=reads_messages),
+            watching.Watching(watches, histories, crates, reply, is_allowed=reads_messages),
             posts,
             crate_cards,
             is_allowed=reads_messages,

@@ -580,3 +580,28 @@ def m014_watched_channels(db: Database) -> None:
         "CREATE INDEX watch_answers_member ON watch_answers (member_id)",
     ):
         db.conn.execute(statement)
+
+
+@step
+def m015_histories(db: Database) -> None:
+    """Histories of channels that are read once for albums. after_id and until_id are ids of messages."""
+    for statement in (
+        """
+        CREATE TABLE histories (
+            channel_id INTEGER PRIMARY KEY,
+            guild_id INTEGER NOT NULL,
+            crate_id INTEGER REFERENCES crates (id) ON DELETE SET NULL,
+            locale TEXT,
+            after_id INTEGER NOT NULL,
+            until_id INTEGER NOT NULL,
+            pages INTEGER NOT NULL DEFAULT 0,
+            messages INTEGER NOT NULL DEFAULT 0,
+            added INTEGER NOT NULL DEFAULT 0,
+            begun_at INTEGER NOT NULL,
+            ended_at INTEGER,
+            is_refused INTEGER NOT NULL DEFAULT 0
+        ) STRICT
+        """,
+        "CREATE INDEX histories_guild ON histories (guild_id)",
+    ):
+        db.conn.execute(statement)

@@ -20,7 +20,9 @@ from bot.chat.messages import Failure, Messages
 from bot.chat.reply import Interaction, Reply, Visibility, Work, caller_of
 from bot.chat.watched_posts import WatchedPosts
 from bot.chat.words import Words, plain
+from bot.files.dates import DateOrder, read_date
 from bot.storage.crates import DEFAULT, Crate, Crates, Refusal
+from bot.storage.histories import Histories
 from bot.storage.watches import Answers, Watch, Watches
 from bot.text import Text, command_name, msg
 
@@ -61,6 +63,7 @@ class Watching:
     def __init__(
         self,
         watches: Watches,
+        histories: Histories,
         crates: Crates,
         reply: Reply,
         *,
@@ -68,6 +71,7 @@ class Watching:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._watches = watches
+        self._histories = histories
         self._crates = crates
         self._reply = reply
         self._is_allowed = is_allowed
@@ -93,7 +97,8 @@ class Watching:
         crate_id = None if crate.is_default else crate.id
         await self._watches.turn_on(guild, channel_id, crate_id, answers, caller.guild_locale, self._now())
         facts = {"channel": f"<#{channel_id}>", "crate": plain(crate.name)}
-        return [text_card(_watched(t, answers, **facts))]
+        before = t("What was posted before is read by {command}.", command=words.command("watch collect"))
+        return [text_card(t.sentences([_watched(t, answers, **facts), before]))]
 
     async def _say_so(
         self, interaction: Interaction, words: Words, caller: Caller, channel_id: int, crate: Crate, answers: Answers
@@ -135,7 +140,72 @@ class Watching:
             lines.append(t("No channel is watched. {command} starts it.", command=words.command("watch on")))
         default = await self._crates.find(guild, None, self._now())
         lines += [_line(t, watch, DEFAULT if default is None else default.name) for watch in watches]
+        for history in await self._histories.running(guild):
+            facts = {"channel": f"<#{history.channel_id}>"}
+            lines.append(
+                t.plural(
+                    "I am reading the history of {channel}: {count} message so far.",
+                    "I am reading the history of {channel}: {count} messages so far.",
+                    history.messages,
+                    **facts,
+                )
+            )
         return [text_card("\n".join(lines))]
+
+    async def collect(
+        self, interaction: Interaction, caller: Caller, channel_id: int, since: str | None
+    ) -> Sequence[Card]:
+        """Read what was posted in a channel before, into the crate that is filled from it."""
+        words = self._reply.words(caller.locale)
+        t, guild, channel = words.t, guild_of(interaction), f"<#{channel_id}>"
+        if not self._is_allowed:
+            return [text_card(not_allowed(t))]
+        after_id = 1  # 0 would mean the newest messages to Discord
+        if since is not None:
+            typed = read_date(since)
+            on = None if typed is None else typed.on(DateOrder.UNCLEAR)
+            if on is None:
+                return [text_card(t("I cannot read this date. Write it as 2026-03-31."))]
+            after_id = max(discord.utils.time_snowflake(datetime(on.year, on.month, on.day, tzinfo=UTC)) - 1, 1)
+        watch = await self._watches.of_channel(channel_id)
+        crate = await self._crates.find(guild, None if watch is None else watch.crate, self._now())
+        if crate is None or crate.archived_at is not None:
+            return [text_card(refusal(t, Refusal.ARCHIVED, None))]
+        problem = await self._cannot_read(interaction, words, channel_id)
+        if problem is not None:
+            return [text_card(problem)]
+        crate_id = None if crate.is_default else crate.id
+        until_id = int(interaction.id)
+        has_begun = await self._histories.begin(
+            guild, channel_id, crate_id, caller.guild_locale, after_id, until_id, self._now()
+        )
+        if not has_begun:
+            return [text_card(t("I am reading {channel} already.", channel=channel))]
+        text = t(
+            "I am reading what was posted in {channel}, and put the albums into the crate “{crate}”. A message there shows "
+            "how far I am.",
+            channel=channel,
+            crate=plain(crate.name),
+        )
+        return [text_card(text)]
+
+    async def _cannot_read(self, interaction: Interaction, words: Words, channel_id: int) -> str | None:
+        """Why a channel's history cannot be read; None: it can."""
+        if channel_id == interaction.channel_id:
+            missing = missing_permissions(words, interaction.app_permissions, NEEDED)
+            return _lacks(words.t, channel_id, missing) if missing else None
+        try:
+            if not await Messages(interaction.client).history(channel_id, 1, 1):
+                return words.t(
+                    "I see no message in {channel}. If there are any, I need this permission there: {permissions}.",
+                    channel=f"<#{channel_id}>",
+                    permissions=missing_names(words, ("read_message_history",)),
+                )
+        except Failure as failure:
+            if isinstance(failure.code, int) and (names := _MISSING.get(failure.code)):
+                return _lacks(words.t, channel_id, missing_names(words, names))
+            return words.t("Discord did not answer. Try again.")
+        return None
 
     async def answer(self, interaction: Interaction, work: Work, name: str) -> None:
         """Answer the curator alone."""
@@ -241,6 +311,18 @@ def feature(watching: Watching, posts: WatchedPosts, crates: CrateCards, *, is_a
     @group.command(name=command_name("status"), description=msg("See which channels are watched"))
     async def status(interaction: Interaction) -> None:
         await watching.answer(interaction, watching.status(interaction, caller_of(interaction)), "watch status")
+
+    @group.command(name=command_name("collect"), description=msg("Collect the albums that were posted in a channel"))
+    @app_commands.rename(channel=command_name("channel"), since=command_name("since"))
+    @app_commands.describe(
+        channel=msg("Which channel"),
+        since=msg("From this date on, such as 2026-03-31; everything if you leave this out"),
+    )
+    async def collect(
+        interaction: Interaction, channel: ChannelId, since: app_commands.Range[str, 1, 40] | None = None
+    ) -> None:
+        work = watching.collect(interaction, caller_of(interaction), channel, since)
+        await watching.answer(interaction, work, "watch collect")
 
     @on.autocomplete("crate")
     async def names(interaction: Interaction, text: str) -> Choices:

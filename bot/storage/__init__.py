@@ -24,6 +24,7 @@ from bot.storage.database import SYNC, Database, StorageStartupError, Sync
 from bot.storage.declarations import Declaration, export, forget
 from bot.storage.engine import Connection
 from bot.storage.guilds import Guilds, forget_removed
+from bot.storage.histories import Histories
 from bot.storage.imports import Imports
 from bot.storage.keys import is_proof_current, key_opens, put_proof
 from bot.storage.links import Links
@@ -63,6 +64,7 @@ class Storage:
     ratings: Ratings
     imports: Imports
     watches: Watches
+    histories: Histories
 
     async def forget(self, member_id: int) -> dict[str, int]:
         """Delete or anonymise every row that concerns this member, and make the deletion real on the disk.
@@ -116,6 +118,7 @@ async def open_storage(
             raise StorageStartupError(f"{path} cannot be written ({error}). Is the disk full?") from None
         raise
     links = Links(database, vault)
+    timers = Timers(database)
     return Storage(
         database,
         vault,
@@ -126,7 +129,7 @@ async def open_storage(
         LibraryChanges(database, vault, outbox),
         RegisteredCommands(database),
         ToldAlerts(database),
-        Timers(database),
+        timers,
         outbox,
         MemberPreferences(database),
         Guilds(database),
@@ -136,6 +139,7 @@ async def open_storage(
         Ratings(database),
         Imports(database),
         Watches(database, outbox),
+        Histories(database, outbox, timers),
     )
 
 

@@ -13,6 +13,7 @@ from bot.storage.commands import RegisteredCommands
 from bot.storage.crates import Crates
 from bot.storage.declarations import Declaration, Store, lasting_columns, sealed_columns
 from bot.storage.guilds import Guilds
+from bot.storage.histories import Histories
 from bot.storage.imports import Imports
 from bot.storage.links import Links
 from bot.storage.outbox import Outbox
@@ -40,9 +41,10 @@ STORES: tuple[type[Store], ...] = (
     Crates,
     Imports,
     Watches,
+    Histories,
 )
 DECLARED: tuple[Declaration, ...] = (*(store.declares for store in STORES), keys.declares)
-CURATION: tuple[type[Store], ...] = (MemberPreferences, Guilds, Clubs, Ballots, Ratings, Crates, Watches)
+CURATION: tuple[type[Store], ...] = (MemberPreferences, Guilds, Clubs, Ballots, Ratings, Crates, Watches, Histories)
 """What members do together in servers, with or without Spotify. Unlinking leaves it, and forgetting does not."""
 ABOUT_SPOTIFY: tuple[Declaration, ...] = tuple(store.declares for store in STORES if store not in CURATION)
 SEALED = sealed_columns(DECLARED)

@@ -73,6 +73,8 @@ async def test_without_the_setting_the_command_says_what_the_host_has_to_do_and_
 ) -> None:
     assert "MESSAGE_CONTENT=on" in await watch(world)
     assert "MESSAGE_CONTENT=on" in await said(await world.discord.slash(ADA, "watch status"))
+    channel = str(world.discord.CHANNEL)
+    assert "MESSAGE_CONTENT=on" in await said(await world.discord.slash(ADA, "watch collect", {"channel": channel}))
     assert in_channel(world) == []
     assert world.discord.identifies[-1]["intents"] == 0
 
