@@ -204,7 +204,7 @@ def of_error(t: Text, error: UserError, seats: int = 5) -> Page:
             )
         case DiscordUnavailable() | WrongIssuer():
             return Page(
-                502,
+                400 if isinstance(error, WrongIssuer) else 502,
                 t("Discord did not confirm who you are."),
                 t("Discord may be busy, or this bot's settings at Discord may be wrong. Nothing was linked."),
                 t("Open the link from the private message again in a minute."),

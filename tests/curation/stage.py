@@ -5,8 +5,6 @@ from __future__ import annotations
 import random
 from datetime import UTC, date, datetime, time, timedelta
 
-from pydantic import TypeAdapter
-
 from bot.albums import AlbumId
 from bot.caller import MemberId
 from bot.curation.ballots import Ballot
@@ -19,6 +17,7 @@ from bot.curation.ids import ClubId, RoundNumber
 from bot.curation.participation import check_rating, check_vote, nominate, pick
 from bot.curation.refusals import PastRound, Refused
 from bot.curation.rounds import advance, wake_at
+from bot.storage.frozen import from_json, to_json
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 BERLIN = "Europe/Berlin"
@@ -28,7 +27,6 @@ FIRST_HOUR = datetime(2026, 1, 13, 19, tzinfo=UTC)
 TUESDAY = 1
 
 ANN, BOB, CAT, DAN = (MemberId(number) for number in (1, 2, 3, 4))
-_CLUB, _EFFECTS, _ROUNDS = TypeAdapter(Club), TypeAdapter(list[Effect]), TypeAdapter(list[Round])
 
 
 def album(name: str) -> AlbumId:
@@ -84,11 +82,11 @@ class Stage:
 
     def restart(self) -> None:
         """Read everything back from what was stored: plain JSON."""
-        again = _CLUB.validate_json(_CLUB.dump_json(self.club))
+        again = from_json(Club, to_json(self.club))
         assert again == self.club
         self.club = again
-        assert _EFFECTS.validate_json(_EFFECTS.dump_json(self.effects)) == self.effects
-        assert _ROUNDS.validate_json(_ROUNDS.dump_json(self.closed)) == self.closed
+        assert [from_json(Effect, to_json(effect)) for effect in self.effects] == [*self.effects]
+        assert [from_json(Round, to_json(round_)) for round_ in self.closed] == [*self.closed]
 
     def facts(self, *, down_since: datetime | None = None) -> Facts:
         cast = tuple(ballot for key, ballot in self.ballots.items() if key[0] == self.club.coming.number)
