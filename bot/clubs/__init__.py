@@ -1,10 +1,12 @@
 """Album clubs at work: what members and curators do, and what is due, is stored with the messages that tell of it.
 
 The rules are in `bot/curation/`, the rows in `bot/storage/`. `album_clubs` applies one event at a time in one
-transaction, `effects` turns what the rules ask for into messages, and `views` reads what cards show.
+transaction, `effects` turns what the rules ask for into messages, `channels` follows what becomes of
+them, and `views` reads what cards show.
 """
 
-from bot.clubs.album_clubs import AlbumClubs, NoSuchClub
+from bot.clubs.album_clubs import AlbumClubs
+from bot.clubs.channels import NoSuchClub
 from bot.clubs.views import RoundView
 
 __all__ = ["AlbumClubs", "NoSuchClub", "RoundView"]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from bot.albums import AlbumId
 from bot.caller import GuildId, MemberId
-from bot.clubs.effects import NOTE, NOTICE, POST, carry_out, edit_post, tell_blocked
-from bot.clubs.views import OwnPart, RoundView, own_part, read_round, view
+from bot.clubs.channels import ClubChannels, Curator, NoSuchClub
+from bot.clubs.effects import NOTICE, carry_out, edit_post
+from bot.clubs.views import OwnPart, RoundView, own_part, view
 from bot.curation import curators, participation
 from bot.curation.ballots import Ballot
 from bot.curation.calendar import Calendar
@@ -22,34 +21,20 @@ from bot.curation.ids import ClubId, RoundNumber
 from bot.curation.ratings import Score
 from bot.curation.refusals import Refused
 from bot.curation.rounds import advance, wake_at
-from bot.errors import UserError
 from bot.storage import Storage
-from bot.storage.clubs import LogEntry, Post, StoredClub
+from bot.storage.clubs import LogEntry, StoredClub
 from bot.storage.crates import count_pick, drawable
 from bot.storage.engine import Connection
-from bot.storage.outbox import Channel, Direct, Message, State
+from bot.storage.outbox import Direct, Message
 from bot.storage.ratings import Rating
 
-STEP, THREAD, VOTERS, EVENT = "club step", "club thread", "club voters", "club event"
-"""Kinds of timers: what a club does next; a thread to open; the number of voters to show; the event to bring up to date."""
+STEP, VOTERS, EVENT = "club step", "club voters", "club event"
+"""Kinds of timers: what a club does next; the number of voters to show; the event to bring up to date."""
 BEAT_S = 60.0
 VOTERS_PAUSE = timedelta(seconds=5)
 """The number of voters is shown this long after a ballot: many ballots at once are one edit."""
 
 Event = Callable[[Connection, StoredClub, Facts], Outcome | Refused]
-
-
-class NoSuchClub(UserError):
-    """The club is gone, or was never there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Curator:
-    """Who does something as a curator, and how the log tells it."""
-
-    member_id: MemberId
-    did: str
-    facts: Mapping[str, Any]
 
 
 def _advance(c: Connection, stored: StoredClub, facts: Facts) -> Outcome:
@@ -71,7 +56,7 @@ def _event_of(club: Club) -> datetime | None:
 
 
 class AlbumClubs:
-    """All clubs."""
+    """All clubs. `channels`: what happens to their posts in Discord."""
 
     def __init__(
         self,
@@ -85,7 +70,7 @@ class AlbumClubs:
         self._now = now
         self._started_at = now()
         self._down_since: datetime | None = None
-        storage.outbox.settles(POST, self._settled_in)
+        self.channels = ClubChannels(storage, now)
 
     async def begin(self) -> None:
         """Find out since when the bot was down, and note that it runs again. Before the first `beat`."""
@@ -280,78 +265,6 @@ class AlbumClubs:
     async def own_part(self, club_id: ClubId, member: MemberId) -> OwnPart:
         """What a member has done in the rounds that are open."""
         return await own_part(self._storage, club_id, member)
-
-    # -- the channel
-
-    async def blocked(self, payload: Mapping[str, Any]) -> None:
-        """A club's channel takes no messages: who started the club is told once."""
-
-        def write(c: Connection) -> None:
-            stored = self._storage.clubs.get_in(c, ClubId(payload["club"]))
-            if stored is not None and self._storage.clubs.block_in(c, stored.id, self._now()):
-                tell_blocked(c, self._storage, stored, self._now())
-
-        await self._storage.database.write(write)
-
-    async def move(self, club_id: ClubId, channel_id: int, curator: Curator) -> None:
-        """Let a club live in another channel; what could not be posted goes there."""
-
-        def write(c: Connection) -> None:
-            stored = self._get_in(c, club_id)
-            self._storage.clubs.move_in(c, club_id, channel_id)
-            self._storage.outbox.move_in(c, POST, stored.channel_id, channel_id, self._now())
-            self._storage.clubs.log_in(c, club_id, curator.member_id, curator.did, curator.facts, self._now())
-
-        await self._storage.database.write(write)
-
-    async def can_post(self, channel_id: int) -> None:
-        """The bot may post in this channel, maybe again: what waits for that goes out now."""
-        await self._storage.database.write(
-            lambda c: self._storage.outbox.hurry_in(c, channel_id, self._now()), durable=False
-        )
-
-    async def announcement(self, subject: str) -> tuple[Post, RoundView] | None:
-        """A post by its subject, with its round; None: the club is gone."""
-
-        def read(c: Connection) -> tuple[Post, RoundView] | None:
-            post = self._storage.clubs.post_in(c, subject)
-            stored = None if post is None else self._storage.clubs.get_in(c, post.club_id)
-            if post is None or stored is None:
-                return None
-            found = read_round(c, self._storage, stored, post.number)
-            return None if found is None else (post, found)
-
-        return await self._storage.database.read(read)
-
-    async def opened_thread(self, post: Post, thread_id: int, view: RoundView) -> None:
-        """A thread was opened under a post: the note is its first message."""
-
-        def write(c: Connection) -> None:
-            self._storage.clubs.opened_thread_in(c, post.subject, thread_id)
-            payload = {"club": post.club_id, "round": post.number}
-            message = Message(NOTE, post.subject, Channel(thread_id), payload, view.stored.locale)
-            self._storage.outbox.put(c, message, self._now())
-
-        await self._storage.database.write(write)
-
-    async def refused(self, stored: StoredClub, what: str) -> None:
-        """A "thread" or an "event" was refused: who started the club is told, once for each club."""
-        if stored.started_by is not None:
-            payload = {"club": stored.id, "step": what}
-            message = Message(NOTICE, f"{stored.id}:{what}", Direct(stored.started_by), payload, stored.locale)
-            await self._storage.outbox.add(message, self._now())
-
-    def _settled_in(self, c: Connection, subject: str, state: State) -> None:
-        if state is not State.CONFIRMED:
-            return
-        message_id = self._storage.outbox.message_id_in(c, POST, subject)
-        post = self._storage.clubs.posted_in(c, subject, message_id)
-        if post is None or message_id is None:
-            return
-        self._storage.clubs.unblock_in(c, post.club_id)
-        stored = self._storage.clubs.get_in(c, post.club_id)
-        if post.step == Step.ANNOUNCEMENT and stored is not None and stored.club.settings.thread:
-            self._storage.timers.put(c, THREAD, subject, self._now())
 
     # -- inside a transaction
 

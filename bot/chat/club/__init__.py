@@ -23,7 +23,8 @@ from bot.chat.club.nominating import Nominating
 from bot.chat.club.notices import Notices
 from bot.chat.club.posts import Posts
 from bot.chat.club.rating import NAMED, REVIEW, SCORE, RatingAlbums
-from bot.chat.club.settings import INPUTS, Settings, Topic
+from bot.chat.club.setting_forms import INPUTS, Topic
+from bot.chat.club.settings import Settings
 from bot.chat.club.starting import Starting
 from bot.chat.club.threads import Threads
 from bot.chat.club.turns import Turns
@@ -37,7 +38,8 @@ from bot.chat.reply import Interaction
 from bot.chat.saving import Saving
 from bot.chat.words import AllWords
 from bot.clubs import AlbumClubs
-from bot.clubs.album_clubs import BEAT_S, EVENT, STEP, THREAD, VOTERS
+from bot.clubs.album_clubs import BEAT_S, EVENT, STEP, VOTERS
+from bot.clubs.channels import THREAD
 from bot.clubs.effects import EDITED_POST, NOTE, NOTICE, POST
 from bot.curation.club import State
 from bot.curation.ids import ClubId, RoundNumber
@@ -91,7 +93,7 @@ def feature(answering: Answering, spotify: Spotify, tokens: Tokens, saving: Savi
 def deliver(clubs: AlbumClubs, names: Names, delivery: Delivery) -> None:
     """Let the clubs' messages be drawn."""
     posts = Posts(clubs, names)
-    delivery.register(POST, posts.draw, on_blocked=clubs.blocked)
+    delivery.register(POST, posts.draw, on_blocked=clubs.channels.blocked)
     delivery.register(EDITED_POST, posts.draw)
     delivery.register(NOTICE, Notices(clubs, names).draw)
 

@@ -120,7 +120,7 @@ class Answering:
         clubs = await self.clubs.of_guild(GuildId(interaction.guild_id))
         blocked = any(club.is_blocked and club.channel_id == interaction.channel_id for club in clubs)
         if blocked and interaction.app_permissions.send_messages and interaction.app_permissions.view_channel:
-            await self.clubs.can_post(interaction.channel_id)
+            await self.clubs.channels.can_post(interaction.channel_id)
 
     async def club(self, interaction: Interaction, named: str | None) -> StoredClub:
         """The club that is meant. NoClub, WhichClub."""

@@ -16,7 +16,8 @@ from bot.chat.club.names import name_of, paged
 from bot.chat.components import CustomId
 from bot.chat.reply import Interaction, caller_of
 from bot.chat.words import Words, date, plain
-from bot.clubs.album_clubs import Curator, Event
+from bot.clubs.album_clubs import Event
+from bot.clubs.channels import Curator
 from bot.curation import curators
 from bot.curation.club import Club, Pick, State
 from bot.curation.curators import Seen

@@ -56,7 +56,7 @@ class Events:
             if not failure.is_final:
                 raise
             _log.warning("an event was not made", code=failure.code)
-            await self._clubs.refused(stored, "event")
+            await self._clubs.channels.refused(stored, "event")
 
     async def _show(self, stored: StoredClub) -> None:
         http, guild_id = self._client.http, stored.guild_id

@@ -30,7 +30,7 @@ class Threads:
 
     async def open(self, subject: str, due_at: datetime) -> None:
         """Open the thread under a post; the nominator's note is its first message. Failure: it is tried again."""
-        found = await self._clubs.announcement(subject)
+        found = await self._clubs.channels.announcement(subject)
         if found is None:
             return
         post, view = found
@@ -45,9 +45,9 @@ class Threads:
             if not failure.is_final:
                 raise
             _log.warning("a thread was not opened", code=failure.code)
-            await self._clubs.refused(view.stored, "thread")
+            await self._clubs.channels.refused(view.stored, "thread")
             return
-        await self._clubs.opened_thread(post, thread_id, view)
+        await self._clubs.channels.opened_thread(post, thread_id, view)
 
     async def draw_note(self, payload: Mapping[str, Any], words: Words) -> Sequence[Card]:
         """The first message of a thread: the picker's or nominator's note; none without one."""
