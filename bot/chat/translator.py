@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import discord
 from discord import app_commands
 from discord.app_commands import TranslationContextLocation as Location
 
-from bot.text import texts
+from bot.text import LANGUAGES, texts
 
 _NAMES = {Location.command_name, Location.group_name, Location.parameter_name}
 
@@ -18,6 +19,10 @@ class CatalogueTranslator(app_commands.Translator):
 
     Names are marked with `command_name`; descriptions, choices and the names of context menus with `msg`.
     """
+
+    async def load(self) -> None:
+        """Read every language, beside the event loop: it takes about 35 ms each."""
+        await asyncio.to_thread(lambda: [texts(language) for language in LANGUAGES])
 
     async def translate(
         self,

@@ -1,6 +1,6 @@
 """Sentences in one language. The English sentence is the key; a sentence without a translation is shown in English.
 
-The `.po` files are read when a language is first asked for (about 25 ms each), so there is no build step and no
+The `.po` files are read when a language is first asked for (about 35 ms each), so there is no build step and no
 compiled file in the repository. See docs/decisions/0013-the-message-catalogue.md.
 """
 

@@ -120,6 +120,7 @@ async def test_everything_that_a_member_can_reach_is_from_the_catalogue(world: W
             link["content"] = f"https://open.spotify.com/album/{FIRST}"
             await crawl.see(await world.discord.message_command(ADA, spec["name"], link, **WHERE))
     await crawl.press_all()
+    await crawl.see(await world.discord.slash(world.discord.OWNER, "seats", {}, **WHERE))
     asked = await world.discord.slash(ADA, "unlink", {}, **WHERE)
     confirm = await asked.message(8.0)
     await crawl.see(await world.discord.press(ADA, f"unlink:{ADA}", confirm, **WHERE))
