@@ -40,7 +40,7 @@ from bot.chat import (
     watching,
 )
 from bot.chat.attachments import Attachments
-from bot.chat.client import Client, LoginRefused, point_at
+from bot.chat.client import Client, IntentRefused, LoginRefused, point_at
 from bot.chat.club.answering import Curators
 from bot.chat.collecting import Collecting
 from bot.chat.crates import CrateCards
@@ -521,6 +521,11 @@ async def run(settings: Settings) -> None:
             raise StartError(
                 "DISCORD_TOKEN: Discord does not accept it. Press Reset Token on the Bot page of your app, and set the new "
                 "token. `gatefold setup` checks it at once."
+            ) from None
+        except IntentRefused:
+            raise StartError(
+                "MESSAGE_CONTENT: Discord does not let the bot read messages. Turn on Message Content Intent on the Bot "
+                "page of your app, or set MESSAGE_CONTENT=off."
             ) from None
         except GuildRefused:
             raise StartError(

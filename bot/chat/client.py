@@ -46,6 +46,10 @@ class LoginRefused(Exception):
     """Discord does not accept the bot's token."""
 
 
+class IntentRefused(Exception):
+    """Discord does not let the bot read messages: the switch for it in the developer portal is off."""
+
+
 class Client(discord.Client):
     """Gatefold on Discord: it collects what the features bring.
 
@@ -116,7 +120,7 @@ class Client(discord.Client):
             await asyncio.sleep(delay)
 
     async def stay_connected(self) -> None:
-        """Hold the gateway's connection. LoginRefused when the token is refused meanwhile."""
+        """Hold the gateway's connection. LoginRefused when the token is refused meanwhile, IntentRefused."""
         for delay in _delays():
             try:
                 await self.connect()
@@ -124,6 +128,10 @@ class Client(discord.Client):
             except discord.ConnectionClosed as error:
                 if error.code == 4004:
                     raise LoginRefused from None
+                raise
+            except discord.PrivilegedIntentsRequired:
+                if self.intents.message_content:
+                    raise IntentRefused from None
                 raise
             except AttributeError:
                 # discord.py 2.7 cannot try again while there has been no connection that it could resume

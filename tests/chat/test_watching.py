@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.app import StartError, run
 from bot.caller import GuildId, MemberId
 from bot.storage.crates import Entry
 from tests.discord_wire import Json, buttons, texts
@@ -77,6 +78,12 @@ async def test_without_the_setting_the_command_says_what_the_host_has_to_do_and_
     assert "MESSAGE_CONTENT=on" in await said(await world.discord.slash(ADA, "watch collect", {"channel": channel}))
     assert in_channel(world) == []
     assert world.discord.identifies[-1]["intents"] == 0
+
+
+async def test_without_the_switch_in_the_portal_the_start_fails_with_what_to_do(tmp_path: Path) -> None:
+    async with made(tmp_path, message_content=True) as world:
+        with pytest.raises(StartError, match="Turn on Message Content Intent"):
+            await asyncio.wait_for(run(world.settings), 10)
 
 
 async def test_curators_alone_see_the_command(reading: World) -> None:
