@@ -89,8 +89,7 @@ async def test_save_all_asks_once_with_the_number_that_is_missing_and_saves_that
     await said(shown)
     question = await press(world, shown, "Save all")
     assert "Save 1 album to your library?" in await said(question)
-    await press(world, question, "Save 1")
-    await world.idle()
+    assert "Saved" in await said(await press(world, question, "Save 1"))
     assert set(world.saved()) == {FIRST, SECOND}
 
 
