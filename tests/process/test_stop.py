@@ -182,8 +182,8 @@ class Browser:
         """`/link`, and who one is; the command, and Spotify's consent page."""
         link = await self._out.discord.slash(member, "link", {})
         await until_said(link, "Link your Spotify account")
-        [button] = [button for button in buttons(link.history[-1]) if button.get("url")]
-        _, consent, _ = await self.get(button["url"])
+        url = next(button["url"] for button in buttons(link.history[-1]) if "/link/" in button.get("url", ""))
+        _, consent, _ = await self.get(url)
         query = dict(part.split("=", 1) for part in urlsplit(consent).query.split("&"))
         here = f"{self._out.env['PUBLIC_URL']}/callback/discord"
         code = self._out.discord.oauth_code(member, here)
