@@ -193,8 +193,27 @@ def rows() -> Iterator[Row]:
         yield Row(request, "forbidden", Refused, 1, {"status": 403, "message": "Forbidden"})
 
 
+def meanings() -> list[Row]:
+    """The first row of each meaning: rows that lead to the same error, after as many tries, are one."""
+    found: dict[str, Row] = {}
+    for row in rows():
+        found.setdefault(f"{row.error} {row.tries} {row.facts}", row)
+    return [*found.values()]
+
+
 @pytest.mark.parametrize("row", [*rows()], ids=str)
-async def test_every_row_of_the_error_table_is_its_own_error(row: Row, peer: Peer) -> None:
+async def test_every_row_of_the_error_table_is_its_own_error(row: Row, session: aiohttp.ClientSession) -> None:
+    async with canned(session) as peer:
+        await leads_to_its_error(row, peer)
+
+
+@pytest.mark.parametrize("row", meanings(), ids=str)
+async def test_each_meaning_of_the_error_table_is_the_same_over_http(row: Row, served: Served) -> None:
+    async with served_peer(served) as peer:
+        await leads_to_its_error(row, peer)
+
+
+async def leads_to_its_error(row: Row, peer: Peer) -> None:
     peer.meet(FAULTS[row.fault])
     first = peer.tokens.token
     error = await failed(peer.spotify.call(row.request, peer.access), first, peer.tokens.fresh[0], SECRET)
