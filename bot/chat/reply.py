@@ -135,8 +135,8 @@ class Reply:
         name: str,
         visibility: Visibility,
         edits: bool = False,
-        held: Callable[[], UserError | None] = lambda: None,
-        progress: Callable[[], Card | None] = lambda: None,
+        held: Callable[[], UserError | None] | None = None,
+        progress: Callable[[], Card | None] | None = None,
     ) -> int:
         """Answer with the cards that `work` makes; how many of them Discord took.
 
@@ -157,7 +157,9 @@ class Reply:
                 seen.first(await _deliver(deferral, name))
             while not task.done():
                 await asyncio.wait({task}, timeout=self._progress_s)
-                if not task.done() and seen.arrived and (card := progress()) is not None:
+                if progress is None or task.done() or not seen.arrived:
+                    continue
+                if (card := progress()) is not None:
                     await _deliver(interaction.edit_original_response(view=card), name)
             made = await task
             seen.outcome = made.outcome
@@ -222,12 +224,13 @@ class Reply:
                 await asyncio.wait_for(self._quiet.wait(), seconds)
 
     async def _safely(
-        self, interaction: Interaction, work: Work, held: Callable[[], UserError | None], visibility: Visibility
+        self, interaction: Interaction, work: Work, held: Callable[[], UserError | None] | None, visibility: Visibility
     ) -> _Made:
         """What `work` made; what went wrong becomes a card, too, which the member alone sees."""
         words = self.words(str(interaction.locale))
         try:
-            result, why = await work, held()
+            result = await work
+            why = None if held is None else held()
             is_beside = isinstance(result, Beside)
             cards = result.cards if isinstance(result, Beside) else result
             if visibility is Visibility.PUBLIC and not is_beside and any(card.kind is Kind.PRIVATE for card in cards):
