@@ -40,23 +40,32 @@ class WatchedPosts:
         self._watches = watches
         self._finder = finder
         self._now = now
+        # ids of posts that are being read: one that is deleted meanwhile is no longer among them
+        self._reading: set[int] = set()
 
     async def posted(self, message: Mapping[str, Any]) -> None:
         """A message came. It counts only where somebody wrote it in a watched channel and it links albums."""
         if not is_post(message) or not links_in(message):
             return
-        if await self._watches.of_channel(int(message["channel_id"])) is None:
-            return
-        post = await self.read(message)
-        if post.album_ids:
-            await self._watches.take(post, self._now())
+        id_ = int(message["id"])
+        self._reading.add(id_)
+        try:
+            if await self._watches.of_channel(int(message["channel_id"])) is None:
+                return
+            post = await self.read(message)
+            if post.album_ids and id_ in self._reading:
+                await self._watches.take(post, self._now())
+        finally:
+            self._reading.discard(id_)
 
     async def deleted(self, event: discord.RawMessageDeleteEvent) -> None:
         """A message is gone."""
+        self._reading.discard(event.message_id)
         await self._watches.take_back(event.channel_id, [event.message_id], self._now())
 
     async def deleted_many(self, event: discord.RawBulkMessageDeleteEvent) -> None:
         """Several messages are gone at once."""
+        self._reading -= event.message_ids
         await self._watches.take_back(event.channel_id, event.message_ids, self._now())
 
     async def read(self, message: Mapping[str, Any]) -> Post:

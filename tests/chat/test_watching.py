@@ -127,7 +127,9 @@ async def test_whose_post_was_answered_can_remove_the_answer_and_others_cannot(r
     await entries(reading, 1)
     await reading.idle()
     answer = in_channel(reading)[1]
-    reading.discord.app_permissions = "0"
+    refused = await reading.discord.message_command(ADA, "Remove card", answer)
+    assert "Only the member who shared this card" in await said(refused)
+    assert len(in_channel(reading)) == 2
     await reading.discord.message_command(BEN, "Remove card", answer)
     async with asyncio.timeout(5):
         while len(in_channel(reading)) > 1:
@@ -191,6 +193,15 @@ async def test_a_post_that_is_deleted_within_an_hour_takes_its_albums_back_and_l
     await reading.discord.delete(late)
     await settled(reading)
     await entries(reading, 1)
+
+
+async def test_a_post_that_is_deleted_while_it_is_being_read_leaves_nothing(reading: World) -> None:
+    await watch(reading)
+    post = await reading.discord.post(BEN, LINK)
+    await reading.discord.delete(post)
+    await settled(reading)
+    await entries(reading, 0)
+    assert len(in_channel(reading)) == 1
 
 
 async def test_posts_that_are_deleted_at_once_take_their_albums_back(reading: World) -> None:

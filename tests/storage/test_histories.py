@@ -1,0 +1,48 @@
+"""How far a channel's history is read: each page counts once, and a channel is read once at a time."""
+
+from __future__ import annotations
+
+from bot.albums import AlbumId
+from bot.caller import GuildId
+from bot.storage import Storage
+from bot.storage.histories import READ, key_of
+from bot.storage.watches import Post
+from tests.storage.rows import ADA, X, at, rows
+
+GUILD, CHANNEL = GuildId(1), 7
+
+
+async def begin(storage: Storage, until_id: int = 1000) -> bool:
+    """Read the channel up to a message."""
+    return await storage.histories.begin(GUILD, CHANNEL, None, None, 1, until_id, at())
+
+
+async def test_a_page_that_is_stored_again_after_a_crash_counts_once(storage: Storage) -> None:
+    await begin(storage)
+    before = await storage.histories.of_channel(CHANNEL)
+    assert before is not None
+    for _ in range(2):
+        post = Post(CHANNEL, 500, ADA, [AlbumId(X)], at())
+        await storage.histories.add(before, [post], 500, 100, at(), is_last=False)
+    now = await storage.histories.of_channel(CHANNEL)
+    assert now is not None
+    assert (now.after_id, now.pages, now.messages, now.added) == (500, 1, 100, 1)
+
+
+async def test_a_channel_is_read_once_at_a_time_and_again_when_that_is_done(storage: Storage) -> None:
+    assert await begin(storage)
+    assert not await begin(storage, 2000)
+    first = await storage.histories.of_channel(CHANNEL)
+    assert first is not None
+    await storage.histories.add(first, [], 900, 3, at(), is_last=True)
+    assert await storage.histories.running(GUILD) == []
+    assert await begin(storage, 2000)
+    again = await storage.histories.of_channel(CHANNEL)
+    assert again is not None
+    assert (again.after_id, again.until_id, again.messages, again.ended_at) == (1, 2000, 0, None)
+
+
+async def test_a_reading_its_timer_and_its_message_are_stored_together(storage: Storage) -> None:
+    await begin(storage)
+    assert [(row["kind"], row["key"]) for row in await rows(storage, "timers")] == [(READ, key_of(CHANNEL))]
+    assert [row["channel_id"] for row in await rows(storage, "outbox")] == [CHANNEL]
