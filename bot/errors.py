@@ -126,14 +126,14 @@ class PremiumLapsed(UserError):
 
 
 class AppRejected(UserError):
-    """Spotify refuses the app itself (its id or secret): only the host can mend it."""
+    """Spotify refuses the app itself (its id or secret): only the host can fix it."""
 
 
 class TryLater(UserError):
     """Not now: the change is kept and tried again."""
 
     class Cause(StrEnum):
-        """What stands in the way."""
+        """Why the call cannot be made now."""
 
         UNAVAILABLE = "unavailable"  # 5xx, a time-out, no network, an answer that makes no sense
         RATE_LIMITED = "rate_limited"  # 429 of the rolling window

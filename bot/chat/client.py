@@ -216,7 +216,7 @@ class Client(discord.Client):
         team = self.application.team
         if team is None:
             return [self.application.owner.id]
-        # the application's owner is then a user that stands for the team, and reads no messages
+        # the application's owner is then a user that represents the team, and reads no messages
         members = [m.id for m in team.members if m.membership_state is discord.TeamMembershipState.accepted]
         return sorted(members, key=lambda id_: id_ != team.owner_id)
 

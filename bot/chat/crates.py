@@ -226,7 +226,7 @@ class CrateCards:
         return [_album_card(words, album, "\n".join(lines), kind=Kind.PUBLIC)]
 
     async def export(self, caller: Caller, guild: GuildId, name: str | None, format_: Format) -> Sequence[Card]:
-        """A crate as a file. It names nobody, since it may be handed on; "you" stands for the caller's own entries."""
+        """A crate as a file. It names nobody, since it may be handed on; the caller's own entries say "you"."""
         t = self._reply.words(caller.locale).t
         crate = await self._crates.find(guild, name, self._now())
         if crate is None:

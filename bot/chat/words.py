@@ -124,7 +124,7 @@ class Words:
         return self._not_done(change)
 
     def single(self, change: LibraryChange, album: Album | None) -> str:
-        """What came of the only change of a command, where no title stands above."""
+        """What came of the only change of a command, where the card shows no title."""
         t, name, is_save = self.t, self._name(change, album), change.action is Action.SAVE
         match change.outcome:
             case Outcome.SAVED:
@@ -607,7 +607,7 @@ class Words:
     # -- linking
 
     def consent(self) -> str:
-        """What is asked for and stored; stands beside every button that leads to a consent."""
+        """What is asked for and stored; shown with every button that leads to a consent."""
         t = self.t
         asks = t(
             "Discord confirms who you are, then Spotify asks you for two permissions:\n"

@@ -40,7 +40,7 @@ def is_secure(uri: str) -> bool:
 
 
 def is_registered(uri: str, registered: Collection[str]) -> bool:
-    """Whether it is one of these, letter by letter; a loopback one without a port stands for every port."""
+    """Whether it is one of these, letter by letter; a loopback one without a port matches every port."""
     if uri in registered:
         return True
     parts = urlsplit(uri)

@@ -400,7 +400,7 @@ class Spotify:
         return wire.read_oembed(id_, body)
 
     async def expand(self, link: ShortLink) -> Reference:
-        """Follow a short link, hop by hop, to what it stands for. NoSuchAlbum if it leads nowhere we know."""
+        """Follow a short link, hop by hop, to what it leads to. NoSuchAlbum if it leads nowhere we know."""
         try:
             async with asyncio.timeout(SHORT_LINK_TIMEOUT_S):
                 for _ in range(SHORT_LINK_HOPS):

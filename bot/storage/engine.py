@@ -44,7 +44,7 @@ class Cursor(Protocol):
 
 
 class Connection(Protocol):
-    """What a job runs statements with; it is not to be kept. `?` stands for a parameter."""
+    """What a job runs statements with; it is not to be kept. `?` marks a parameter."""
 
     def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> Cursor:
         """Run a statement."""

@@ -189,7 +189,7 @@ class Links:
         return await self._database.write(
             lambda c: (
                 c.execute(
-                    "UPDATE links SET access_sealed = ?, refresh_sealed = ?, access_expires_at = ?, broken = NULL"  # noqa: S608 - `_SAME` stands above
+                    "UPDATE links SET access_sealed = ?, refresh_sealed = ?, access_expires_at = ?, broken = NULL"  # noqa: S608 - `_SAME` is a constant
                     f" WHERE {_SAME}",
                     values,
                 ).rowcount

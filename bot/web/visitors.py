@@ -37,7 +37,7 @@ class Visitors:
 def address_of(request: web.BaseRequest) -> str:
     """Who asks. A proxy on this machine or in its private network is trusted to say for whom; nobody else is.
 
-    A proxy adds the address to the end of X-Forwarded-For; what stands before it, anybody can write. Of IPv6, a
+    A proxy adds the address to the end of X-Forwarded-For; anybody can write what comes before it. Of IPv6, a
     household has a network of 64 bits.
     """
     peer = _read(request.remote or "")

@@ -54,7 +54,7 @@ class Linked:
         return self.members[member]
 
 
-class Desk:
+class Harness:
     """A resolver before the strict stand-in."""
 
     def __init__(self, served: Served) -> None:
@@ -106,12 +106,12 @@ class Desk:
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
+async def harness() -> AsyncIterator[Harness]:
     server = SpotifyServer(
         client_id=CLIENT_ID, client_secret=SECRET, redirect_uris=[], catalogue=sandbox_catalogue.Catalogue()
     )
     async with server.running() as base, aiohttp.ClientSession() as session:
-        yield Desk(Served(session, server, base))
+        yield Harness(Served(session, server, base))
 
 
 async def _until(is_so: Callable[[], bool]) -> None:
@@ -123,73 +123,73 @@ async def _until(is_so: Callable[[], bool]) -> None:
 # -- what is remembered, and for how long
 
 
-async def test_of_a_members_own_albums_the_newest_200_are_known(desk: Desk) -> None:
-    ids = desk.served.albums(230)
-    desk.save(ids)
-    assert [album.id for album in await desk.resolver.own(ADA, desk.access)] == ids[:-201:-1]
-    assert sorted(int(call.param("offset") or 0) for call in desk.served.calls()) == [0, 50, 100, 150]
+async def test_of_a_members_own_albums_the_newest_200_are_known(harness: Harness) -> None:
+    ids = harness.served.albums(230)
+    harness.save(ids)
+    assert [album.id for album in await harness.resolver.own(ADA, harness.access)] == ids[:-201:-1]
+    assert sorted(int(call.param("offset") or 0) for call in harness.served.calls()) == [0, 50, 100, 150]
 
 
-async def test_a_library_that_fits_on_one_page_is_one_call(desk: Desk) -> None:
-    desk.save(desk.served.albums(49))
-    assert len(await desk.resolver.own(ADA, desk.access)) == 49
-    assert desk.calls(OWN) == 1
+async def test_a_library_that_fits_on_one_page_is_one_call(harness: Harness) -> None:
+    harness.save(harness.served.albums(49))
+    assert len(await harness.resolver.own(ADA, harness.access)) == 49
+    assert harness.calls(OWN) == 1
 
 
-async def test_a_members_own_albums_are_asked_for_anew_after_a_minute(desk: Desk) -> None:
+async def test_a_members_own_albums_are_asked_for_anew_after_a_minute(harness: Harness) -> None:
     for passed, calls in ((0, 1), (59, 1), (2, 2)):
-        desk.clock.now += passed
-        await desk.resolver.own(ADA, desk.access)
-        assert desk.calls(OWN) == calls
+        harness.clock.now += passed
+        await harness.resolver.own(ADA, harness.access)
+        assert harness.calls(OWN) == calls
 
 
-async def test_a_search_is_made_anew_after_a_minute_whatever_its_case_and_accents(desk: Desk) -> None:
+async def test_a_search_is_made_anew_after_a_minute_whatever_its_case_and_accents(harness: Harness) -> None:
     for words, passed, calls in (("Été", 0, 1), ("ete ", 59, 1), ("ÉTÉ", 2, 2)):
-        desk.clock.now += passed
-        await desk.catalogue.search(desk.access, words)
-        assert desk.calls(SEARCH) == calls
+        harness.clock.now += passed
+        await harness.catalogue.search(harness.access, words)
+        assert harness.calls(SEARCH) == calls
 
 
-async def test_a_name_is_known_for_a_day(desk: Desk) -> None:
-    await desk.resolver.album(desk.access, AlbumId(FIRST))
-    desk.clock.now += 86_399
-    assert desk.resolver.known(AlbumId(FIRST)) is not None
-    desk.clock.now += 2
-    assert desk.resolver.known(AlbumId(FIRST)) is None
+async def test_a_name_is_known_for_a_day(harness: Harness) -> None:
+    await harness.resolver.album(harness.access, AlbumId(FIRST))
+    harness.clock.now += 86_399
+    assert harness.resolver.known(AlbumId(FIRST)) is not None
+    harness.clock.now += 2
+    assert harness.resolver.known(AlbumId(FIRST)) is None
 
 
-async def test_own_albums_that_were_read_while_the_library_changed_are_not_remembered(desk: Desk) -> None:
-    tokens = Slow(desk.served.tokens)
-    slow = Access(desk.served.app, tokens)
-    reading = asyncio.create_task(desk.resolver.own(ADA, slow))
+async def test_own_albums_that_were_read_while_the_library_changed_are_not_remembered(harness: Harness) -> None:
+    tokens = Slow(harness.served.tokens)
+    slow = Access(harness.served.app, tokens)
+    reading = asyncio.create_task(harness.resolver.own(ADA, slow))
     await asyncio.sleep(0)
-    desk.resolver.forget_own(ADA)
+    harness.resolver.forget_own(ADA)
     tokens.door.set()
     assert await reading == []
-    desk.save([AlbumId(FIRST)])
-    assert [album.id for album in await desk.resolver.own(ADA, desk.access)] == [FIRST]
+    harness.save([AlbumId(FIRST)])
+    assert [album.id for album in await harness.resolver.own(ADA, harness.access)] == [FIRST]
 
 
 # -- what matches
 
 
-async def test_an_album_matches_when_its_title_and_artists_hold_all_the_words(desk: Desk) -> None:
-    desk.own(("Quiet Rooms", "Anna Loom"), ("Rooms", "Bert Loom"), ("Quiet", "Carl Rum"))
-    assert await desk.titles("loom rooms") == ["Quiet Rooms", "Rooms"]
-    assert await desk.titles("anna quiet rooms") == ["Quiet Rooms"]
-    assert await desk.titles("anna carl") == []
-    assert await desk.titles("") == ["Quiet Rooms", "Rooms", "Quiet"]
+async def test_an_album_matches_when_its_title_and_artists_hold_all_the_words(harness: Harness) -> None:
+    harness.own(("Quiet Rooms", "Anna Loom"), ("Rooms", "Bert Loom"), ("Quiet", "Carl Rum"))
+    assert await harness.titles("loom rooms") == ["Quiet Rooms", "Rooms"]
+    assert await harness.titles("anna quiet rooms") == ["Quiet Rooms"]
+    assert await harness.titles("anna carl") == []
+    assert await harness.titles("") == ["Quiet Rooms", "Rooms", "Quiet"]
 
 
-async def test_case_and_accents_make_no_difference_to_a_match(desk: Desk) -> None:
-    desk.own(("L’ÉTÉ à Brême", "Noël Dupré"))
-    assert await desk.titles("ete NOEL") == ["L’ÉTÉ à Brême"]
-    assert await desk.titles("Été bRéMe") == ["L’ÉTÉ à Brême"]
+async def test_case_and_accents_make_no_difference_to_a_match(harness: Harness) -> None:
+    harness.own(("L’ÉTÉ à Brême", "Noël Dupré"))
+    assert await harness.titles("ete NOEL") == ["L’ÉTÉ à Brême"]
+    assert await harness.titles("Été bRéMe") == ["L’ÉTÉ à Brême"]
 
 
-async def test_titles_that_begin_with_the_words_come_first_and_the_newest_first_among_equals(desk: Desk) -> None:
-    desk.own(("The Rooms", "A"), ("Roomy", "B"), ("Blue", "Room"), ("Rooms Above", "C"))
-    assert await desk.titles("room") == ["Roomy", "Rooms Above", "The Rooms", "Blue"]
+async def test_titles_that_begin_with_the_words_come_first_and_the_newest_first_among_equals(harness: Harness) -> None:
+    harness.own(("The Rooms", "A"), ("Roomy", "B"), ("Blue", "Room"), ("Rooms Above", "C"))
+    assert await harness.titles("room") == ["Roomy", "Rooms Above", "The Rooms", "Blue"]
 
 
 LABELS = [
@@ -211,154 +211,154 @@ LABELS = [
 
 
 @pytest.mark.parametrize("text", LABELS)
-async def test_the_label_of_a_choice_means_its_album(text: str, desk: Desk) -> None:
-    id_ = desk.exists("Slow Tides", "Mara Vey", "1999")
-    desk.exists("Slow Tides Rising", "Mara Vey", "1999")
-    desk.exists("Tides", "Slow Mara Vey", "1999")
-    assert await desk.resolved(text) == Resolution(id_)
-    desk.save([id_])
-    assert await desk.resolved(text, Action.REMOVE) == Resolution(id_)
+async def test_the_label_of_a_choice_means_its_album(text: str, harness: Harness) -> None:
+    id_ = harness.exists("Slow Tides", "Mara Vey", "1999")
+    harness.exists("Slow Tides Rising", "Mara Vey", "1999")
+    harness.exists("Tides", "Slow Mara Vey", "1999")
+    assert await harness.resolved(text) == Resolution(id_)
+    harness.save([id_])
+    assert await harness.resolved(text, Action.REMOVE) == Resolution(id_)
 
 
-async def test_the_year_in_a_label_tells_two_editions_apart(desk: Desk) -> None:
-    first, second = (desk.exists("Slow Tides", "Mara Vey", year) for year in ("1999", "2019"))
-    assert await desk.resolved("Slow Tides by Mara Vey (2019)") == Resolution(second)
-    assert await desk.resolved("Slow Tides by Mara Vey (1999)") == Resolution(first)
-    offered = await desk.resolved("Slow Tides by Mara Vey")
+async def test_the_year_in_a_label_tells_two_editions_apart(harness: Harness) -> None:
+    first, second = (harness.exists("Slow Tides", "Mara Vey", year) for year in ("1999", "2019"))
+    assert await harness.resolved("Slow Tides by Mara Vey (2019)") == Resolution(second)
+    assert await harness.resolved("Slow Tides by Mara Vey (1999)") == Resolution(first)
+    offered = await harness.resolved("Slow Tides by Mara Vey")
     assert (offered.outcome, {*offered.choices}) == (Outcome.OFFERED, {first, second})
 
 
-async def test_a_label_that_was_cut_to_fit_a_choice_means_its_album(desk: Desk) -> None:
+async def test_a_label_that_was_cut_to_fit_a_choice_means_its_album(harness: Harness) -> None:
     title = "A Very Long Title About Nothing In Particular That Goes On And On And On"
-    id_ = desk.exists(title, "Mara Vey and Her Orchestra", "1999")
-    desk.exists(f"{title} Again", "Mara Vey and Her Orchestra", "2003")
-    assert await desk.resolved(f"{title} by Mara Vey and Her Orc… (1999)") == Resolution(id_)
-    desk.save([id_])
-    assert await desk.resolved(f"{title} by Mara Vey and Her Orc… (1999)", Action.REMOVE) == Resolution(id_)
+    id_ = harness.exists(title, "Mara Vey and Her Orchestra", "1999")
+    harness.exists(f"{title} Again", "Mara Vey and Her Orchestra", "2003")
+    assert await harness.resolved(f"{title} by Mara Vey and Her Orc… (1999)") == Resolution(id_)
+    harness.save([id_])
+    assert await harness.resolved(f"{title} by Mara Vey and Her Orc… (1999)", Action.REMOVE) == Resolution(id_)
 
 
-async def test_a_title_that_holds_by_or_a_year_is_found_as_it_is(desk: Desk) -> None:
-    by, year = desk.exists("Day by Day", "Mara Vey", "2004"), desk.exists("1999", "Mara Vey", "2004")
-    assert await desk.resolved("Day by Day") == Resolution(by)
-    assert await desk.resolved("Day by Day by Mara Vey (2004)") == Resolution(by)
-    assert await desk.resolved("1999") == Resolution(year)
-    assert await desk.resolved("1999 by Mara Vey (2004)") == Resolution(year)
+async def test_a_title_that_holds_by_or_a_year_is_found_as_it_is(harness: Harness) -> None:
+    by, year = harness.exists("Day by Day", "Mara Vey", "2004"), harness.exists("1999", "Mara Vey", "2004")
+    assert await harness.resolved("Day by Day") == Resolution(by)
+    assert await harness.resolved("Day by Day by Mara Vey (2004)") == Resolution(by)
+    assert await harness.resolved("1999") == Resolution(year)
+    assert await harness.resolved("1999 by Mara Vey (2004)") == Resolution(year)
 
 
-async def test_words_without_a_label_cost_one_search(desk: Desk) -> None:
-    await desk.resolved("nothing of the kind")
-    assert desk.calls(SEARCH) == 1
+async def test_words_without_a_label_cost_one_search(harness: Harness) -> None:
+    await harness.resolved("nothing of the kind")
+    assert harness.calls(SEARCH) == 1
 
 
-async def test_a_word_of_22_letters_is_searched_where_no_album_has_that_id(desk: Desk) -> None:
+async def test_a_word_of_22_letters_is_searched_where_no_album_has_that_id(harness: Harness) -> None:
     word = "Verantwortungstraegers"
     assert len(word) == 22
-    assert await desk.resolved(word, kind=Kind.ID_OR_WORD) == Resolution(outcome=Outcome.NO_ALBUM)
-    id_ = desk.exists(word, "Mara Vey")
-    desk.clock.now += 61  # the search is remembered for a minute
-    assert await desk.resolved(word, kind=Kind.ID_OR_WORD) == Resolution(id_)
+    assert await harness.resolved(word, kind=Kind.ID_OR_WORD) == Resolution(outcome=Outcome.NO_ALBUM)
+    id_ = harness.exists(word, "Mara Vey")
+    harness.clock.now += 61  # the search is remembered for a minute
+    assert await harness.resolved(word, kind=Kind.ID_OR_WORD) == Resolution(id_)
 
 
-async def test_22_letters_that_are_an_albums_id_mean_that_album(desk: Desk) -> None:
+async def test_22_letters_that_are_an_albums_id_mean_that_album(harness: Harness) -> None:
     album = made(Record("Slow Tides", "Mara Vey", "1999", 1, "One", id="AbcdefghijklmnopqrstuV"))
-    desk.served.server.catalogue.add([album])
-    found = await desk.resolved("AbcdefghijklmnopqrstuV", kind=Kind.ID_OR_WORD)
+    harness.served.server.catalogue.add([album])
+    found = await harness.resolved("AbcdefghijklmnopqrstuV", kind=Kind.ID_OR_WORD)
     assert found == Resolution(AlbumId("AbcdefghijklmnopqrstuV"))
 
 
 # -- what is in a library
 
 
-async def test_an_album_that_comes_on_two_pages_is_one_album(desk: Desk) -> None:
-    *ids, new = desk.served.albums(61)
-    desk.save(ids)
+async def test_an_album_that_comes_on_two_pages_is_one_album(harness: Harness) -> None:
+    *ids, new = harness.served.albums(61)
+    harness.save(ids)
 
     class Meanwhile(Tokens):
         async def current(self) -> str:
-            if desk.calls(OWN) == 1:
-                desk.served.server.save(desk.served.account, new)  # elsewhere: the pages shift by one
+            if harness.calls(OWN) == 1:
+                harness.served.server.save(harness.served.account, new)  # elsewhere: the pages shift by one
             return self.token
 
-    access = Access(desk.served.app, Meanwhile(desk.served.tokens.token))
-    assert [album.id for album in await desk.resolver.own(ADA, access)] == ids[::-1]
+    access = Access(harness.served.app, Meanwhile(harness.served.tokens.token))
+    assert [album.id for album in await harness.resolver.own(ADA, access)] == ids[::-1]
 
 
-async def test_what_a_member_does_not_have_is_never_offered_for_removal(desk: Desk) -> None:
+async def test_what_a_member_does_not_have_is_never_offered_for_removal(harness: Harness) -> None:
     for year in ("1999", "2009", "2019"):
-        desk.exists("Slow Tides", "Mara Vey", year)
-    assert await desk.resolved("Slow Tides", Action.REMOVE) == Resolution(outcome=Outcome.NO_MATCH)
-    assert await desk.resolved("Slow", Action.REMOVE) == Resolution(outcome=Outcome.NO_MATCH)
+        harness.exists("Slow Tides", "Mara Vey", year)
+    assert await harness.resolved("Slow Tides", Action.REMOVE) == Resolution(outcome=Outcome.NO_MATCH)
+    assert await harness.resolved("Slow", Action.REMOVE) == Resolution(outcome=Outcome.NO_MATCH)
 
 
-async def test_an_album_beyond_the_newest_200_is_still_found_for_removal(desk: Desk) -> None:
-    old = desk.exists("Slow Tides", "Mara Vey", "1999")
-    desk.exists("Slow Tides", "Mara Vey", "2019")
-    desk.save([old, *desk.served.albums(230)])
-    assert await desk.resolved("Slow Tides", Action.REMOVE) == Resolution(old)
+async def test_an_album_beyond_the_newest_200_is_still_found_for_removal(harness: Harness) -> None:
+    old = harness.exists("Slow Tides", "Mara Vey", "1999")
+    harness.exists("Slow Tides", "Mara Vey", "2019")
+    harness.save([old, *harness.served.albums(230)])
+    assert await harness.resolved("Slow Tides", Action.REMOVE) == Resolution(old)
 
 
 # -- whoever is not linked
 
 
-async def test_whoever_is_not_linked_is_offered_the_catalogue_while_they_type(desk: Desk) -> None:
-    id_ = desk.exists("Slow Tides", "Mara Vey")
-    desk.linked.members.clear()
-    assert [album.id for album in await desk.resolver.suggestions(ADA, Action.SAVE, "slow tides")] == [id_]
-    [search] = [call for call in desk.served.server.calls if call.path == SEARCH]
+async def test_whoever_is_not_linked_is_offered_the_catalogue_while_they_type(harness: Harness) -> None:
+    id_ = harness.exists("Slow Tides", "Mara Vey")
+    harness.linked.members.clear()
+    assert [album.id for album in await harness.resolver.suggestions(ADA, Action.SAVE, "slow tides")] == [id_]
+    [search] = [call for call in harness.served.server.calls if call.path == SEARCH]
     assert search.account is None
 
 
-async def test_without_a_secret_whoever_is_not_linked_is_told_so(desk: Desk) -> None:
-    desk.linked.members.clear()
-    resolver = desk.made_resolver(desk.made_catalogue(None))
+async def test_without_a_secret_whoever_is_not_linked_is_told_so(harness: Harness) -> None:
+    harness.linked.members.clear()
+    resolver = harness.made_resolver(harness.made_catalogue(None))
     with pytest.raises(NotLinked):
         await resolver.suggestions(ADA, Action.SAVE, "slow tides")
     with pytest.raises(NotLinked):
-        await desk.resolver.suggestions(ADA, Action.REMOVE, "slow tides")
+        await harness.resolver.suggestions(ADA, Action.REMOVE, "slow tides")
 
 
 @pytest.mark.parametrize("text", ["", f"spotify:album:{FIRST}", "https://open.spotify.com/album/" + FIRST, FIRST])
-async def test_for_a_link_and_for_nothing_no_call_is_made_while_somebody_types(text: str, desk: Desk) -> None:
-    assert await desk.resolver.suggestions(ADA, Action.SAVE, text) == []
-    assert desk.served.server.calls == []
+async def test_for_a_link_and_for_nothing_no_call_is_made_while_somebody_types(text: str, harness: Harness) -> None:
+    assert await harness.resolver.suggestions(ADA, Action.SAVE, text) == []
+    assert harness.served.server.calls == []
 
 
 # -- how few calls it costs
 
 
-async def test_two_who_ask_for_one_album_at_once_make_one_call(desk: Desk) -> None:
-    first, second = await asyncio.gather(*(desk.resolver.album(desk.access, AlbumId(FIRST)) for _ in range(2)))
+async def test_two_who_ask_for_one_album_at_once_make_one_call(harness: Harness) -> None:
+    first, second = await asyncio.gather(*(harness.resolver.album(harness.access, AlbumId(FIRST)) for _ in range(2)))
     assert first == second
-    assert desk.calls(f"/v1/albums/{FIRST}") == 1
+    assert harness.calls(f"/v1/albums/{FIRST}") == 1
 
 
-async def test_a_look_up_that_nobody_waits_for_any_more_goes_on_and_is_remembered(desk: Desk) -> None:
-    tokens = Slow(desk.served.tokens)
-    slow = Access(desk.served.app, tokens)
-    waiting = asyncio.create_task(desk.resolver.album(slow, AlbumId(FIRST)))
+async def test_a_look_up_that_nobody_waits_for_any_more_goes_on_and_is_remembered(harness: Harness) -> None:
+    tokens = Slow(harness.served.tokens)
+    slow = Access(harness.served.app, tokens)
+    waiting = asyncio.create_task(harness.resolver.album(slow, AlbumId(FIRST)))
     await asyncio.sleep(0)
     waiting.cancel()
     with suppress(asyncio.CancelledError):
         await waiting
     tokens.door.set()
-    await _until(lambda: desk.resolver.known(AlbumId(FIRST)) is not None)
-    assert desk.calls(f"/v1/albums/{FIRST}") == 1
+    await _until(lambda: harness.resolver.known(AlbumId(FIRST)) is not None)
+    assert harness.calls(f"/v1/albums/{FIRST}") == 1
 
 
-async def test_while_a_member_types_one_call_at_a_time_is_under_way_for_them(desk: Desk) -> None:
-    desk.served.server.delay_s = 0.03
-    typed = [desk.resolver.suggestions(ADA, Action.SAVE, text) for text in ("q", "qu", "qui")]
+async def test_while_a_member_types_one_call_at_a_time_is_under_way_for_them(harness: Harness) -> None:
+    harness.served.server.delay_s = 0.03
+    typed = [harness.resolver.suggestions(ADA, Action.SAVE, text) for text in ("q", "qu", "qui")]
     assert len(await asyncio.gather(*typed)) == 3
-    assert desk.calls(SEARCH) == 3
-    assert desk.served.server.max_in_flight == 1
+    assert harness.calls(SEARCH) == 3
+    assert harness.served.server.max_in_flight == 1
 
 
-async def test_another_member_who_types_waits_for_nobody(desk: Desk) -> None:
-    tokens = Slow(desk.served.tokens)
-    desk.linked.members[ADA] = Access(desk.served.app, tokens)
-    typing = asyncio.create_task(desk.resolver.suggestions(ADA, Action.SAVE, "quiet"))
+async def test_another_member_who_types_waits_for_nobody(harness: Harness) -> None:
+    tokens = Slow(harness.served.tokens)
+    harness.linked.members[ADA] = Access(harness.served.app, tokens)
+    typing = asyncio.create_task(harness.resolver.suggestions(ADA, Action.SAVE, "quiet"))
     await asyncio.sleep(0)
     async with asyncio.timeout(5):
-        await desk.resolver.suggestions(BEN, Action.SAVE, "rooms")
+        await harness.resolver.suggestions(BEN, Action.SAVE, "rooms")
     tokens.door.set()
     await typing

@@ -1,4 +1,4 @@
-"""The pages as a browser shows them: headless Chromium on a phone and on a desk, by day and by night."""
+"""The pages as a browser shows them: headless Chromium on a phone and on a harness, by day and by night."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Clock:
         return self.now
 
 
-class Desk:
+class Harness:
     """A running login and a client."""
 
     def __init__(self, login: DiscordLogin, clock: Clock, base: str, http: aiohttp.ClientSession) -> None:
@@ -82,7 +82,7 @@ class Desk:
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
+async def harness() -> AsyncIterator[Harness]:
     clock = Clock()
     login = DiscordLogin(
         client_id="app",
@@ -92,11 +92,11 @@ async def desk() -> AsyncIterator[Desk]:
         clock=clock,
     )
     async with login.running() as base, aiohttp.ClientSession() as http:
-        yield Desk(login, clock, base, http)
+        yield Harness(login, clock, base, http)
 
 
-async def test_the_page_says_what_it_is_and_offers_every_member(desk: Desk) -> None:
-    status, text, headers = await desk.call("GET", desk.authorize())
+async def test_the_page_says_what_it_is_and_offers_every_member(harness: Harness) -> None:
+    status, text, headers = await harness.call("GET", harness.authorize())
     assert (status, headers["Cache-Control"]) == (200, "no-store")
     shown = re.sub(r"<[^>]+>", "", text[text.index("<body>") :])
     assert shown.startswith("A stand-in for Discord, on this machine.")
@@ -106,19 +106,19 @@ async def test_the_page_says_what_it_is_and_offers_every_member(desk: Desk) -> N
     assert "<script" not in text
 
 
-async def test_a_member_who_comes_later_is_offered_too(desk: Desk) -> None:
-    desk.login.users[7] = "Tobias"
-    assert "Tobias" in (await desk.call("GET", desk.authorize()))[1]
+async def test_a_member_who_comes_later_is_offered_too(harness: Harness) -> None:
+    harness.login.users[7] = "Tobias"
+    assert "Tobias" in (await harness.call("GET", harness.authorize()))[1]
 
 
-async def test_continuing_gives_a_code_and_the_state_as_it_was(desk: Desk) -> None:
-    back = await desk.decide(desk.authorize(), user=str(WREN))
+async def test_continuing_gives_a_code_and_the_state_as_it_was(harness: Harness) -> None:
+    back = await harness.decide(harness.authorize(), user=str(WREN))
     assert back.keys() == {"code", "state", "iss"}
     assert (back["state"], back["iss"]) == ("st&te=1", "https://discord.com")
 
 
-async def test_cancelling_gives_access_denied(desk: Desk) -> None:
-    back = await desk.decide(desk.authorize(), decision="cancel")
+async def test_cancelling_gives_access_denied(harness: Harness) -> None:
+    back = await harness.decide(harness.authorize(), decision="cancel")
     assert back == {
         "error": "access_denied",
         "error_description": DENIED,
@@ -127,18 +127,18 @@ async def test_cancelling_gives_access_denied(desk: Desk) -> None:
     }
 
 
-async def test_nobody_is_remembered(desk: Desk) -> None:
-    await desk.code()
-    status, _, headers = await desk.call("GET", desk.authorize())
+async def test_nobody_is_remembered(harness: Harness) -> None:
+    await harness.code()
+    status, _, headers = await harness.call("GET", harness.authorize())
     assert (status, "Set-Cookie" in headers) == (200, False)
 
 
-async def test_with_an_auto_user_the_browser_goes_straight_back(desk: Desk) -> None:
-    desk.login.auto_user = MINA
-    status, _, headers = await desk.call("GET", desk.authorize())
+async def test_with_an_auto_user_the_browser_goes_straight_back(harness: Harness) -> None:
+    harness.login.auto_user = MINA
+    status, _, headers = await harness.call("GET", harness.authorize())
     assert status == 302
-    _, tokens = await desk.redeem(desk.back(headers)["code"])
-    assert (await desk.me(tokens["access_token"]))[1]["id"] == str(MINA)
+    _, tokens = await harness.redeem(harness.back(headers)["code"])
+    assert (await harness.me(tokens["access_token"]))[1]["id"] == str(MINA)
 
 
 @pytest.mark.parametrize("auto_user", [None, WREN])
@@ -155,16 +155,16 @@ async def test_with_an_auto_user_the_browser_goes_straight_back(desk: Desk) -> N
     ],
 )
 async def test_a_wrong_address_is_refused_and_nobody_is_sent_anywhere(
-    desk: Desk, method: str, changes: dict[str, str | None], problem: str, auto_user: int | None
+    harness: Harness, method: str, changes: dict[str, str | None], problem: str, auto_user: int | None
 ) -> None:
-    desk.login.auto_user = auto_user
+    harness.login.auto_user = auto_user
     data = {"user": str(WREN)} if method == "POST" else None
-    status, text, headers = await desk.call(method, desk.authorize(**changes), data=data)
+    status, text, headers = await harness.call(method, harness.authorize(**changes), data=data)
     assert (status, problem in text, "Location" in headers) == (400, True, False)
 
 
-async def test_a_parameter_that_comes_twice_is_refused(desk: Desk) -> None:
-    status, text, _ = await desk.call("GET", desk.authorize() + "&state=2")
+async def test_a_parameter_that_comes_twice_is_refused(harness: Harness) -> None:
+    status, text, _ = await harness.call("GET", harness.authorize() + "&state=2")
     assert (status, "Duplicate parameter: state" in text) == (400, True)
 
 
@@ -180,33 +180,33 @@ async def test_a_parameter_that_comes_twice_is_refused(desk: Desk) -> None:
     ],
 )
 async def test_what_is_asked_wrongly_goes_back_as_an_error(
-    desk: Desk, changes: dict[str, str | None], error: str
+    harness: Harness, changes: dict[str, str | None], error: str
 ) -> None:
-    status, _, headers = await desk.call("GET", desk.authorize(**changes))
-    back = desk.back(headers)
+    status, _, headers = await harness.call("GET", harness.authorize(**changes))
+    back = harness.back(headers)
     assert (status, back["error"], back["state"]) == (302, error, "st&te=1")
 
 
 @pytest.mark.parametrize("fields", [{"user": "7"}, {"user": "x"}, {"user": ""}, {"decision": "agree"}])
-async def test_only_a_known_member_can_be_chosen(desk: Desk, fields: dict[str, str]) -> None:
-    status, _, headers = await desk.call("POST", desk.authorize(), data=fields)
+async def test_only_a_known_member_can_be_chosen(harness: Harness, fields: dict[str, str]) -> None:
+    status, _, headers = await harness.call("POST", harness.authorize(), data=fields)
     assert (status, "Location" in headers) == (400, False)
 
 
-async def test_the_whole_way_tells_who_it_is(desk: Desk) -> None:
-    status, tokens = await desk.redeem(await desk.code())
+async def test_the_whole_way_tells_who_it_is(harness: Harness) -> None:
+    status, tokens = await harness.redeem(await harness.code())
     assert status == 200
     assert tokens.keys() == {"token_type", "access_token", "expires_in", "refresh_token", "scope"}
     assert (tokens["token_type"], tokens["scope"], tokens["expires_in"]) == ("Bearer", "identify", 604_800)
-    status, me = await desk.me(tokens["access_token"])
+    status, me = await harness.me(tokens["access_token"])
     assert (status, me["id"], me["global_name"], me["username"]) == (200, str(WREN), "Wren", "wren")
     assert (me["discriminator"], me["avatar"]) == ("0", None)
 
 
-async def test_credentials_may_stand_in_the_form(desk: Desk) -> None:
-    fields = {"grant_type": "authorization_code", "code": await desk.code(), "redirect_uri": REDIRECT}
+async def test_credentials_may_stand_in_the_form(harness: Harness) -> None:
+    fields = {"grant_type": "authorization_code", "code": await harness.code(), "redirect_uri": REDIRECT}
     both = {**fields, "client_id": "app", "client_secret": SECRET}
-    status, _, _ = await desk.call("POST", "/api/v10/oauth2/token", data=both)
+    status, _, _ = await harness.call("POST", "/api/v10/oauth2/token", data=both)
     assert status == 200
 
 
@@ -220,12 +220,12 @@ async def test_credentials_may_stand_in_the_form(desk: Desk) -> None:
         ({"Authorization": "Basic ???"}, {"client_id": "app", "client_secret": SECRET}),
     ],
 )
-async def test_wrong_credentials_are_refused(desk: Desk, headers: dict[str, str], fields: dict[str, str]) -> None:
-    code = await desk.code()
+async def test_wrong_credentials_are_refused(harness: Harness, headers: dict[str, str], fields: dict[str, str]) -> None:
+    code = await harness.code()
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT, **fields}
-    status, body, _ = await desk.call("POST", "/api/v10/oauth2/token", data=form, headers=headers)
+    status, body, _ = await harness.call("POST", "/api/v10/oauth2/token", data=form, headers=headers)
     assert (status, body) == (401, {"error": "invalid_client"})
-    assert (await desk.redeem(code))[0] == 200
+    assert (await harness.redeem(code))[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -239,95 +239,95 @@ async def test_wrong_credentials_are_refused(desk: Desk, headers: dict[str, str]
         ({"grant_type": "password"}, ("unsupported_grant_type", "Grant type password is not supported")),
     ],
 )
-async def test_a_wrong_exchange_is_refused(desk: Desk, changes: dict[str, str], answer: tuple[str, str]) -> None:
-    status, body = await desk.redeem(**{"code": await desk.code(), **changes})
+async def test_a_wrong_exchange_is_refused(harness: Harness, changes: dict[str, str], answer: tuple[str, str]) -> None:
+    status, body = await harness.redeem(**{"code": await harness.code(), **changes})
     assert (status, body) == (400, {"error": answer[0], "error_description": answer[1]})
 
 
-async def test_the_token_endpoint_takes_forms_only(desk: Desk) -> None:
-    status, _, _ = await desk.call("POST", "/api/v10/oauth2/token", json={"code": await desk.code()})
+async def test_the_token_endpoint_takes_forms_only(harness: Harness) -> None:
+    status, _, _ = await harness.call("POST", "/api/v10/oauth2/token", json={"code": await harness.code()})
     assert status == 415
 
 
-async def test_a_code_is_good_once(desk: Desk) -> None:
-    code = await desk.code()
-    answers = await asyncio.gather(*(desk.redeem(code) for _ in range(10)))
+async def test_a_code_is_good_once(harness: Harness) -> None:
+    code = await harness.code()
+    answers = await asyncio.gather(*(harness.redeem(code) for _ in range(10)))
     assert sorted(status for status, _ in answers) == [200] + [400] * 9
 
 
-async def test_a_code_dies_after_ten_minutes(desk: Desk) -> None:
-    code = await desk.code()
-    desk.clock.now += 600
-    assert (await desk.redeem(code))[0] == 400
+async def test_a_code_dies_after_ten_minutes(harness: Harness) -> None:
+    code = await harness.code()
+    harness.clock.now += 600
+    assert (await harness.redeem(code))[0] == 400
 
 
-async def test_a_challenge_must_be_answered(desk: Desk) -> None:
+async def test_a_challenge_must_be_answered(harness: Harness) -> None:
     pkce: dict[str, Any] = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
-    assert (await desk.redeem(await desk.code(**pkce), code_verifier=VERIFIER))[0] == 200
-    assert (await desk.redeem(await desk.code(**pkce), code_verifier="w" * 64))[0] == 400
-    assert (await desk.redeem(await desk.code(**pkce)))[0] == 400
-    assert VERIFIER in desk.login.secrets
+    assert (await harness.redeem(await harness.code(**pkce), code_verifier=VERIFIER))[0] == 200
+    assert (await harness.redeem(await harness.code(**pkce), code_verifier="w" * 64))[0] == 400
+    assert (await harness.redeem(await harness.code(**pkce)))[0] == 400
+    assert VERIFIER in harness.login.secrets
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer never", "Bot never", "Basic YTpi"])
-async def test_an_unknown_token_tells_nothing(desk: Desk, header: str | None) -> None:
+async def test_an_unknown_token_tells_nothing(harness: Harness, header: str | None) -> None:
     headers = {} if header is None else {"Authorization": header}
-    status, body, _ = await desk.call("GET", "/api/v10/users/@me", headers=headers)
+    status, body, _ = await harness.call("GET", "/api/v10/users/@me", headers=headers)
     assert (status, body) == (401, {"message": "401: Unauthorized", "code": 0})
 
 
-async def test_a_token_ends_after_a_week_or_when_it_is_given_back(desk: Desk) -> None:
-    _, first = await desk.redeem(await desk.code())
-    _, second = await desk.redeem(await desk.code())
+async def test_a_token_ends_after_a_week_or_when_it_is_given_back(harness: Harness) -> None:
+    _, first = await harness.redeem(await harness.code())
+    _, second = await harness.redeem(await harness.code())
     headers = {"Authorization": aiohttp.encode_basic_auth("app", SECRET)}
     form = {"token": first["access_token"]}
-    assert (await desk.call("POST", "/api/v10/oauth2/token/revoke", data=form))[0] == 401
-    assert (await desk.call("POST", "/api/v10/oauth2/token/revoke", data=form, headers=headers))[0] == 200
-    assert (await desk.me(first["access_token"]))[0] == 401
-    assert (await desk.me(second["access_token"]))[0] == 200
-    desk.clock.now += 604_800
-    assert (await desk.me(second["access_token"]))[0] == 401
+    assert (await harness.call("POST", "/api/v10/oauth2/token/revoke", data=form))[0] == 401
+    assert (await harness.call("POST", "/api/v10/oauth2/token/revoke", data=form, headers=headers))[0] == 200
+    assert (await harness.me(first["access_token"]))[0] == 401
+    assert (await harness.me(second["access_token"]))[0] == 200
+    harness.clock.now += 604_800
+    assert (await harness.me(second["access_token"]))[0] == 401
 
 
-async def test_secrets_hold_every_code_and_token(desk: Desk) -> None:
-    code = await desk.code()
-    _, tokens = await desk.redeem(code)
-    assert desk.login.secrets == {code, tokens["access_token"], tokens["refresh_token"]}
+async def test_secrets_hold_every_code_and_token(harness: Harness) -> None:
+    code = await harness.code()
+    _, tokens = await harness.redeem(code)
+    assert harness.login.secrets == {code, tokens["access_token"], tokens["refresh_token"]}
 
 
-async def test_calls_are_written_down_with_the_member(desk: Desk) -> None:
-    code = await desk.code()
-    _, tokens = await desk.redeem(code)
-    await desk.me(tokens["access_token"])
-    rows = [(call.method, call.path, call.status, call.account) for call in desk.login.calls]
+async def test_calls_are_written_down_with_the_member(harness: Harness) -> None:
+    code = await harness.code()
+    _, tokens = await harness.redeem(code)
+    await harness.me(tokens["access_token"])
+    rows = [(call.method, call.path, call.status, call.account) for call in harness.login.calls]
     assert rows == [
         ("POST", "/oauth2/authorize", 302, None),
         ("POST", "/api/v10/oauth2/token", 200, str(WREN)),
         ("GET", "/api/v10/users/@me", 200, str(WREN)),
     ]
-    assert desk.login.max_in_flight == 1
-    assert code not in repr(desk.login.calls)
+    assert harness.login.max_in_flight == 1
+    assert code not in repr(harness.login.calls)
 
 
-async def test_it_fails_on_demand(desk: Desk) -> None:
-    code = await desk.code()
-    desk.login.fault(path="/api/v10/oauth2/token", **FAULTS["html"])
-    assert (await desk.redeem(code))[0] == 503
-    status, tokens = await desk.redeem(code)
+async def test_it_fails_on_demand(harness: Harness) -> None:
+    code = await harness.code()
+    harness.login.fault(path="/api/v10/oauth2/token", **FAULTS["html"])
+    assert (await harness.redeem(code))[0] == 503
+    status, tokens = await harness.redeem(code)
     assert status == 200
-    desk.login.fault(path="/api/*", status=500, body={"message": "500: Internal Server Error", "code": 0})
-    assert (await desk.me(tokens["access_token"]))[0] == 500
-    desk.login.fault(path="*", cut=True, times=None)
+    harness.login.fault(path="/api/*", status=500, body={"message": "500: Internal Server Error", "code": 0})
+    assert (await harness.me(tokens["access_token"]))[0] == 500
+    harness.login.fault(path="*", cut=True, times=None)
     with pytest.raises(aiohttp.ClientPayloadError):
-        await desk.me(tokens["access_token"])
-    desk.login.clear_faults()
-    assert (await desk.me(tokens["access_token"]))[0] == 200
+        await harness.me(tokens["access_token"])
+    harness.login.clear_faults()
+    assert (await harness.me(tokens["access_token"]))[0] == 200
 
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [("GET", "/api/v10/users/1", 404), ("GET", "/api/v10/oauth2/token", 405), ("GET", "/", 404)],
 )
-async def test_unknown_routes_get_json(desk: Desk, method: str, path: str, status: int) -> None:
-    got, body, _ = await desk.call(method, path)
+async def test_unknown_routes_get_json(harness: Harness, method: str, path: str, status: int) -> None:
+    got, body, _ = await harness.call(method, path)
     assert (got, body["code"]) == (status, 0)

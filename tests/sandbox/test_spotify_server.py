@@ -42,7 +42,7 @@ class Clock:
         return self.now
 
 
-class Desk:
+class Harness:
     """A running server, a client, and one linked account."""
 
     def __init__(self, server: SpotifyServer, clock: Clock, base: str, http: aiohttp.ClientSession) -> None:
@@ -107,7 +107,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def opened(**changes: Any) -> AsyncIterator[Desk]:
+async def opened(**changes: Any) -> AsyncIterator[Harness]:
     clock = Clock()
     known: dict[str, Any] = {
         "client_id": "app",
@@ -118,21 +118,21 @@ async def opened(**changes: Any) -> AsyncIterator[Desk]:
     }
     server = SpotifyServer(**{**known, **changes})
     async with server.running() as base, aiohttp.ClientSession() as http:
-        yield Desk(server, clock, base, http)
+        yield Harness(server, clock, base, http)
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
+async def harness() -> AsyncIterator[Harness]:
     """A public client (PKCE)."""
-    async with opened() as desk:
-        yield desk
+    async with opened() as harness:
+        yield harness
 
 
 @pytest.fixture
-async def secret_desk() -> AsyncIterator[Desk]:
+async def secret_harness() -> AsyncIterator[Harness]:
     """A client with a secret."""
-    async with opened(client_secret=SECRET) as desk:
-        yield desk
+    async with opened(client_secret=SECRET) as harness:
+        yield harness
 
 
 async def until(done: Callable[[], bool]) -> None:
@@ -153,9 +153,9 @@ def grant_error(description: str, error: str = "invalid_grant") -> tuple[int, An
 # -- the authorize page
 
 
-async def test_the_consent_page_says_what_it_is_and_asks_in_plain_words(desk: Desk) -> None:
-    desk.server.add_account("mina", display_name="<Mina>", allowlisted=False)
-    status, text, headers = await desk.call("GET", desk.authorize(), None)
+async def test_the_consent_page_says_what_it_is_and_asks_in_plain_words(harness: Harness) -> None:
+    harness.server.add_account("mina", display_name="<Mina>", allowlisted=False)
+    status, text, headers = await harness.call("GET", harness.authorize(), None)
     assert status == 200
     assert headers["Content-Type"].startswith("text/html")
     assert headers["Cache-Control"] == "no-store"
@@ -166,12 +166,12 @@ async def test_the_consent_page_says_what_it_is_and_asks_in_plain_words(desk: De
     assert "Wren" in shown
     assert "&lt;Mina&gt;" in shown
     assert "<script" not in text
-    assert desk.access not in text
+    assert harness.access not in text
 
 
-async def test_the_first_account_that_is_not_linked_is_chosen_beforehand(desk: Desk) -> None:
-    desk.server.add_account("mina")
-    _, text, _ = await desk.call("GET", desk.authorize(), None)
+async def test_the_first_account_that_is_not_linked_is_chosen_beforehand(harness: Harness) -> None:
+    harness.server.add_account("mina")
+    _, text, _ = await harness.call("GET", harness.authorize(), None)
     assert re.findall(r'value="(\w+)" required( checked)?', text) == [("wren", ""), ("mina", " checked")]
 
 
@@ -203,18 +203,18 @@ async def test_the_first_account_that_is_not_linked_is_chosen_beforehand(desk: D
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_wrong_authorize_address_is_refused_with_a_page(
-    desk: Desk, method: str, changes: dict[str, str | None], problem: str
+    harness: Harness, method: str, changes: dict[str, str | None], problem: str
 ) -> None:
     fields = {"account": "wren", "decision": "agree"} if method == "POST" else None
-    status, text, headers = await desk.call(method, desk.authorize(**changes), None, data=fields)
+    status, text, headers = await harness.call(method, harness.authorize(**changes), None, data=fields)
     assert status == 400
     assert problem in text
     assert "Location" not in headers
-    assert not desk.server.codes
+    assert not harness.server.codes
 
 
-async def test_a_parameter_that_comes_twice_is_refused(desk: Desk) -> None:
-    status, text, _ = await desk.call("GET", desk.authorize() + "&state=2", None)
+async def test_a_parameter_that_comes_twice_is_refused(harness: Harness) -> None:
+    status, text, _ = await harness.call("GET", harness.authorize() + "&state=2", None)
     assert (status, "Duplicate parameter: state" in text) == (400, True)
 
 
@@ -228,9 +228,9 @@ async def test_a_parameter_that_comes_twice_is_refused(desk: Desk) -> None:
         ("https://bot.example:8443/cb?x=1", "https://bot.example:8443/cb?x=1"),
     ],
 )
-async def test_a_good_redirect_uri_is_taken(desk: Desk, registered: str, used: str) -> None:
-    desk.server.redirect_uris.add(registered)
-    status, _, _ = await desk.call("GET", desk.authorize(redirect_uri=used), None)
+async def test_a_good_redirect_uri_is_taken(harness: Harness, registered: str, used: str) -> None:
+    harness.server.redirect_uris.add(registered)
+    status, _, _ = await harness.call("GET", harness.authorize(redirect_uri=used), None)
     assert status == 200
 
 
@@ -245,91 +245,91 @@ async def test_a_good_redirect_uri_is_taken(desk: Desk, registered: str, used: s
     ],
 )
 async def test_only_a_loopback_address_without_a_port_stands_for_every_port(
-    desk: Desk, registered: str, used: str
+    harness: Harness, registered: str, used: str
 ) -> None:
-    desk.server.redirect_uris.add(registered)
-    status, text, _ = await desk.call("GET", desk.authorize(redirect_uri=used), None)
+    harness.server.redirect_uris.add(registered)
+    status, text, _ = await harness.call("GET", harness.authorize(redirect_uri=used), None)
     assert (status, "Invalid redirect URI" in text) == (400, True)
 
 
-async def test_registering_localhost_does_not_make_it_good(desk: Desk) -> None:
-    desk.server.redirect_uris.add("http://localhost:8080/cb")
-    status, text, _ = await desk.call("GET", desk.authorize(redirect_uri="http://localhost:8080/cb"), None)
+async def test_registering_localhost_does_not_make_it_good(harness: Harness) -> None:
+    harness.server.redirect_uris.add("http://localhost:8080/cb")
+    status, text, _ = await harness.call("GET", harness.authorize(redirect_uri="http://localhost:8080/cb"), None)
     assert (status, "Insecure redirect URI" in text) == (400, True)
 
 
-async def test_agreeing_gives_a_code_and_the_state_as_it_was(desk: Desk) -> None:
-    back = await desk.decide(desk.authorize(), account="wren", decision="agree")
+async def test_agreeing_gives_a_code_and_the_state_as_it_was(harness: Harness) -> None:
+    back = await harness.decide(harness.authorize(), account="wren", decision="agree")
     assert back.keys() == {"code", "state"}
     assert back["state"] == "st&te=1"
-    assert back["code"] in desk.server.secrets
+    assert back["code"] in harness.server.secrets
 
 
-async def test_without_a_state_none_comes_back(desk: Desk) -> None:
-    assert (await desk.decide(desk.authorize(state=None), account="wren", decision="agree")).keys() == {"code"}
+async def test_without_a_state_none_comes_back(harness: Harness) -> None:
+    assert (await harness.decide(harness.authorize(state=None), account="wren", decision="agree")).keys() == {"code"}
 
 
-async def test_cancelling_gives_access_denied(desk: Desk) -> None:
-    back = await desk.decide(desk.authorize(), account="wren", decision="cancel")
+async def test_cancelling_gives_access_denied(harness: Harness) -> None:
+    back = await harness.decide(harness.authorize(), account="wren", decision="cancel")
     assert back == {"error": "access_denied", "state": "st&te=1"}
 
 
-async def test_the_redirect_uri_keeps_its_own_query(desk: Desk) -> None:
-    desk.server.redirect_uris.add("https://bot.example/cb?a=b")
-    path = desk.authorize(redirect_uri="https://bot.example/cb?a=b")
-    _, _, headers = await desk.call("POST", path, None, data={"account": "wren", "decision": "cancel"})
+async def test_the_redirect_uri_keeps_its_own_query(harness: Harness) -> None:
+    harness.server.redirect_uris.add("https://bot.example/cb?a=b")
+    path = harness.authorize(redirect_uri="https://bot.example/cb?a=b")
+    _, _, headers = await harness.call("POST", path, None, data={"account": "wren", "decision": "cancel"})
     assert headers["Location"] == "https://bot.example/cb?a=b&error=access_denied&state=st%26te%3D1"
 
 
 @pytest.mark.parametrize("fields", [{}, {"decision": "agree"}, {"decision": "agree", "account": "nobody"}])
-async def test_a_decision_must_be_whole(desk: Desk, fields: dict[str, str]) -> None:
-    status, _, headers = await desk.call("POST", desk.authorize(), None, data=fields)
+async def test_a_decision_must_be_whole(harness: Harness, fields: dict[str, str]) -> None:
+    status, _, headers = await harness.call("POST", harness.authorize(), None, data=fields)
     assert (status, "Location" in headers) in [(400, False), (415, False)]
 
 
 # -- codes
 
 
-async def test_a_public_client_exchanges_its_code(desk: Desk) -> None:
-    code = await desk.code()
-    status, body = await desk.redeem(code)
+async def test_a_public_client_exchanges_its_code(harness: Harness) -> None:
+    code = await harness.code()
+    status, body = await harness.redeem(code)
     assert status == 200
     assert body.keys() == {"access_token", "token_type", "scope", "expires_in", "refresh_token"}
     assert (body["token_type"], body["scope"], body["expires_in"]) == ("Bearer", SCOPE, 3600)
-    assert {code, VERIFIER, body["access_token"], body["refresh_token"]} <= desk.server.secrets
-    status, me, _ = await desk.call("GET", "/v1/me", body["access_token"])
+    assert {code, VERIFIER, body["access_token"], body["refresh_token"]} <= harness.server.secrets
+    status, me, _ = await harness.call("GET", "/v1/me", body["access_token"])
     assert (status, me["id"]) == (200, "wren")
 
 
-async def test_a_client_with_a_secret_exchanges_its_code(secret_desk: Desk) -> None:
-    status, body = await secret_desk.redeem(await secret_desk.code())
+async def test_a_client_with_a_secret_exchanges_its_code(secret_harness: Harness) -> None:
+    status, body = await secret_harness.redeem(await secret_harness.code())
     assert (status, "refresh_token" in body) == (200, True)
 
 
-async def test_a_client_with_a_secret_needs_no_pkce(secret_desk: Desk) -> None:
-    code = await secret_desk.code(code_challenge=None, code_challenge_method=None)
-    status, _ = await secret_desk.redeem(code)
+async def test_a_client_with_a_secret_needs_no_pkce(secret_harness: Harness) -> None:
+    code = await secret_harness.code(code_challenge=None, code_challenge_method=None)
+    status, _ = await secret_harness.redeem(code)
     assert status == 200
 
 
-async def test_a_code_is_good_once(desk: Desk) -> None:
-    code = await desk.code()
-    await desk.redeem(code)
-    assert await desk.redeem(code) == grant_error("Invalid authorization code")
+async def test_a_code_is_good_once(harness: Harness) -> None:
+    code = await harness.code()
+    await harness.redeem(code)
+    assert await harness.redeem(code) == grant_error("Invalid authorization code")
 
 
-async def test_of_many_exchanges_at_once_one_wins(desk: Desk) -> None:
-    code = await desk.code()
-    statuses = [status for status, _ in await asyncio.gather(*(desk.redeem(code) for _ in range(20)))]
+async def test_of_many_exchanges_at_once_one_wins(harness: Harness) -> None:
+    code = await harness.code()
+    statuses = [status for status, _ in await asyncio.gather(*(harness.redeem(code) for _ in range(20)))]
     assert sorted(statuses) == [200] + [400] * 19
 
 
-async def test_a_code_dies_after_ten_minutes(desk: Desk) -> None:
-    early, late = await desk.code(), await desk.code()
-    desk.clock.now += 599
-    assert (await desk.redeem(early))[0] == 200
-    desk.clock.now += 1
-    assert await desk.redeem(late) == grant_error("Authorization code expired")
+async def test_a_code_dies_after_ten_minutes(harness: Harness) -> None:
+    early, late = await harness.code(), await harness.code()
+    harness.clock.now += 599
+    assert (await harness.redeem(early))[0] == 200
+    harness.clock.now += 1
+    assert await harness.redeem(late) == grant_error("Authorization code expired")
 
 
 @pytest.mark.parametrize(
@@ -354,19 +354,19 @@ async def test_a_code_dies_after_ten_minutes(desk: Desk) -> None:
         ),
     ],
 )
-async def test_a_wrong_exchange_is_refused(desk: Desk, changes: dict[str, str], answer: object) -> None:
-    assert await desk.redeem(**{"code": await desk.code(), **changes}) == answer
+async def test_a_wrong_exchange_is_refused(harness: Harness, changes: dict[str, str], answer: object) -> None:
+    assert await harness.redeem(**{"code": await harness.code(), **changes}) == answer
 
 
-async def test_a_failed_exchange_uses_the_code_up(desk: Desk) -> None:
-    code = await desk.code()
-    await desk.redeem(code, code_verifier="w" * 64)
-    assert await desk.redeem(code) == grant_error("Invalid authorization code")
+async def test_a_failed_exchange_uses_the_code_up(harness: Harness) -> None:
+    code = await harness.code()
+    await harness.redeem(code, code_verifier="w" * 64)
+    assert await harness.redeem(code) == grant_error("Invalid authorization code")
 
 
-async def test_a_wrong_verifier_is_a_secret_too(desk: Desk) -> None:
-    await desk.redeem(await desk.code(), code_verifier="w" * 64)
-    assert "w" * 64 in desk.server.secrets
+async def test_a_wrong_verifier_is_a_secret_too(harness: Harness) -> None:
+    await harness.redeem(await harness.code(), code_verifier="w" * 64)
+    assert "w" * 64 in harness.server.secrets
 
 
 # -- who calls the token endpoint
@@ -389,24 +389,24 @@ def basic(user: str, password: str) -> dict[str, str]:
 )
 @pytest.mark.parametrize("in_form", [{}, {"client_id": "app", "client_secret": SECRET}])
 async def test_a_secret_counts_only_as_basic(
-    secret_desk: Desk, headers: dict[str, str], in_form: dict[str, str]
+    secret_harness: Harness, headers: dict[str, str], in_form: dict[str, str]
 ) -> None:
-    fields = {"grant_type": "refresh_token", "refresh_token": secret_desk.refresh, **in_form}
-    status, body, _ = await secret_desk.call("POST", "/api/token", None, data=fields, headers=headers)
+    fields = {"grant_type": "refresh_token", "refresh_token": secret_harness.refresh, **in_form}
+    status, body, _ = await secret_harness.call("POST", "/api/token", None, data=fields, headers=headers)
     assert (status, body["error"]) == (400, "invalid_client")
 
 
-async def test_a_public_client_must_not_send_basic(desk: Desk) -> None:
-    fields = {"grant_type": "refresh_token", "refresh_token": desk.refresh, "client_id": "app"}
-    status, body, _ = await desk.call("POST", "/api/token", None, data=fields, headers=basic("app", ""))
+async def test_a_public_client_must_not_send_basic(harness: Harness) -> None:
+    fields = {"grant_type": "refresh_token", "refresh_token": harness.refresh, "client_id": "app"}
+    status, body, _ = await harness.call("POST", "/api/token", None, data=fields, headers=basic("app", ""))
     assert (status, body["error"]) == (400, "invalid_client")
 
 
-async def test_the_token_endpoint_takes_forms_only(secret_desk: Desk) -> None:
-    fields = {"grant_type": "refresh_token", "refresh_token": secret_desk.refresh}
-    status, _, _ = await secret_desk.call("POST", "/api/token", None, json=fields, headers=basic("app", SECRET))
+async def test_the_token_endpoint_takes_forms_only(secret_harness: Harness) -> None:
+    fields = {"grant_type": "refresh_token", "refresh_token": secret_harness.refresh}
+    status, _, _ = await secret_harness.call("POST", "/api/token", None, json=fields, headers=basic("app", SECRET))
     assert status == 415
-    status, body, _ = await secret_desk.call(
+    status, body, _ = await secret_harness.call(
         "POST",
         "/api/token?" + urlencode(fields),
         None,
@@ -415,54 +415,54 @@ async def test_the_token_endpoint_takes_forms_only(secret_desk: Desk) -> None:
     assert (status, body) == grant_error("grant_type parameter is missing", "unsupported_grant_type")
 
 
-async def test_a_field_that_comes_twice_is_refused(desk: Desk) -> None:
-    fields = [("grant_type", "refresh_token"), ("refresh_token", desk.refresh), ("refresh_token", "x")]
-    status, body, _ = await desk.call("POST", "/api/token", None, data=fields)
+async def test_a_field_that_comes_twice_is_refused(harness: Harness) -> None:
+    fields = [("grant_type", "refresh_token"), ("refresh_token", harness.refresh), ("refresh_token", "x")]
+    status, body, _ = await harness.call("POST", "/api/token", None, data=fields)
     assert (status, body) == grant_error("Duplicate parameter: refresh_token", "invalid_request")
 
 
-async def test_the_token_endpoint_answers_post_only(desk: Desk) -> None:
-    assert (await desk.call("GET", "/api/token", None))[0] == 405
+async def test_the_token_endpoint_answers_post_only(harness: Harness) -> None:
+    assert (await harness.call("GET", "/api/token", None))[0] == 405
 
 
-async def test_an_app_can_get_a_token_of_its_own_that_opens_the_catalogue_only(secret_desk: Desk) -> None:
-    status, body = await secret_desk.token_call(grant_type="client_credentials")
+async def test_an_app_can_get_a_token_of_its_own_that_opens_the_catalogue_only(secret_harness: Harness) -> None:
+    status, body = await secret_harness.token_call(grant_type="client_credentials")
     assert (status, "refresh_token" in body) == (200, False)
     token = body["access_token"]
-    assert (await secret_desk.call("GET", f"/v1/albums/{SLOW_HARBOUR}", token))[0] == 200
-    answer = await secret_desk.call("GET", "/v1/me", token)
+    assert (await secret_harness.call("GET", f"/v1/albums/{SLOW_HARBOUR}", token))[0] == 200
+    answer = await secret_harness.call("GET", "/v1/me", token)
     assert answer[:2] == api_error(401, "Valid user authentication required")
 
 
 # -- refreshing
 
 
-async def test_with_a_secret_a_refresh_omits_the_refresh_token_and_keeps_it(secret_desk: Desk) -> None:
+async def test_with_a_secret_a_refresh_omits_the_refresh_token_and_keeps_it(secret_harness: Harness) -> None:
     for _ in range(3):
-        status, body = await secret_desk.refreshed(secret_desk.refresh)
+        status, body = await secret_harness.refreshed(secret_harness.refresh)
         assert status == 200
         assert body.keys() == {"access_token", "token_type", "scope", "expires_in"}
-        assert body["access_token"] in secret_desk.server.secrets
+        assert body["access_token"] in secret_harness.server.secrets
 
 
-async def test_without_a_secret_refresh_tokens_rotate_and_are_single_use(desk: Desk) -> None:
-    status, body = await desk.refreshed(desk.refresh)
+async def test_without_a_secret_refresh_tokens_rotate_and_are_single_use(harness: Harness) -> None:
+    status, body = await harness.refreshed(harness.refresh)
     assert status == 200
-    assert body["refresh_token"] != desk.refresh
-    assert body["refresh_token"] in desk.server.secrets
-    assert await desk.refreshed(desk.refresh) == grant_error("Refresh token revoked")
-    assert (await desk.refreshed(body["refresh_token"]))[0] == 200
+    assert body["refresh_token"] != harness.refresh
+    assert body["refresh_token"] in harness.server.secrets
+    assert await harness.refreshed(harness.refresh) == grant_error("Refresh token revoked")
+    assert (await harness.refreshed(body["refresh_token"]))[0] == 200
 
 
-async def test_of_many_refreshes_at_once_one_wins_where_tokens_rotate(desk: Desk) -> None:
-    answers = await asyncio.gather(*(desk.refreshed(desk.refresh) for _ in range(10)))
+async def test_of_many_refreshes_at_once_one_wins_where_tokens_rotate(harness: Harness) -> None:
+    answers = await asyncio.gather(*(harness.refreshed(harness.refresh) for _ in range(10)))
     assert sorted(status for status, _ in answers) == [200] + [400] * 9
 
 
 @pytest.mark.parametrize("rotates", [True, False])
-async def test_rotation_can_be_turned_on_and_off(desk: Desk, rotates: bool) -> None:
-    desk.server.rotates = rotates
-    _, body = await desk.refreshed(desk.refresh)
+async def test_rotation_can_be_turned_on_and_off(harness: Harness, rotates: bool) -> None:
+    harness.server.rotates = rotates
+    _, body = await harness.refreshed(harness.refresh)
     assert ("refresh_token" in body) == rotates
 
 
@@ -473,55 +473,55 @@ async def test_rotation_can_be_turned_on_and_off(desk: Desk, rotates: bool) -> N
         ("", grant_error("refresh_token must be supplied", "invalid_request")),
     ],
 )
-async def test_an_unknown_refresh_token_is_refused(desk: Desk, token: str, answer: object) -> None:
-    assert await desk.refreshed(token) == answer
+async def test_an_unknown_refresh_token_is_refused(harness: Harness, token: str, answer: object) -> None:
+    assert await harness.refreshed(token) == answer
 
 
-async def test_an_access_token_is_no_refresh_token(desk: Desk) -> None:
-    assert await desk.refreshed(desk.access) == grant_error("Invalid refresh token")
+async def test_an_access_token_is_no_refresh_token(harness: Harness) -> None:
+    assert await harness.refreshed(harness.access) == grant_error("Invalid refresh token")
 
 
-async def test_refresh_tokens_can_be_revoked(desk: Desk) -> None:
-    desk.server.revoke_refresh_token(desk.refresh)
-    assert await desk.refreshed(desk.refresh) == grant_error("Refresh token revoked")
+async def test_refresh_tokens_can_be_revoked(harness: Harness) -> None:
+    harness.server.revoke_refresh_token(harness.refresh)
+    assert await harness.refreshed(harness.refresh) == grant_error("Refresh token revoked")
 
 
-async def test_a_consent_can_be_revoked_for_one_account_alone(desk: Desk) -> None:
-    desk.server.add_account("mina")
-    _, other = desk.server.issue_tokens("mina")
-    desk.server.revoke_consent("wren")
-    assert await desk.refreshed(desk.refresh) == grant_error("Refresh token revoked")
-    assert (await desk.refreshed(other))[0] == 200
-    assert not desk.server.is_linked("wren")
+async def test_a_consent_can_be_revoked_for_one_account_alone(harness: Harness) -> None:
+    harness.server.add_account("mina")
+    _, other = harness.server.issue_tokens("mina")
+    harness.server.revoke_consent("wren")
+    assert await harness.refreshed(harness.refresh) == grant_error("Refresh token revoked")
+    assert (await harness.refreshed(other))[0] == 200
+    assert not harness.server.is_linked("wren")
 
 
-async def test_refresh_tokens_can_be_expired(desk: Desk) -> None:
-    desk.server.expire_refresh_token(desk.refresh)
-    assert await desk.refreshed(desk.refresh) == grant_error("Refresh token expired")
+async def test_refresh_tokens_can_be_expired(harness: Harness) -> None:
+    harness.server.expire_refresh_token(harness.refresh)
+    assert await harness.refreshed(harness.refresh) == grant_error("Refresh token expired")
 
 
-async def test_a_consent_can_be_expired(desk: Desk) -> None:
-    desk.server.expire_consent("wren")
-    assert await desk.refreshed(desk.refresh) == grant_error("Refresh token expired")
+async def test_a_consent_can_be_expired(harness: Harness) -> None:
+    harness.server.expire_consent("wren")
+    assert await harness.refreshed(harness.refresh) == grant_error("Refresh token expired")
 
 
-async def test_a_refresh_token_dies_six_months_after_consent_however_often_it_was_used(desk: Desk) -> None:
-    end = months_later(desk.clock.now, 6)
-    token = desk.refresh
-    while desk.clock.now + MONTH_S < end:
-        desk.clock.now += MONTH_S
-        status, body = await desk.refreshed(token)
+async def test_a_refresh_token_dies_six_months_after_consent_however_often_it_was_used(harness: Harness) -> None:
+    end = months_later(harness.clock.now, 6)
+    token = harness.refresh
+    while harness.clock.now + MONTH_S < end:
+        harness.clock.now += MONTH_S
+        status, body = await harness.refreshed(token)
         assert status == 200
         token = body["refresh_token"]
-    desk.clock.now = end
-    assert await desk.refreshed(token) == grant_error("Refresh token expired")
+    harness.clock.now = end
+    assert await harness.refreshed(token) == grant_error("Refresh token expired")
 
 
-async def test_a_refresh_keeps_the_scope(desk: Desk) -> None:
-    _, refresh = desk.server.issue_tokens("wren", "user-library-read")
-    _, body = await desk.refreshed(refresh)
+async def test_a_refresh_keeps_the_scope(harness: Harness) -> None:
+    _, refresh = harness.server.issue_tokens("wren", "user-library-read")
+    _, body = await harness.refreshed(refresh)
     assert body["scope"] == "user-library-read"
-    answer = await desk.call("PUT", f"/v1/me/albums?ids={SLOW_HARBOUR}", body["access_token"])
+    answer = await harness.call("PUT", f"/v1/me/albums?ids={SLOW_HARBOUR}", body["access_token"])
     assert answer[:2] == api_error(403, "Insufficient client scope")
 
 
@@ -538,38 +538,38 @@ async def test_a_refresh_keeps_the_scope(desk: Desk) -> None:
         {"Authorization": "Basic YXBwOmFwcA=="},
     ],
 )
-async def test_a_missing_or_unknown_access_token_is_refused(desk: Desk, headers: dict[str, str]) -> None:
-    answer = await desk.call("GET", "/v1/me", None, headers=headers)
+async def test_a_missing_or_unknown_access_token_is_refused(harness: Harness, headers: dict[str, str]) -> None:
+    answer = await harness.call("GET", "/v1/me", None, headers=headers)
     assert answer[:2] == api_error(401, "Missing/invalid/expired access token")
 
 
-async def test_a_refresh_token_opens_nothing(desk: Desk) -> None:
-    assert (await desk.call("GET", "/v1/me", desk.refresh))[0] == 401
+async def test_a_refresh_token_opens_nothing(harness: Harness) -> None:
+    assert (await harness.call("GET", "/v1/me", harness.refresh))[0] == 401
 
 
-async def test_an_access_token_expires_after_its_life(desk: Desk) -> None:
-    desk.clock.now += 3599
-    assert (await desk.call("GET", "/v1/me"))[0] == 200
-    desk.clock.now += 1
-    assert (await desk.call("GET", "/v1/me"))[:2] == api_error(401, "The access token expired")
+async def test_an_access_token_expires_after_its_life(harness: Harness) -> None:
+    harness.clock.now += 3599
+    assert (await harness.call("GET", "/v1/me"))[0] == 200
+    harness.clock.now += 1
+    assert (await harness.call("GET", "/v1/me"))[:2] == api_error(401, "The access token expired")
 
 
 async def test_the_life_of_a_token_can_be_set() -> None:
-    async with opened(token_life_s=5) as desk:
-        _, body = await desk.refreshed(desk.refresh)
+    async with opened(token_life_s=5) as harness:
+        _, body = await harness.refreshed(harness.refresh)
         assert body["expires_in"] == 5
-        desk.clock.now += 5
-        assert (await desk.call("GET", "/v1/me", body["access_token"]))[0] == 401
+        harness.clock.now += 5
+        assert (await harness.call("GET", "/v1/me", body["access_token"]))[0] == 401
 
 
-async def test_all_access_tokens_can_be_expired_at_once(desk: Desk) -> None:
-    desk.server.add_account("mina")
-    other, _ = desk.server.issue_tokens("mina")
-    desk.server.expire_access_tokens("mina")
-    assert (await desk.call("GET", "/v1/me", other))[0] == 401
-    assert (await desk.call("GET", "/v1/me"))[0] == 200
-    desk.server.expire_access_tokens()
-    assert (await desk.call("GET", "/v1/me"))[:2] == api_error(401, "The access token expired")
+async def test_all_access_tokens_can_be_expired_at_once(harness: Harness) -> None:
+    harness.server.add_account("mina")
+    other, _ = harness.server.issue_tokens("mina")
+    harness.server.expire_access_tokens("mina")
+    assert (await harness.call("GET", "/v1/me", other))[0] == 401
+    assert (await harness.call("GET", "/v1/me"))[0] == 200
+    harness.server.expire_access_tokens()
+    assert (await harness.call("GET", "/v1/me"))[:2] == api_error(401, "The access token expired")
 
 
 ROUTES = [
@@ -585,40 +585,42 @@ OPEN_ROUTES = ["/v1/me", f"/v1/albums/{SLOW_HARBOUR}", "/v1/search?q=home&type=a
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), ROUTES)
-async def test_every_route_asks_for_its_scope(desk: Desk, method: str, path: str, scope: str) -> None:
-    has, _ = desk.server.issue_tokens("wren", scope)
-    assert (await desk.call(method, path, has))[0] == 200
-    lacks, _ = desk.server.issue_tokens("wren", SCOPE.replace(scope, "").strip())
-    assert (await desk.call(method, path, lacks))[:2] == api_error(403, "Insufficient client scope")
-    assert not desk.account.saved or method == "PUT"
+async def test_every_route_asks_for_its_scope(harness: Harness, method: str, path: str, scope: str) -> None:
+    has, _ = harness.server.issue_tokens("wren", scope)
+    assert (await harness.call(method, path, has))[0] == 200
+    lacks, _ = harness.server.issue_tokens("wren", SCOPE.replace(scope, "").strip())
+    assert (await harness.call(method, path, lacks))[:2] == api_error(403, "Insufficient client scope")
+    assert not harness.account.saved or method == "PUT"
 
 
 @pytest.mark.parametrize("path", OPEN_ROUTES)
-async def test_the_catalogue_and_the_profile_need_no_scope(desk: Desk, path: str) -> None:
-    token, _ = desk.server.issue_tokens("wren", "")
-    assert (await desk.call("GET", path, token))[0] == 200
+async def test_the_catalogue_and_the_profile_need_no_scope(harness: Harness, path: str) -> None:
+    token, _ = harness.server.issue_tokens("wren", "")
+    assert (await harness.call("GET", path, token))[0] == 200
 
 
 @pytest.mark.parametrize(("method", "path"), [(m, p) for m, p, _ in ROUTES] + [("GET", path) for path in OPEN_ROUTES])
-async def test_a_member_who_is_not_on_the_allowlist_is_refused_everywhere(desk: Desk, method: str, path: str) -> None:
-    desk.account.allowlisted = False
-    status, body, _ = await desk.call(method, path)
+async def test_a_member_who_is_not_on_the_allowlist_is_refused_everywhere(
+    harness: Harness, method: str, path: str
+) -> None:
+    harness.account.allowlisted = False
+    status, body, _ = await harness.call(method, path)
     assert (status, body) == (403, "User not registered in the Developer Dashboard")
-    assert not desk.account.saved
+    assert not harness.account.saved
 
 
-async def test_a_member_who_is_not_on_the_allowlist_completes_oauth(desk: Desk) -> None:
-    desk.account.allowlisted = False
-    assert (await desk.redeem(await desk.code()))[0] == 200
+async def test_a_member_who_is_not_on_the_allowlist_completes_oauth(harness: Harness) -> None:
+    harness.account.allowlisted = False
+    assert (await harness.redeem(await harness.code()))[0] == 200
 
 
 async def test_without_the_owners_premium_the_web_api_refuses_and_the_token_endpoint_answers(
-    desk: Desk,
+    harness: Harness,
 ) -> None:
-    desk.server.premium = False
-    answer = await desk.call("GET", "/v1/me")
+    harness.server.premium = False
+    answer = await harness.call("GET", "/v1/me")
     assert answer[:2] == api_error(403, "Active premium subscription required for the owner of the app")
-    assert (await desk.refreshed(desk.refresh))[0] == 200
+    assert (await harness.refreshed(harness.refresh))[0] == 200
 
 
 # -- two generations
@@ -630,18 +632,18 @@ async def test_without_the_owners_premium_the_web_api_refuses_and_the_token_endp
 )
 @pytest.mark.parametrize(("method", "tail"), [("PUT", ""), ("DELETE", ""), ("GET", "/contains")])
 async def test_a_closed_generation_answers_a_bare_403(
-    desk: Desk, generation: str, path: str, method: str, tail: str
+    harness: Harness, generation: str, path: str, method: str, tail: str
 ) -> None:
-    desk.server.generations -= {generation}
+    harness.server.generations -= {generation}
     thing = f"ids={SLOW_HARBOUR}" if generation == "albums" else f"uris=spotify:album:{SLOW_HARBOUR}"
-    answer = await desk.call(method, f"{path}{tail}?{thing}")
+    answer = await harness.call(method, f"{path}{tail}?{thing}")
     assert answer[:2] == api_error(403, "Forbidden")
-    assert not desk.account.saved
+    assert not harness.account.saved
 
 
-async def test_listing_stays_open_when_the_albums_generation_is_closed(desk: Desk) -> None:
-    desk.server.generations.clear()
-    assert (await desk.call("GET", "/v1/me/albums"))[0] == 200
+async def test_listing_stays_open_when_the_albums_generation_is_closed(harness: Harness) -> None:
+    harness.server.generations.clear()
+    assert (await harness.call("GET", "/v1/me/albums"))[0] == 200
 
 
 class Form:
@@ -653,13 +655,13 @@ class Form:
     def __repr__(self) -> str:
         return self.name
 
-    async def send(self, desk: Desk, method: str, ids: list[str]) -> tuple[int, Any, Mapping[str, str]]:
+    async def send(self, harness: Harness, method: str, ids: list[str]) -> tuple[int, Any, Mapping[str, str]]:
         if self.name == "body":
-            return await desk.call(method, self.path, json={"ids": ids})
+            return await harness.call(method, self.path, json={"ids": ids})
         if self.name == "query":
-            return await desk.call(method, f"{self.path}?ids={','.join(ids)}")
+            return await harness.call(method, f"{self.path}?ids={','.join(ids)}")
         uris = ",".join(f"spotify:album:{id_}" for id_ in ids)
-        return await desk.call(method, f"{self.path}?{urlencode({'uris': uris})}")
+        return await harness.call(method, f"{self.path}?{urlencode({'uris': uris})}")
 
 
 FORMS = [
@@ -671,49 +673,49 @@ each_form = pytest.mark.parametrize("form", FORMS, ids=repr)
 
 
 @each_form
-async def test_saving_and_removing_answer_200_and_nothing(desk: Desk, form: Form) -> None:
+async def test_saving_and_removing_answer_200_and_nothing(harness: Harness, form: Form) -> None:
     for method, saved in (("PUT", True), ("PUT", True), ("DELETE", False), ("DELETE", False)):
-        status, body, headers = await form.send(desk, method, [SLOW_HARBOUR, ATTIC_WEATHER])
+        status, body, headers = await form.send(harness, method, [SLOW_HARBOUR, ATTIC_WEATHER])
         assert (status, body, headers["Content-Length"]) == (200, "", "0")
-        assert (set(desk.account.saved) == {SLOW_HARBOUR, ATTIC_WEATHER}) == saved
+        assert (set(harness.account.saved) == {SLOW_HARBOUR, ATTIC_WEATHER}) == saved
 
 
 @each_form
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-async def test_as_many_as_fit_are_taken_and_one_more_is_not(desk: Desk, form: Form, method: str) -> None:
-    status, _, _ = await form.send(desk, method, ALBUMS[: form.most])
+async def test_as_many_as_fit_are_taken_and_one_more_is_not(harness: Harness, form: Form, method: str) -> None:
+    status, _, _ = await form.send(harness, method, ALBUMS[: form.most])
     assert status == 200
-    assert len(desk.account.saved) == (form.most if method == "PUT" else 0)
-    desk.account.saved.clear()
-    answer = await form.send(desk, method, ALBUMS[: form.most + 1])
+    assert len(harness.account.saved) == (form.most if method == "PUT" else 0)
+    harness.account.saved.clear()
+    answer = await form.send(harness, method, ALBUMS[: form.most + 1])
     assert answer[:2] == api_error(400, form.too_many)
-    assert not desk.account.saved
+    assert not harness.account.saved
 
 
 @each_form
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 @pytest.mark.parametrize("bad", ["short", UNKNOWN + "0", "!" * 22, "ä" * 22, ""])
-async def test_one_bad_id_spoils_the_call(desk: Desk, form: Form, method: str, bad: str) -> None:
-    answer = await form.send(desk, method, [SLOW_HARBOUR, bad])
+async def test_one_bad_id_spoils_the_call(harness: Harness, form: Form, method: str, bad: str) -> None:
+    answer = await form.send(harness, method, [SLOW_HARBOUR, bad])
     text = "Invalid Spotify URI" if form.name == "uris" else "Invalid base62 id"
     assert answer[:2] == api_error(400, text)
-    assert not desk.account.saved
+    assert not harness.account.saved
 
 
 @each_form
-async def test_a_well_formed_id_of_no_album_is_accepted_and_saves_nothing(desk: Desk, form: Form) -> None:
-    status, body, _ = await form.send(desk, "PUT", [UNKNOWN, SLOW_HARBOUR])
+async def test_a_well_formed_id_of_no_album_is_accepted_and_saves_nothing(harness: Harness, form: Form) -> None:
+    status, body, _ = await form.send(harness, "PUT", [UNKNOWN, SLOW_HARBOUR])
     assert (status, body) == (200, "")
-    assert set(desk.account.saved) == {SLOW_HARBOUR}
+    assert set(harness.account.saved) == {SLOW_HARBOUR}
 
 
 @each_form
-async def test_saving_again_does_not_move_an_album(desk: Desk, form: Form) -> None:
-    await form.send(desk, "PUT", [SLOW_HARBOUR])
-    before = dict(desk.account.saved)
-    desk.clock.now += 60
-    await form.send(desk, "PUT", [SLOW_HARBOUR])
-    assert desk.account.saved == before
+async def test_saving_again_does_not_move_an_album(harness: Harness, form: Form) -> None:
+    await form.send(harness, "PUT", [SLOW_HARBOUR])
+    before = dict(harness.account.saved)
+    harness.clock.now += 60
+    await form.send(harness, "PUT", [SLOW_HARBOUR])
+    assert harness.account.saved == before
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
@@ -732,34 +734,36 @@ async def test_saving_again_does_not_move_an_album(desk: Desk, form: Form) -> No
         ({"params": {"ids": ""}}, "Missing required field: ids"),
     ],
 )
-async def test_a_call_without_ids_is_refused(desk: Desk, method: str, kwargs: dict[str, Any], message: str) -> None:
-    answer = await desk.call(method, "/v1/me/albums", **kwargs)
+async def test_a_call_without_ids_is_refused(
+    harness: Harness, method: str, kwargs: dict[str, Any], message: str
+) -> None:
+    answer = await harness.call(method, "/v1/me/albums", **kwargs)
     assert answer[:2] == api_error(400, message)
 
 
 @pytest.mark.parametrize("body", [{"ids": [ATTIC_WEATHER]}, {"ids": ALBUMS[:51]}, [ATTIC_WEATHER]])
-async def test_ids_in_the_query_make_the_body_ignored(desk: Desk, body: Any) -> None:
-    status, _, _ = await desk.call("PUT", f"/v1/me/albums?ids={SLOW_HARBOUR}", json=body)
-    assert (status, list(desk.account.saved)) == (200, [SLOW_HARBOUR])
+async def test_ids_in_the_query_make_the_body_ignored(harness: Harness, body: Any) -> None:
+    status, _, _ = await harness.call("PUT", f"/v1/me/albums?ids={SLOW_HARBOUR}", json=body)
+    assert (status, list(harness.account.saved)) == (200, [SLOW_HARBOUR])
 
 
 async def test_delete_with_a_body_can_fail_as_in_the_wild_while_the_query_works() -> None:
-    async with opened(delete_body_works=False) as desk:
-        desk.server.save(desk.account, SLOW_HARBOUR)
-        answer = await desk.call("DELETE", "/v1/me/albums", json={"ids": [SLOW_HARBOUR]})
+    async with opened(delete_body_works=False) as harness:
+        harness.server.save(harness.account, SLOW_HARBOUR)
+        answer = await harness.call("DELETE", "/v1/me/albums", json={"ids": [SLOW_HARBOUR]})
         assert answer[0] == 400
-        assert desk.account.saved
-        assert (await desk.call("DELETE", f"/v1/me/albums?ids={SLOW_HARBOUR}"))[0] == 200
-        assert not desk.account.saved
-        assert (await desk.call("PUT", "/v1/me/albums", json={"ids": [SLOW_HARBOUR]}))[0] == 200
+        assert harness.account.saved
+        assert (await harness.call("DELETE", f"/v1/me/albums?ids={SLOW_HARBOUR}"))[0] == 200
+        assert not harness.account.saved
+        assert (await harness.call("PUT", "/v1/me/albums", json={"ids": [SLOW_HARBOUR]}))[0] == 200
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 @pytest.mark.parametrize(
     "kwargs", [{}, {"json": {"uris": [f"spotify:album:{SLOW_HARBOUR}"]}}, {"params": {"ids": SLOW_HARBOUR}}]
 )
-async def test_the_library_ignores_bodies_and_wants_uris(desk: Desk, method: str, kwargs: dict[str, Any]) -> None:
-    answer = await desk.call(method, "/v1/me/library", **kwargs)
+async def test_the_library_ignores_bodies_and_wants_uris(harness: Harness, method: str, kwargs: dict[str, Any]) -> None:
+    answer = await harness.call(method, "/v1/me/library", **kwargs)
     assert answer[:2] == api_error(400, "Missing required field: uris")
 
 
@@ -777,58 +781,58 @@ async def test_the_library_ignores_bodies_and_wants_uris(desk: Desk, method: str
         "spotify:user:",
     ],
 )
-async def test_only_uris_of_things_to_save_are_taken(desk: Desk, uri: str) -> None:
-    answer = await desk.call("PUT", "/v1/me/library", params={"uris": uri})
+async def test_only_uris_of_things_to_save_are_taken(harness: Harness, uri: str) -> None:
+    answer = await harness.call("PUT", "/v1/me/library", params={"uris": uri})
     assert answer[:2] == api_error(400, "Invalid Spotify URI")
 
 
 @pytest.mark.parametrize("kind", ["track", "show", "episode", "audiobook", "playlist", "user"])
-async def test_other_things_are_accepted_and_are_no_albums(desk: Desk, kind: str) -> None:
+async def test_other_things_are_accepted_and_are_no_albums(harness: Harness, kind: str) -> None:
     uri = f"spotify:{kind}:{SLOW_HARBOUR}"
-    assert (await desk.call("PUT", "/v1/me/library", params={"uris": uri}))[0] == 200
-    assert not desk.account.saved
+    assert (await harness.call("PUT", "/v1/me/library", params={"uris": uri}))[0] == 200
+    assert not harness.account.saved
 
 
 @pytest.mark.parametrize(("method", "tail"), [("PUT", ""), ("DELETE", ""), ("GET", "/contains")])
 @pytest.mark.parametrize("count", [100, 300, 1000])
-async def test_a_hundred_uris_are_too_long_an_address(desk: Desk, method: str, tail: str, count: int) -> None:
+async def test_a_hundred_uris_are_too_long_an_address(harness: Harness, method: str, tail: str, count: int) -> None:
     uris = ",".join(["spotify:album:" + SLOW_HARBOUR] * count)
-    status, body, _ = await desk.call(method, f"/v1/me/library{tail}", params={"uris": uris})
+    status, body, _ = await harness.call(method, f"/v1/me/library{tail}", params={"uris": uris})
     assert (status, body) == (414, "")
-    assert not desk.account.saved
+    assert not harness.account.saved
 
 
-async def test_ninety_nine_uris_are_too_many(desk: Desk) -> None:
+async def test_ninety_nine_uris_are_too_many(harness: Harness) -> None:
     uris = ",".join(["spotify:album:" + SLOW_HARBOUR] * 99)
-    answer = await desk.call("PUT", "/v1/me/library", params={"uris": uris})
+    answer = await harness.call("PUT", "/v1/me/library", params={"uris": uris})
     assert answer[:2] == api_error(400, "Too many uris requested")
 
 
 @pytest.mark.parametrize("form", [FORMS[0], FORMS[2]], ids=repr)
-async def test_contains_tells_album_by_album(desk: Desk, form: Form) -> None:
-    desk.server.save(desk.account, SLOW_HARBOUR)
+async def test_contains_tells_album_by_album(harness: Harness, form: Form) -> None:
+    harness.server.save(harness.account, SLOW_HARBOUR)
     contains = Form(form.name, form.path + "/contains", form.most, form.too_many)
     asked = [ATTIC_WEATHER, SLOW_HARBOUR, UNKNOWN, SLOW_HARBOUR]
-    assert (await contains.send(desk, "GET", asked))[:2] == (200, [False, True, False, True])
-    assert (await contains.send(desk, "GET", ALBUMS[: form.most]))[0] == 200
-    answer = await contains.send(desk, "GET", ALBUMS[: form.most + 1])
+    assert (await contains.send(harness, "GET", asked))[:2] == (200, [False, True, False, True])
+    assert (await contains.send(harness, "GET", ALBUMS[: form.most]))[0] == 200
+    answer = await contains.send(harness, "GET", ALBUMS[: form.most + 1])
     assert answer[:2] == api_error(400, form.too_many)
-    answer = await contains.send(desk, "GET", ["bad"])
+    answer = await contains.send(harness, "GET", ["bad"])
     assert answer[0] == 400
 
 
 @pytest.mark.parametrize(("path", "field"), [("/v1/me/albums/contains", "ids"), ("/v1/me/library/contains", "uris")])
-async def test_contains_wants_its_query(desk: Desk, path: str, field: str) -> None:
+async def test_contains_wants_its_query(harness: Harness, path: str, field: str) -> None:
     for body in (None, {field: [SLOW_HARBOUR]}):
-        answer = await desk.call("GET", path, json=body)
+        answer = await harness.call("GET", path, json=body)
         assert answer[:2] == api_error(400, f"Missing required field: {field}")
 
 
-async def test_members_have_libraries_of_their_own(desk: Desk) -> None:
-    other = desk.server.add_account("mina")
-    token, _ = desk.server.issue_tokens("mina")
-    await desk.call("PUT", f"/v1/me/albums?ids={SLOW_HARBOUR}", token)
-    assert (list(other.saved), list(desk.account.saved)) == ([SLOW_HARBOUR], [])
+async def test_members_have_libraries_of_their_own(harness: Harness) -> None:
+    other = harness.server.add_account("mina")
+    token, _ = harness.server.issue_tokens("mina")
+    await harness.call("PUT", f"/v1/me/albums?ids={SLOW_HARBOUR}", token)
+    assert (list(other.saved), list(harness.account.saved)) == ([SLOW_HARBOUR], [])
 
 
 # -- the catalogue
@@ -837,8 +841,8 @@ async def test_members_have_libraries_of_their_own(desk: Desk) -> None:
 GONE = {"label", "popularity", "available_markets", "album_group"}
 
 
-async def test_an_album_has_the_fields_that_are_left(desk: Desk) -> None:
-    status, body, _ = await desk.call("GET", f"/v1/albums/{SLOW_HARBOUR}?market=SE")
+async def test_an_album_has_the_fields_that_are_left(harness: Harness) -> None:
+    status, body, _ = await harness.call("GET", f"/v1/albums/{SLOW_HARBOUR}?market=SE")
     assert status == 200
     assert not GONE & body.keys()
     assert body["id"] == SLOW_HARBOUR
@@ -852,26 +856,26 @@ async def test_an_album_has_the_fields_that_are_left(desk: Desk) -> None:
     assert body["tracks"]["items"][0]["name"] == "Tide Table"
 
 
-async def test_a_track_names_its_album(desk: Desk) -> None:
+async def test_a_track_names_its_album(harness: Harness) -> None:
     track = CATALOGUE.albums[SLOW_HARBOUR].tracks[1]
-    status, body, _ = await desk.call("GET", f"/v1/tracks/{track.id}")
+    status, body, _ = await harness.call("GET", f"/v1/tracks/{track.id}")
     assert (status, body["name"], body["album"]["id"]) == (200, "Lamps Along the Mole", SLOW_HARBOUR)
     assert not GONE & (body.keys() | body["album"].keys())
 
 
 @pytest.mark.parametrize("kind", ["albums", "tracks"])
-async def test_what_does_not_exist_is_a_404_and_what_is_no_id_a_400(desk: Desk, kind: str) -> None:
-    assert (await desk.call("GET", f"/v1/{kind}/{UNKNOWN}"))[:2] == api_error(404, "Resource not found")
-    assert (await desk.call("GET", f"/v1/{kind}/nope"))[:2] == api_error(400, "Invalid base62 id")
+async def test_what_does_not_exist_is_a_404_and_what_is_no_id_a_400(harness: Harness, kind: str) -> None:
+    assert (await harness.call("GET", f"/v1/{kind}/{UNKNOWN}"))[:2] == api_error(404, "Resource not found")
+    assert (await harness.call("GET", f"/v1/{kind}/nope"))[:2] == api_error(400, "Invalid base62 id")
 
 
-async def test_several_albums_at_once_are_gone(desk: Desk) -> None:
-    answer = await desk.call("GET", f"/v1/albums?ids={SLOW_HARBOUR}")
+async def test_several_albums_at_once_are_gone(harness: Harness) -> None:
+    answer = await harness.call("GET", f"/v1/albums?ids={SLOW_HARBOUR}")
     assert answer[:2] == api_error(403, "Forbidden")
 
 
-async def test_search_gives_five_unless_told(desk: Desk) -> None:
-    status, body, _ = await desk.call("GET", "/v1/search", params={"q": "a", "type": "album"})
+async def test_search_gives_five_unless_told(harness: Harness) -> None:
+    status, body, _ = await harness.call("GET", "/v1/search", params={"q": "a", "type": "album"})
     found = body["albums"]
     assert (status, len(found["items"]), found["limit"], found["offset"]) == (200, 5, 5, 0)
     assert found["total"] > 10
@@ -880,19 +884,19 @@ async def test_search_gives_five_unless_told(desk: Desk) -> None:
     assert "tracks" not in found["items"][0]
 
 
-async def test_searches_can_be_followed_page_by_page(desk: Desk) -> None:
+async def test_searches_can_be_followed_page_by_page(harness: Harness) -> None:
     seen: list[str] = []
     path: str | None = "/v1/search?q=a&type=album&limit=10"
     total = 0
     while path:
-        _, body, _ = await desk.call("GET", path.removeprefix(desk.base))
+        _, body, _ = await harness.call("GET", path.removeprefix(harness.base))
         seen += [item["id"] for item in body["albums"]["items"]]
         path, total = body["albums"]["next"], body["albums"]["total"]
     assert len(seen) == len(set(seen)) == total
 
 
-async def test_search_answers_for_every_type_asked_for(desk: Desk) -> None:
-    _, body, _ = await desk.call("GET", "/v1/search", params={"q": "home", "type": "album,track"})
+async def test_search_answers_for_every_type_asked_for(harness: Harness) -> None:
+    _, body, _ = await harness.call("GET", "/v1/search", params={"q": "home", "type": "album,track"})
     assert (body["albums"]["total"], body["tracks"]["total"]) == (3, 0)
 
 
@@ -914,41 +918,41 @@ async def test_search_answers_for_every_type_asked_for(desk: Desk) -> None:
         ({"offset": "996"}, "Invalid offset"),
     ],
 )
-async def test_a_wrong_search_is_refused(desk: Desk, changes: dict[str, str | None], message: str) -> None:
+async def test_a_wrong_search_is_refused(harness: Harness, changes: dict[str, str | None], message: str) -> None:
     query = {"q": "home", "type": "album", **changes}
-    answer = await desk.call("GET", "/v1/search", params={k: v for k, v in query.items() if v is not None})
+    answer = await harness.call("GET", "/v1/search", params={k: v for k, v in query.items() if v is not None})
     assert answer[:2] == api_error(400, message)
 
 
-async def test_the_longest_search_and_the_last_page_are_answered(desk: Desk) -> None:
+async def test_the_longest_search_and_the_last_page_are_answered(harness: Harness) -> None:
     params = {"q": "海" * 250, "type": "album", "limit": "10", "offset": "990"}
-    status, body, _ = await desk.call("GET", "/v1/search", params=params)
+    status, body, _ = await harness.call("GET", "/v1/search", params=params)
     assert (status, body["albums"]["items"]) == (200, [])
 
 
 # -- the member
 
 
-async def test_the_profile_has_an_account_id_and_perhaps_a_name(desk: Desk) -> None:
-    status, body, _ = await desk.call("GET", "/v1/me")
+async def test_the_profile_has_an_account_id_and_perhaps_a_name(harness: Harness) -> None:
+    status, body, _ = await harness.call("GET", "/v1/me")
     assert status == 200
     assert (body["id"], body["display_name"], body["type"]) == ("wren", "Wren", "user")
-    assert body["account_id"] == desk.account.account_id != "wren"
+    assert body["account_id"] == harness.account.account_id != "wren"
     assert not {"email", "country", "product"} & body.keys()
-    desk.account.display_name = None
-    assert (await desk.call("GET", "/v1/me"))[1]["display_name"] is None
+    harness.account.display_name = None
+    assert (await harness.call("GET", "/v1/me"))[1]["display_name"] is None
 
 
-async def test_an_account_id_can_be_given_and_is_else_always_the_same(desk: Desk) -> None:
-    assert desk.server.add_account("a", account_id="given").account_id == "given"
-    assert desk.server.add_account("b").account_id == desk.server.add_account("b").account_id
+async def test_an_account_id_can_be_given_and_is_else_always_the_same(harness: Harness) -> None:
+    assert harness.server.add_account("a", account_id="given").account_id == "given"
+    assert harness.server.add_account("b").account_id == harness.server.add_account("b").account_id
 
 
-async def test_saved_albums_come_newest_first_and_in_pages(desk: Desk) -> None:
+async def test_saved_albums_come_newest_first_and_in_pages(harness: Harness) -> None:
     for album_id in ALBUMS[:45]:
-        desk.server.save(desk.account, album_id)
-        desk.clock.now += 1
-    status, body, _ = await desk.call("GET", "/v1/me/albums")
+        harness.server.save(harness.account, album_id)
+        harness.clock.now += 1
+    status, body, _ = await harness.call("GET", "/v1/me/albums")
     assert (status, body["limit"], body["offset"], body["total"]) == (200, 20, 0, 45)
     assert [row["album"]["id"] for row in body["items"]] == ALBUMS[44:24:-1]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", body["items"][0]["added_at"])
@@ -956,34 +960,34 @@ async def test_saved_albums_come_newest_first_and_in_pages(desk: Desk) -> None:
     seen = []
     path: str | None = "/v1/me/albums?limit=50"
     while path:
-        _, body, _ = await desk.call("GET", path.removeprefix(desk.base))
+        _, body, _ = await harness.call("GET", path.removeprefix(harness.base))
         seen += [row["album"]["id"] for row in body["items"]]
         path = body["next"]
     assert seen == ALBUMS[44::-1]
-    _, body, _ = await desk.call("GET", "/v1/me/albums?limit=20&offset=40")
+    _, body, _ = await harness.call("GET", "/v1/me/albums?limit=20&offset=40")
     assert (len(body["items"]), body["next"], body["previous"] is None) == (5, None, False)
 
 
-async def test_of_albums_saved_in_one_call_the_last_comes_first(desk: Desk) -> None:
-    await desk.call("PUT", f"/v1/me/albums?ids={SLOW_HARBOUR},{ATTIC_WEATHER}")
-    _, body, _ = await desk.call("GET", "/v1/me/albums")
+async def test_of_albums_saved_in_one_call_the_last_comes_first(harness: Harness) -> None:
+    await harness.call("PUT", f"/v1/me/albums?ids={SLOW_HARBOUR},{ATTIC_WEATHER}")
+    _, body, _ = await harness.call("GET", "/v1/me/albums")
     assert [row["album"]["id"] for row in body["items"]] == [ATTIC_WEATHER, SLOW_HARBOUR]
 
 
 @pytest.mark.parametrize("query", ["limit=51", "limit=0", "limit=x", "offset=-1"])
-async def test_a_page_beyond_the_limits_is_refused(desk: Desk, query: str) -> None:
-    answer = await desk.call("GET", f"/v1/me/albums?{query}")
+async def test_a_page_beyond_the_limits_is_refused(harness: Harness, query: str) -> None:
+    answer = await harness.call("GET", f"/v1/me/albums?{query}")
     assert answer[:2] == api_error(400, f"Invalid {query.split('=')[0]}")
 
 
 async def test_a_thousand_albums_can_be_saved_and_read() -> None:
     albums = synthetic(1000)
-    async with opened(catalogue=Catalogue(albums)) as desk:
+    async with opened(catalogue=Catalogue(albums)) as harness:
         for at in range(0, 1000, 40):
             uris = ",".join(f"spotify:album:{album.id}" for album in albums[at : at + 40])
-            assert (await desk.call("PUT", "/v1/me/library", params={"uris": uris}))[0] == 200
-        assert len(desk.account.saved) == 1000
-        _, body, _ = await desk.call("GET", "/v1/me/albums?limit=50&offset=950")
+            assert (await harness.call("PUT", "/v1/me/library", params={"uris": uris}))[0] == 200
+        assert len(harness.account.saved) == 1000
+        _, body, _ = await harness.call("GET", "/v1/me/albums?limit=50&offset=950")
         assert (body["total"], len(body["items"]), body["next"]) == (1000, 50, None)
 
 
@@ -1003,16 +1007,16 @@ async def test_a_thousand_albums_can_be_saved_and_read() -> None:
         ("HEAD", "/v1/me", 405),
     ],
 )
-async def test_unknown_routes_and_methods_get_json(desk: Desk, method: str, path: str, status: int) -> None:
-    got, body, headers = await desk.call(method, path) if method != "HEAD" else await _head(desk, path)
+async def test_unknown_routes_and_methods_get_json(harness: Harness, method: str, path: str, status: int) -> None:
+    got, body, headers = await harness.call(method, path) if method != "HEAD" else await _head(harness, path)
     assert got == status
     assert headers["Content-Type"].startswith("application/json")
     if method != "HEAD":
         assert body["error"]["status"] == status
 
 
-async def _head(desk: Desk, path: str) -> tuple[int, Any, Mapping[str, str]]:
-    async with desk.http.head(desk.base + path) as answer:
+async def _head(harness: Harness, path: str) -> tuple[int, Any, Mapping[str, str]]:
+    async with harness.http.head(harness.base + path) as answer:
         return answer.status, None, answer.headers
 
 
@@ -1024,62 +1028,62 @@ async def _head(desk: Desk, path: str) -> tuple[int, Any, Mapping[str, str]]:
         ("GET", "/v1/search?q=a&q=b&type=album"),
     ],
 )
-async def test_a_query_parameter_that_comes_twice_gets_400(desk: Desk, method: str, path: str) -> None:
-    status, body, _ = await desk.call(method, path)
+async def test_a_query_parameter_that_comes_twice_gets_400(harness: Harness, method: str, path: str) -> None:
+    status, body, _ = await harness.call(method, path)
     assert (status, body["error"]["status"]) == (400, 400)
-    assert not desk.account.saved
+    assert not harness.account.saved
 
 
 # -- limits
 
 
-async def test_the_rate_limit_is_a_rolling_window_over_all_members(desk: Desk) -> None:
-    desk.server.rate_limit(3)
-    desk.server.add_account("mina")
-    other, _ = desk.server.issue_tokens("mina")
-    for token in (desk.access, other, desk.access):
-        assert (await desk.call("GET", "/v1/me", token))[0] == 200
-        desk.clock.now += 5
-    status, body, headers = await desk.call("GET", "/v1/me", other)
+async def test_the_rate_limit_is_a_rolling_window_over_all_members(harness: Harness) -> None:
+    harness.server.rate_limit(3)
+    harness.server.add_account("mina")
+    other, _ = harness.server.issue_tokens("mina")
+    for token in (harness.access, other, harness.access):
+        assert (await harness.call("GET", "/v1/me", token))[0] == 200
+        harness.clock.now += 5
+    status, body, headers = await harness.call("GET", "/v1/me", other)
     assert (status, body) == api_error(429, "API rate limit exceeded")
     assert headers["Retry-After"] == "15"
-    desk.clock.now += 15
-    assert (await desk.call("GET", "/v1/me"))[0] == 200
-    assert (await desk.call("GET", "/v1/me"))[0] == 429
-    desk.server.rate_limit(None)
-    assert (await desk.call("GET", "/v1/me"))[0] == 200
+    harness.clock.now += 15
+    assert (await harness.call("GET", "/v1/me"))[0] == 200
+    assert (await harness.call("GET", "/v1/me"))[0] == 429
+    harness.server.rate_limit(None)
+    assert (await harness.call("GET", "/v1/me"))[0] == 200
 
 
-async def test_the_rate_limit_spares_the_token_endpoint(desk: Desk) -> None:
-    desk.server.rate_limit(0)
-    assert (await desk.call("GET", "/v1/me"))[0] == 429
-    assert (await desk.refreshed(desk.refresh))[0] == 200
+async def test_the_rate_limit_spares_the_token_endpoint(harness: Harness) -> None:
+    harness.server.rate_limit(0)
+    assert (await harness.call("GET", "/v1/me"))[0] == 429
+    assert (await harness.refreshed(harness.refresh))[0] == 200
 
 
 async def test_the_days_quota_ends_for_hours_and_comes_back() -> None:
-    async with opened(quota=2) as desk:
+    async with opened(quota=2) as harness:
         for _ in range(2):
-            assert (await desk.call("GET", "/v1/me"))[0] == 200
-        desk.clock.now += 600
-        desk.access, _ = desk.server.issue_tokens("wren")
-        status, body, headers = await desk.call("GET", "/v1/me")
+            assert (await harness.call("GET", "/v1/me"))[0] == 200
+        harness.clock.now += 600
+        harness.access, _ = harness.server.issue_tokens("wren")
+        status, body, headers = await harness.call("GET", "/v1/me")
         assert status == 429
         assert body == {"error": {"status": 429, "message": "Too many requests", "reason": "QUOTA_EXCEEDED"}}
         assert headers["Retry-After"] == str(86_400 - 600)
-        desk.clock.now += 86_400 - 600
-        desk.access, _ = desk.server.issue_tokens("wren")
-        assert (await desk.call("GET", "/v1/me"))[0] == 200
+        harness.clock.now += 86_400 - 600
+        harness.access, _ = harness.server.issue_tokens("wren")
+        assert (await harness.call("GET", "/v1/me"))[0] == 200
 
 
 # -- faults
 
 
-async def test_every_ready_made_fault_answers_as_it_says(desk: Desk) -> None:
+async def test_every_ready_made_fault_answers_as_it_says(harness: Harness) -> None:
     for name, answer in FAULTS.items():
         if answer.get("cut") or answer.get("hang"):
             continue
-        desk.server.fault(path="/v1/me", **answer)
-        status, body, headers = await desk.call("GET", "/v1/me")
+        harness.server.fault(path="/v1/me", **answer)
+        status, body, headers = await harness.call("GET", "/v1/me")
         assert status == answer["status"], name
         if isinstance(answer["body"], str):
             assert body == answer["body"], name
@@ -1088,7 +1092,7 @@ async def test_every_ready_made_fault_answers_as_it_says(desk: Desk) -> None:
             assert headers["Content-Type"] == "application/json; charset=utf-8"
         for header, value in answer.get("headers", {}).items():
             assert headers[header] == value, name
-        assert (await desk.call("GET", "/v1/me"))[0] == 200, name
+        assert (await harness.call("GET", "/v1/me"))[0] == 200, name
 
 
 @pytest.mark.parametrize(
@@ -1136,73 +1140,73 @@ def test_there_is_a_ready_made_fault_for_every_word_of_the_accounts_service() ->
         assert any(words in text for text in texts), words
 
 
-async def test_a_fault_strikes_as_often_as_it_says(desk: Desk) -> None:
-    desk.server.fault(path="/v1/me", **FAULTS["server_error"], times=2)
-    statuses = [(await desk.call("GET", "/v1/me"))[0] for _ in range(3)]
+async def test_a_fault_strikes_as_often_as_it_says(harness: Harness) -> None:
+    harness.server.fault(path="/v1/me", **FAULTS["server_error"], times=2)
+    statuses = [(await harness.call("GET", "/v1/me"))[0] for _ in range(3)]
     assert statuses == [500, 500, 200]
-    assert len(desk.server.faults) == 0
+    assert len(harness.server.faults) == 0
 
 
-async def test_a_fault_can_strike_always_until_it_is_cleared(desk: Desk) -> None:
-    desk.server.fault(path="*", **FAULTS["unavailable"], times=None)
-    assert [(await desk.call("GET", "/v1/me"))[0] for _ in range(5)] == [503] * 5
-    assert (await desk.refreshed(desk.refresh))[0] == 503
-    desk.server.clear_faults()
-    assert (await desk.call("GET", "/v1/me"))[0] == 200
+async def test_a_fault_can_strike_always_until_it_is_cleared(harness: Harness) -> None:
+    harness.server.fault(path="*", **FAULTS["unavailable"], times=None)
+    assert [(await harness.call("GET", "/v1/me"))[0] for _ in range(5)] == [503] * 5
+    assert (await harness.refreshed(harness.refresh))[0] == 503
+    harness.server.clear_faults()
+    assert (await harness.call("GET", "/v1/me"))[0] == 200
 
 
-async def test_faults_strike_by_path_and_method(desk: Desk) -> None:
-    desk.server.fault(path="/v1/me/*", method="PUT", **FAULTS["server_error"], times=None)
-    assert (await desk.call("GET", "/v1/me/albums"))[0] == 200
-    assert (await desk.call("PUT", f"/v1/me/albums?ids={SLOW_HARBOUR}"))[0] == 500
-    assert (await desk.call("PUT", f"/v1/me/library?uris=spotify:album:{SLOW_HARBOUR}"))[0] == 500
-    assert not desk.account.saved
+async def test_faults_strike_by_path_and_method(harness: Harness) -> None:
+    harness.server.fault(path="/v1/me/*", method="PUT", **FAULTS["server_error"], times=None)
+    assert (await harness.call("GET", "/v1/me/albums"))[0] == 200
+    assert (await harness.call("PUT", f"/v1/me/albums?ids={SLOW_HARBOUR}"))[0] == 500
+    assert (await harness.call("PUT", f"/v1/me/library?uris=spotify:album:{SLOW_HARBOUR}"))[0] == 500
+    assert not harness.account.saved
 
 
-async def test_a_fault_can_be_meant_for_one_account_alone(desk: Desk) -> None:
-    desk.server.add_account("other")
-    theirs, refresh = desk.server.issue_tokens("other")
+async def test_a_fault_can_be_meant_for_one_account_alone(harness: Harness) -> None:
+    harness.server.add_account("other")
+    theirs, refresh = harness.server.issue_tokens("other")
     for path in ("/v1/me", "/api/token"):
-        desk.server.fault(path=path, account="other", **FAULTS["unavailable"], times=None)
-    desk.server.fault(path="/v1/me", **FAULTS["bad_gateway"])
-    assert (await desk.call("GET", "/v1/me"))[0] == 502
-    assert [(await desk.call("GET", "/v1/me"))[0], (await desk.call("GET", "/v1/me", theirs))[0]] == [200, 503]
-    assert [(await desk.refreshed(desk.refresh))[0], (await desk.refreshed(refresh))[0]] == [200, 503]
-    desk.server.clear_faults("other")
-    assert (await desk.call("GET", "/v1/me", theirs))[0] == 200
+        harness.server.fault(path=path, account="other", **FAULTS["unavailable"], times=None)
+    harness.server.fault(path="/v1/me", **FAULTS["bad_gateway"])
+    assert (await harness.call("GET", "/v1/me"))[0] == 502
+    assert [(await harness.call("GET", "/v1/me"))[0], (await harness.call("GET", "/v1/me", theirs))[0]] == [200, 503]
+    assert [(await harness.refreshed(harness.refresh))[0], (await harness.refreshed(refresh))[0]] == [200, 503]
+    harness.server.clear_faults("other")
+    assert (await harness.call("GET", "/v1/me", theirs))[0] == 200
 
 
-async def test_faults_come_in_the_order_in_which_they_were_asked_for(desk: Desk) -> None:
-    desk.server.fault(path="/v1/me", **FAULTS["rate_limited"])
-    desk.server.fault(path="*", **FAULTS["bad_gateway"])
-    assert [(await desk.call("GET", "/v1/me"))[0] for _ in range(3)] == [429, 502, 200]
+async def test_faults_come_in_the_order_in_which_they_were_asked_for(harness: Harness) -> None:
+    harness.server.fault(path="/v1/me", **FAULTS["rate_limited"])
+    harness.server.fault(path="*", **FAULTS["bad_gateway"])
+    assert [(await harness.call("GET", "/v1/me"))[0] for _ in range(3)] == [429, 502, 200]
 
 
-async def test_a_fault_after_the_work_leaves_the_work_done(desk: Desk) -> None:
-    desk.server.fault(path="/v1/me/albums", **FAULTS["server_error_after_work"])
-    assert (await desk.call("PUT", f"/v1/me/albums?ids={SLOW_HARBOUR}"))[0] == 500
-    assert list(desk.account.saved) == [SLOW_HARBOUR]
+async def test_a_fault_after_the_work_leaves_the_work_done(harness: Harness) -> None:
+    harness.server.fault(path="/v1/me/albums", **FAULTS["server_error_after_work"])
+    assert (await harness.call("PUT", f"/v1/me/albums?ids={SLOW_HARBOUR}"))[0] == 500
+    assert list(harness.account.saved) == [SLOW_HARBOUR]
 
 
-async def test_a_refresh_that_is_lost_after_the_work_has_rotated_the_token(desk: Desk) -> None:
-    desk.server.fault(path="/api/token", status=503, carried_out=True)
-    assert (await desk.refreshed(desk.refresh))[0] == 503
-    assert await desk.refreshed(desk.refresh) == grant_error("Refresh token revoked")
+async def test_a_refresh_that_is_lost_after_the_work_has_rotated_the_token(harness: Harness) -> None:
+    harness.server.fault(path="/api/token", status=503, carried_out=True)
+    assert (await harness.refreshed(harness.refresh))[0] == 503
+    assert await harness.refreshed(harness.refresh) == grant_error("Refresh token revoked")
 
 
 @pytest.mark.parametrize(("name", "saved"), [("cut", []), ("cut_after_work", [SLOW_HARBOUR])])
-async def test_an_answer_can_be_cut_in_the_middle(desk: Desk, name: str, saved: list[str]) -> None:
-    desk.server.fault(path="/v1/me/albums", **FAULTS[name])
+async def test_an_answer_can_be_cut_in_the_middle(harness: Harness, name: str, saved: list[str]) -> None:
+    harness.server.fault(path="/v1/me/albums", **FAULTS[name])
     with pytest.raises(aiohttp.ClientPayloadError):
-        await desk.call("PUT", f"/v1/me/albums?ids={SLOW_HARBOUR}")
-    assert list(desk.account.saved) == saved
+        await harness.call("PUT", f"/v1/me/albums?ids={SLOW_HARBOUR}")
+    assert list(harness.account.saved) == saved
 
 
-async def test_half_of_the_real_answer_comes_when_it_is_cut(desk: Desk) -> None:
-    desk.server.fault(path="/v1/me", cut=True, carried_out=True)
+async def test_half_of_the_real_answer_comes_when_it_is_cut(harness: Harness) -> None:
+    harness.server.fault(path="/v1/me", cut=True, carried_out=True)
     seen = b""
-    headers = {"Authorization": f"Bearer {desk.access}"}
-    async with desk.http.get(desk.base + "/v1/me", headers=headers) as answer:
+    headers = {"Authorization": f"Bearer {harness.access}"}
+    async with harness.http.get(harness.base + "/v1/me", headers=headers) as answer:
         assert answer.status == 200
         with contextlib.suppress(aiohttp.ClientPayloadError):
             async for chunk in answer.content.iter_any():
@@ -1212,13 +1216,13 @@ async def test_half_of_the_real_answer_comes_when_it_is_cut(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("name", "saved"), [("hang", []), ("hang_after_work", [SLOW_HARBOUR])])
-async def test_a_call_can_hang_until_the_caller_gives_up(desk: Desk, name: str, saved: list[str]) -> None:
-    desk.server.fault(path="/v1/me/albums", **FAULTS[name])
+async def test_a_call_can_hang_until_the_caller_gives_up(harness: Harness, name: str, saved: list[str]) -> None:
+    harness.server.fault(path="/v1/me/albums", **FAULTS[name])
     with pytest.raises(TimeoutError):
-        await desk.call("PUT", f"/v1/me/albums?ids={SLOW_HARBOUR}", timeout=aiohttp.ClientTimeout(total=0.03))
-    assert list(desk.account.saved) == saved
-    await until(lambda: desk.server.in_flight == 0)
-    assert desk.server.calls[-1].path == "/v1/me/albums"
+        await harness.call("PUT", f"/v1/me/albums?ids={SLOW_HARBOUR}", timeout=aiohttp.ClientTimeout(total=0.03))
+    assert list(harness.account.saved) == saved
+    await until(lambda: harness.server.in_flight == 0)
+    assert harness.server.calls[-1].path == "/v1/me/albums"
 
 
 async def test_a_hanging_call_ends_when_the_server_stops() -> None:
@@ -1233,10 +1237,10 @@ async def test_a_hanging_call_ends_when_the_server_stops() -> None:
             await waiting
 
 
-async def test_a_fault_can_only_delay(desk: Desk) -> None:
-    desk.server.fault(path="/v1/me", delay_s=0.02)
-    assert (await desk.call("GET", "/v1/me"))[0] == 200
-    call = desk.server.calls[-1]
+async def test_a_fault_can_only_delay(harness: Harness) -> None:
+    harness.server.fault(path="/v1/me", delay_s=0.02)
+    assert (await harness.call("GET", "/v1/me"))[0] == 200
+    call = harness.server.calls[-1]
     assert call.ended_at is not None
     assert call.ended_at - call.started_at >= 0.02
 
@@ -1244,26 +1248,26 @@ async def test_a_fault_can_only_delay(desk: Desk) -> None:
 # -- what is written down
 
 
-async def test_calls_tell_all_about_a_call(desk: Desk) -> None:
-    await desk.call("PUT", "/v1/me/albums?market=SE", json={"ids": [SLOW_HARBOUR]}, headers={"X-Trace": "7"})
-    (call,) = desk.server.calls
+async def test_calls_tell_all_about_a_call(harness: Harness) -> None:
+    await harness.call("PUT", "/v1/me/albums?market=SE", json={"ids": [SLOW_HARBOUR]}, headers={"X-Trace": "7"})
+    (call,) = harness.server.calls
     assert (call.method, call.path, call.query) == ("PUT", "/v1/me/albums", (("market", "SE"),))
     assert call.param("market") == "SE"
     assert call.param("ids") is None
     assert call.body == {"ids": [SLOW_HARBOUR]}
-    assert call.headers["authorization"] == f"Bearer {desk.access}"
+    assert call.headers["authorization"] == f"Bearer {harness.access}"
     assert call.headers["x-trace"] == "7"
     assert (call.status, call.account) == (200, "wren")
     assert call.ended_at is not None
     assert call.ended_at >= call.started_at
 
 
-async def test_calls_to_the_token_endpoint_are_written_down_with_their_form(desk: Desk) -> None:
-    code = await desk.code()
-    desk.server.calls.clear()
-    _, body = await desk.redeem(code)
-    await desk.refreshed(body["refresh_token"])
-    redeemed, refreshed = desk.server.calls
+async def test_calls_to_the_token_endpoint_are_written_down_with_their_form(harness: Harness) -> None:
+    code = await harness.code()
+    harness.server.calls.clear()
+    _, body = await harness.redeem(code)
+    await harness.refreshed(body["refresh_token"])
+    redeemed, refreshed = harness.server.calls
     assert redeemed.body == {
         "grant_type": "authorization_code",
         "code": code,
@@ -1274,49 +1278,49 @@ async def test_calls_to_the_token_endpoint_are_written_down_with_their_form(desk
     assert (redeemed.account, refreshed.account) == ("wren", "wren")
 
 
-async def test_refused_calls_are_written_down_too(desk: Desk) -> None:
-    await desk.call("GET", "/v1/me", "BQ-unknown")
-    await desk.call("GET", "/v1/nothing")
-    desk.server.fault(path="/v1/me", **FAULTS["server_error"])
-    await desk.call("GET", "/v1/me")
-    assert [(call.status, call.account) for call in desk.server.calls] == [
+async def test_refused_calls_are_written_down_too(harness: Harness) -> None:
+    await harness.call("GET", "/v1/me", "BQ-unknown")
+    await harness.call("GET", "/v1/nothing")
+    harness.server.fault(path="/v1/me", **FAULTS["server_error"])
+    await harness.call("GET", "/v1/me")
+    assert [(call.status, call.account) for call in harness.server.calls] == [
         (401, None),
         (404, "wren"),
         (500, "wren"),
     ]
 
 
-async def test_a_call_shows_no_secret_when_it_is_printed(desk: Desk) -> None:
-    await desk.redeem(await desk.code())
-    await desk.call("GET", "/v1/me")
-    shown = repr(desk.server.calls)
-    assert not [secret for secret in desk.server.secrets if secret in shown]
+async def test_a_call_shows_no_secret_when_it_is_printed(harness: Harness) -> None:
+    await harness.redeem(await harness.code())
+    await harness.call("GET", "/v1/me")
+    shown = repr(harness.server.calls)
+    assert not [secret for secret in harness.server.secrets if secret in shown]
 
 
 async def test_in_flight_counts_calls_under_way() -> None:
-    async with opened(delay_s=0.01) as desk:
-        await asyncio.gather(*(desk.call("GET", "/v1/me") for _ in range(8)))
-        assert (desk.server.in_flight, desk.server.max_in_flight) == (0, 8)
-        assert len(desk.server.calls) == 8
+    async with opened(delay_s=0.01) as harness:
+        await asyncio.gather(*(harness.call("GET", "/v1/me") for _ in range(8)))
+        assert (harness.server.in_flight, harness.server.max_in_flight) == (0, 8)
+        assert len(harness.server.calls) == 8
 
 
-async def test_pages_are_neither_counted_nor_is_the_library_written_down(desk: Desk) -> None:
-    await desk.call("GET", "/library", None)
-    await desk.call("GET", desk.authorize(), None)
-    assert [call.path for call in desk.server.calls] == ["/authorize"]
-    assert desk.server.max_in_flight == 0
+async def test_pages_are_neither_counted_nor_is_the_library_written_down(harness: Harness) -> None:
+    await harness.call("GET", "/library", None)
+    await harness.call("GET", harness.authorize(), None)
+    assert [call.path for call in harness.server.calls] == ["/authorize"]
+    assert harness.server.max_in_flight == 0
 
 
-async def test_secrets_hold_everything_that_was_issued(desk: Desk) -> None:
-    code = await desk.code()
-    _, body = await desk.redeem(code)
-    assert {desk.access, desk.refresh, code, VERIFIER, body["access_token"], body["refresh_token"]} == (
-        desk.server.secrets
+async def test_secrets_hold_everything_that_was_issued(harness: Harness) -> None:
+    code = await harness.code()
+    _, body = await harness.redeem(code)
+    assert {harness.access, harness.refresh, code, VERIFIER, body["access_token"], body["refresh_token"]} == (
+        harness.server.secrets
     )
 
 
-async def test_secrets_look_as_spotifys_do_and_never_repeat(desk: Desk) -> None:
-    tokens = [token for _ in range(20) for token in desk.server.issue_tokens("wren")]
+async def test_secrets_look_as_spotifys_do_and_never_repeat(harness: Harness) -> None:
+    tokens = [token for _ in range(20) for token in harness.server.issue_tokens("wren")]
     assert len(set(tokens)) == 40
     allowed = set(string.ascii_letters + string.digits + "-_")
     assert all(set(token) <= allowed and len(token) > 100 for token in tokens)
@@ -1329,13 +1333,13 @@ def test_tokens_are_issued_to_known_accounts_only() -> None:
 
 
 async def test_the_server_can_be_stopped_and_started_on_the_same_port() -> None:
-    async with opened() as desk:
-        desk.server.save(desk.account, SLOW_HARBOUR)
-        port = urlsplit(desk.base).port
+    async with opened() as harness:
+        harness.server.save(harness.account, SLOW_HARBOUR)
+        port = urlsplit(harness.base).port
         assert port is not None
-    async with desk.server.running(port=port) as base, aiohttp.ClientSession() as http:
-        assert base == desk.base == desk.server.base_url
-        headers = {"Authorization": f"Bearer {desk.access}"}
+    async with harness.server.running(port=port) as base, aiohttp.ClientSession() as http:
+        assert base == harness.base == harness.server.base_url
+        headers = {"Authorization": f"Bearer {harness.access}"}
         async with http.get(base + "/v1/me/albums", headers=headers) as answer:
             assert (await answer.json())["total"] == 1
 
@@ -1343,12 +1347,12 @@ async def test_the_server_can_be_stopped_and_started_on_the_same_port() -> None:
 # -- short links
 
 
-async def test_a_short_link_on_open_spotify_redirects_everybody(desk: Desk) -> None:
+async def test_a_short_link_on_open_spotify_redirects_everybody(harness: Harness) -> None:
     target = f"https://open.spotify.com/album/{SLOW_HARBOUR}?si=x"
-    path = desk.server.short_link(target)
+    path = harness.server.short_link(target)
     assert re.fullmatch(r"/s/[0-9A-Za-z]{7}", path)
     for method in ("GET", "HEAD"):
-        status, _, headers = await desk.call(method, path, None)
+        status, _, headers = await harness.call(method, path, None)
         assert (status, headers["Location"]) == (302, target)
 
 
@@ -1363,11 +1367,11 @@ async def test_a_short_link_on_open_spotify_redirects_everybody(desk: Desk) -> N
     ],
 )
 async def test_spotify_link_redirects_only_head_of_some_agents_and_else_names_its_target_on_a_page(
-    desk: Desk, method: str, agent: str, redirected: bool
+    harness: Harness, method: str, agent: str, redirected: bool
 ) -> None:
     target = f"https://open.spotify.com/album/{SLOW_HARBOUR}?si=x&utm=y"
-    path = desk.server.short_link(target).removeprefix("/s")
-    status, text, headers = await desk.call(method, path, None, headers={"User-Agent": agent})
+    path = harness.server.short_link(target).removeprefix("/s")
+    status, text, headers = await harness.call(method, path, None, headers={"User-Agent": agent})
     if redirected:
         assert (status, headers["Location"]) == (307, target)
     else:
@@ -1375,29 +1379,29 @@ async def test_spotify_link_redirects_only_head_of_some_agents_and_else_names_it
         assert method == "HEAD" or f'property="og:url" content="{target.replace("&", "&amp;")}"' in text
 
 
-async def test_short_links_can_lead_to_short_links(desk: Desk) -> None:
+async def test_short_links_can_lead_to_short_links(harness: Harness) -> None:
     last = f"https://open.spotify.com/album/{SLOW_HARBOUR}"
-    first = desk.server.short_link(desk.base + desk.server.short_link(last))
-    async with desk.http.get(desk.base + first, allow_redirects=False) as answer:
+    first = harness.server.short_link(harness.base + harness.server.short_link(last))
+    async with harness.http.get(harness.base + first, allow_redirects=False) as answer:
         hop = answer.headers["Location"]
-    async with desk.http.get(hop, allow_redirects=False) as answer:
+    async with harness.http.get(hop, allow_redirects=False) as answer:
         assert answer.headers["Location"] == last
 
 
 @pytest.mark.parametrize("path", ["/s/unknown", "/unknown", "/"])
-async def test_an_unknown_short_link_is_not_found(desk: Desk, path: str) -> None:
-    assert (await desk.call("GET", path, None))[0] == 404
+async def test_an_unknown_short_link_is_not_found(harness: Harness, path: str) -> None:
+    assert (await harness.call("GET", path, None))[0] == 404
 
 
 # -- the library page
 
 
-async def test_the_library_page_shows_every_account_newest_first_and_looks_again(desk: Desk) -> None:
-    desk.server.add_account("mina", display_name="<b>Mina")
-    desk.server.save(desk.account, SLOW_HARBOUR)
-    desk.clock.now += 60
-    desk.server.save(desk.account, ATTIC_WEATHER)
-    status, text, _ = await desk.call("GET", "/library", None)
+async def test_the_library_page_shows_every_account_newest_first_and_looks_again(harness: Harness) -> None:
+    harness.server.add_account("mina", display_name="<b>Mina")
+    harness.server.save(harness.account, SLOW_HARBOUR)
+    harness.clock.now += 60
+    harness.server.save(harness.account, ATTIC_WEATHER)
+    status, text, _ = await harness.call("GET", "/library", None)
     assert status == 200
     assert '<meta http-equiv="refresh" content="2">' in text
     assert text.index("Attic Weather") < text.index("Slow Harbour")
@@ -1408,36 +1412,38 @@ async def test_the_library_page_shows_every_account_newest_first_and_looks_again
     assert "http" not in "".join(re.findall(r'(?:src|href)="([^"]*)"', text))
 
 
-async def test_the_library_page_serves_its_own_covers(desk: Desk) -> None:
-    desk.server.save(desk.account, SLOW_HARBOUR)
-    _, text, _ = await desk.call("GET", "/library", None)
+async def test_the_library_page_serves_its_own_covers(harness: Harness) -> None:
+    harness.server.save(harness.account, SLOW_HARBOUR)
+    _, text, _ = await harness.call("GET", "/library", None)
     (path,) = re.findall(r'src="([^"]+)"', text)
-    async with desk.http.get(desk.base + path) as answer:
+    async with harness.http.get(harness.base + path) as answer:
         assert (answer.status, answer.content_type) == (200, "image/png")
         png = await answer.read()
     assert CATALOGUE.cover(CATALOGUE.albums[SLOW_HARBOUR].images[0].url) == png
-    assert (await desk.call("GET", "/cover/nothing.png", None))[0] == 404
+    assert (await harness.call("GET", "/cover/nothing.png", None))[0] == 404
 
 
 async def test_a_large_library_is_shown_in_part() -> None:
-    async with opened(catalogue=Catalogue(synthetic(200))) as desk:
-        for album_id in desk.server.catalogue.albums:
-            desk.server.save(desk.account, album_id)
-        _, text, _ = await desk.call("GET", "/library", None)
+    async with opened(catalogue=Catalogue(synthetic(200))) as harness:
+        for album_id in harness.server.catalogue.albums:
+            harness.server.save(harness.account, album_id)
+        _, text, _ = await harness.call("GET", "/library", None)
         assert text.count("<img") == 60
         assert "and 140 more" in text
 
 
-async def test_a_whole_link_and_save_goes_through(desk: Desk) -> None:
-    mina = desk.server.add_account("mina", display_name=None)
-    status, _, headers = await desk.call("POST", desk.authorize(), None, data={"account": "mina", "decision": "agree"})
+async def test_a_whole_link_and_save_goes_through(harness: Harness) -> None:
+    mina = harness.server.add_account("mina", display_name=None)
+    status, _, headers = await harness.call(
+        "POST", harness.authorize(), None, data={"account": "mina", "decision": "agree"}
+    )
     assert status == 302
     code = parse_qs(urlsplit(headers["Location"]).query)["code"][0]
-    _, tokens = await desk.redeem(code)
+    _, tokens = await harness.redeem(code)
     uri = f"spotify:album:{SLOW_HARBOUR}"
     token = tokens["access_token"]
-    await desk.call("PUT", "/v1/me/library", token, params={"uris": uri})
-    answer = await desk.call("GET", "/v1/me/library/contains", token, params={"uris": uri})
+    await harness.call("PUT", "/v1/me/library", token, params={"uris": uri})
+    answer = await harness.call("GET", "/v1/me/library/contains", token, params={"uris": uri})
     assert answer[:2] == (200, [True])
     assert list(mina.saved) == [SLOW_HARBOUR]
 

@@ -162,7 +162,7 @@ def _item(album: Album, added_at: datetime, now: datetime) -> str:
 
 
 def link_page(target: str) -> str:
-    """What a short link shows to who is not redirected: the target stands in `og:url`."""
+    """The page of a short link for those who are not redirected: `og:url` has the target."""
     address = escape(target)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Open the link</title>'
