@@ -12,12 +12,14 @@ from pathlib import Path
 
 import click
 
-from bench import burst, memory, restart, save, start, table
+from bench import bulk, burst, memory, restart, save, shared, start, table
 from bench.figures import Line
 from bench.scale import FULL, QUICK, USUAL, Scale
 
 ROWS: dict[str, Callable[[Scale], Awaitable[list[Line]]]] = {
     "save": save.measure,
+    "shared": shared.measure,
+    "bulk": bulk.measure,
     "burst": burst.measure,
     "memory": memory.measure,
     "start": start.measure,

@@ -1,4 +1,4 @@
-"""Memory at rest, and after many interactions that go the whole road."""
+"""Memory at rest, and after many interactions that change a library."""
 
 from __future__ import annotations
 

@@ -70,9 +70,11 @@ class Bot:
         raise RuntimeError("the process has no memory: it ended")
 
     def processor_s(self) -> float:
-        """The processor time that it used so far, in seconds."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """The processor time that it used so far, all threads together, in seconds.
+
+        The number is the id that `clock_getcpuclockid(3)` gives for a process on Linux.
+        """
+        return time.clock_gettime(~self.process.pid << 3 | 2)
 
 
 class Outside:
@@ -160,7 +162,7 @@ class Outside:
         self.discord.identified.clear()
         self.folder.mkdir(parents=True, exist_ok=True)
         environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        environment["PYTHONPATH"] = str(ROOT)
+        environment["PYTHONPATH"] = f"{self._hide_development_packages()}{os.pathsep}{ROOT}"
         log, port, given = self.folder / "log", free_port(), b""
         if kind == "bare":
             given = json.dumps(self._bare()).encode()
@@ -200,6 +202,16 @@ class Outside:
         """Until it has answered a `/save`."""
         await self.greeted(bot)
         await (await self.save(0, self.albums[0])).message(10)
+
+    def _hide_development_packages(self) -> Path:
+        """A folder for the module path in which `rich` cannot be imported.
+
+        structlog loads it where it is installed. Development tools bring it; the lock for hosts does not have it.
+        """
+        hidden = self.folder / "hidden"
+        hidden.mkdir(exist_ok=True)
+        (hidden / "rich.py").write_text("raise ModuleNotFoundError('rich')\n", encoding="utf-8")
+        return hidden
 
     def _bare(self) -> dict[str, object]:
         return {

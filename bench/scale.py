@@ -21,6 +21,7 @@ class Scale:
     restarts: int
     pending_members: int
     pending_each: int
+    imported: int
 
 
 QUICK = Scale(
@@ -36,6 +37,7 @@ QUICK = Scale(
     restarts=1,
     pending_members=4,
     pending_each=5,
+    imported=30,
 )
 
 USUAL = Scale(
@@ -51,6 +53,7 @@ USUAL = Scale(
     restarts=3,
     pending_members=2000,
     pending_each=50,
+    imported=2000,
 )
 
 FULL = replace(USUAL, name="full", interactions=100_000)

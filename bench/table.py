@@ -15,7 +15,7 @@ from bench.figures import Line
 from bench.scale import Scale
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
-BEGIN, END = "<!-- made by `make bench`: what stands from here -->", "<!-- to here is overwritten -->"
+BEGIN, END = "<!-- `make bench` writes from here -->", "<!-- to here -->"
 _HEAD = ("what", "floor", "Gatefold", "ratio", "to reach", "reached")
 _TOLD = ("discord.py", "aiohttp")
 
@@ -34,7 +34,7 @@ def written(document: str, lines: Iterable[Line], conditions: str) -> str:
     before, begun, rest = document.partition(BEGIN)
     _, ended, after = rest.partition(END)
     if not begun or not ended:
-        raise ValueError(f"{DOCUMENT.name} has lost the marks between which the table stands")
+        raise ValueError(f"{DOCUMENT.name} has lost the marks around the table")
     return f"{before}{BEGIN}\n\n{conditions}\n\n{rendered(lines)}\n{END}{after}"
 
 

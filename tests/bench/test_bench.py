@@ -31,6 +31,9 @@ async def test_every_row_runs_with_tiny_numbers_and_writes_nothing() -> None:
     for row in (
         "one `/save` at 0 ms a call, p50",
         "one `/save` at 50 ms a call, p99",
+        "one `/save` at 0 ms a call, processor time of the bot",
+        "Save on a shared card at 0 ms a call, p50",
+        "while another member imports 30 albums, p50",
         "members in one second at 0 ms a call, total",
         "memory at rest",
         "memory after 40 interactions",
