@@ -57,7 +57,7 @@ class Trail:
         spotify.add_account(account, account_id=f"acc-{account}", display_name=account.title())
         asked = await discord.slash(member, "link", {})
         shown = [button.get("url", "") for button in buttons(await asked.message())]
-        [link] = [url for url in shown if url.startswith("http://127")]
+        link = next(url for url in shown if "/link/" in url)
         self.travelled.add(link.rsplit("/", 1)[-1])
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
             to_discord = await self._went_to(browser, link)

@@ -49,7 +49,6 @@ class Switch(StrEnum):
 
     NAMED = "named"
     COLLECTED = "collected"
-    REMINDED = "reminded"
 
 
 class OwnData:
@@ -83,7 +82,6 @@ class OwnData:
         change = {
             Switch.NAMED: preferences.set_named,
             Switch.COLLECTED: preferences.set_posts_collected,
-            Switch.REMINDED: preferences.set_club_reminders,
         }[what]
         await change(caller.member_id, bool(is_on))
         return (await self.show(caller))[:1]
@@ -140,14 +138,6 @@ def _switches(t: Text, member: MemberId, chosen: Preferences, *, has_kept: bool)
             if chosen.posts_collected
             else t("Albums that you post in watched channels are not collected."),
             t("Do not collect my posts") if chosen.posts_collected else t("Collect my posts"),
-        ),
-        (
-            Switch.REMINDED,
-            chosen.club_reminders,
-            t("I remind you a day before a vote or a round of your clubs ends.")
-            if chosen.club_reminders
-            else t("I do not remind you of what ends in your clubs."),
-            t("Stop reminding me") if chosen.club_reminders else t("Remind me"),
         ),
     )
     items: list[ui.Item[Any]] = []

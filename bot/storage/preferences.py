@@ -1,4 +1,4 @@
-"""What members have chosen: to be named on public pages, to have their posts left out, to be reminded by clubs."""
+"""What members have chosen: to be named on public pages, and to have their posts left out."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ class Preferences:
     """The defaults hold for everybody who has chosen nothing.
 
     `is_named`: public pages name them, where others are "a member". `posts_collected`: albums that they post in watched
-    channels go into the crate. `club_reminders`: a private reminder the day before a club's vote or round ends.
+    channels go into the crate.
     """
 
     is_named: bool = False
     posts_collected: bool = True
-    club_reminders: bool = False
 
 
 class MemberPreferences:
@@ -29,7 +28,11 @@ class MemberPreferences:
     declares = Declaration(
         tables=("member_preferences",),
         member_rows=(
-            MemberRows("member_preferences", exports=("member_id", "is_named", "posts_collected", "club_reminders")),
+            MemberRows(
+                "member_preferences",
+                exports=("member_id", "is_named", "posts_collected"),
+                withholds=("club_reminders",),
+            ),
         ),
     )
 
@@ -53,10 +56,6 @@ class MemberPreferences:
         """Collect albums that this member posts in watched channels, or not."""
         await self._set("posts_collected", member_id, chosen)
 
-    async def set_club_reminders(self, member_id: MemberId, chosen: bool) -> None:
-        """Remind this member of what ends in their clubs, or not."""
-        await self._set("club_reminders", member_id, chosen)
-
     async def _set(self, column: str, member_id: MemberId, chosen: bool) -> None:
         await self._database.write(
             lambda c: c.execute(
@@ -73,7 +72,5 @@ def preferences_of(c: Connection, member_ids: Iterable[MemberId]) -> dict[Member
     for member_id in found:
         row = c.execute("SELECT * FROM member_preferences WHERE member_id = ?", (member_id,)).fetchone()
         if row is not None:
-            found[member_id] = Preferences(
-                bool(row["is_named"]), bool(row["posts_collected"]), bool(row["club_reminders"])
-            )
+            found[member_id] = Preferences(bool(row["is_named"]), bool(row["posts_collected"]))
     return found

@@ -1,4 +1,4 @@
-"""What members have chosen: nothing is shown and nobody is reminded unless they said so."""
+"""What members have chosen: nobody is named unless they said so."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from bot.storage.preferences import Preferences
 from tests.storage.rows import ADA, BEN
 
 
-async def test_who_has_chosen_nothing_is_not_named_and_not_reminded(storage: Storage) -> None:
-    assert await storage.preferences.get(ADA) == Preferences(is_named=False, posts_collected=True, club_reminders=False)
+async def test_who_has_chosen_nothing_is_not_named(storage: Storage) -> None:
+    assert await storage.preferences.get(ADA) == Preferences(is_named=False, posts_collected=True)
 
 
 async def test_each_choice_is_kept_beside_the_others_and_can_be_taken_back(storage: Storage) -> None:
     await storage.preferences.set_named(ADA, True)
     await storage.preferences.set_posts_collected(ADA, False)
     assert await storage.preferences.get(ADA) == Preferences(is_named=True, posts_collected=False)
-    await storage.preferences.set_club_reminders(ADA, True)
     await storage.preferences.set_named(ADA, False)
-    assert await storage.preferences.get(ADA) == Preferences(posts_collected=False, club_reminders=True)
+    assert await storage.preferences.get(ADA) == Preferences(posts_collected=False)
     assert await storage.preferences.of([ADA, BEN]) == {
-        ADA: Preferences(posts_collected=False, club_reminders=True),
+        ADA: Preferences(posts_collected=False),
         BEN: Preferences(),
     }
 
