@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections import defaultdict
 
@@ -27,6 +28,7 @@ async def measure(scale: Scale) -> list[Line]:
             async with outside(members=scale.burst) as out, out.running(kind):
                 for number in range(KNOWN):
                     await (await out.save(0, out.albums[number])).message(10)
+                print(f"burst: {kind}", file=sys.stderr, flush=True)
                 await _burst(out, scale.burst)  # the connections
                 for delay_ms in scale.bursts_at_ms:
                     await asyncio.sleep(0.2)
@@ -67,7 +69,12 @@ async def _burst(out: Outside, count: int) -> tuple[float, float, float]:
             await asyncio.sleep(left)
         sent.append(await out.save(number, out.albums[number % KNOWN]))
     for interaction in sent:
-        await interaction.message(30)
+        try:
+            await interaction.message(30)
+        except TimeoutError as error:
+            left = [each for each in sent if not each.history]
+            error.add_note(f"{len(left)} of {count} without an answer; refused: {left[0].refusals if left else []}")
+            raise
     share = (time.process_time() - worked) / (time.monotonic() - begun)
     waits = [(i.shown_at or 0.0) - i.sent_at for i in sent]
     ended = max(i.shown_at or 0.0 for i in sent)
