@@ -174,7 +174,9 @@ async def _build(
     on_connection: Callable[[bool], None],
     now: Callable[[], datetime],
 ) -> Services:
-    alerts = Alerts(storage.alerts)
+    # Imports point down only, so a lower package that causes something above it is given a callable. What these use is
+    # made below.
+    alerts = Alerts(storage.alerts, tell=lambda alert: notices.tell_host(alert))
     await alerts.load()
     sources = AlertSources(alerts)
     apps = Apps(
@@ -187,7 +189,9 @@ async def _build(
             sources,
         ),
     )
-    metrics = Metrics(lambda: [app.gate for app in apps.loaded], storage.database, storage.changes)
+    metrics = Metrics(
+        lambda: [app.gate for app in apps.loaded], storage.database, storage.changes, lambda: services.readiness()
+    )
     spotify = Spotify(
         session,
         api_url=settings.spotify_api_url,
@@ -217,6 +221,7 @@ async def _build(
         settings,
         on_linked=library.linked,
         on_unlinked=library.unlinked,
+        tell=lambda news: notices.tell_link(news),
     )
     words = AllWords(f"{settings.public_url}/privacy", settings.spotify_seats)
     reply = Reply(words, metrics.answered)
@@ -277,17 +282,19 @@ async def _build(
     progress = ImportProgress(storage.imports, storage.changes, library, messages, words)
     account.deliver(members, delivery)
     hosting.deliver(host_answers, delivery)
-    # Imports point down only, so a lower package that causes something above it is given a callable.
-    linking.tell = notices.tell_link
     maintenance = Maintenance(storage.database, settings.sealing_keys())
     backups = None
     if settings.backup_folder is not None:
         every_s = settings.backup_every_hours * 3600.0
-        backups = Backups(settings.backup_folder, every_s, settings.backup_keep, maintenance.back_up)
-        backups.on_trouble = sources.backup_failed
-        backups.on_made = sources.backup_made
-    alerts.tell = notices.tell_host
-    storage.database.on_trouble = sources.database
+        backups = Backups(
+            settings.backup_folder,
+            every_s,
+            settings.backup_keep,
+            maintenance.back_up,
+            on_trouble=sources.backup_failed,
+            on_made=sources.backup_made,
+        )
+    storage.database.listen(sources.database)
     schedule = Schedule(storage.timers, now=now)
     await clubs.begin()
     club.schedule_clubs(schedule, clubs, names, client, messages, words, delivery, now)
@@ -319,7 +326,6 @@ async def _build(
         metrics,
         alerts,
     )
-    metrics.parts = services.readiness
     return services
 
 

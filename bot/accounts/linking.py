@@ -119,9 +119,13 @@ class Linking:
         *,
         on_linked: Callable[[MemberId], None],
         on_unlinked: Callable[[MemberId], None],
+        tell: Callable[[LinkNews], Awaitable[None]],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`on_linked`: what waits can be carried out now. `on_unlinked`: what is known of the member is forgotten."""
+        """`on_linked`: what waits can be carried out now. `on_unlinked`: what is known of the member is forgotten.
+
+        `tell`: says what came of a link in the private message of the command that offered it.
+        """
         self._storage = storage
         self._spotify = spotify
         self._apps = apps
@@ -138,8 +142,7 @@ class Linking:
         self._unlinked: set[MemberId] = set()  # while attempts are being taken
         self.is_stopping = False
         self._is_stopped = False
-        # From app.py, until the outbox carries this news.
-        self.tell: Callable[[LinkNews], Awaitable[None]]
+        self.tell = tell
 
     # -- what a member can begin
 

@@ -36,6 +36,8 @@ class Backups:
         keep: int,
         make: Callable[[Path], Awaitable[Copy]],
         *,
+        on_trouble: Callable[[str], None],
+        on_made: Callable[[], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._folder = folder
@@ -43,8 +45,8 @@ class Backups:
         self._keep = keep
         self._make = make
         self._now = now
-        self.on_trouble: Callable[[str], None] = lambda reason: None
-        self.on_made: Callable[[], None] = lambda: None
+        self._on_trouble = on_trouble
+        self._on_made = on_made
 
     async def first_at(self) -> datetime:
         """When the first backup after a start is due, which depends on the age of the newest file."""
@@ -79,10 +81,10 @@ class Backups:
             _log.exception("scheduled backup failed unexpectedly")
             reason = "Something broke on our side. The log has the reason."
         else:
-            self.on_made()
+            self._on_made()
             return True
         _log.error("backup failed", folder=str(self._folder), reason=reason)
-        self.on_trouble(reason)
+        self._on_trouble(reason)
         return False
 
     def _prepare(self) -> None:

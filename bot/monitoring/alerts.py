@@ -75,10 +75,6 @@ class _State:
     facts: Facts = field(default_factory=Facts)
 
 
-async def _nobody(_: Alert) -> bool:
-    return False
-
-
 class Alerts:
     """Which causes are present, and what the host was told about them."""
 
@@ -86,16 +82,17 @@ class Alerts:
         self,
         told: ToldAlerts,
         *,
+        tell: Callable[[Alert], Awaitable[bool]],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`tell`: tells the host, and returns whether the message arrived."""
         self._told = told
+        self._tell_host = tell
         self._now = now
         self._monotonic = monotonic
         self._states = {cause: _State() for cause in Cause}
         self._tasks: set[asyncio.Task[None]] = set()
-        # Tells the host, and returns whether the message arrived. Set by app.py.
-        self.tell: Callable[[Alert], Awaitable[bool]] = _nobody
 
     async def load(self) -> None:
         """Load what was told before the start."""
@@ -179,7 +176,7 @@ class Alerts:
             known = {name: str(value) for name, value in asdict(alert.facts).items() if value is not None}
             _log.error("alert", cause=cause.value, since=alert.since.isoformat(), **known)
         try:
-            arrived = await self.tell(alert)
+            arrived = await self._tell_host(alert)
         except Exception:
             _log.exception("the host could not be told", cause=cause.value)
             arrived = False

@@ -39,13 +39,14 @@ class Metrics:
         gates: Callable[[], Sequence[Gate]],
         database: Database,
         changes: LibraryChanges,
+        parts: Callable[[], Awaitable[Mapping[str, bool]]],
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        """`gates`: those of the Spotify apps in memory, the host's first."""
+        """`gates`: those of the Spotify apps in memory, the host's first. `parts`: which parts work, as in /readyz."""
         self._gates = gates
         self._database = database
         self._changes = changes
@@ -53,8 +54,7 @@ class Metrics:
         self._monotonic = monotonic
         self._sleep = sleep
         self._patience_s = patience_s
-        # Which parts work, as in /readyz. Set by app.py.
-        self.parts: Callable[[], Awaitable[Mapping[str, bool]]]
+        self._parts_of = parts
 
         self._registry = registry = CollectorRegistry()
 
@@ -142,7 +142,7 @@ class Metrics:
     async def _ask_parts(self) -> None:
         try:
             async with asyncio.timeout(self._patience_s):
-                parts = await self.parts()
+                parts = await self._parts_of()
         except TimeoutError:
             self._parts.clear()
             return

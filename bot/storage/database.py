@@ -54,8 +54,7 @@ class Database:
         self._probes = 0
         self._probed_at = float("-inf")
         self._is_truncation_owed = False
-        # Is told why the file could not be read or written. From app.py.
-        self.on_trouble: Callable[[str], None] = lambda reason: None
+        self._listeners: list[Callable[[str], None]] = []
 
     @classmethod
     async def open(
@@ -124,6 +123,10 @@ class Database:
 
     def _copy_to(self, target: Path) -> None:
         sqlite.copy_to(self._connection, target)
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Tell `listener` from now on why the file could not be read or written."""
+        self._listeners.append(listener)
 
     async def read(self, job: Callable[[Connection], _T]) -> _T:
         """Run a function that only reads. StorageUnavailable when the file cannot be read."""
@@ -238,7 +241,8 @@ class Database:
             if sqlite.is_our_mistake(error) or (isinstance(error, OSError) and run != self._flushing):
                 raise
             if run != self._copy_to:  # which fails for a reason of the copy's
-                self.on_trouble(str(error))
+                for listener in self._listeners:
+                    listener(str(error))
             raise StorageUnavailable(str(error)) from None
 
     async def _run(self, function: Callable[..., _T], *arguments: Any) -> _T:

@@ -22,6 +22,10 @@ DAY = timedelta(days=1)
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
+def ignore(*_: object) -> None:
+    """Nobody listens."""
+
+
 @pytest.fixture
 async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
     storage = await open_storage(tmp_path / "database" / "gatefold.db", [b"k" * 32])
@@ -56,9 +60,9 @@ async def work(
     told: Callable[[str], None] | None = None,
 ) -> list[str]:
     """A process that lives for so many backups; the files that are there then."""
-    backups = Backups(folder, every.total_seconds(), keep, making, now=clock.time)
-    if told is not None:
-        backups.on_trouble = told
+    backups = Backups(
+        folder, every.total_seconds(), keep, making, on_trouble=told or ignore, on_made=ignore, now=clock.time
+    )
     due_at = await backups.first_at()
     for _ in range(count):
         clock.waited.append((due_at - clock.now).total_seconds())
@@ -108,7 +112,10 @@ async def test_a_process_that_is_started_again_and_again_makes_no_more(tmp_path:
     await work(tmp_path, clock)
     for _ in range(20):
         clock.now += timedelta(minutes=1)
-        assert await Backups(tmp_path, 86400, 3, make, now=clock.time).first_at() == NOON + DAY
+        assert (
+            await Backups(tmp_path, 86400, 3, make, on_trouble=ignore, on_made=ignore, now=clock.time).first_at()
+            == NOON + DAY
+        )
     assert there(tmp_path) == [name(NOON)]
 
 
@@ -132,7 +139,7 @@ async def test_a_clock_that_jumps_neither_makes_many_nor_none(days: int, storage
         if before_s < 43200 <= passed_s:
             clock.now += timedelta(days=days, seconds=7)
 
-    backups = Backups(tmp_path / "kept", 86400, 10, making, now=clock.time)
+    backups = Backups(tmp_path / "kept", 86400, 10, making, on_trouble=ignore, on_made=ignore, now=clock.time)
     schedule = Schedule(storage.timers, now=clock.time, sleep=sleep)
     schedule.repeat("backup", 86400, backups.run, first_at=await backups.first_at())
     task = asyncio.create_task(schedule.work())
@@ -235,8 +242,7 @@ async def test_a_folder_that_cannot_even_be_looked_at_is_told(tmp_path: Path) ->
 
 async def told_twice(folder: Path) -> None:
     told: list[str] = []
-    backups = Backups(folder, 86400, 3, make, now=lambda: NOON)
-    backups.on_trouble = told.append
+    backups = Backups(folder, 86400, 3, make, on_trouble=told.append, on_made=ignore, now=lambda: NOON)
     assert await backups.first_at() == NOON
     for _ in range(2):
         assert await backups.run() == NOON + timedelta(seconds=RETRY_S)

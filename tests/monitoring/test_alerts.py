@@ -47,8 +47,7 @@ class Host:
     async def started(self) -> Alerts:
         """The bot's alerts after a start, at which monotonic time begins anew."""
         self.passed_s = 5.0
-        alerts = Alerts(self.storage.alerts, now=lambda: self.wall, monotonic=lambda: self.passed_s)
-        alerts.tell = self._hear
+        alerts = Alerts(self.storage.alerts, tell=self._hear, now=lambda: self.wall, monotonic=lambda: self.passed_s)
         await alerts.load()
         return alerts
 
@@ -239,7 +238,7 @@ async def test_a_cause_of_a_newer_version_is_left_alone(host: Host) -> None:
 async def test_a_disk_that_takes_no_note_makes_no_storm_and_is_noted_later(host: Host) -> None:
     alerts = await host.started()
     database = host.storage.database
-    database.on_trouble = lambda reason: alerts.raise_(Cause.DISK, Facts(reason=reason))
+    database.listen(lambda reason: alerts.raise_(Cause.DISK, Facts(reason=reason)))
     await database.read(lambda c: c.execute("PRAGMA query_only = ON"))
     for _ in range(50):
         await met(alerts, Cause.DISK)

@@ -240,9 +240,7 @@ async def test_a_database_that_hangs_costs_its_figures_and_not_the_scrape(world:
 def of_its_own(world: World, **how: Any) -> Metrics:
     """Metrics of the running bot with other clocks; nothing is told to them."""
     storage = world.bot.storage
-    metrics = Metrics(lambda: [Gate()], storage.database, storage.changes, **how)
-    metrics.parts = world.bot.readiness
-    return metrics
+    return Metrics(lambda: [Gate()], storage.database, storage.changes, world.bot.readiness, **how)
 
 
 # -- what they never hold

@@ -590,7 +590,7 @@ async def test_a_flush_that_fails_is_told_and_the_next_one_works(tmp_path: Path)
 
     storage = await open_storage(tmp_path / "gatefold.db", [KEY], sync=sync)
     told: list[str] = []
-    storage.database.on_trouble = told.append
+    storage.database.listen(told.append)
     with pytest.raises(StorageUnavailable, match="Input/output"):
         await storage.database.flush()
     assert len(told) == 1

@@ -283,6 +283,7 @@ async def _served(settings: Settings, discord: DiscordLogin, spotify: SpotifySer
             settings,
             on_linked=woken.append,
             on_unlinked=lambda member: None,
+            tell=lambda news: tell(news),
             now=clock,
         )
         stage = Stage(settings, storage, client, tokens, linking, discord, spotify, clock, woken)
@@ -293,7 +294,6 @@ async def _served(settings: Settings, discord: DiscordLogin, spotify: SpotifySer
         async def health() -> dict[str, bool]:
             return await stage.health()
 
-        linking.tell = tell
         stage.app = site.build(linking, login, settings, health, health)
         async with site.serving(stage.app, settings.web_host, settings.web_port) as stage.port:
             yield stage
