@@ -24,7 +24,7 @@ from bot.text.catalogue import COMMAND_NAME
 from bot.text.languages import LANGUAGES
 
 # Off while features are still being added: outdated files and missing translations are reported, and do not fail.
-STRICT = False
+STRICT = True
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = "bot/text"
