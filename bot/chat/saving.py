@@ -32,7 +32,7 @@ from bot.errors import (
     StorageUnavailable,
     UserError,
 )
-from bot.library import Library, Progress, Report
+from bot.library import NAMES, Library, Progress, Report
 from bot.library.resolver import AlbumResolver
 from bot.library.runner import OnProgress
 from bot.text import Text, command_name, msg
@@ -168,6 +168,8 @@ class Saving:
             if latest is None:
                 return None
             done = sum(latest.counts.values())
+            if done + latest.left <= NAMES:
+                return None  # few albums are named, and a bar would only flash by
             return progress_card(words, _doing(words.t, action), done, done + latest.left, latest.left_s)
 
         async def draw() -> Sequence[Card] | Beside:

@@ -159,7 +159,7 @@ KINDS = {
     "already": r" was already in your library\.$",
     "absent": r" was not in your library\.$",
     "no album": r"^Spotify has no album for ",
-    "seat": r"you are not on its list\.",
+    "seat": r"(you are not on its list|does not let you in yet)\.",
     "premium": r"^Spotify serves this bot only while its host has Premium",
     "refused": r"^Spotify refused(: “[^{}”]*”)?\. Nothing was changed",  # Spotify's words, never the dump of a dict
     "trouble": r"^Spotify is not responding\. Your album is queued, and I will message you when it is (saved|removed)\.$",

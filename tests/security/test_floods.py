@@ -145,7 +145,8 @@ async def test_lines_and_bodies_without_end_are_refused_while_the_bot_goes_on_an
     assert "Traceback" not in process.stderr
     assert "marked" not in process.stderr
     assert memory_kb(process) - memory < 40_000
-    assert out.spotify.calls[0].path != "/api/token"
+    # one at the start, which checks the secret
+    assert [call.path for call in out.spotify.calls].count("/api/token") <= 1
     await process.terminate()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,7 +121,7 @@ async def test_no_secret_of_a_whole_story_is_in_anything_that_it_leaves_behind(o
     await process.kill()
     left = {path.name for path in out.database.parent.iterdir()}
     after_kill = on_disk(out.folder)  # the log that SQLite had no time to put away
-    again = await out.start()
+    again = await out.start(command=(sys.executable, "-m", "bot", "--debug", "run"))  # with the traceback
     await out.discord.drop_gateway(4014)  # discord.py raises, and nothing of ours expects it
     await again.ended(20.0)
     assert "Traceback" in again.stderr
