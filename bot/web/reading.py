@@ -9,7 +9,9 @@ from pathlib import Path
 
 from aiohttp import web
 
+from bot.text.languages import LANGUAGES
 from bot.web.drawing import draw
+from bot.web.html_text import text_of
 from bot.web.parts import Part
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -19,7 +21,9 @@ def part(contact: str) -> Part:
     """`contact`: how to reach the host, as they wrote it; empty where they did not."""
 
     async def privacy(request: web.Request) -> web.Response:
-        return draw("privacy.html", request, text=_privacy_html(), contact=contact, contact_url=_url_of(contact))
+        language = text_of(request).language
+        title, text = _privacy(language if language in LANGUAGES else "en")
+        return draw("privacy.html", request, title=title, text=text, contact=contact, contact_url=_url_of(contact))
 
     return Part("reading", [web.get("/", _front), web.get("/privacy", privacy)])
 
@@ -36,17 +40,20 @@ def _url_of(contact: str) -> str:
 
 
 @cache
-def _privacy_html() -> str:
+def _privacy(language: str) -> tuple[str, str]:
+    """The title and the HTML of the privacy page in one of our languages."""
     from markdown_it import MarkdownIt  # here, because few ever ask for this page and every start would wait for it
 
+    source = _privacy_text(language)
     # raw HTML in the text would be shown, not run
-    text: str = MarkdownIt("commonmark", {"html": False}).render(_privacy_text())
-    return text
+    text: str = MarkdownIt("commonmark", {"html": False}).render(source)
+    return source.splitlines()[0].removeprefix("# "), text
 
 
-def _privacy_text() -> str:
-    """`docs/privacy.md`: beside the templates in an installed package, else in the repository."""
-    inside = files("bot.web") / "privacy.md"
+def _privacy_text(language: str) -> str:
+    """`docs/privacy.md` or a translation: beside the templates in an installed package, else in the repository."""
+    name = "privacy.md" if language == "en" else f"privacy.{language}.md"
+    inside = files("bot.web") / name
     if inside.is_file():
         return inside.read_text(encoding="utf-8")
-    return (Path(__file__).resolve().parents[2] / "docs" / "privacy.md").read_text(encoding="utf-8")
+    return (Path(__file__).resolve().parents[2] / "docs" / name).read_text(encoding="utf-8")

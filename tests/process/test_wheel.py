@@ -91,6 +91,7 @@ def test_the_wheel_holds_all_that_a_host_needs_and_nothing_at_the_top_but_the_pa
     needed = {
         "bot/migrations/migrations.py",
         "bot/web/privacy.md",
+        "bot/web/privacy.ja.md",
         "bot/web/static/style.css",
         "bot/web/static/mark.svg",
         "bot/web/templates/page.html",

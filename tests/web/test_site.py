@@ -6,6 +6,7 @@ import io
 import json
 import re
 from http.cookies import SimpleCookie
+from pathlib import Path
 
 import pytest
 
@@ -177,6 +178,30 @@ async def test_the_privacy_page_says_what_docs_say(stage: Stage, browser: Browse
     assert '<a href="https://www.spotify.com/account/apps/">' in page.text
     assert "/unlink" in page.text
     assert "Ask the person who hosts this bot." in page.text
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "es", "pt-BR", "ja"])
+async def test_the_privacy_page_is_in_the_language_of_the_browser(
+    language: str, stage: Stage, browser: Browser
+) -> None:
+    page = await browser.get("/privacy", headers={"Accept-Language": language})
+    assert f'lang="{language}"' in page.text
+    assert "What this bot stores" not in page.text
+    assert "/forget" in page.text
+
+
+def test_each_translation_of_the_privacy_text_has_its_parts_links_and_commands() -> None:
+    docs = Path(__file__).resolve().parents[2] / "docs"
+
+    def skeleton(path: Path) -> list[list[str]]:
+        text = path.read_text(encoding="utf-8")
+        lines = [line[:2].rstrip() for line in text.splitlines() if line.startswith(("#", "- "))]
+        return [lines, sorted(re.findall(r"https://[^)\s>]+", text)), sorted(set(re.findall(r"`/[^`]+`", text)))]
+
+    translated = sorted(docs.glob("privacy.*.md"))
+    assert len(translated) == 5
+    for path in translated:
+        assert skeleton(path) == skeleton(docs / "privacy.md"), path.name
 
 
 async def test_no_page_holds_a_script_or_a_style_of_its_own(stage: Stage, browser: Browser) -> None:
