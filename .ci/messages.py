@@ -53,15 +53,34 @@ def collect(root: Path) -> Catalog:
 
 
 def _sentences(path: Path) -> Iterator[tuple[str | None, str | tuple[str, ...], list[str]]]:
-    method = "python" if path.suffix == ".py" else _of_template
+    # Babel's own extraction knows comments for translators. Before Python 3.12 it cannot see calls inside f-strings.
+    methods = ("python", _of_code) if path.suffix == ".py" else (_of_template,)
     with path.open("rb") as file:
-        for _, messages, comments, context in extract(
-            method, file, KEYWORDS, ("Translators:",), strip_comment_tags=True
-        ):
-            yield context, messages, comments
-        file.seek(0)
-        for _, messages, comments, _ in extract(method, file, {"command_name": None}, ("Translators:",)):
-            yield COMMAND_NAME, messages, comments
+        for method in methods:
+            file.seek(0)
+            for _, messages, comments, context in extract(
+                method, file, KEYWORDS, ("Translators:",), strip_comment_tags=True
+            ):
+                yield context, messages, comments
+            file.seek(0)
+            for _, messages, comments, _ in extract(method, file, {"command_name": None}, ("Translators:",)):
+                yield COMMAND_NAME, messages, comments
+
+
+def _of_code(
+    file: BinaryIO, keywords: dict[str, object], comment_tags: object, options: object
+) -> Iterator[tuple[int, str, object, list[str]]]:
+    """Calls in Python code, also those inside f-strings."""
+    for call in ast.walk(ast.parse(file.read())):
+        if not isinstance(call, ast.Call):
+            continue
+        name = getattr(call.func, "attr", None) or getattr(call.func, "id", None)
+        if name in keywords:
+            found = [
+                argument.value if isinstance(argument, ast.Constant) and isinstance(argument.value, str) else None
+                for argument in call.args
+            ]
+            yield call.lineno, name, found if len(found) > 1 else (found or [None])[0], []
 
 
 def _of_template(

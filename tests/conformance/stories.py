@@ -12,11 +12,14 @@ from bot.admin.doctor.examination import examine
 from bot.caller import MemberId
 from bot.errors import WrongDiscordAccount
 from bot.sandbox.catalogue import synthetic
+from bot.sandbox.components import flatten
 from bot.sandbox.faults import FAULTS
 from tests.discord_wire import WireInteraction, buttons, texts
 from tests.leaks import Trail
 from tests.world import ADA, BEN, FIRST, SECOND, World
 
+SELECT = 3
+"""The type of a select menu."""
 MISSING = [f"{number:022d}" for number in range(200)]
 """Well-formed ids of no album."""
 
@@ -67,7 +70,9 @@ async def saving(world: World) -> None:
     await said(await world.save("nothing of the kind"), "")
     offer = await world.save(twin.title)
     await said(offer, "Which one do you mean?")
-    chosen = await press(world, offer, "")
+    menu = next(part for part in flatten(offer.history[-1]["components"]) if part["type"] == SELECT)
+    first = [menu["options"][0]["value"]]
+    chosen = await world.discord.press(ADA, menu["custom_id"], offer.history[-1], values=first)
     await said(chosen, "Saved")
     await said(await world.unsave(twin.title), "Removed")
     await said(await world.save(f"{MISSING[0]} https://open.spotify.com/playlist/{FIRST}"), "")
