@@ -10,15 +10,23 @@ import pytest
 from tests.world import World, made
 
 SLOW = (
+    "admin/test_setup_terminal.py",
     "bench",
+    "club",
+    "curation/test_seasons.py",
     "deploy/test_build.py",
     "faults",
+    "pages",
     "process",
     "security/test_floods.py",
+    "security/test_fuzzed_buttons.py",
+    "security/test_fuzzed_site.py",
     "security/test_nothing_leaks.py",
     "test_docs_commands.py",
+    "test_importing.py",
+    "text/test_every_command.py",
 )
-"""Folders and files whose tests start processes, kill them, or wait for real time."""
+"""Folders and files whose tests start processes, kill them, wait for real time, or try very much."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
