@@ -65,6 +65,8 @@ class Sharing:
         """**Add to crate** on a card."""
 
         async def work() -> Sequence[Card]:
+            if interaction.guild_id is None:
+                return [text_card(_only_in_servers(self._reply.words(caller.locale)))]
             album = await self._finder.album(caller.member_id, album_id)
             return await self._crates.add_album(caller, guild_of(interaction), album, "", None)
 
@@ -79,7 +81,7 @@ class Sharing:
         words = self._reply.words(caller.locale)
         t = words.t
         if interaction.guild_id is None:
-            return [text_card(t("Crates belong to servers. Use this on a message in a server."))]
+            return [text_card(_only_in_servers(words))]
         albums = await self._albums(caller, albums_in(message)[:ADD_MOST])
         if not albums:
             return [text_card(_nothing(words))]
@@ -228,6 +230,10 @@ def as_text(reference: Reference) -> str:
         case ShortLink(host, path):
             return f"https://{host}{path}"
     raise AssertionError(reference)
+
+
+def _only_in_servers(words: Words) -> str:
+    return words.t("Crates belong to servers. Use this on a message in a server.")
 
 
 def _nothing(words: Words) -> str:

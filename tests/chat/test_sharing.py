@@ -112,3 +112,11 @@ async def test_what_is_not_a_shared_card_cannot_be_removed(world: World) -> None
         ADA, "Remove card", {"id": "9", "channel_id": "8", "content": "hello"}, guild_id=GUILD
     )
     assert "not a shared card" in await said(answer)
+
+
+async def test_a_card_in_direct_messages_puts_nothing_into_a_crate(world: World) -> None:
+    card = newest(await shared(world))
+    custom_id = next(b["custom_id"] for b in buttons(card) if b["label"] == "Add to crate")
+    for member in (ADA, BEN):
+        answer = await world.discord.press(member, custom_id, card, guild_id=None)
+        assert "Crates belong to servers" in await said(answer)
