@@ -79,7 +79,6 @@ class Sharing:
     async def add_message(self, interaction: Interaction, caller: Caller, message: Mapping[str, Any]) -> Sequence[Card]:
         """Put the albums of a message into the server's first crate."""
         words = self._reply.words(caller.locale)
-        t = words.t
         if interaction.guild_id is None:
             return [text_card(_only_in_servers(words))]
         albums = await self._albums(caller, albums_in(message)[:ADD_MOST])
