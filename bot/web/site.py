@@ -132,6 +132,8 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[i
     serve = server.request_handler
 
     async def expecting_nothing(request: web.BaseRequest) -> web.StreamResponse:
+        assert isinstance(request.protocol, _Connection)
+        request.protocol.has_request = True
         # No page takes a body. aiohttp would show an `Expect` that it does not know, and stumbles over some.
         if "Expect" not in request.headers:
             return await serve(request)
@@ -154,7 +156,7 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[i
 class _Connection(web.RequestHandler):
     """A connection that neither shows nor logs what it could not read (aiohttp's own does both), one of few."""
 
-    __slots__ = ("_app", "_server")
+    __slots__ = ("_app", "_server", "has_request")
 
     def __init__(self, server: web.Server, app: web.Application, loop: asyncio.AbstractEventLoop) -> None:
         # keepalive_timeout counts from the start, so that it closes half-open connections, too
@@ -167,6 +169,8 @@ class _Connection(web.RequestHandler):
         )
         self._app = app
         self._server = server
+        self.has_request = False
+        """Whether its one request has come. It is answered, and then the connection is closed."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Where there are too many, the one that has been waiting longest goes, and never one that is served."""
@@ -174,7 +178,7 @@ class _Connection(web.RequestHandler):
         # those that are being closed have no transport any more
         connections = [one for one in self._server.connections if one.transport is not None]
         if len(connections) > MOST_OPEN:
-            next((one for one in connections if one._current_request is None), self).force_close()
+            next((one for one in connections if not _is_served(one)), self).force_close()
 
     def handle_error(
         self,
@@ -184,12 +188,17 @@ class _Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """The answer to what is no HTTP, or has a line of more than 8 kB."""
+        self.has_request = True
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun already")
         if status < 500:
             _log.info("unreadable", why=type(exc).__name__)
             return _Refusal(self._app, _ENGLISH, pages.bad_request(_ENGLISH, status))
         return _Refusal(self._app, _ENGLISH, _broken(_ENGLISH, "unknown", exc))
+
+
+def _is_served(connection: web.RequestHandler) -> bool:
+    return isinstance(connection, _Connection) and connection.has_request
 
 
 class _Refusal(web.Response):
@@ -201,6 +210,7 @@ class _Refusal(web.Response):
         self.force_close()
 
     async def _prepare_headers(self) -> None:
+        # aiohttp names itself and its version here, and has no public way to leave that out of such an answer.
         await super()._prepare_headers()
         self.headers.popall("Server", None)
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import select
+import subprocess
+import sys
+
 import pytest
 
 from bot.admin.setup.terminal import _edited
@@ -28,3 +33,43 @@ def test_stars_are_shown_for_what_was_typed_and_corrections_work(
         found = _edited(found, piece)
     assert found == typed
     assert capsys.readouterr().out == shown
+
+
+def test_a_secret_typed_the_moment_its_question_appears_is_never_shown() -> None:
+    """Nothing may be echoed by the terminal itself between the prompt and the first star."""
+    master, slave = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _ASKS_FOR_A_SECRET], stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+    )
+    os.close(slave)
+    shown = ""
+    typed = False
+    try:
+        while "answer=" not in shown:
+            assert select.select([master], [], [], 30)[0], f"it stopped after: {shown}"
+            shown += os.read(master, 4096).decode()
+            if "SECRET: " in shown and not typed:
+                typed = True
+                os.write(master, b"s3cret\n")
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+    assert shown.split() == ["SECRET:", "******", "answer=6"]
+
+
+# The prompt is slow to return, as on a busy machine: who types on seeing it must find the echo off already.
+_ASKS_FOR_A_SECRET = """
+import time
+import click
+from bot.admin.setup import terminal
+
+echo = click.echo
+
+def slow(*args, **kwargs):
+    echo(*args, **kwargs)
+    time.sleep(0.3)
+
+terminal.click.echo = slow
+print(f"answer={len(terminal._ask_with_stars('SECRET: '))}", flush=True)
+"""

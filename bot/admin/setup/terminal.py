@@ -36,10 +36,11 @@ def _ask_with_stars(prompt: str) -> str:
     terminal = sys.stdin.fileno()
     before = termios.tcgetattr(terminal)
     typed = ""
-    click.echo(prompt, nl=False)
     try:
-        # What was typed before the prompt was there is thrown away, as getpass does.
+        # No echo before the prompt is there: who pastes at once would see the secret. What was typed before the prompt
+        # is thrown away, as getpass does.
         tty.setcbreak(terminal, termios.TCSAFLUSH)
+        click.echo(prompt, nl=False)
         while not typed.endswith(_END):
             piece = os.read(terminal, 4096).decode(errors="replace")
             if not piece or "\x04" in piece:
