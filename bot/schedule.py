@@ -97,6 +97,15 @@ class Schedule:
         """Look at the clock now, since it was set or something is due that was not before."""
         self._timers.changed.set()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no handler runs."""
+        return not self._tasks
+
+    async def next_at(self) -> datetime | None:
+        """When the next timer is due, those left out that repeat; None: there is none."""
+        return await self._timers.next_at([name for name, kind in self._kinds.items() if kind.every_s is None])
+
     async def work(self) -> None:
         """Run what is due until cancelled."""
         is_released = False

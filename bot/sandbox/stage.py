@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -22,6 +22,7 @@ from simcord.backend.errors import SetupError
 
 from bot import app, logs
 from bot.sandbox.catalogue import Catalogue
+from bot.sandbox.clock import Clock, pass_time
 from bot.sandbox.discord_login import DiscordLogin
 from bot.sandbox.spotify_server import SpotifyServer
 from bot.sandbox.standin import free_port
@@ -38,19 +39,34 @@ _APPLICATION, _DISCORD_SECRET = "100000000000000001", "sandbox-discord-secret"
 class Stage:
     """Everything on the stage, running."""
 
+    clock: Clock
     env: simcord.Env
     channel: simcord.ChannelHandle
     members: dict[str, simcord.MemberActor]
     spotify: SpotifyServer
     services: app.Services
 
+    def catch_up(self) -> None:
+        """Let SimCord's clock show what the bot's shows."""
+        _catch_up(self.env, self.clock)
+
+    async def pass_time(self, by: timedelta) -> None:
+        """Move the clock ahead; what becomes due on the way happens at its time."""
+        await pass_time(self.services, self.clock, by, self.catch_up)
+
 
 @asynccontextmanager
 async def set_up() -> AsyncIterator[Stage]:
     """Build the stage: three members of one server, three Spotify accounts, nobody linked yet."""
-    catalogue = Catalogue()
-    spotify = SpotifyServer(client_id=_CLIENT_ID, client_secret=_CLIENT_SECRET, redirect_uris=[], catalogue=catalogue)
-    login = DiscordLogin(client_id=_APPLICATION, client_secret=_DISCORD_SECRET, redirect_uris=[])
+    clock = Clock()
+    spotify = SpotifyServer(
+        client_id=_CLIENT_ID,
+        client_secret=_CLIENT_SECRET,
+        redirect_uris=[],
+        catalogue=Catalogue(),
+        clock=clock.time,
+    )
+    login = DiscordLogin(client_id=_APPLICATION, client_secret=_DISCORD_SECRET, redirect_uris=[], clock=clock.time)
     for name in MEMBERS:
         spotify.add_account(name.lower(), account_id=f"account-{name.lower()}", display_name=f"{name}’s music")
     with tempfile.TemporaryDirectory(prefix="gatefold-sandbox-") as folder:
@@ -60,25 +76,26 @@ async def set_up() -> AsyncIterator[Stage]:
             login.redirect_uris.add(settings.redirect_to_discord)
             async with (
                 # SimCord waits for every timer that could fire soon: connections must not have one.
-                app.built(settings, lambda is_connected: None, keepalive_s=86_400.0) as services,
+                app.built(settings, lambda is_connected: None, keepalive_s=86_400.0, now=clock.now) as services,
                 simcord.run(services.client, settle_timeout=30.0, check_errors=False) as env,
             ):
-                _catch_up(env)
+                _catch_up(env, clock)
                 env.backend.edit_bot_profile("Gatefold")
                 guild = env.create_guild("The Record Shop")
                 channel = guild.create_text_channel("albums")
                 members = {name: guild.add_member(env.create_user(name.lower(), global_name=name)) for name in MEMBERS}
                 login.users.update({member.id: name for name, member in members.items()})
-                async with app.website(services), app.working(services):
-                    yield Stage(env, channel, members, spotify, services)
+                stage = Stage(clock, env, channel, members, spotify, services)
+                async with app.website(services), app.scheduled(services), app.working(services):
+                    yield stage
 
 
-def _catch_up(env: simcord.Env) -> None:
-    """Let SimCord's clock, which begins in a year of its own, show what the bot's shows.
+def _catch_up(env: simcord.Env, clock: Clock) -> None:
+    """Let SimCord's clock, which begins in a year of its own, show what ours shows.
 
     Not through `advance_time`: an action on the page that meets it is refused, and the page then stays dead.
     """
-    env.backend.advance_clock(max(0.0, (datetime.now(UTC) - env.now()).total_seconds()))
+    env.backend.advance_clock(max(0.0, (clock.now() - env.now()).total_seconds()))
 
 
 def _settings(folder: Path, spotify_url: str, login_url: str) -> Settings:
@@ -123,7 +140,7 @@ async def show(port: int) -> int:
             stop = asyncio.Event()
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)
-            refreshing = asyncio.create_task(_keep_fresh(stage.env, preview))
+            refreshing = asyncio.create_task(_keep_fresh(stage, preview))
             ended = asyncio.create_task(preview.wait_closed())
             stopped = asyncio.create_task(stop.wait())
             await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -133,7 +150,7 @@ async def show(port: int) -> int:
     return 0
 
 
-async def _keep_fresh(env: simcord.Env, preview: simcord.Preview) -> None:
+async def _keep_fresh(stage: Stage, preview: simcord.Preview) -> None:
     """Show what the bot did by itself: SimCord publishes only what somebody's action caused.
 
     Answers to actions are left out: a page that is published anew refuses what was typed before.
@@ -141,8 +158,8 @@ async def _keep_fresh(env: simcord.Env, preview: simcord.Preview) -> None:
     seen, is_stale = 0, False
     while True:
         await asyncio.sleep(REFRESH_S)
-        _catch_up(env)
-        sent = env.http_requests[seen:]
+        stage.catch_up()
+        sent = stage.env.http_requests[seen:]
         seen += len(sent)
         is_stale = is_stale or any(not request.path.endswith("/callback") for request in sent)
         if is_stale:

@@ -1,0 +1,71 @@
+"""The sandbox's clock, which can be moved ahead, and the time that passes for the bot while it is moved."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from bot.app import Services
+
+SETTLE_S = 30.0
+"""How long the bot may take over what is due at one moment, in real seconds."""
+
+
+class Clock:
+    """The wall clock of the bot and of both platforms. It runs, and `ahead` is how far it was moved."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return datetime.now(UTC) + self.ahead
+
+    def time(self) -> float:
+        """The same as `time.time` gives it."""
+        return self.now().timestamp()
+
+    def monotonic(self) -> float:
+        """The same as `time.monotonic` gives it."""
+        return time.monotonic() + self.ahead.total_seconds()
+
+
+async def pass_time(services: Services, clock: Clock, by: timedelta, show: Callable[[], None] = lambda: None) -> None:
+    """Move the clock ahead, from one moment at which something is due to the next, as if the bot ran all the time.
+
+    In one jump it would seem to the bot that it was down. `show`: called after each move.
+    """
+    until = clock.now() + by
+    while True:
+        moment = await _next_at(services, clock)
+        clock.ahead += max(min(until if moment is None else moment, until) - clock.now(), timedelta())
+        show()
+        await _settle(services, clock)
+        if clock.now() >= until:
+            return
+
+
+async def _next_at(services: Services, clock: Clock) -> datetime | None:
+    """When the bot next has something to do."""
+    _, message_at = await services.storage.outbox.due(clock.now(), 1)
+    timer_at = await services.schedule.next_at()
+    return min((moment for moment in (message_at, timer_at) if moment is not None), default=None)
+
+
+async def _settle(services: Services, clock: Clock) -> None:
+    """Wait until everything that is due has been done. What goes on for longer is left to itself."""
+    try:
+        async with asyncio.timeout(SETTLE_S):
+            while True:
+                services.schedule.wake()
+                services.storage.outbox.ring()
+                await asyncio.sleep(0.01)
+                next_at = await services.schedule.next_at()
+                is_due = next_at is not None and next_at <= clock.now()
+                messages, _ = await services.storage.outbox.due(clock.now(), 1)
+                if not (is_due or messages) and services.schedule.is_idle and services.delivery.is_idle:
+                    return
+    except TimeoutError:
+        return
