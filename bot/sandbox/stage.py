@@ -10,7 +10,7 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,6 +31,10 @@ from bot.storage.vault import new_key
 
 MEMBERS = ("Ada", "Ben", "Chloe")
 REFRESH_S = 0.3
+SETTLE_S = 30.0
+"""How long the bot may take over an action before SimCord gives up."""
+KEEPALIVE_S = 86_400.0
+"""Of connections to the stand-ins: SimCord waits for every timer that could fire soon."""
 _CLIENT_ID, _CLIENT_SECRET = "sandbox-spotify-app", "sandbox-spotify-secret"
 _APPLICATION, _DISCORD_SECRET = "100000000000000001", "sandbox-discord-secret"
 
@@ -48,7 +52,7 @@ class Stage:
 
     def catch_up(self) -> None:
         """Let SimCord's clock show what the bot's shows."""
-        _catch_up(self.env, self.clock)
+        catch_up(self.env, self.clock)
 
     async def pass_time(self, by: timedelta) -> None:
         """Move the clock ahead; what becomes due on the way happens at its time."""
@@ -59,6 +63,27 @@ class Stage:
 async def set_up() -> AsyncIterator[Stage]:
     """Build the stage: three members of one server, three Spotify accounts, nobody linked yet."""
     clock = Clock()
+    async with (
+        stand_ins(clock, MEMBERS) as (spotify, login, settings),
+        app.built(settings, lambda is_connected: None, keepalive_s=KEEPALIVE_S, now=clock.now) as services,
+        simcord.run(services.client, settle_timeout=SETTLE_S, check_errors=False) as env,
+    ):
+        catch_up(env, clock)
+        env.backend.edit_bot_profile("Gatefold")
+        guild = env.create_guild("The Record Shop")
+        channel = guild.create_text_channel("albums")
+        members = {name: guild.add_member(env.create_user(name.lower(), global_name=name)) for name in MEMBERS}
+        login.users.update({member.id: name for name, member in members.items()})
+        stage = Stage(clock, env, channel, members, spotify, services)
+        async with app.website(services), app.scheduled(services), app.working(services):
+            yield stage
+
+
+@asynccontextmanager
+async def stand_ins(
+    clock: Clock, members: Iterable[str]
+) -> AsyncIterator[tuple[SpotifyServer, DiscordLogin, Settings]]:
+    """Spotify, with an account for each member, and Discord's login, both running, and the settings that lead there."""
     spotify = SpotifyServer(
         client_id=_CLIENT_ID,
         client_secret=_CLIENT_SECRET,
@@ -67,30 +92,17 @@ async def set_up() -> AsyncIterator[Stage]:
         clock=clock.time,
     )
     login = DiscordLogin(client_id=_APPLICATION, client_secret=_DISCORD_SECRET, redirect_uris=[], clock=clock.time)
-    for name in MEMBERS:
+    for name in members:
         spotify.add_account(name.lower(), account_id=f"account-{name.lower()}", display_name=f"{name}’s music")
     with tempfile.TemporaryDirectory(prefix="gatefold-sandbox-") as folder:
         async with spotify.running() as spotify_url, login.running() as login_url:
             settings = _settings(Path(folder), spotify_url, login_url)
             spotify.redirect_uris.add(settings.redirect_to_spotify)
             login.redirect_uris.add(settings.redirect_to_discord)
-            async with (
-                # SimCord waits for every timer that could fire soon: connections must not have one.
-                app.built(settings, lambda is_connected: None, keepalive_s=86_400.0, now=clock.now) as services,
-                simcord.run(services.client, settle_timeout=30.0, check_errors=False) as env,
-            ):
-                _catch_up(env, clock)
-                env.backend.edit_bot_profile("Gatefold")
-                guild = env.create_guild("The Record Shop")
-                channel = guild.create_text_channel("albums")
-                members = {name: guild.add_member(env.create_user(name.lower(), global_name=name)) for name in MEMBERS}
-                login.users.update({member.id: name for name, member in members.items()})
-                stage = Stage(clock, env, channel, members, spotify, services)
-                async with app.website(services), app.scheduled(services), app.working(services):
-                    yield stage
+            yield spotify, login, settings
 
 
-def _catch_up(env: simcord.Env, clock: Clock) -> None:
+def catch_up(env: simcord.Env, clock: Clock) -> None:
     """Let SimCord's clock, which begins in a year of its own, show what ours shows.
 
     Not through `advance_time`: an action on the page that meets it is refused, and the page then stays dead.

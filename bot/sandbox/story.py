@@ -39,10 +39,10 @@ async def _play(stage: Stage) -> None:
 
     link = await ada.slash(stage.channel, "link")
     _tell("Ada runs /link", link.response, "Link your Spotify account")
-    page = await _follow(_button(link.response, "Link Spotify")["url"], ada.id, "ada")
+    page = await follow(_button(link.response, "Link Spotify")["url"], ada.id, "ada")
     _expect("Linked. You can go back to Discord." in page, "the page says that she is linked")
     click.echo("· She says who she is, agrees at Spotify, and the page says: Linked. You can go back to Discord.")
-    await _until(lambda: "Linked as" in _text(link.response), "the private message changes")
+    await until(lambda: "Linked as" in _text(link.response), "the private message changes")
     _tell("Her private message has changed", link.response, "Linked as")
 
     choices = await ada.autocomplete(stage.channel, "save", "albums", "the")
@@ -66,14 +66,14 @@ async def _play(stage: Stage) -> None:
 
     asked = await ben.slash(stage.channel, "save", albums=ALBUM)
     _tell("Ben runs /save without a linked account", asked.response, "Link your Spotify account once")
-    await _follow(_button(asked.response, "Link Spotify")["url"], ben.id, "ben")
-    await _until(lambda: ALBUM in stage.spotify.accounts["ben"].saved, "Ben's change is carried out after linking")
-    await _until(lambda: "Saved" in _text(asked.response), "Ben's message says so")
+    await follow(_button(asked.response, "Link Spotify")["url"], ben.id, "ben")
+    await until(lambda: ALBUM in stage.spotify.accounts["ben"].saved, "Ben's change is carried out after linking")
+    await until(lambda: "Saved" in _text(asked.response), "Ben's message says so")
     _tell("He links, and his album is saved right after", asked.response, "Saved")
     _expect(ALBUM not in shelf, "and nobody else's library changed")
 
 
-async def _follow(url: str, user: int, account: str) -> str:
+async def follow(url: str, user: int, account: str) -> str:
     """Go through the consent pages as a browser of one's own; the last page's text."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
         async with browser.get(url) as consent:
@@ -96,7 +96,7 @@ def _expect(holds: bool, what: str) -> None:
         raise StoryFailed(f"This should be so, and is not: {what}")
 
 
-async def _until(holds: Any, what: str) -> None:
+async def until(holds: Any, what: str) -> None:
     try:
         async with asyncio.timeout(10):
             while not holds():  # noqa: ASYNC110 - the stand-ins have no event for it
