@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -122,6 +123,7 @@ class Services:
     schedule: Schedule
     metrics: Metrics
     alerts: Alerts
+    now: Callable[[], datetime]
 
     async def health(self) -> dict[str, bool]:
         """Which parts work."""
@@ -147,11 +149,12 @@ async def built(
     *,
     keepalive_s: float = 60.0,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Services]:
     """Build everything. Only the database is started.
 
     `on_connection`: is told when the connection to Discord comes and goes. `keepalive_s`: of unused connections.
-    `now`: the wall clock of timers, messages and clubs.
+    `now`, `monotonic`: the clocks, wherever hours and days count.
     """
     point_at(settings)
     storage = await open_storage(settings.database_path, settings.sealing_keys())
@@ -161,7 +164,7 @@ async def built(
         cookie_jar=aiohttp.DummyCookieJar(),
     )
     try:
-        yield await _build(settings, storage, session, on_connection, now)
+        yield await _build(settings, storage, session, on_connection, now, monotonic)
     finally:
         await session.close()
         await storage.close()
@@ -173,10 +176,11 @@ async def _build(
     session: aiohttp.ClientSession,
     on_connection: Callable[[bool], None],
     now: Callable[[], datetime],
+    monotonic: Callable[[], float],
 ) -> Services:
     # Imports point down only, so a lower package that causes something above it is given a callable. What these use is
     # made below.
-    alerts = Alerts(storage.alerts, tell=lambda alert: notices.tell_host(alert))
+    alerts = Alerts(storage.alerts, tell=lambda alert: notices.tell_host(alert), now=now, monotonic=monotonic)
     await alerts.load()
     sources = AlertSources(alerts)
     apps = Apps(
@@ -187,7 +191,11 @@ async def _build(
             settings.spotify_secret,
             settings.spotify_album_endpoint,
             sources,
+            now=now,
+            monotonic=monotonic,
         ),
+        now=now,
+        monotonic=monotonic,
     )
     metrics = Metrics(
         lambda: [app.gate for app in apps.loaded], storage.database, storage.changes, lambda: services.readiness()
@@ -200,16 +208,18 @@ async def _build(
         short_link_url=settings.spotify_short_link_url,
         observe=metrics.called,
     )
-    tokens = Tokens(storage.links, spotify, apps, on_refresh=metrics.refreshed, on_unopenable=sources.unopenable)
-    catalogue = Catalogue(spotify, apps.host)
-    resolver = AlbumResolver(spotify, catalogue, tokens)
+    tokens = Tokens(
+        storage.links, spotify, apps, on_refresh=metrics.refreshed, on_unopenable=sources.unopenable, now=now
+    )
+    catalogue = Catalogue(spotify, apps.host, monotonic=monotonic)
+    resolver = AlbumResolver(spotify, catalogue, tokens, monotonic=monotonic)
     finder = AlbumFinder(spotify, catalogue, tokens, resolver)
-    library = Library(storage.changes, tokens, resolver, spotify)
+    library = Library(storage.changes, tokens, resolver, spotify, now=now, monotonic=monotonic)
     await library.recover()
-    browsers = Browsers(storage.attempts)
+    browsers = Browsers(storage.attempts, now=now)
     login = DiscordLogin(session, browsers, settings, on_secret=sources.discord_secret)
-    renewals = Renewals(storage)
-    seats = SeatKeeper(storage, apps, tokens, settings.spotify_seats)
+    renewals = Renewals(storage, now=now)
+    seats = SeatKeeper(storage, apps, tokens, settings.spotify_seats, now=now)
     linking = Linking(
         storage,
         spotify,
@@ -222,13 +232,14 @@ async def _build(
         on_linked=library.linked,
         on_unlinked=library.unlinked,
         tell=lambda news: notices.tell_link(news),
+        now=now,
     )
     words = AllWords(f"{settings.public_url}/privacy", settings.spotify_seats)
     reply = Reply(words, metrics.answered)
     clubs = AlbumClubs(storage, now=now)
     names = club.Names(catalogue)
     answering = club.Answering(clubs, names, finder, reply, Curators(now), now)
-    importing = Importing(storage.imports, library, tokens, spotify)
+    importing = Importing(storage.imports, library, tokens, spotify, now=now)
     attachments = Attachments(session, (settings.discord_cdn_url, settings.discord_api_url))
 
     posts = WatchedPosts(storage.watches, finder, now=now)
@@ -264,6 +275,7 @@ async def _build(
             storage.histories,
             posts,
             settings.message_content,
+            now,
         ),
         reply,
         storage.commands,
@@ -278,8 +290,8 @@ async def _build(
     collecting = Collecting(storage.histories, storage.crates, posts, messages, now=now)
     for kind in (PROGRESS, EDITED_PROGRESS):
         delivery.register(kind, collecting.draw)
-    notices = Notices(delivery, library, importing)
-    progress = ImportProgress(storage.imports, storage.changes, library, messages, words)
+    notices = Notices(delivery, library, importing, now=now)
+    progress = ImportProgress(storage.imports, storage.changes, library, messages, words, now=now)
     account.deliver(members, delivery)
     hosting.deliver(host_answers, delivery)
     maintenance = Maintenance(storage.database, settings.sealing_keys())
@@ -293,6 +305,7 @@ async def _build(
             maintenance.back_up,
             on_trouble=sources.backup_failed,
             on_made=sources.backup_made,
+            now=now,
         )
     storage.database.listen(sources.database)
     schedule = Schedule(storage.timers, now=now)
@@ -325,6 +338,7 @@ async def _build(
         schedule,
         metrics,
         alerts,
+        now,
     )
     return services
 
@@ -352,10 +366,11 @@ def features(
     histories: Histories,
     posts: WatchedPosts,
     reads_messages: bool,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> tuple[Feature, ...]:
     """What the bot does in Discord."""
     saver = saving.Saving(ways, renewals, library, resolver, reply)
-    crate_cards = CrateCards(crates, finder, reply, rng=random.SystemRandom())
+    crate_cards = CrateCards(crates, finder, reply, rng=random.SystemRandom(), now=now)
     return (
         saving.feature(saver),
         account.feature(members),
@@ -366,13 +381,13 @@ def features(
         club.feature(answering, spotify, tokens, saver),
         transfer.feature(importing, library, tokens, attachments, watch, reply),
         watching.feature(
-            watching.Watching(watches, histories, crates, reply, is_allowed=reads_messages),
+            watching.Watching(watches, histories, crates, reply, is_allowed=reads_messages, now=now),
             posts,
             crate_cards,
             is_allowed=reads_messages,
         ),
         own_data.feature(own_data.OwnData(storage, linking, reply), reply),
-        servers.feature(guilds),
+        servers.feature(guilds, now=now),
         help.feature(reply),
     )
 
@@ -410,7 +425,7 @@ async def scheduled(services: Services) -> AsyncIterator[None]:
         lambda free: services.alerts.raise_(Cause.DISK, Facts(free=free)),
         lambda: services.alerts.end(Cause.DISK),
     )
-    schedule.repeat("storage sweep", SWEEP_S, lambda: services.storage.sweep(datetime.now(UTC)))
+    schedule.repeat("storage sweep", SWEEP_S, lambda: services.storage.sweep(services.now()))
     schedule.repeat("disk", EVERY_S, disk.look)
     if (backups := services.backups) is not None:
         every_s = services.settings.backup_every_hours * 3600.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from weakref import WeakValueDictionary
 
 from bot.caller import MemberId
@@ -24,11 +25,15 @@ async def load_host_app(
     client_secret: str | None,
     choice: AlbumEndpointChoice,
     listener: HealthListener | None,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> App | None:
     """The host's app with what is stored of it; None when the host has none."""
     if not client_id:
         return None
-    return make_app(store, client_id, await store.get(client_id), client_secret, choice, listener)
+    known = await store.get(client_id)
+    return make_app(store, client_id, known, client_secret, choice, listener, now=now, monotonic=monotonic)
 
 
 def make_app(
@@ -39,6 +44,9 @@ def make_app(
     choice: AlbumEndpointChoice,
     listener: HealthListener | None,
     member_id: MemberId | None = None,
+    *,
+    now: Callable[[], datetime],
+    monotonic: Callable[[], float],
 ) -> App:
     """An app that remembers its closed gate and its album endpoint in `store`. `member_id`: whose own it is."""
     return App(
@@ -48,6 +56,8 @@ def make_app(
             closed_until=known.closed_until,
             closed_by=TryLater.Cause(known.closed_by) if known.closed_by else None,
             on_close=lambda until, cause: store.set_closed(client_id, until, cause, member_id),
+            now=now,
+            monotonic=monotonic,
         ),
         AlbumEndpoint(
             choice,
@@ -63,11 +73,17 @@ class Apps:
     """One `App` per client id at any time. Idle own apps are dropped; one that is still in use is found again."""
 
     def __init__(
-        self, store: SpotifyApps, host: App | None, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        store: SpotifyApps,
+        host: App | None,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`host` None: the host has no Spotify app, and every member brings their own."""
         self.host = host
         self._store = store
+        self._now = now
         self._monotonic = monotonic
         self._alive: WeakValueDictionary[str, App] = WeakValueDictionary()
         self._recent: dict[str, tuple[float, App]] = {}  # the longest unused first
@@ -85,7 +101,17 @@ class Apps:
             known = await self._store.get(client_id)
             app = self._alive.get(client_id)  # another call may have been quicker
             if app is None or app.member_id != member_id:
-                app = make_app(self._store, client_id, known, None, "auto", None, member_id)
+                app = make_app(
+                    self._store,
+                    client_id,
+                    known,
+                    None,
+                    "auto",
+                    None,
+                    member_id,
+                    now=self._now,
+                    monotonic=self._monotonic,
+                )
                 self._alive[client_id] = app
         self._recent.pop(client_id, None)
         self._recent[client_id] = (self._monotonic(), app)

@@ -6,7 +6,7 @@ Each kind has two halves here: what is stored (facts, in JSON), and the cards th
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -47,8 +47,11 @@ _BY_NAME = {name: kind for name, kind in vars(errors).items() if isinstance(kind
 class Notices:
     """Stores notices about links and alerts, and draws all of them."""
 
-    def __init__(self, delivery: Delivery, library: Library, importing: Importing) -> None:
+    def __init__(
+        self, delivery: Delivery, library: Library, importing: Importing, *, now: Callable[[], datetime]
+    ) -> None:
         self._delivery = delivery
+        self._now = now
         self._library = library
         self._importing = importing
         delivery.register(OUTCOME_MESSAGE, self._outcome)
@@ -78,7 +81,7 @@ class Notices:
         if news.interaction_token is None:
             return
         # The link lives for 10 minutes, and the token for 15 since then.
-        asked_at = datetime.now(UTC) - timedelta(seconds=LIFE_S)
+        asked_at = self._now() - timedelta(seconds=LIFE_S)
         what = news.news
         address: Answer | FollowUp
         if isinstance(what, WrongDiscordAccount) or (isinstance(what, LinkDeclined) and what.provider == DISCORD):

@@ -204,6 +204,15 @@ class Library:
         """Whether no member's changes are being carried out."""
         return not self._runners and not self._notes
 
+    def look_at_clock(self) -> None:
+        """Look at the clock now, since it was set."""
+        self._wake.set()
+
+    @property
+    def next_retry_s(self) -> float:
+        """In how many seconds pending changes are tried again; infinite when none are."""
+        return max(self._retries.next_at() - self._monotonic(), 0.0)
+
     async def work(self) -> None:
         """At the start, whatever is pending; then what is due, until cancelled."""
         async with asyncio.TaskGroup() as tasks:

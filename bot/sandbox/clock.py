@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 
 from bot.app import Services
 
@@ -28,8 +28,8 @@ class Clock:
         return self.now().timestamp()
 
     def monotonic(self) -> float:
-        """The same as `time.monotonic` gives it."""
-        return time.monotonic() + self.ahead.total_seconds()
+        """In place of `time.monotonic`, which SimCord makes another clock inside the bot's own tasks."""
+        return self.time()
 
 
 async def pass_time(services: Services, clock: Clock, by: timedelta, show: Callable[[], None] = lambda: None) -> None:
@@ -49,9 +49,13 @@ async def pass_time(services: Services, clock: Clock, by: timedelta, show: Calla
 
 async def _next_at(services: Services, clock: Clock) -> datetime | None:
     """When the bot next has something to do."""
-    _, message_at = await services.storage.outbox.due(clock.now(), 1)
+    due, message_at = await services.storage.outbox.due(clock.now(), 1)
+    if due:
+        return clock.now()
     timer_at = await services.schedule.next_at()
-    return min((moment for moment in (message_at, timer_at) if moment is not None), default=None)
+    retry_s = services.library.next_retry_s
+    retry_at = clock.now() + timedelta(seconds=retry_s) if isfinite(retry_s) else None
+    return min((moment for moment in (message_at, timer_at, retry_at) if moment is not None), default=None)
 
 
 async def _settle(services: Services, clock: Clock) -> None:
@@ -61,11 +65,11 @@ async def _settle(services: Services, clock: Clock) -> None:
             while True:
                 services.schedule.wake()
                 services.storage.outbox.ring()
+                services.library.look_at_clock()
                 await asyncio.sleep(0.01)
-                next_at = await services.schedule.next_at()
+                next_at = await _next_at(services, clock)
                 is_due = next_at is not None and next_at <= clock.now()
-                messages, _ = await services.storage.outbox.due(clock.now(), 1)
-                if not (is_due or messages) and services.schedule.is_idle and services.delivery.is_idle:
+                if not is_due and all((services.schedule.is_idle, services.delivery.is_idle, services.library.is_idle)):
                     return
     except TimeoutError:
         return

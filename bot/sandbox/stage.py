@@ -65,7 +65,9 @@ async def set_up() -> AsyncIterator[Stage]:
     clock = Clock()
     async with (
         stand_ins(clock, MEMBERS) as (spotify, login, settings),
-        app.built(settings, lambda is_connected: None, keepalive_s=KEEPALIVE_S, now=clock.now) as services,
+        app.built(
+            settings, lambda is_connected: None, keepalive_s=KEEPALIVE_S, now=clock.now, monotonic=clock.monotonic
+        ) as services,
         simcord.run(services.client, settle_timeout=SETTLE_S, check_errors=False) as env,
     ):
         catch_up(env, clock)

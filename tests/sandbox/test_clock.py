@@ -6,9 +6,23 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.sandbox.stage import set_up
+from bot.sandbox.faults import FAULTS
+from bot.sandbox.stage import Stage, set_up
+from bot.storage.links import Link
 
 pytest.importorskip("simcord")
+
+ALBUM = "4aawyAB9vmqN3uQ7FjRGTy"
+
+
+async def link(stage: Stage, name: str) -> None:
+    """Link a member without the browser."""
+    spotify, now = stage.spotify, stage.clock.now()
+    account = spotify.accounts[name.lower()]
+    access, refresh = spotify.issue_tokens(account.id)
+    member = stage.members[name].id
+    linked = Link(member, spotify.client_id, account.account_id, account.name, now, now, None)
+    await stage.services.storage.links.put(linked, access, refresh, now + timedelta(hours=1))
 
 
 async def test_each_timer_runs_at_its_own_time_while_a_week_passes() -> None:
@@ -35,3 +49,17 @@ async def test_discord_and_spotify_show_the_same_time_as_the_bot() -> None:
         now = stage.clock.now()
         assert abs(stage.env.now() - now) < timedelta(minutes=1)
         assert abs(stage.spotify.now() - now) < timedelta(minutes=1)
+
+
+async def test_the_daily_limit_ends_when_a_day_has_passed() -> None:
+    async with set_up() as stage:
+        ada, spotify = stage.members["Ada"], stage.spotify
+        await link(stage, "Ada")
+        spotify.fault(path="/v1/*", times=None, **FAULTS["quota"])
+        answer = await ada.slash(stage.channel, "save", albums=ALBUM)
+        assert "daily limit" in str(answer.response.components)
+        spotify.clear_faults()
+        await stage.pass_time(timedelta(hours=20))
+        assert not spotify.accounts["ada"].saved
+        await stage.pass_time(timedelta(hours=4))
+        assert [*spotify.accounts["ada"].saved] == [ALBUM]
