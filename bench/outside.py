@@ -33,7 +33,7 @@ BOT_TOKEN, DISCORD_SECRET = "bench-token", "bench-secret"
 SPOTIFY_ID, SPOTIFY_SECRET = "bench-app", "bench-app-secret"
 TOKEN_LIFE_S = 6 * 3600
 START_S, STOP_S = 60.0, 20.0
-"""So long a start or a stop may take before the measurement is given up."""
+"""How long a start or a stop may take before the measurement is given up."""
 
 Kind = Literal["bare", "gatefold"]
 KINDS: tuple[Kind, Kind] = ("bare", "gatefold")
@@ -45,7 +45,7 @@ def in_turn(round_: int) -> tuple[Kind, ...]:
 
 
 def bots_time() -> float:
-    """A clock that stands still while this process works.
+    """A clock that does not advance while this process works.
 
     Between an event and its answer it therefore counts what the bot, the kernel and the network's delay took,
     and not the stand-ins' own time.

@@ -68,7 +68,7 @@ async def measure(scale: Scale) -> list[Line]:
 
 
 async def _fill(out: Outside, state: State, each: int) -> None:
-    """One request an hour ago for each member, of so many albums, and nobody could be served until now."""
+    """One request for each member, made an hour ago with `albums` albums, that could not be carried out until now."""
     asked_at = datetime.now(UTC) - timedelta(hours=1)
     created = int(asked_at.timestamp())
     members = [] if state == "nothing pending" else [*out.tokens]

@@ -88,7 +88,7 @@ REFRESHED_S = 7.0
 """The same for a refresh, whose new token may be the only valid one. The process has 10 seconds in total."""
 
 PATIENCE_S = 20.0
-"""A start is reported as done after so long at the latest: `systemctl start` must not hang while Discord is down."""
+"""A start is reported as done after this time at the latest: `systemctl start` must not hang while Discord is down."""
 
 _log = structlog.get_logger("gatefold.app")
 

@@ -62,7 +62,7 @@ def listed(ids: list[str]) -> WireFile:
 
 
 def known(world: World, count: int) -> list[str]:
-    """So many albums that Spotify has."""
+    """This many albums that Spotify has."""
     albums = synthetic(count)
     world.spotify.catalogue.add(albums)
     return [album.id for album in albums]

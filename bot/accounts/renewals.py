@@ -93,7 +93,7 @@ class Renewals:
 
 
 def _reminder_at(link: Link, days: int) -> datetime:
-    """When this link's reminder leaves that is due so many days before the consent ends."""
+    """When the reminder is sent that is due this many days before the consent ends."""
     day = (consent_ends_at(link) - timedelta(days=days)).date()
     return datetime.combine(day, time(FIRST_HOUR), UTC) + timedelta(seconds=_offset_s(link.member_id))
 

@@ -51,5 +51,5 @@ def options(choices: Sequence[Choice]) -> list[discord.SelectOption]:
 
 
 def cut(text: str, most: int) -> str:
-    """At most so many characters."""
+    """At most this many characters."""
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -14,7 +14,7 @@ DELIMITERS = (",", ";", "\t", "|")
 MAX_RECORD_LINES = 100
 """A row with more lines than this has a quotation mark that was never closed."""
 MAX_OPEN_QUOTES = 20
-"""After so many quotation marks that were never closed, quotation marks are read as text."""
+"""After this many quotation marks that were never closed, quotation marks are read as text."""
 MAX_ROWS_ABOVE = 10
 """In how many rows the column names are looked for: some people put a title above them."""
 MAX_HEADER = 5_000

@@ -14,9 +14,9 @@ from bot.errors import UserError
 from bot.library.resolver import AlbumResolver
 
 NAMES = 10
-"""So many albums of a request are told by name; the rest are counted."""
+"""How many albums of a request are named; the rest are counted."""
 NAMES_S = 2.0
-"""So long an answer waits for look-ups that are under way."""
+"""How long an answer waits for look-ups that are under way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -404,7 +404,7 @@ class LibraryChanges:
         """A request with its changes."""
         return await self._database.read(lambda c: self._request(c, id_))
 
-    # -- telling the member
+    # -- what the member is told
 
     async def answered(
         self, id_: RequestId, now: datetime, *, arrived: bool, tells_end: bool, pages: int | None = None

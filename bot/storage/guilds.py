@@ -11,7 +11,7 @@ from bot.storage.engine import Connection, Engine
 from bot.storage.moments import to_moment, to_seconds
 
 KEPT = timedelta(days=30)
-"""So long a server's rows are kept after it removed the bot: somebody may invite it again."""
+"""How long a server's rows are kept after it removed the bot: somebody may invite it again."""
 
 
 class Guilds:

@@ -12,7 +12,7 @@ from bot.storage.stores import SEALED
 from bot.storage.vault import SealedColumn, Unopenable, Vault
 
 BATCH = 200
-"""So many rows are sealed anew in one transaction: a command waits for one of these at most."""
+"""How many rows are sealed anew in one transaction. A command waits for one of these at most."""
 Tell = Callable[[int, int], Awaitable[None]]
 """Told after each batch: how many are done, of how many."""
 

@@ -36,7 +36,7 @@ from bot.web.visitors import Visitors, address_of
 IDLE_S = 8.0
 """A connection that sends no whole request for this long is closed, half-open ones included."""
 MOST_OPEN = 256
-"""So many connections at a time: a crowd must not take the open files that calls to Discord and Spotify need."""
+"""The most connections at a time: a crowd must not take the open files that calls to Discord and Spotify need."""
 LARGEST_BODY = 4096
 
 _log = structlog.get_logger("gatefold.web")

@@ -39,7 +39,7 @@ class Stage:
     now: datetime = NOW
 
     def keeper(self, total: int = 5, host: App | None = None, *, has_app: bool = True) -> SeatKeeper:
-        """Who keeps so many seats."""
+        """Who keeps this many seats."""
         apps = Apps(self.storage.apps, (host or made_app()) if has_app else None)
         self.tokens: Tokens = made_tokens(self.storage, None, apps, lambda: self.now)  # type: ignore[arg-type]
         return SeatKeeper(self.storage, apps, self.tokens, total, now=lambda: self.now)

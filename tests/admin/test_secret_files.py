@@ -27,7 +27,7 @@ SECRET = {
 
 @pytest.fixture
 def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The folder of credentials, with the secrets in it; what is no secret stands in the environment."""
+    """The folder of credentials, with the secrets in it; what is not secret is in the environment."""
     for name in [name for name in os.environ if name.lower() in attrs.fields_dict(Settings)]:
         monkeypatch.delenv(name)
     for name, value in PLAIN.items():

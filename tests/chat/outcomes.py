@@ -8,7 +8,7 @@ from bot.albums import AlbumId
 from bot.caller import RequestId
 from bot.changes import Action, Kind, LibraryChange, Outcome
 
-# What stands beside others and is not told by itself: see Request.distinct.
+# What is listed among others and has no sentence of its own: see Request.distinct.
 ASIDE = {Outcome.DUPLICATE, Outcome.IGNORED}
 # A refusal is told by its reason, not in a line: see cards.py.
 REFUSALS = {Outcome.REFUSED, Outcome.NO_SEAT, Outcome.NO_PREMIUM}

@@ -305,7 +305,7 @@ async def test_nothing_new_is_begun_while_the_bot_stops(world: World, command: s
     assert await kept_requests(world) == 0
 
 
-# -- what stands below an answer
+# -- what is below an answer
 
 
 async def test_the_answer_to_an_undo_has_no_undo(world: World) -> None:

@@ -1,4 +1,4 @@
-"""What stands on a card for every outcome, alone, among many, and when it is told later."""
+"""What a card says for every outcome: alone, among many, and in a later message."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.chat.outcomes import BELOW_TITLE, NOT_FOUND, SINGLE, TOLD, change, is
 from tests.discord_wire import Json, buttons, message_flaws, texts
 
 WORDS = AllWords("")(None)
-# A search stands alone in its command, so that there is never a list with one that has several answers.
+# A search is the only thing in its command, so a list never holds one that has several answers.
 LISTED = [outcome for outcome in TOLD if outcome is not Outcome.OFFERED]
 
 

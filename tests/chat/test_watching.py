@@ -51,7 +51,7 @@ def in_channel(world: World, channel_id: int = 0) -> list[Json]:
 
 
 async def entries(world: World, count: int, name: str | None = None) -> list[Entry]:
-    """What is in a crate, once there are so many albums."""
+    """What is in a crate, once there are this many albums."""
     guild = GuildId(world.discord.GUILD)
     async with asyncio.timeout(5):
         while True:

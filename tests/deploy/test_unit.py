@@ -22,7 +22,7 @@ from tests.world import ADA, FIRST
 
 UNIT = ROOT / "deploy/gatefold.service"
 EXPOSURE = 20
-"""At most so many tenths may `systemd-analyze security` find; from 3.0 on it no longer says OK."""
+"""At most this many tenths may `systemd-analyze security` find; from 3.0 on it no longer says OK."""
 
 # The unit's MemoryDenyWriteExecute=, asked of the kernel itself (PR_SET_MDWE, Linux 6.3).
 NO_WRITABLE_CODE = """

@@ -23,7 +23,7 @@ PATIENCE_S = 40.0
 LIBRARY_S = 2.0
 """So slow Spotify is where an answer is to be announced first."""
 REQUESTS_MOST = 12
-"""So many requests about one interaction are no storm: discord.py tries five times, and there are two ways."""
+"""This many requests about one interaction are not too many: discord.py tries five times, and there are two ways."""
 
 CALLBACK, EDIT, DIRECT = ("POST", "/interactions/*"), ("PATCH", "/webhooks/*"), ("POST", "/channels/*")
 UNKNOWN_INTERACTION = {"status": 404, "json": {"code": 10062, "message": "Unknown interaction"}}

@@ -101,7 +101,7 @@ class House:
         return [change.outcome for change in request.changes] if request is not None else []
 
     async def until_told(self, count: int = 1) -> None:
-        """Until so many requests were told after their command."""
+        """Until this many requests were told after their command."""
         await _until(lambda: len(self.told) >= count)
 
     @property

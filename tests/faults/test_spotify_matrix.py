@@ -25,7 +25,7 @@ from tests.world import ADA
 
 FULL = os.environ.get("GATEFOLD_MATRIX") == "full"
 AT_ONCE = 12
-"""So many members use a command at the same time."""
+"""This many members use a command at the same time."""
 LONG = {"busy for a day", "quota"}
 LIMITS = {"rate_limited", "busy for long", *LONG}
 EXAMPLES = {rows.split()[0] for rows in MEANINGS.values()}

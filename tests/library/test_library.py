@@ -59,7 +59,7 @@ async def test_an_undo_lives_for_30_days(stage: Stage, days: int, works: bool) -
 
 
 async def delays(stage: Stage, until_s: float) -> list[float]:
-    """The pauses between the tries of what waits, for so many seconds of its clock."""
+    """The pauses between the tries of what waits, for this many seconds of its clock."""
     begun, found = stage.time, []
     worker = asyncio.create_task(stage.library.work())
     try:

@@ -59,7 +59,7 @@ async def work(
     count: int = 1,
     told: Callable[[str], None] | None = None,
 ) -> list[str]:
-    """A process that lives for so many backups; the files that are there then."""
+    """A process that lives for this many backups; the files that are there then."""
     backups = Backups(
         folder, every.total_seconds(), keep, making, on_trouble=told or ignore, on_made=ignore, now=clock.time
     )

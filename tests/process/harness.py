@@ -34,7 +34,7 @@ from tests.world import ADA, APP, BOT_TOKEN, DISCORD_SECRET, KEY, SPOTIFY_ID, SP
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 20.0
-"""So long a start may take on a busy machine; usually it takes one or two."""
+"""How long a start may take on a busy machine; usually it takes one or two."""
 STOP_S = 10.0
 """The promise: a SIGTERM ends it within this."""
 

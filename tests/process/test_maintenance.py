@@ -179,7 +179,7 @@ async def test_a_scheduled_backup_that_fails_is_in_the_log_and_nobody_else_notic
 
 
 async def many_answers(out: Outside, count: int) -> None:
-    """So many rows more that are sealed with the old key, as a very busy hour would leave them."""
+    """This many more rows that are sealed with the old key, as a very busy hour would leave them."""
     vault = Vault([read_key(KEY)])
     storage = await open_storage(out.database, [read_key(KEY)])
 

@@ -145,7 +145,7 @@ class Served:
         return Tokens(self.server.issue_tokens(account)[0], [self.server.issue_tokens(account)[0]])
 
     def albums(self, count: int) -> list[AlbumId]:
-        """So many albums that exist."""
+        """This many albums that exist."""
         albums = synthetic(count)
         self.server.catalogue.add(albums)
         return [AlbumId(album.id) for album in albums]

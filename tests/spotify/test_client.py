@@ -801,7 +801,7 @@ def short(served: Served, target: str, host: str = "spotify.link") -> ShortLink:
 
 
 def chained(served: Served, hops: int, target: str) -> ShortLink:
-    """A short link that takes so many hops."""
+    """A short link that takes this many hops."""
     link = short(served, target)
     for _ in range(hops - 1):
         link = short(served, f"https://spotify.link{link.path}")

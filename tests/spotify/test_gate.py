@@ -50,7 +50,7 @@ class Watch:
 
 
 async def fill(gate: Gate, count: int) -> list[asyncio.Task[None]]:
-    """So many calls that want a place; those that get one keep it."""
+    """This many calls that want a place; those that get one keep it."""
     tasks = [asyncio.create_task(gate.enter(waits=True)) for _ in range(count)]
     for _ in range(3):
         await asyncio.sleep(0)

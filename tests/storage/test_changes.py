@@ -469,7 +469,7 @@ async def test_a_request_that_is_noted_for_a_write_is_not_withdrawn_and_others_a
     assert [row["id"] for row in await rows(storage, "change_requests")] == [1]
 
 
-# -- telling
+# -- what the member is told
 
 
 async def answered(

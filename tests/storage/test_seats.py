@@ -25,7 +25,7 @@ def nothing(c: Connection) -> None:
 
 
 async def sit(storage: Storage, member: int, seats: int, client_id: str = "client") -> None:
-    """Link a member through an app with so many seats."""
+    """Link a member through an app with this many seats."""
     new = link(member, f"acc-{member}", client_id=client_id)
     await storage.links.put(new, "BQ", "AQ", at() + HOUR, seats=seats)
 

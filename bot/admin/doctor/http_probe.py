@@ -23,7 +23,7 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer. `ahead_s`: our clock is at least so many seconds ahead of theirs (negative: behind); None: unknown."""
+    """An answer. `ahead_s`: by how many seconds, at least, our clock is ahead of theirs (negative: behind); None: unknown."""
 
     status: int
     body: bytes

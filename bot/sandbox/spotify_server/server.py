@@ -72,7 +72,7 @@ class SpotifyServer(StandIn, State):
         self._web_api = WebApi(self)
 
     def rate_limit(self, per_30s: int | None) -> None:
-        """At most so many Web API calls within any 30 seconds, over all members; None: no limit."""
+        """The most Web API calls within any 30 seconds, over all members; None: no limit."""
         self.app.per_30s = per_30s
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:

@@ -320,7 +320,7 @@ class State:
 
 
 def months_later(moment: float, months: int) -> float:
-    """The same day so many months later, or the last one of a shorter month."""
+    """The same day a number of months later, or the last day of a shorter month."""
     then = datetime.fromtimestamp(moment, UTC)
     year, month = divmod(then.year * 12 + then.month - 1 + months, 12)
     day = min(then.day, calendar.monthrange(year, month + 1)[1])

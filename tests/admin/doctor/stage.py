@@ -83,7 +83,7 @@ class Authority:
         self.trusted = ssl.create_default_context(cadata=certificate.public_bytes(serialization.Encoding.PEM).decode())
 
     def serves(self, lives: timedelta, address: str = "127.0.0.1") -> ssl.SSLContext:
-        """What a server needs that has a certificate which ends in so long."""
+        """What a server needs that has a certificate which ends within this time."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
         certificate = self._signed(name, key.public_key(), lives, address=address)
