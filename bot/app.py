@@ -247,10 +247,9 @@ async def _build(
     def watch(request: RequestId) -> None:
         progress.watch(request)  # made below, since it needs the client
 
-    hosts_of = hosting.hosts_of(settings.hosts)
-    ways = own_app.OwnApp(linking, seats, hosts_of, settings.spotify_seats, reply)
+    ways = own_app.OwnApp(linking, seats, settings.spotify_seats, reply)
     members = account.Account(linking, renewals, ways, tokens, library, resolver, reply)
-    host_answers = hosting.Hosting(seats, hosts_of, reply)
+    host_answers = hosting.Hosting(seats, reply)
     client = Client(
         features(
             members,
@@ -282,9 +281,10 @@ async def _build(
         words.command_ids,
         settings.dev_guild_id,
         on_connection,
+        settings.hosts,
     )
     messages = Messages(client)
-    delivery = Delivery(storage.outbox, messages, words, client.hosts, now=now)
+    delivery = Delivery(storage.outbox, messages, words, client.hosts, storage.links.locale_of, now=now)
     club.deliver(clubs, names, delivery)
     delivery.register(POSTED, posts.draw)
     collecting = Collecting(storage.histories, storage.crates, posts, messages, now=now)

@@ -13,6 +13,7 @@ from yarl import URL
 
 from bot.accounts.renewals import KIND as RENEWAL
 from bot.caller import MemberId
+from bot.monitoring.alerts import Cause, Facts
 from bot.storage.outbox import Direct, Message
 from tests.discord_wire import Json, WireInteraction, buttons, texts
 from tests.world import ADA, BEN, CHLOE, FIRST, World, made
@@ -217,7 +218,7 @@ async def test_unlink_takes_the_address_out_of_the_hosts_messages(crowded: World
     message = await crowded.discord.direct_message(HOST)
     await crowded.idle(BEN)
     await crowded.bot.linking.unlink(MemberId(ADA))
-    assert "ada@example.org" not in await newest(crowded, message, "has deleted everything")
+    assert "ada@example.org" not in await newest(crowded, message, "has deleted what")
 
 
 async def test_a_host_sees_and_frees_a_seat_after_a_question(crowded: World) -> None:
@@ -230,6 +231,57 @@ async def test_a_host_sees_and_frees_a_seat_after_a_question(crowded: World) -> 
     assert "has freed your seat" in text_of(await crowded.discord.direct_message(BEN))
     held = await (await crowded.save(FIRST, BEN)).message()
     assert "has freed your seat" in text_of(held)
+
+
+async def test_a_held_seat_is_listed_and_can_be_freed(crowded: World) -> None:
+    await (await ask(crowded)).message()
+    request = await crowded.discord.direct_message(HOST)
+    await crowded.bot.seats.free(MemberId(BEN))
+    await (await press(crowded, request, "Done", HOST)).message()
+    await crowded.discord.direct_message(ADA)
+    message = await (await crowded.discord.slash(HOST, "seats")).message()
+    assert "1 of 1 seat is taken" in text_of(message)
+    assert f"<@{ADA}>, added" in text_of(message)
+    assert "not linked yet" in text_of(message)
+    assert "Held until" in text_of(message)
+    question = await (await press(crowded, message, "Free seat", HOST)).message()
+    assert "0 of 1 seat is taken" in text_of(await (await press(crowded, question, "Free seat", HOST)).message())
+    async with asyncio.timeout(60):
+        while len(crowded.discord.direct_messages[ADA]) < 2:
+            await asyncio.sleep(0.01)
+    assert "no longer holds a seat" in text_of(crowded.discord.direct_messages[ADA][-1])
+    offer = await (await crowded.discord.slash(BEN, "link")).message()
+    assert labels(offer)[0] == "Link Spotify"
+
+
+@pytest.mark.parametrize("when", ["asked", "given", "linked"])
+@pytest.mark.parametrize("command", ["unlink", "forget"])
+async def test_whoever_asked_for_a_seat_leaves_nothing_in_the_messages_to_the_hosts(
+    crowded: World, command: str, when: str
+) -> None:
+    await (await ask(crowded)).message()
+    message = await crowded.discord.direct_message(HOST)
+    if when != "asked":
+        await crowded.bot.seats.free(MemberId(BEN))
+        await (await press(crowded, message, "Done", HOST)).message()
+    if when == "linked":
+        offer = await (await press(crowded, await crowded.discord.direct_message(ADA), "Link Spotify")).message()
+        await link_in_browser(crowded, label(offer, "Link Spotify")["url"])
+    await crowded.idle(ADA if when == "linked" else BEN)
+    await (crowded.bot.linking.unlink if command == "unlink" else crowded.bot.linking.forget)(MemberId(ADA))
+    await newest(crowded, message, "has deleted what")
+    await crowded.idle(BEN)
+    await crowded.bot.storage.database.truncate_log()
+    for name in ("gatefold.db", "gatefold.db-wal"):
+        bytes_ = (crowded.settings.database_path.parent / name).read_bytes()
+        for trace in (str(ADA).encode(), ADA.to_bytes(8, "big"), b"ada@example.org", b"Lovelace"):
+            assert trace not in bytes_, trace
+
+
+async def test_an_alert_reaches_every_host(crowded: World) -> None:
+    crowded.bot.alerts.raise_(Cause.BACKUP, Facts(reason="no room"))
+    for host in (HOST, crowded.discord.OWNER):
+        assert "because you are a host" in text_of(await crowded.discord.direct_message(host))
 
 
 # -- renewing

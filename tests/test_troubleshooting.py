@@ -34,7 +34,14 @@ def quoted() -> list[str]:
 
 
 def every_error() -> Iterator[UserError]:
-    """One of each, with each of its reasons."""
+    """One of each, with each of its reasons, about the host's app and about one of the member's own."""
+    for is_own_app in (False, True):
+        for error in _every_error():
+            error.is_own_app = is_own_app
+            yield error
+
+
+def _every_error() -> Iterator[UserError]:
     until = datetime(2026, 12, 1, tzinfo=UTC)
     for kind in vars(errors).values():
         if not (isinstance(kind, type) and issubclass(kind, UserError)) or kind is UserError:

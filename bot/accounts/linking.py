@@ -23,7 +23,7 @@ from bot.accounts.apps import Apps
 from bot.accounts.browser import DISCORD, LINK, SPOTIFY, Browsers, Redirect, hash_of
 from bot.accounts.discord_login import DiscordLogin
 from bot.accounts.renewals import Renewals
-from bot.accounts.seats import Closed, close_messages_in
+from bot.accounts.seats import ASKED, Closed, close_messages_in
 from bot.accounts.tokens import Tokens
 from bot.caller import Caller, MemberId
 from bot.errors import (
@@ -461,7 +461,7 @@ class Linking:
                 if finish.task is not None:
                     finish.task.cancel()
         link = await self._storage.links.get(member)
-        if await self._storage.seats.get(member) is not None:
+        if await self._storage.outbox.has(ASKED, f"{member}:"):
             now = self._now()
             await self._storage.database.write(
                 lambda c: close_messages_in(c, self._storage.outbox, member, Closed.WITHDRAWN, now)

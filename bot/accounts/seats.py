@@ -27,7 +27,7 @@ When the request ends, the same messages are edited, with `closed` in the payloa
 GIVEN: Final = "seat given"
 """Kind of the message to the member who got a seat. No payload."""
 FREED: Final = "seat freed"
-"""Kind of the message to the member whose seat was freed. No payload."""
+"""Kind of the message to the member whose seat was freed. Payload: `was_held`, whether they had not linked yet."""
 EXPIRY: Final = "seat request expiry"
 """Kind of the timers that delete requests, one per member."""
 NAME_MAX, EMAIL_MAX = 80, 254
@@ -46,7 +46,13 @@ class Closed(StrEnum):
 
 
 def close_messages_in(c: Connection, outbox: Outbox, member: MemberId, how: Closed, now: datetime) -> None:
-    """Take the member's name and address out of the messages to the hosts, in the caller's transaction."""
+    """Take the member's name and address out of the messages to the hosts, in the caller's transaction.
+
+    WITHDRAWN: whatever names the member, too.
+    """
+    if how is Closed.WITHDRAWN:
+        outbox.withdraw_direct_in(c, ASKED, f"{member}:", {"closed": how.value}, now)
+        return
     outbox.edit_direct_in(c, ASKED, f"{member}:", {"member_id": str(member), "closed": how.value}, now)
 
 
@@ -61,11 +67,20 @@ class Seat:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldSeat:
+    """A seat that was given to a member who has not linked yet; from `until` on it is free again."""
+
+    member_id: MemberId
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Seats:
     """All seats. `total` 0: there is no limit."""
 
     total: int
-    taken: tuple[Seat, ...]
+    taken: tuple[Seat | HeldSeat, ...]
 
 
 class SeatKeeper:
@@ -88,29 +103,42 @@ class SeatKeeper:
         self._now = now
 
     async def seats(self) -> Seats:
-        """Who sits. NoHostApp."""
+        """Who sits, then those for whom a seat is held. NoHostApp."""
         links = await self._storage.links.sitting(self._client_id)
-        taken = (
+        held = await self._storage.seats.held(self._now())
+        sitting = {link.member_id for link in links}
+        taken: list[Seat | HeldSeat] = [
             Seat(MemberId(link.member_id), link.linked_at, consent_ends_at(link), link.broken is not None)
             for link in links
-        )
+        ]
+        taken += [HeldSeat(id_, at, at + REQUEST_LIFE) for id_, at in held if id_ not in sitting]
         return Seats(self._total, tuple(taken))
 
     async def free(self, member: MemberId) -> bool:
-        """Free a member's seat: they are told, and what they have pending stays. False when they do not sit."""
-        link = await self._storage.links.get(member)
+        """Free a member's seat, or one that is held for them: they are told, and what they have pending stays.
+
+        False when they have none.
+        """
+        link, request = await self._storage.links.get(member), await self._storage.seats.get(member)
         now = self._now()
 
-        def also(c: Connection) -> None:
-            self._storage.timers.remove(c, RENEWAL, str(member))
+        def tell(c: Connection, locale: str | None, *, was_held: bool) -> None:
             subject = f"{member}:{int(now.timestamp())}"
-            locale = None if link is None else link.locale
-            self._storage.outbox.put(c, Message(FREED, subject, Direct(member), locale=locale), now)
+            message = Message(FREED, subject, Direct(member), {"was_held": was_held}, locale)
+            self._storage.outbox.put(c, message, now)
 
-        is_freed = await self._storage.links.free_seat(member, self._client_id, also)
-        if is_freed:
+        def freed(c: Connection) -> None:
+            self._storage.timers.remove(c, RENEWAL, str(member))
+            tell(c, None if link is None else link.locale, was_held=False)
+
+        def released(c: Connection) -> None:
+            self._storage.timers.remove(c, EXPIRY, str(member))
+            tell(c, None if request is None else request.locale, was_held=True)
+
+        if await self._storage.links.free_seat(member, self._client_id, freed):
             self._tokens.forget(member)
-        return is_freed
+            return True
+        return await self._storage.seats.release(member, released)
 
     async def ask(self, caller: Caller, name: str, email: str, hosts: Iterable[MemberId]) -> None:
         """Ask every host for a seat, with the name and the e-mail address that Spotify's list wants.
@@ -122,13 +150,14 @@ class SeatKeeper:
         if not name or len(email) > EMAIL_MAX or not _EMAIL.fullmatch(email):
             raise NotAnAddress
         now, member = self._now(), caller.member_id
+        locales = {host: await self._storage.links.locale_of(host) for host in hosts}
 
         def also(c: Connection) -> None:
             self._storage.timers.put(c, EXPIRY, str(member), now + REQUEST_LIFE)
             close_messages_in(c, self._storage.outbox, member, Closed.REPLACED, now)
-            for host in hosts:
+            for host, locale in locales.items():
                 subject = f"{member}:{int(now.timestamp())}:{host}"
-                message = Message(ASKED, subject, Direct(host), {"member_id": str(member)})
+                message = Message(ASKED, subject, Direct(host), {"member_id": str(member)}, locale)
                 self._storage.outbox.put(c, message, now)
 
         await self._storage.seats.ask(caller, name, email, now, also)

@@ -21,6 +21,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from yarl import URL
 
+from bot.caller import MemberId
 from bot.chat.cards import Card, text_card
 from bot.chat.features import Feature, Listener, Router
 from bot.chat.groups import commands_of
@@ -65,7 +66,9 @@ class Client(discord.Client):
         mentions: dict[str, int],
         dev_guild_id: int | None,
         on_connection: Callable[[bool], None],
+        extra_hosts: Sequence[MemberId] = (),
     ) -> None:
+        """`extra_hosts`: hosts besides those to whom the application belongs."""
         super().__init__(
             intents=_intents(features),
             max_messages=None,
@@ -83,6 +86,7 @@ class Client(discord.Client):
         self.has_commands = False
         self.is_connected = False
         self._on_connection = on_connection
+        self._extra_hosts = extra_hosts
         self.tree = app_commands.CommandTree(
             self,
             allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
@@ -209,16 +213,18 @@ class Client(discord.Client):
         """What broke outside a command. The arguments are not logged: they hold tokens."""
         _log.exception("an event broke", event_name=event_method)
 
-    def hosts(self) -> list[int]:
-        """Whom the application belongs to: its owner, or the team's, and behind that one the team's members."""
+    def hosts(self) -> list[MemberId]:
+        """The application's owner, or the members of its team, its owner first; then the extra hosts. Nobody before the login."""
         if self.application is None or self.is_closed():
             return []
         team = self.application.team
         if team is None:
-            return [self.application.owner.id]
-        # the application's owner is then a user that represents the team, and reads no messages
-        members = [m.id for m in team.members if m.membership_state is discord.TeamMembershipState.accepted]
-        return sorted(members, key=lambda id_: id_ != team.owner_id)
+            owners = [self.application.owner.id]
+        else:
+            # the application's owner is then a user that represents the team, and reads no messages
+            members = [m.id for m in team.members if m.membership_state is discord.TeamMembershipState.accepted]
+            owners = sorted(members, key=lambda id_: id_ != team.owner_id)
+        return [*dict.fromkeys([*map(MemberId, owners), *self._extra_hosts])]
 
 
 _OLD_COMMAND = (

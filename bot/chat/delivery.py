@@ -19,7 +19,7 @@ from bot.chat.cards import Card
 from bot.chat.messages import Failure, Messages
 from bot.chat.words import Words
 from bot.errors import StorageUnavailable, UserError
-from bot.storage.outbox import Address, Answer, FollowUp, Gone, Message, Outbox, Queued, State, Way
+from bot.storage.outbox import Answer, FollowUp, Gone, Message, Outbox, Queued, State, Way
 
 MAX_CONCURRENT = 8
 """How many messages are sent at a time; each to another member or channel."""
@@ -58,15 +58,17 @@ class Delivery:
         messages: Messages,
         words: Callable[[str | None], Words],
         hosts: Callable[[], Iterable[int]],
+        locale_of: Callable[[int], Awaitable[str | None]],
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`words`: the words of a locale. `hosts`: the ids of the hosts' accounts, the first one first."""
+        """`words`: the words of a locale. `hosts`: the ids of the hosts' accounts. `locale_of`: a host's locale, if known."""
         self._outbox = outbox
         self._messages = messages
         self._words = words
         self._hosts = hosts
+        self._locale_of = locale_of
         self._now = now
         self._sleep = sleep
         self._drawers: dict[str, Drawer] = {}
@@ -115,20 +117,22 @@ class Delivery:
             _log.warning("a message cannot be stored, and is sent at once", kind=message.kind, error=str(error))
         try:
             async with asyncio.timeout(wait_s):
-                for card in await self._drawers[message.kind](message.payload, self._words(message.locale)):
-                    await self._send_unstored(message.address, card)
+                cards = await self._drawers[message.kind](message.payload, self._words(message.locale))
+                for page, card in enumerate(cards):
+                    await self._send_unstored(message, page, card)
         except (Failure, TimeoutError) as error:
             _log.warning("a message was not sent", kind=message.kind, code=getattr(error, "code", "time-out"))
             return State.GIVEN_UP
         return State.CONFIRMED
 
-    async def _send_unstored(self, address: Address, card: Card) -> None:
+    async def _send_unstored(self, message: Message, page: int, card: Card) -> None:
+        address = message.address
         if isinstance(address, Answer):
             await self._messages.edit_answer(address.token, card)
         elif isinstance(address, FollowUp):
             await self._messages.follow_up(address.token, card)
         else:
-            await self._to_hosts(card, secrets.token_urlsafe(12), None)
+            await self._to_hosts(message, page, secrets.token_urlsafe(12), None)
 
     # -- the worker
 
@@ -247,13 +251,14 @@ class Delivery:
         """Send one card; its id where it can be edited later. Failure."""
         since = await self._outbox.begin(message, way, page, self._now(), durable=way is not Way.EDIT)
         try:
-            return await self._send_by(message, way, card, message.nonce_of(page), since)
+            return await self._send_by(message, way, page, card, since)
         except Failure as failure:
             if since is not None:  # the attempt before this one may have arrived
                 failure.may_have_arrived = True
             raise
 
-    async def _send_by(self, message: Queued, way: Way, card: Card, nonce: str, since: datetime | None) -> int | None:
+    async def _send_by(self, message: Queued, way: Way, page: int, card: Card, since: datetime | None) -> int | None:
+        nonce = message.nonce_of(page)
         match way:
             case Way.FOLLOW_UP:
                 if message.token is None or message.token_until is None or message.token_until <= self._now():
@@ -263,7 +268,7 @@ class Delivery:
                 assert message.member_id is not None
                 return await self._to_channel(await self._messages.open_direct(message.member_id), card, nonce, since)
             case Way.HOSTS:
-                await self._to_hosts(card, nonce, since)
+                await self._to_hosts(message, page, nonce, since)
             case Way.CHANNEL:
                 assert message.channel_id is not None
                 return await self._to_channel(message.channel_id, card, nonce, since)
@@ -289,18 +294,28 @@ class Delivery:
                 return found
         return await self._messages.send(channel_id, card, nonce)
 
-    async def _to_hosts(self, card: Card, nonce: str, since: datetime | None) -> None:
-        last = Failure("no host", is_final=True)
-        for host in self._hosts():
+    async def _to_hosts(self, message: Message | Queued, page: int, nonce: str, since: datetime | None) -> None:
+        """Send a page to every host, in their language. Failure: nobody takes it, or somebody may later."""
+        has_arrived, refused, later = False, Failure("no host", is_final=True), None
+        for number, host in enumerate([*self._hosts()]):
+            own_nonce = f"{nonce}-{number}"  # Discord knows a nonce in all channels together
+            words = self._words(await self._locale_of(host))
+            cards = await self._drawers[message.kind](message.payload, words)
             try:
-                await self._to_channel(await self._messages.open_direct(host), card, nonce, since)
+                await self._to_channel(await self._messages.open_direct(host), cards[page], own_nonce, since)
             except Failure as failure:
-                if failure.may_have_arrived:
-                    raise
-                last = failure
+                if failure.is_final:
+                    refused = failure
+                else:
+                    later = failure
             else:
-                return
-        raise last
+                has_arrived = True
+        if later is not None:
+            # those who have it are known by the nonce, or by their channel's history
+            later.may_have_arrived = later.may_have_arrived or has_arrived
+            raise later
+        if not has_arrived:
+            raise refused
 
     async def _wait(self, message: Queued, failure: Failure) -> None:
         """Try again for as long as it takes; say so where the bot cannot post."""

@@ -32,7 +32,7 @@ def sentences(t: Text, alert: Alert) -> str:
     """What only the host can fix: what happened, since when, what to do."""
     title = name(t, alert.cause)
     why = t(
-        "You get this message because you own this bot's Discord app. It is sent at most once a day for each problem. "
+        "You get this message because you are a host of this bot. It is sent at most once a day for each problem. "
         "More: docs/operations.md, Alerts, “{title}”.",
         title=title,
     )

@@ -6,17 +6,16 @@ Discord hides `/seats` from other people by default. Whether somebody is a host 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from discord import ButtonStyle, app_commands, ui
 
-from bot.accounts.seats import ASKED, FREED, GIVEN, Closed, Seat, SeatKeeper
+from bot.accounts.seats import ASKED, FREED, GIVEN, Closed, HeldSeat, Seat, SeatKeeper
 from bot.caller import Caller, MemberId
 from bot.chat.cards import Card, Item, Kind, button, text_card
 from bot.chat.components import Component, CustomId
 from bot.chat.delivery import Delivery
 from bot.chat.features import Feature
-from bot.chat.own_app import HostsOf
 from bot.chat.reply import Beside, Interaction, Reply, Visibility, Work, caller_of
 from bot.chat.words import Words, date, soon
 from bot.storage.seats import Given
@@ -27,28 +26,18 @@ PAGE = 8
 DASHBOARD = "https://developer.spotify.com/dashboard"
 
 
-def hosts_of(extra: Sequence[MemberId]) -> HostsOf:
-    """The owner of the bot's Discord application, or its team, and those whom HOSTS names."""
-
-    def hosts(interaction: Interaction) -> list[MemberId]:
-        return [*dict.fromkeys([*map(MemberId, interaction.client.hosts()), *extra])]
-
-    return hosts
-
-
 class Hosting:
     """Answers hosts."""
 
-    def __init__(self, seats: SeatKeeper, hosts_of: HostsOf, reply: Reply) -> None:
+    def __init__(self, seats: SeatKeeper, reply: Reply) -> None:
         self._seats = seats
-        self._hosts_of = hosts_of
         self._reply = reply
 
     async def answer(
         self, interaction: Interaction, caller: Caller, work: Callable[[], Work], name: str, *, edits: bool
     ) -> None:
         """Answer a host with `work`, and anybody else with a refusal."""
-        is_host = caller.member_id in self._hosts_of(interaction)
+        is_host = caller.member_id in interaction.client.hosts()
         await self._reply(
             interaction,
             work() if is_host else self._refusal(caller),
@@ -122,8 +111,11 @@ class Hosting:
             items.append(ui.ActionRow(*turns))
         return [Card(*items, kind=Kind.PRIVATE)]
 
-    def _line(self, caller: Caller, seat: Seat) -> str:
+    def _line(self, caller: Caller, seat: Seat | HeldSeat) -> str:
         t, who = self._reply.words(caller.locale).t, f"<@{seat.member_id}>"
+        if isinstance(seat, HeldSeat):
+            added = t("{member}, added {when}, not linked yet", member=who, when=date(seat.since))
+            return f"{added}\n{t('Held until {when}', when=date(seat.until))}"
         since = t("{member}, linked {when}", member=who, when=date(seat.since))
         if seat.is_broken:
             return f"{since}\n{t('Must link again')}"
@@ -153,9 +145,14 @@ class Hosting:
 
     async def draw_request(self, payload: Mapping[str, Any], words: Words) -> Sequence[Card]:
         """To a host: who asks, with name and address ready to copy. Once the request has ended, without them."""
+        how = Closed(payload["closed"]) if "closed" in payload else None
+        if how is Closed.WITHDRAWN:  # nothing names the member any more
+            return [
+                text_card(words.t("The member who asked for a seat has deleted what is stored about their request."))
+            ]
         member = MemberId(int(payload["member_id"]))
-        if "closed" in payload:
-            return [text_card(closed(words, member, Closed(payload["closed"])))]
+        if how is not None:
+            return [text_card(closed(words, member, how))]
         request = await self._seats.request(member)
         if request is None or request.name is None or request.email is None:
             return []  # answered before this message left
@@ -187,6 +184,12 @@ class Hosting:
     async def draw_freed(self, payload: Mapping[str, Any], words: Words) -> Sequence[Card]:
         """To the member: the seat is gone."""
         t = words.t
+        if payload.get("was_held"):
+            text = t(
+                "The host no longer holds a seat of this bot's Spotify app for you. What you have queued stays queued. "
+                "Link through your own Spotify app, or ask the host for a seat."
+            )
+            return [text_card(text, button(t("Link Spotify"), CustomId("link-now"), ButtonStyle.primary))]
         text = t(
             "The host has freed your seat of this bot's Spotify app, so I can no longer reach your library. What you "
             "have queued stays queued. Link again through your own Spotify app, or ask the host for a seat."
@@ -194,7 +197,7 @@ class Hosting:
         return [text_card(text, button(t("Link again"), CustomId("link-now"), ButtonStyle.primary))]
 
 
-def closed(words: Words, member: MemberId, how: Closed) -> str:
+def closed(words: Words, member: MemberId, how: Literal[Closed.GIVEN, Closed.REPLACED, Closed.EXPIRED]) -> str:
     """What a host's message says in place of the name and the address."""
     t, who = words.t, f"<@{member}>"
     match how:
@@ -204,8 +207,6 @@ def closed(words: Words, member: MemberId, how: Closed) -> str:
             return t("{member} has asked again: see the newer message.", member=who)
         case Closed.EXPIRED:
             return t("The request of {member} is over 14 days old, and was deleted.", member=who)
-        case Closed.WITHDRAWN:
-            return t("The member who asked for a seat has deleted everything about themselves.")
 
 
 def _in_block(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from discord import ButtonStyle
@@ -17,9 +17,6 @@ from bot.chat.modals import Modal, text_input
 from bot.chat.reply import Interaction, Reply, Visibility
 from bot.chat.words import Words, soon
 from bot.errors import AppTaken, NotAClientId, NotAnAddress, RedirectMissing, UnknownApp, UserError
-
-HostsOf = Callable[[Interaction], Iterable[MemberId]]
-"""Who hosts the bot that got an interaction."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -36,11 +33,10 @@ class Ways:
 class OwnApp:
     """Offers the ways to link, and takes what members fill in for them."""
 
-    def __init__(self, linking: Linking, seats: SeatKeeper, hosts_of: HostsOf, total: int, reply: Reply) -> None:
+    def __init__(self, linking: Linking, seats: SeatKeeper, total: int, reply: Reply) -> None:
         """`total`: how many seats the host's app has; 0: any number."""
         self._linking = linking
         self._seats = seats
-        self._hosts_of = hosts_of
         self._total = total
         self._reply = reply
 
@@ -128,7 +124,7 @@ class OwnApp:
 
     async def take_seat(self, interaction: Interaction, caller: Caller, owner: MemberId, form: Form) -> None:
         """The form came back: ask every host."""
-        hosts = [*self._hosts_of(interaction)]
+        hosts: list[MemberId] = interaction.client.hosts()
         await self._reply(
             interaction, self._asked(caller, form, hosts), name="modal seat-ask", visibility=Visibility.PRIVATE
         )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.errors import AccountTaken, AppTaken, NeedsRelink, NoSeatFree
+from bot.errors import AccountTaken, AppTaken, NeedsRelink, NoSeatFree, StorageUnavailable
 from bot.storage.apps import forget_other_apps
 from bot.storage.declarations import Declaration, MemberRows
 from bot.storage.engine import Connection, Engine, Row
@@ -212,6 +213,14 @@ class Links:
         await self._database.write(
             lambda c: c.execute("UPDATE links SET broken = ? WHERE member_id = ?", (why, member_id))
         )
+
+    async def locale_of(self, member_id: int) -> str | None:
+        """The locale in which a member linked; None when they have not, or when it cannot be read now."""
+        query = "SELECT locale FROM links WHERE member_id = ?"
+        with suppress(StorageUnavailable):
+            row = await self._database.read(lambda c: c.execute(query, (member_id,)).fetchone())
+            return None if row is None else row["locale"]
+        return None
 
     async def is_app_taken(self, client_id: str, member_id: int) -> bool:
         """Whether another member is linked through this app."""

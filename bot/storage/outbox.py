@@ -36,7 +36,7 @@ class Way(StrEnum):
     DIRECT = "direct"  # a direct message
     CHANNEL = "channel"  # a new message in a channel
     EDIT = "edit"  # edits a message that the outbox sent to a channel, or directly
-    HOSTS = "hosts"  # a direct message to the host
+    HOSTS = "hosts"  # a direct message to each host
 
 
 class State(StrEnum):
@@ -102,7 +102,7 @@ class DirectEdit:
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """The host: the owner of the Discord application, or its team."""
+    """Every host: the owner of the Discord application, or its team, and those whom HOSTS names."""
 
 
 Address = Answer | FollowUp | Direct | Channel | Edit | DirectEdit | Hosts
@@ -355,6 +355,20 @@ class Outbox:
         for row in rows:
             address = DirectEdit(MemberId(row["member_id"]), kind, row["subject"])
             self.put(c, Message(kind, f"{row['subject']}:edit", address, payload, row["locale"]), now)
+
+    def withdraw_direct_in(
+        self, c: Connection, kind: str, subject_begins: str, payload: Mapping[str, Any], now: datetime
+    ) -> None:
+        """The same, and keep nothing of these subjects: what has not been sent is not sent any more."""
+        where = "kind = ? AND substr(subject, 1, ?) = ?"
+        values = (kind, len(subject_begins), subject_begins)
+        c.execute(f"DELETE FROM outbox WHERE {where} AND (way = 'edit' OR state = 'stored')", values)  # noqa: S608 - the condition is a constant
+        for row in c.execute(f"SELECT id FROM outbox WHERE {where}", values).fetchall():  # noqa: S608 - the same
+            subject = f"withdrawn:{secrets.token_hex(8)}"
+            c.execute(
+                "UPDATE outbox SET subject = ?, payload = ? WHERE id = ?", (subject, json.dumps(payload), row["id"])
+            )
+            self.edit_direct_in(c, kind, subject, payload, now)
 
     def hurry_in(self, c: Connection, channel_id: int, now: datetime) -> None:
         """Send what waits for its next try in a channel now."""

@@ -111,6 +111,25 @@ class SeatRequests:
         row = await self._database.read(lambda c: c.execute(query, (member_id,)).fetchone())
         return None if row is None else self._request(row)
 
+    async def held(self, now: datetime) -> list[tuple[MemberId, datetime]]:
+        """For whom a seat is held, and when it was given; the earliest first."""
+        query = "SELECT member_id, given_at FROM seat_requests WHERE given_at > ? ORDER BY given_at, member_id"
+        oldest = to_seconds(now - REQUEST_LIFE)
+        rows = await self._database.read(lambda c: c.execute(query, (oldest,)).fetchall())
+        return [(MemberId(row["member_id"]), to_moment(row["given_at"])) for row in rows]
+
+    async def release(self, member_id: int, also: Also) -> bool:
+        """Hold no seat for this member any more; False when none was held."""
+
+        def write(c: Connection) -> bool:
+            query = "DELETE FROM seat_requests WHERE member_id = ? AND given_at IS NOT NULL"
+            is_released = c.execute(query, (member_id,)).rowcount > 0
+            if is_released:
+                also(c)
+            return is_released
+
+        return await self._database.write(write, key="links")
+
     async def give(self, member_id: int, client_id: str, seats: int, now: datetime, also: Also) -> Given:
         """Hold a seat for the member who asked, and forget their name and address. Of several hosts, the first does."""
         oldest = to_seconds(now - REQUEST_LIFE)

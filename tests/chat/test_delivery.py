@@ -19,6 +19,7 @@ from bot.chat.delivery import Delivery
 from bot.chat.messages import Messages
 from bot.chat.words import AllWords, Words
 from bot.storage.outbox import Address, Answer, Channel, Direct, Edit, FollowUp, Hosts, Message, State
+from bot.text import texts as text_in
 from tests.discord_wire import WireInteraction, texts
 from tests.world import ADA, BEN, CHLOE, World, made
 
@@ -37,6 +38,7 @@ class Office:
     ahead: timedelta = timedelta()
     count: int = 0
     drawn: list[Mapping[str, Any]] = field(default_factory=list)
+    locales: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.delivery = self.new()
@@ -45,9 +47,12 @@ class Office:
         """A delivery as after a start."""
         words, client = AllWords(""), self.services.client
         outbox = self.services.storage.outbox
-        delivery = Delivery(outbox, Messages(client), words, client.hosts, now=self.now, sleep=sleep)
+        delivery = Delivery(outbox, Messages(client), words, client.hosts, self.locale_of, now=self.now, sleep=sleep)
         delivery.register("test", self.draw)
         return delivery
+
+    async def locale_of(self, member: int) -> str | None:
+        return self.locales.get(member)
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.ahead
@@ -449,20 +454,50 @@ async def test_what_is_said_before_the_login_is_stored_and_sent_afterwards(offic
     assert office.said(office.world.discord.OWNER) == ["The token was refused."]
 
 
-async def test_a_host_who_accepts_no_messages_is_followed_by_the_next_one_of_the_team(office: Office) -> None:
-    office.world.discord.refuses_direct_messages.add(CHLOE)
-    delivery = Delivery(
-        office.services.storage.outbox,
-        Messages(office.services.client),
-        AllWords(""),
-        lambda: [CHLOE, BEN],
-        now=office.now,
-    )
+def to_hosts(office: Office, *hosts: int) -> Delivery:
+    """A delivery with these hosts."""
+    outbox, messages = office.services.storage.outbox, Messages(office.services.client)
+    delivery = Delivery(outbox, messages, AllWords(""), lambda: hosts, office.locale_of, now=office.now)
     delivery.register("test", office.draw)
-    async with office.working(delivery):
+    return delivery
+
+
+async def test_every_host_is_told_and_one_who_accepts_no_messages_keeps_it_from_nobody(office: Office) -> None:
+    office.world.discord.refuses_direct_messages.add(CHLOE)
+    async with office.working(to_hosts(office, ADA, CHLOE, BEN)):
         await office.put(Hosts(), "disk")
         await office.until("confirmed")
-    assert office.said(BEN) == ["disk"]
+    assert (office.said(ADA), office.said(BEN)) == (["disk"], ["disk"])
+
+
+@pytest.mark.parametrize("wait_s", [31.0, 3600.0], ids=["while Discord knows the nonce", "by the channel's history"])
+async def test_a_host_who_has_the_message_does_not_get_it_again_while_another_is_tried_again(
+    office: Office, wait_s: float
+) -> None:
+    async with office.working(to_hosts(office, ADA, BEN)):
+        limit = {"message": "limited", "retry_after": wait_s, "global": False}
+        office.world.discord.fault(*POST, status=429, json=limit, user_id=BEN)
+        await office.put(Hosts(), "disk")
+        await office.until_tried(1)
+        if wait_s > 60:
+            office.world.discord._nonces.clear()
+        office.skip(seconds=wait_s + 1)
+        await office.until("confirmed")
+    assert (office.said(ADA), office.said(BEN)) == (["disk"], ["disk"])
+
+
+async def test_a_host_is_told_in_the_language_in_which_they_linked(office: Office) -> None:
+    office.locales[BEN] = "de"
+    delivery = to_hosts(office, ADA, BEN)
+
+    async def draw(payload: Mapping[str, Any], words: Words) -> list[Card]:
+        return [text_card(words.t("Free seat"))]
+
+    delivery.register("seat", draw)
+    async with office.working(delivery):
+        await office.services.storage.outbox.add(Message("seat", "1", Hosts()), office.now())
+        await office.until("confirmed")
+    assert (office.said(ADA), office.said(BEN)) == (["Free seat"], [text_in("de")("Free seat")])
 
 
 async def test_what_may_have_arrived_stays_in_doubt_when_the_next_attempt_surely_fails(office: Office) -> None:
