@@ -28,9 +28,9 @@ test-all: $(READY) ## Run every test; those of pages need Chromium
 test-pages: $(READY) ## Run the tests that look at pages, in headless Chromium
 	@$(BIN)/python -m pytest -m pages $(ARGS)
 
-soak: $(READY) ## Run 200 kills during bursts, and every cell of the fault matrix: about 5 minutes (SEED=n repeats a run)
-	@GATEFOLD_KILLS=200 GATEFOLD_MATRIX=full GATEFOLD_SEED=$(or $(SEED),0) \
-		$(BIN)/python -m pytest -s tests/process/test_kill.py tests/faults $(ARGS)
+soak: $(READY) ## Run 200 kills during bursts, 5 club seasons with kills, and every cell of the fault matrix: about 10 minutes (SEED=n repeats a run)
+	@GATEFOLD_KILLS=200 GATEFOLD_SEASONS=5 GATEFOLD_MATRIX=full GATEFOLD_SEED=$(or $(SEED),0) \
+		$(BIN)/python -m pytest -s tests/process/test_kill.py tests/process/test_club_kill.py tests/faults $(ARGS)
 
 check: check-lint check-format check-types check-imports check-locks check-deploy ## Lint, formatting, types, imports, lock files, deploy/ and the workflow
 

@@ -504,8 +504,8 @@ async def _until_one_ends(*tasks: asyncio.Task[None]) -> None:
         task.result()
 
 
-async def run(settings: Settings) -> None:
-    """Run the bot until SIGTERM or SIGINT. StartError if it cannot start."""
+async def run(settings: Settings, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    """Run the bot until SIGTERM or SIGINT. StartError if it cannot start. `now`: see `built`."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -520,7 +520,7 @@ async def run(settings: Settings) -> None:
             supervisor.status("Discord is gone; connecting again")
 
     supervisor.status("Opening the database")
-    async with built(settings, connection) as services, AsyncExitStack() as stack:
+    async with built(settings, connection, now=now) as services, AsyncExitStack() as stack:
         await stack.enter_async_context(supervised(services, supervisor))
         try:
             port = await stack.enter_async_context(website(services))

@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -26,6 +27,8 @@ https://discord.com/developers/docs/topics/rate-limits#global-rate-limit
 """
 THREAD_EXISTS = 160004
 """Discord's code for a message that has a thread already."""
+PAGE, PAGES_MOST = 100, 50
+"""How many messages Discord gives at once, and how many pages of a channel's history are looked at for one message."""
 CLOCKS = timedelta(minutes=1)
 """How far our clock and Discord's may differ."""
 _T = TypeVar("_T")
@@ -166,17 +169,17 @@ class Messages:
         await _tried(lambda: message.edit(view=card, allowed_mentions=mentions, attachments=files))
 
     async def find(self, channel_id: int, nonce: str, since: datetime) -> int | None:
-        """The id of the message that was sent with this nonce, if the channel has it since then."""
-
-        async def call() -> int | None:
-            after = discord.utils.time_snowflake(since - CLOCKS)
-            for message in await self._client.http.logs_from(channel_id, 100, after=after):
+        """The id of the message that was sent with this nonce, if it is among the 5,000 that the channel has since then."""
+        after = discord.utils.time_snowflake(since - CLOCKS)
+        for _ in range(PAGES_MOST):
+            page = await self.call(partial(self._client.http.logs_from, channel_id, PAGE, after=after))
+            for message in page:
                 if any(part.get("id") == marker_of(nonce) for part in message.get("components") or ()):
                     return int(message["id"])
-            return None
-
-        await self._turn()
-        return await _tried(call)
+            if len(page) < PAGE:
+                return None
+            after = max(int(message["id"]) for message in page)
+        return None
 
     async def history(self, channel_id: int, after: int, limit: int = 100) -> list[Mapping[str, Any]]:
         """The messages that follow the one with the id `after`, the oldest first, as Discord sends them.

@@ -73,14 +73,21 @@ class AlbumClubs:
         self.channels = ClubChannels(storage, now)
 
     async def begin(self) -> None:
-        """Find out since when the bot was down, and note that it runs again. Before the first `beat`."""
+        """Find out since when the bot was down. Before the first `beat`."""
         self._started_at = self._now()
         self._down_since = await self._storage.clubs.last_beat()
-        await self.beat()
 
     async def beat(self) -> None:
-        """Note that the bot runs."""
-        await self._storage.clubs.beat(self._now())
+        """Note that the bot runs, unless a step that became due while it was down is still to be done.
+
+        That step is judged by when the bot went down, also by the next process if this one is killed before it.
+        """
+
+        def write(c: Connection) -> None:
+            if not self._storage.timers.has_due_in(c, STEP, self._started_at):
+                self._storage.clubs.beat_in(c, self._now())
+
+        await self._storage.database.write(write, durable=False)
 
     # -- the clock
 

@@ -347,15 +347,11 @@ class Clubs:
 
         return await self._database.read(read)
 
-    async def beat(self, now: datetime) -> None:
+    def beat_in(self, c: Connection, now: datetime) -> None:
         """Note that the bot runs."""
-        await self._database.write(
-            lambda c: c.execute(
-                "INSERT INTO heartbeat (id, beat_at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE"
-                " SET beat_at = excluded.beat_at",
-                (to_seconds(now),),
-            ),
-            durable=False,
+        c.execute(
+            "INSERT INTO heartbeat (id, beat_at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at",
+            (to_seconds(now),),
         )
 
     async def last_beat(self) -> datetime | None:

@@ -76,6 +76,11 @@ class Timers:
         row = c.execute(query, (kind, key)).fetchone()
         return None if row is None else to_moment(row["due_at"])
 
+    def has_due_in(self, c: Connection, kind: str, until: datetime) -> bool:
+        """Whether a timer of this kind that was due by then is still to be served."""
+        query = "SELECT 1 FROM timers WHERE kind = ? AND due_at <= ?"
+        return c.execute(query, (kind, to_seconds(until))).fetchone() is not None
+
     def remove(self, c: Connection, kind: str, key: str) -> None:
         """Remove a timer in a transaction that also stores why. A handler that runs already is not stopped."""
         c.execute("DELETE FROM timers WHERE kind = ? AND key = ?", (kind, key))

@@ -239,6 +239,24 @@ async def test_a_process_that_ends_between_sending_and_confirming_does_not_send_
     assert office.posted() == ["one", "two"]
 
 
+async def test_a_message_is_found_behind_hundreds_of_others(office: Office) -> None:
+    discord = office.world.discord
+    discord.fault(*POST, status=0)  # from here on, it may have arrived
+    discord.fault(*POST, **LOST)
+    async with office.working():
+        await office.put(Channel(CHANNEL), "hello")
+        await office.until_tried(1)
+        for _ in range(250):
+            talk = discord._blank(None, CHANNEL)
+            discord.messages[talk["id"]] = talk
+        office.skip(seconds=5)
+        await office.until_tried(2)
+        discord._nonces.clear()
+        office.skip(minutes=10)
+        await office.until("confirmed")
+    assert office.posted() == ["hello"]
+
+
 async def test_a_message_that_never_left_is_sent_after_the_restart(office: Office) -> None:
     office.world.discord.fault(*POST, status=0, times=1)
     await office.put(Channel(CHANNEL), "one")

@@ -5,8 +5,8 @@ nothing of discord.py: point a client at `api_url` and `gateway_url`. https://do
 """
 
 from tests.discord_wire.messages import Json, buttons, choice_flaws, flatten, message_flaws, texts
-from tests.discord_wire.records import WireFile, WireInteraction
-from tests.discord_wire.wire import AUTOCOMPLETE, COMMAND, COMPONENT, EPHEMERAL, MODAL, DiscordWire
+from tests.discord_wire.records import WireFile, WireInteraction, WireRequest
+from tests.discord_wire.wire import AUTOCOMPLETE, COMMAND, COMPONENT, EPHEMERAL, MODAL, DiscordWire, Stage
 
 __all__ = [
     "AUTOCOMPLETE",
@@ -16,8 +16,10 @@ __all__ = [
     "MODAL",
     "DiscordWire",
     "Json",
+    "Stage",
     "WireFile",
     "WireInteraction",
+    "WireRequest",
     "buttons",
     "choice_flaws",
     "flatten",

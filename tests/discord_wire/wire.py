@@ -6,13 +6,13 @@ import asyncio
 import json
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from itertools import count
 from secrets import token_hex
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 from urllib.parse import parse_qsl
 
 from aiohttp import BasicAuth, web
@@ -33,6 +33,7 @@ from tests.discord_wire.messages import (
 from tests.discord_wire.records import Bell, Fault, Place, Refused, Where, WireFile, WireInteraction, WireRequest
 
 Answer = tuple[int, Any] | None
+Stage = Literal["before", "after"]
 _dump = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 
 ANSWER_WITHIN_S, TOKEN_LIVES_S, NONCE_LIVES_S = 3.0, 900.0, 120.0
@@ -107,6 +108,8 @@ class DiscordWire(Gateway):
         self.app_permissions = "2252349570862144"
         # Members of the team that owns the application, the team's owner first; empty: it is OWNER's alone.
         self.team: list[int] = []
+        # Told of each request before it is carried out, and again before it is answered. True: it is cut off there.
+        self.on_request: Callable[[WireRequest, Stage], Awaitable[bool]] | None = None
         self._faults: list[Fault] = []
         self._places: dict[str, Place] = {}
         self._direct_channels: dict[int, int] = {}
@@ -455,11 +458,15 @@ class DiscordWire(Gateway):
             if fault and fault.delay_s:
                 await asyncio.sleep(fault.delay_s)
             status, body = 0, None
+            if await self._is_cut_off(request, record, "before"):
+                return web.Response(status=500)
             if fault is None or fault.status is None or fault.applied:
                 answer = self._route(record, path.strip("/").split("/"))
                 if answer is None:
                     self.unknown.append(record)
                 status, body = answer or (404, {"message": "404: Not Found", "code": 0})
+            if await self._is_cut_off(request, record, "after"):
+                return web.Response(status=500)
         except Refused as refused:
             self.problems += refused.problems
             status, body = refused.status, {"message": str(refused), "code": refused.code}
@@ -478,6 +485,13 @@ class DiscordWire(Gateway):
         if status in (0, 204):
             return web.Response(status=status or 500)
         return web.Response(status=status, body=_dump(body).encode(), headers=headers)
+
+    async def _is_cut_off(self, request: web.Request, record: WireRequest, stage: Stage) -> bool:
+        if self.on_request is None or not await self.on_request(record, stage):
+            return False
+        if request.transport:
+            request.transport.abort()
+        return True
 
     def _take_fault(self, record: WireRequest) -> Fault | None:
         for fault in self._faults:
