@@ -12,12 +12,13 @@ from pathlib import Path
 
 import click
 
-from bench import bulk, burst, memory, restart, save, shared, start, table
+from bench import bulk, burst, instructions, memory, restart, save, shared, start, table
 from bench.figures import Line
 from bench.scale import FULL, QUICK, USUAL, Scale
 
 ROWS: dict[str, Callable[[Scale], Awaitable[list[Line]]]] = {
     "save": save.measure,
+    "instructions": instructions.measure,
     "shared": shared.measure,
     "bulk": bulk.measure,
     "burst": burst.measure,

@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -157,11 +157,13 @@ class Outside:
             yield bot
 
     @asynccontextmanager
-    async def started(self, kind: Kind) -> AsyncIterator[Bot]:
-        """A bot's process, from its start to its end."""
+    async def started(self, kind: Kind, *, under: Sequence[str] = ()) -> AsyncIterator[Bot]:
+        """A bot's process, from its start to its end. `under`: a command that runs the interpreter, such as valgrind."""
         self.discord.identified.clear()
         self.folder.mkdir(parents=True, exist_ok=True)
         environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        # The order of sets is the same in every run, and with it the work.
+        environment["PYTHONHASHSEED"] = "0"
         environment["PYTHONPATH"] = f"{self._hide_development_packages()}{os.pathsep}{ROOT}"
         log, port, given = self.folder / "log", free_port(), b""
         if kind == "bare":
@@ -172,6 +174,7 @@ class Outside:
             command = ["-m", "bot", "run"]
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
+                *under,
                 sys.executable,
                 *command,
                 cwd=self.folder,

@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """`name` goes into the document. All else are counts; `interactions` are those of the memory row."""
+    """`name` goes into the document. All else are counts; `interactions` are those of the memory row;
+    `counted_saves`, those of the two runs whose instructions are subtracted."""
 
     name: str
     rounds: int
     saves: int
     slow_saves: int
     warm_saves: int
+    counted_saves: tuple[int, int]
     burst: int
     bursts_at_ms: tuple[int, ...]
     interactions: int
@@ -30,6 +32,7 @@ QUICK = Scale(
     saves=8,
     slow_saves=2,
     warm_saves=4,
+    counted_saves=(2, 4),
     burst=12,
     bursts_at_ms=(0,),
     interactions=40,
@@ -46,6 +49,7 @@ USUAL = Scale(
     saves=200,
     slow_saves=60,
     warm_saves=40,
+    counted_saves=(20, 100),
     burst=500,
     bursts_at_ms=(0, 20, 50),
     interactions=20_000,
