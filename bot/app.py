@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import aiohttp
 import structlog
@@ -66,7 +67,7 @@ from bot.maintenance.backups import Backups
 from bot.maintenance.jobs import Maintenance
 from bot.monitoring.alerts import Alerts, Cause, Facts
 from bot.monitoring.disk import EVERY_S, DiskWatch
-from bot.monitoring.metrics import Metrics
+from bot.monitoring.measures import Unmeasured
 from bot.monitoring.systemd import Supervisor
 from bot.schedule import Schedule
 from bot.settings import Settings
@@ -79,6 +80,9 @@ from bot.storage.histories import EDITED_PROGRESS, PROGRESS, READ, Histories
 from bot.storage.watches import POSTED, Watches
 from bot.web import ops, site
 from bot.web.listening import why_not
+
+if TYPE_CHECKING:  # loaded only where the host set a port for it
+    from bot.monitoring.metrics import Metrics
 
 FINISH_S = 4.0
 """How long work in progress may take to finish when the process is asked to stop."""
@@ -121,7 +125,7 @@ class Services:
     maintenance: Maintenance
     backups: Backups | None
     schedule: Schedule
-    metrics: Metrics
+    metrics: Metrics | None
     alerts: Alerts
     now: Callable[[], datetime]
 
@@ -197,19 +201,24 @@ async def _build(
         now=now,
         monotonic=monotonic,
     )
-    metrics = Metrics(
-        lambda: [app.gate for app in apps.loaded], storage.database, storage.changes, lambda: services.readiness()
-    )
+    metrics = None
+    if settings.metrics_port:
+        from bot.monitoring.metrics import Metrics
+
+        metrics = Metrics(
+            lambda: [app.gate for app in apps.loaded], storage.database, storage.changes, lambda: services.readiness()
+        )
+    measures = metrics or Unmeasured()
     spotify = Spotify(
         session,
         api_url=settings.spotify_api_url,
         accounts_url=settings.spotify_accounts_url,
         oembed_url=settings.spotify_oembed_url,
         short_link_url=settings.spotify_short_link_url,
-        observe=metrics.called,
+        observe=measures.called,
     )
     tokens = Tokens(
-        storage.links, spotify, apps, on_refresh=metrics.refreshed, on_unopenable=sources.unopenable, now=now
+        storage.links, spotify, apps, on_refresh=measures.refreshed, on_unopenable=sources.unopenable, now=now
     )
     catalogue = Catalogue(spotify, apps.host, monotonic=monotonic)
     resolver = AlbumResolver(spotify, catalogue, tokens, monotonic=monotonic)
@@ -235,7 +244,7 @@ async def _build(
         now=now,
     )
     words = AllWords(f"{settings.public_url}/privacy", settings.spotify_seats)
-    reply = Reply(words, metrics.answered)
+    reply = Reply(words, measures.answered)
     clubs = AlbumClubs(storage, now=now)
     names = club.Names(catalogue)
     answering = club.Answering(clubs, names, finder, reply, Curators(now), now)
@@ -404,11 +413,11 @@ async def website(services: Services) -> AsyncIterator[int]:
 async def measuring(services: Services) -> AsyncIterator[None]:
     """The metrics on a port of their own, if the host set one."""
     settings = services.settings
-    if not settings.metrics_port:
+    if (metrics := services.metrics) is None:
         yield
         return
-    async with ops.serving_metrics(services.metrics.scrape, settings.metrics_host, settings.metrics_port):
-        loop_watch = asyncio.create_task(services.metrics.watch_loop(), name="loop watch")
+    async with ops.serving_metrics(metrics.scrape, settings.metrics_host, settings.metrics_port):
+        loop_watch = asyncio.create_task(metrics.watch_loop(), name="loop watch")
         try:
             yield
         finally:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import io
 import json
 import logging
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -251,3 +253,55 @@ def test_configuring_again_writes_every_line_once(start: Start) -> None:
     first, second = start(), start()
     logging.getLogger("x").info("a word")
     assert (first.getvalue(), second.getvalue().count("a word")) == ("", 1)
+
+
+def test_no_line_of_ours_has_a_field_that_is_taken_for_a_secret(start: Start) -> None:
+    """`code=AttributeError` was written as `code=[hidden]`: what went wrong is not to be hidden."""
+    hidden = []
+    for path in sorted((Path(__file__).parents[1] / "bot").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and "_log" in ast.dump(node.func):
+                hidden += [
+                    f"{path}:{node.lineno} {field.arg}"
+                    for field in node.keywords
+                    if HIDDEN in redact(f"{field.arg}=AttributeError", ())
+                ]
+    assert hidden == []
+
+
+@pytest.mark.parametrize("style", ["console", "json"])
+def test_who_logs_goes_on_when_the_log_cannot_be_written(style: str) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str, /) -> int:
+            raise OSError(28, "No space left on device")
+
+    with restored():
+        configure("INFO", style, (), Full())
+        structlog.get_logger("gatefold.test").info("happened")
+
+
+def test_a_line_of_the_console_reads_as_structlog_writes_it(start: Start) -> None:
+    facts = {"title": "two words", "odd": 'a="b"', "id": 7, "none": None, "plain": "word"}
+    stream = start("console")
+    structlog.get_logger("gatefold.test").warning("it happened", **facts)
+    told = structlog.dev.ConsoleRenderer(colors=False)(
+        None,
+        "warning",
+        {"event": "it happened", "level": "warning", "logger": "gatefold.test", "timestamp": "T", **facts},
+    )
+    assert stream.getvalue().partition(" ")[2] == f"{told.partition(' ')[2]}\n"
+
+
+@pytest.mark.parametrize("style", ["console", "json"])
+def test_an_exception_follows_its_line(style: str, start: Start) -> None:
+    stream = start(style)
+    try:
+        raise ValueError("it is broken")
+    except ValueError:
+        structlog.get_logger("gatefold.test").exception("it broke", number=1)
+    first, *rest = stream.getvalue().splitlines()
+    assert "it broke" in first
+    if style == "console":
+        assert (rest[0], rest[-1]) == ("Traceback (most recent call last):", "ValueError: it is broken")
+    else:
+        assert json.loads(first)["exception"].endswith("ValueError: it is broken")

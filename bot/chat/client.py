@@ -171,6 +171,8 @@ class Client(discord.Client):
         if event == "interaction":
             # Not in on_interaction: that is a task, whose wait for its turn is part of what is measured.
             args[0].extras[RECEIVED] = time.monotonic()
+            if args[0].type not in _ROUTED:
+                return  # the tree has it
         super().dispatch(event, *args, **kwargs)
 
     async def on_ready(self) -> None:
@@ -192,9 +194,8 @@ class Client(discord.Client):
         self._on_connection(is_connected)
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
-        """Buttons, select menus and modals; the tree takes the commands."""
-        if interaction.type in (discord.InteractionType.component, discord.InteractionType.modal_submit):
-            await self._router.serve(interaction)
+        """Buttons, select menus and modals."""
+        await self._router.serve(interaction)
 
     async def _command_failed(self, interaction: discord.Interaction[Any], error: Exception) -> None:
         """A command that the tree does not know or cannot read: an old one, or none of ours."""
@@ -227,6 +228,7 @@ class Client(discord.Client):
         return [*dict.fromkeys([*map(MemberId, owners), *self._extra_hosts])]
 
 
+_ROUTED = (discord.InteractionType.component, discord.InteractionType.modal_submit)
 _OLD_COMMAND = (
     app_commands.CommandNotFound,
     app_commands.CommandSignatureMismatch,

@@ -54,7 +54,7 @@ class Collecting:
             try:
                 is_last = await self._page(history)
             except Failure as failure:
-                _log.info("a history is not read", code=failure.code, is_final=failure.is_final)
+                _log.info("a history is not read", error=failure.code, is_final=failure.is_final)
                 if failure.is_final:
                     await self._histories.refuse(history, self._now())
                     return None

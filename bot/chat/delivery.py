@@ -121,7 +121,7 @@ class Delivery:
                 for page, card in enumerate(cards):
                     await self._send_unstored(message, page, card)
         except (Failure, TimeoutError) as error:
-            _log.warning("a message was not sent", kind=message.kind, code=getattr(error, "code", "time-out"))
+            _log.warning("a message was not sent", kind=message.kind, error=getattr(error, "code", "time-out"))
             return State.GIVEN_UP
         return State.CONFIRMED
 
@@ -241,7 +241,7 @@ class Delivery:
             else:
                 await self._messages.follow_up(message.token, card)
         except Failure as failure:
-            _log.warning("a private message was not edited", code=failure.code)
+            _log.warning("a private message was not edited", error=failure.code)
             is_over = message.tries + 1 >= EDIT_TRIES or failure.retry_s > RETRY_MAX_S
             failure.is_final = failure.is_final or is_over
             return failure
@@ -324,7 +324,7 @@ class Delivery:
         else:
             pause_s = BLOCKED_S
             await self._on_blocked[message.kind](message.payload)
-        _log.info("a message waits for its channel", kind=message.kind, code=failure.code, pause_s=pause_s)
+        _log.info("a message waits for its channel", kind=message.kind, error=failure.code, pause_s=pause_s)
         due_at = self._now() + timedelta(seconds=pause_s)
         await self._stored(
             lambda: self._outbox.later(message, due_at, may_have_arrived=failure.may_have_arrived), message
@@ -336,7 +336,7 @@ class Delivery:
         if self._now() - message.created_at > GIVE_UP + timedelta(seconds=RETRY_MAX_S):
             await self._settle(message, _end_of(message.way), failure.code)
             return
-        _log.info("a message is sent later", kind=message.kind, code=failure.code, pause_s=pause_s)
+        _log.info("a message is sent later", kind=message.kind, error=failure.code, pause_s=pause_s)
         due_at = self._now() + timedelta(seconds=pause_s)
         await self._stored(
             lambda: self._outbox.later(message, due_at, may_have_arrived=failure.may_have_arrived), message
@@ -346,7 +346,7 @@ class Delivery:
         self, message: Queued, state: State, code: int | str | None = None, message_id: int | None = None
     ) -> None:
         if state is not State.CONFIRMED:
-            _log.warning("a message was not sent", kind=message.kind, state=state.value, code=code)
+            _log.warning("a message was not sent", kind=message.kind, outcome=state.value, error=code)
         future = self._waiting.get((message.kind, message.subject))
         if future is not None and not future.done():
             future.set_result(state)

@@ -109,7 +109,7 @@ class ImportProgress:
                     pause_s = DIRECT_S
                     await self._direct(request, running, card)
             except Failure as failure:
-                _log.info("progress is not shown", code=failure.code)
+                _log.info("progress is not shown", error=failure.code)
                 if failure.is_final and not is_open:
                     return  # no direct messages: the next answer tells the end
 
@@ -133,7 +133,7 @@ class ImportProgress:
         try:
             await self._messages.edit(*last.progress, card_of(self._words(last.locale), total, total, None))
         except Failure as failure:
-            _log.info("progress is not shown", code=failure.code)
+            _log.info("progress is not shown", error=failure.code)
 
     def _left_s(self, begun_at: tuple[datetime, int], done: int, total: int) -> float | None:
         at, before = begun_at

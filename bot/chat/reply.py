@@ -271,6 +271,6 @@ async def _deliver(call: Coroutine[Any, Any, Any], name: str) -> bool:
         # Whatever it is (discord.py takes an answer of another shape for granted), the rest goes on. No traceback:
         # discord.py's errors may carry the address, and with it the interaction's token.
         code = error.code if isinstance(error, discord.HTTPException) else type(error).__name__
-        _log.warning("an answer did not arrive", name=name, code=code)
+        _log.warning("an answer did not arrive", name=name, error=code)
         return False
     return True

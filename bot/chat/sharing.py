@@ -116,7 +116,7 @@ class Sharing:
         except discord.NotFound:
             pass
         except discord.HTTPException as error:
-            _log.warning("a card was not removed", code=error.code)
+            _log.warning("a card was not removed", error=error.code)
             return [text_card(t("Discord did not let me remove the card. Someone who manages messages can."))]
         return [text_card(t("The card is removed."))]
 

@@ -49,7 +49,9 @@ _MENTION = re.compile(r"@(?=everyone|here|[!&]?\d)")
 
 def plain(text: str, most: int = 100) -> str:
     """Text from outside, shown as it is: no markup, no mention, no link, one line, at most `most` characters."""
-    text = " ".join("".join(" " if is_control(c) else c for c in text).split())
+    if not text.isprintable():
+        text = "".join(" " if is_control(c) else c for c in text)
+    text = " ".join(text.split())
     if len(text) > most:
         text = text[: most - 1] + "…"
     text = _MARKUP.sub(r"\\\1", text).replace("://", "\\://")

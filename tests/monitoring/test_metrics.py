@@ -8,7 +8,7 @@ import math
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -33,12 +33,25 @@ ROOT = Path(__file__).resolve().parents[2]
 WRITE, CONTAINS = "/v1/me/albums", "/v1/me/albums/contains"
 
 
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """The bot with its metrics."""
+    async with made(tmp_path, metrics_port=free_port()) as world, world.running():
+        yield world
+        assert world.discord.problems == []
+
+
+def metrics_of(world: World) -> Metrics:
+    assert world.bot.metrics is not None
+    return world.bot.metrics
+
+
 async def scraped(world: World) -> Scrape:
     """A scrape, once nobody is being answered any more."""
     async with asyncio.timeout(5):
         while world.bot.reply.open:
             await asyncio.sleep(0.005)
-    return Scrape((await world.bot.metrics.scrape()).decode())
+    return Scrape((await metrics_of(world).scrape()).decode())
 
 
 async def until_said(interaction: WireInteraction, words: str) -> None:
@@ -184,7 +197,7 @@ async def test_refreshes_are_counted_by_outcome(world: World) -> None:
     ],
 )
 async def test_whatever_comes_of_a_call_is_one_of_few_words(world: World, outcome: int | str, word: str) -> None:
-    world.bot.metrics.called("album", outcome, 0.1)
+    metrics_of(world).called("album", outcome, 0.1)
     assert (await scraped(world))("spotify_calls_total", call="album", outcome=word) == 1
 
 
@@ -316,11 +329,13 @@ async def test_a_connection_that_asks_nothing_is_closed() -> None:
         writer.close()
 
 
-async def test_they_are_off_and_on_loopback_unless_a_host_says_otherwise(world: World) -> None:
-    assert (world.settings.metrics_port, world.settings.metrics_host) == (0, "127.0.0.1")
-    before = asyncio.all_tasks()
-    async with app.measuring(world.bot):
-        assert not [task for task in asyncio.all_tasks() - before if task.get_name() == "loop watch"]
+async def test_they_are_off_and_on_loopback_unless_a_host_says_otherwise(tmp_path: Path) -> None:
+    async with made(tmp_path) as world, world.running() as services:
+        assert (world.settings.metrics_port, world.settings.metrics_host) == (0, "127.0.0.1")
+        assert services.metrics is None
+        before = asyncio.all_tasks()
+        async with app.measuring(services):
+            assert not [task for task in asyncio.all_tasks() - before if task.get_name() == "loop watch"]
 
 
 # -- the papers
@@ -380,5 +395,5 @@ async def exercised(world: World) -> Scrape:
     await world.link(ADA)
     world.spotify.expire_access_tokens()
     await until_said(await world.save(FIRST), "Saved")
-    world.bot.metrics.answered("help", "cancelled", None)
+    metrics_of(world).answered("help", "cancelled", None)
     return await scraped(world)

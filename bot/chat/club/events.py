@@ -55,7 +55,7 @@ class Events:
         except Failure as failure:
             if not failure.is_final:
                 raise
-            _log.warning("an event was not made", code=failure.code)
+            _log.warning("an event was not made", error=failure.code)
             await self._clubs.channels.refused(stored, "event")
 
     async def _show(self, stored: StoredClub) -> None:

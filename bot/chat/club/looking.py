@@ -343,4 +343,4 @@ async def _attach(interaction: Interaction, text: str) -> None:
     try:
         await interaction.followup.send(view=view, file=file, ephemeral=True)
     except discord.HTTPException as error:
-        _log.warning("ballots were not attached", code=error.code)
+        _log.warning("ballots were not attached", error=error.code)

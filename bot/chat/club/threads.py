@@ -44,7 +44,7 @@ class Threads:
         except Failure as failure:
             if not failure.is_final:
                 raise
-            _log.warning("a thread was not opened", code=failure.code)
+            _log.warning("a thread was not opened", error=failure.code)
             await self._clubs.channels.refused(view.stored, "thread")
             return
         await self._clubs.channels.opened_thread(post, thread_id, view)
