@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import gc
 import os
-import shutil
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
 import click
-import structlog
 
-from bot import __version__, logs
-from bot.admin.database_commands import backup, migrate, restore, rotate_key
-from bot.admin.doctor import CheckResult, Verdict, as_json, as_lines, examine, is_well, summary
-from bot.admin.health import health
-from bot.admin.secret_files import split_settings
-from bot.admin.setup import CannotAsk, Setup, SetupError, Tried, to_invite
-from bot.app import StartError
-from bot.app import run as run_bot
-from bot.errors import StorageUnavailable
-from bot.maintenance.control import ControlError
-from bot.settings import Settings, SettingsError, ignored, load
-from bot.storage import StorageStartupError
-from bot.storage.vault import new_key as make_key
+from bot import __version__
+from bot.settings import SettingsError, ignored
 
 ENV_FILE = Path(".env")
 """In the folder where the bot starts."""
+PLACES = {
+    "setup": "bot.admin.setup_command",
+    "run": "bot.admin.run_command",
+    "doctor": "bot.admin.doctor_command",
+    "health": "bot.admin.health",
+    "backup": "bot.admin.database_commands",
+    "restore": "bot.admin.database_commands",
+    "rotate-key": "bot.admin.database_commands",
+    "migrate": "bot.admin.database_commands",
+    "split-settings": "bot.admin.secret_files",
+    "new-key": "bot.admin.secret_files",
+    "sandbox": __name__,
+}
+"""Where each command is, in the order in which a host needs them. The others' modules are not loaded."""
 
 _DEBUG = "gatefold.debug"
 _debug = click.Option(
@@ -41,7 +43,7 @@ _debug = click.Option(
 
 
 class _Commands(click.Group):
-    """Lists its commands in the order in which a host needs them, and turns errors into sentences and exit status 1."""
+    """Loads the command that is asked for, and turns errors into sentences and exit status 1."""
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         """Also accept --debug behind the command."""
@@ -49,8 +51,14 @@ class _Commands(click.Group):
         super().add_command(cmd, name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order in which they were added."""
-        return list(self.commands)
+        """In the order in which a host needs them."""
+        return list(PLACES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command, from its module."""
+        if cmd_name not in self.commands and cmd_name in PLACES:
+            self.add_command(getattr(import_module(PLACES[cmd_name]), cmd_name.replace("-", "_")))
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run a command."""
@@ -65,6 +73,12 @@ class _Commands(click.Group):
 
 
 def _sentences(error: Exception) -> list[str]:
+    from bot.admin.setup import SetupError
+    from bot.app import StartError
+    from bot.errors import StorageUnavailable
+    from bot.maintenance.control import ControlError
+    from bot.storage import StorageStartupError
+
     match error:
         case SettingsError(is_not_set_up=True):
             there = "there is no .env here" if not ENV_FILE.exists() else "its .env has none of the required settings"
@@ -99,83 +113,9 @@ def main() -> None:
 
     Exit status: 0 success, 1 failure, 2 wrong use.
     """
-
-
-@main.command(short_help="Ask for the settings and write .env.")
-def setup() -> None:
-    """Ask for the settings, check each answer, and write .env in this folder.
-
-    Asks for what is missing, and lets you keep or change what is set. Nothing is written before the end, so Ctrl-C is
-    safe. It ends with the doctor's checks, the links that add the bot to a server, and the command that starts it.
-
-    \b
-    Example:
-      gatefold setup
-    """
-    from bot.admin.setup import terminal
-
-    logs.configure("ERROR", "console", ())
-    conversation = Setup(ENV_FILE, terminal.ask, click.echo, try_=_tried)
-    try:
-        settings = conversation.run()
-    except CannotAsk:
-        _fail("These settings are missing, and there is no terminal to ask at:", *conversation.problems().values())
-    click.echo()
-    status = asyncio.run(_examined(is_json=False))
-    click.echo()
-    for line in (*to_invite(settings), "Start the bot:", f"  cd {Path.cwd()} && {_program()} run"):
-        click.echo(line)
-    sys.exit(status)
-
-
-@main.command(short_help="Run the bot.")
-def run() -> None:
-    """Run the bot until it gets SIGTERM or Ctrl-C.
-
-    Settings come from the environment, from .env in this folder, and from secret files. The log goes to standard error.
-
-    \b
-    Examples:
-      gatefold run
-      LOG_LEVEL=DEBUG gatefold run
-    """
-    settings = load()
-    logs.configure(settings.log_level, settings.log_format, settings.secrets())
-    for sentence in ignored(ENV_FILE):
-        structlog.get_logger("gatefold.settings").warning("setting ignored", reason=sentence)
-    asyncio.run(run_bot(settings))
-
-
-@main.command(short_help="Check what usually goes wrong.")
-@click.option("--json", "is_json", is_flag=True, help="Print one JSON object, for scripts.")
-def doctor(is_json: bool) -> None:
-    """Check what usually goes wrong, and say what to do about it. Nothing is changed.
-
-    The exit status is 1 if a check failed, and 0 if there are only warnings.
-
-    \b
-    Examples:
-      gatefold doctor
-      gatefold doctor --json
-    """
-    sys.exit(asyncio.run(_examined(is_json)))
-
-
-for _command in (health, backup, restore, rotate_key, migrate, split_settings):
-    main.add_command(_command)
-
-
-@main.command("new-key", short_help="Print a new key for TOKEN_KEYS.")
-def new_key() -> None:
-    """Print a new key for TOKEN_KEYS or TOKEN_KEYS_FILE.
-
-    A new key cannot decrypt what an old one encrypted: keep the old key behind it. docs/operations.md has the steps.
-
-    \b
-    Example:
-      (umask 077; gatefold new-key > keys/gatefold.keys)
-    """
-    click.echo(make_key())
+    # The command's module is loaded by now, and stays: the collector need not traverse it again and again.
+    gc.freeze()
+    gc.enable()
 
 
 @main.command(short_help="Try the bot in a browser, without any account.")
@@ -194,73 +134,9 @@ def sandbox(script: bool, port: int) -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("bot"):
             raise
-        _fail("The sandbox needs additional packages: pip install 'gatefold[sandbox]'")
+        raise click.ClickException("The sandbox needs additional packages: pip install 'gatefold[sandbox]'") from None
 
     sys.exit(asyncio.run(story.play() if script else stage.show(port)))
-
-
-def _tried(name: str, settings: Settings) -> Tried:
-    from bot.admin.setup import live
-
-    return asyncio.run(live.tried(name, settings))
-
-
-def _program() -> str:
-    """How this program was called, so that the next command can be copied."""
-    called = Path(sys.argv[0])
-    if called.name == "__main__.py":
-        return f"{sys.executable} -m bot"
-    found = shutil.which(called.name)
-    return called.name if found and Path(found).resolve() == called.resolve() else str(called.absolute())
-
-
-async def _examined(is_json: bool) -> int:
-    logs.configure("ERROR", "console", ())
-    results = []
-    waiting = _Waiting("Checking ...")
-    if not is_json:
-        waiting.show()
-    async for result in examine(load, ENV_FILE):
-        results.append(result)
-        if not is_json:
-            waiting.clear()
-            _show(result)
-            waiting.show()
-    waiting.clear()
-    click.echo(json.dumps(as_json(results), indent=2) if is_json else f"\n{summary(results)}")
-    return 0 if is_well(results) else 1
-
-
-class _Waiting:
-    """A line at the end of a terminal that says that more is to come."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._is_terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-        self._is_shown = False
-
-    def show(self) -> None:
-        if self._is_terminal:
-            click.echo(self._text, nl=False)
-            self._is_shown = True
-
-    def clear(self) -> None:
-        if self._is_shown:
-            click.echo(f"\r{' ' * len(self._text)}\r", nl=False)
-            self._is_shown = False
-
-
-_COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "red", Verdict.SKIPPED: None}
-
-
-def _show(result: CheckResult) -> None:
-    first, *more = as_lines(result)
-    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
-        # The word says the same as the colour.
-        word, rest = first[: len(result.verdict)], first[len(result.verdict) :]
-        first = click.style(word, fg=_COLOURS[result.verdict], bold=result.verdict is Verdict.FAILED) + rest
-    for line in (first, *more):
-        click.echo(line)
 
 
 def _fail(*lines: str) -> NoReturn:

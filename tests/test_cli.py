@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from bot.cli import main
 from tests.process.harness import ROOT, bare_environment
 
-COMMANDS = sorted(main.commands)
+CONTEXT = click.Context(main)
+COMMANDS = sorted(main.list_commands(CONTEXT))
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +43,9 @@ def test_each_command_has_examples_and_describes_its_options(name: str) -> None:
     said = CliRunner().invoke(main, [name, "--help"], terminal_width=80).output
     assert re.search(rf"\n  Examples?:\n    .*gatefold {name}", said), said
     assert said.count("  gatefold") <= 1 or "Examples:" in said
-    options = [parameter for parameter in main.commands[name].params if isinstance(parameter, click.Option)]
+    command = main.get_command(CONTEXT, name)
+    assert command is not None
+    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
     assert [option.name for option in options if not option.help] == []
     assert "--debug" in said
 

@@ -11,6 +11,7 @@ import click
 
 from bot.settings import Settings, SettingsError, load, secret_names
 from bot.settings.sources import of_env_file, read_text
+from bot.storage import vault
 
 ENV_FILE = Path(".env")
 PLACED = frozenset({"DATABASE_PATH", "TOKEN_KEYS_FILE"})
@@ -41,6 +42,19 @@ def split_settings(folder: Path) -> None:
         _write(inner / name, text, 0o444)
     click.echo(f"Written: {folder / 'gatefold.env'}, and {len(secrets)} files in {inner}, which only you can open.")
     click.echo("When the bot runs with them, delete .env and the key file here. Keep a copy of the key somewhere else.")
+
+
+@click.command("new-key", short_help="Print a new key for TOKEN_KEYS.")
+def new_key() -> None:
+    """Print a new key for TOKEN_KEYS or TOKEN_KEYS_FILE.
+
+    A new key cannot decrypt what an old one encrypted: keep the old key behind it. docs/operations.md has the steps.
+
+    \b
+    Example:
+      (umask 077; gatefold new-key > keys/gatefold.keys)
+    """
+    click.echo(vault.new_key())
 
 
 def parts(settings: Settings, given: Mapping[str, str]) -> tuple[str, dict[str, str]]:

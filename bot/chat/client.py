@@ -30,6 +30,7 @@ from bot.chat.reply import RECEIVED, Reply, Visibility
 from bot.chat.translator import CatalogueTranslator
 from bot.settings import Settings
 from bot.storage.commands import RegisteredCommands
+from bot.text import edition
 
 # No voice here: nothing is missing.
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
@@ -96,7 +97,9 @@ class Client(discord.Client):
             self.tree.add_command(command)
         self._listen(features)
         self.tree.error(self._command_failed)
-        self._registration = Registration(self.tree, registered, mentions, dev_guild_id)
+        self._registration = Registration(
+            self.tree, registered, mentions, dev_guild_id, CatalogueTranslator(), edition()
+        )
         parsers: dict[str, Callable[[Any], None]] = self._connection.parsers
         parsers["INTERACTION_CREATE"] = _sparing(parsers["INTERACTION_CREATE"])
         # As Discord sent it: discord.py would build objects for every message, to be thrown away.
@@ -147,7 +150,6 @@ class Client(discord.Client):
     async def setup_hook(self) -> None:
         """Between login and the gateway: the commands."""
         assert self.application_id is not None
-        await self.tree.set_translator(CatalogueTranslator())
         await self._registration.register(self.application_id)
         self.has_commands = True
 

@@ -24,6 +24,7 @@ class Registration:
 
     `mentions`: gets the id of every slash command by its name, subcommands by their full name ("club start"), from
     which `</club start:ID>` is made.
+    `edition`: of the translations, so that they are read only when something is to be registered.
     """
 
     def __init__(
@@ -32,11 +33,15 @@ class Registration:
         registered: RegisteredCommands,
         mentions: dict[str, int],
         dev_guild_id: int | None,
+        translator: app_commands.Translator,
+        edition: str,
     ) -> None:
         self._tree = tree
         self._registered = registered
         self._mentions = mentions
         self._dev_guild_id = dev_guild_id
+        self._translator = translator
+        self._edition = edition
 
     async def register(self, application_id: int) -> None:
         """Register the commands where they belong, and take them away elsewhere. GuildRefused."""
@@ -49,9 +54,10 @@ class Registration:
             if other != place:
                 await self._clear(application_id, other)
         guild = discord.Object(place) if place != EVERYWHERE else None
-        fingerprint = await self._fingerprint(guild)
+        fingerprint = self._fingerprint(guild)
         current = known.get(place)
         if current is None or current.fingerprint != fingerprint:
+            await self._tree.set_translator(self._translator)
             try:
                 commands = await self._tree.sync(guild=guild)
             except (discord.Forbidden, discord.NotFound):
@@ -65,17 +71,12 @@ class Registration:
         self._mentions.clear()
         self._mentions.update(self._by_full_name(current, guild))
 
-    async def _fingerprint(self, guild: discord.Object | None) -> str:
-        """A hash of what would be sent, translations included, whatever the order of the commands."""
-        payloads = {}
-        for command in self._tree.get_commands(guild=guild):
-            if (translator := self._tree.translator) is not None:
-                payload = await command.get_translated_payload(self._tree, translator)
-            else:
-                payload = command.to_dict(self._tree)
-            payloads[payload["type"], payload["name"]] = payload
-        ordered = [payloads[key] for key in sorted(payloads)]
-        return hashlib.sha256(json.dumps(ordered, sort_keys=True).encode()).hexdigest()
+    def _fingerprint(self, guild: discord.Object | None) -> str:
+        """A hash of what would be sent, whatever the order of the commands."""
+        payloads = [command.to_dict(self._tree) for command in self._tree.get_commands(guild=guild)]
+        ordered = sorted(payloads, key=lambda payload: (payload["type"], payload["name"]))
+        written = json.dumps([self._edition, ordered], sort_keys=True)
+        return hashlib.sha256(written.encode()).hexdigest()
 
     def _by_full_name(self, registered: Registered, guild: discord.Object | None) -> dict[str, int]:
         slash = discord.AppCommandType.chat_input

@@ -5,7 +5,7 @@ The English sentence in the code is the key: `t = texts(locale)`, then `t("Saved
 order them differently. See docs/translating.md.
 """
 
-from bot.text.catalogue import Text, command_name, msg, texts
+from bot.text.catalogue import Text, command_name, edition, msg, texts
 from bot.text.languages import LANGUAGES, from_accept_language
 
-__all__ = ["LANGUAGES", "Text", "command_name", "from_accept_language", "msg", "texts"]
+__all__ = ["LANGUAGES", "Text", "command_name", "edition", "from_accept_language", "msg", "texts"]

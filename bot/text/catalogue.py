@@ -1,25 +1,20 @@
 """Sentences in one language. The English sentence is the key; a sentence without a translation is shown in English.
 
-The `.po` files are read when a language is first asked for (about 35 ms each), so there is no build step and no
-compiled file in the repository. See docs/decisions/0013-the-message-catalogue.md.
+A `.po` file is read when its language is first asked for, so there is no build step and no compiled file in the
+repository. Babel is loaded with the first number, date or list. See docs/decisions/0013-the-message-catalogue.md.
 """
 
 from __future__ import annotations
 
 import datetime
 import gettext
+import hashlib
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
-from io import BytesIO
+from functools import cache, lru_cache
+from pathlib import Path
 
-from babel.dates import format_date
-from babel.lists import format_list
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from babel.numbers import format_decimal
-
-from bot.text.languages import PSEUDO, match
+from bot.text.languages import LANGUAGES, PSEUDO, match
+from bot.text.po import PoTranslations
 from bot.text.pseudo import PseudoTranslations
 
 COMMAND_NAME = "command name"
@@ -70,10 +65,14 @@ class Text:
 
     def number(self, value: int | float) -> str:
         """A number with this language's separators."""
+        from babel.numbers import format_decimal
+
         return format_decimal(value, locale=self.conventions)
 
     def date(self, day: datetime.date) -> str:
         """A date without a time, such as "27 November 2026". In Discord use its timestamps instead."""
+        from babel.dates import format_date
+
         return format_date(day, "long", locale=self.conventions)
 
     def sentences(self, sentences: Sequence[str]) -> str:
@@ -82,6 +81,8 @@ class Text:
 
     def list(self, items: Sequence[str]) -> str:
         """Several things in one phrase: "a, b, and c"."""
+        from babel.lists import format_list
+
         return format_list(items, locale=self.conventions)
 
 
@@ -95,6 +96,7 @@ def command_name(name: str) -> str:
     return name
 
 
+@lru_cache(64)
 def texts(locale: str | None) -> Text:
     """The sentences for a locale of Discord's such as "de" or "es-419"; English for None and for unknown ones."""
     return _text(*match(locale))
@@ -111,8 +113,17 @@ def _translations(language: str) -> gettext.NullTranslations:
         return gettext.NullTranslations()
     if language == PSEUDO:
         return PseudoTranslations()
-    compiled = BytesIO()
-    with (files("bot.text") / f"{language}.po").open("rb") as file:
-        write_mo(compiled, read_po(file, locale=language))
-    compiled.seek(0)
-    return gettext.GNUTranslations(compiled)
+    with _file(language).open("rb") as file:
+        return PoTranslations(file)
+
+
+def edition() -> str:
+    """A hash of all translations, without reading them: whether one of them changed."""
+    together = hashlib.sha256()
+    for language in LANGUAGES[1:]:
+        together.update(_file(language).read_bytes())
+    return together.hexdigest()
+
+
+def _file(language: str) -> Path:
+    return Path(__file__).with_name(f"{language}.po")

@@ -13,8 +13,6 @@ from importlib.resources import files
 from urllib.parse import urlsplit
 
 import aiohttp
-import aiohttp_jinja2
-import jinja2
 import structlog
 from aiohttp import web
 
@@ -26,8 +24,8 @@ from bot.settings import Settings
 from bot.text import Text, texts
 from bot.web import guide, ops, pages, reading
 from bot.web import linking as link_pages
-from bot.web.drawing import show
-from bot.web.html_text import HtmlText, text_of
+from bot.web.drawing import TEMPLATES, Templates, show
+from bot.web.html_text import text_of
 from bot.web.ops import Parts
 from bot.web.pages import Page
 from bot.web.parts import STRICT, Part
@@ -81,16 +79,7 @@ def build(
 
 def _assembled(settings: Settings, parts: Sequence[Part]) -> web.Application:
     app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_pages_for_errors])
-    templates = aiohttp_jinja2.setup(
-        app,
-        loader=jinja2.PackageLoader("bot.web"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    # A proxy may serve us below a path of its own, and strip that path.
-    templates.globals["root"] = urlsplit(settings.public_url).path
+    app[TEMPLATES] = Templates(urlsplit(settings.public_url).path)
     app[_HEADERS_KEY] = dict(_HEADERS)
     if settings.is_https:
         app[_HEADERS_KEY]["Strict-Transport-Security"] = "max-age=31536000"
@@ -205,7 +194,7 @@ class _Refusal(web.Response):
     """A page outside the application, whose hook for headers it never sees."""
 
     def __init__(self, app: web.Application, t: Text, page: Page) -> None:
-        text = app[aiohttp_jinja2.APP_KEY].get_template("page.html").render(page=page, t=HtmlText(t))
+        text = app[TEMPLATES].render("page.html", t, page=page)
         super().__init__(text=text, status=page.status, content_type="text/html", headers=app[_HEADERS_KEY])
         self.force_close()
 

@@ -68,7 +68,7 @@ async def registered(
     monkeypatch: pytest.MonkeyPatch,
     feature: Feature,
     *,
-    translator: app_commands.Translator | None = None,
+    word: str = "Deutsch:",
 ) -> dict[str, int]:
     """One start of a bot with this feature; what it can mention then."""
     monkeypatch.setattr(discord.http.Route, "BASE", wire.api_url)
@@ -77,10 +77,8 @@ async def registered(
         tree: app_commands.CommandTree[Any] = app_commands.CommandTree(client)
         for command in feature.commands:
             tree.add_command(command)
-        if translator is not None:
-            await tree.set_translator(translator)
         await client.login(TOKEN)
-        await Registration(tree, storage.commands, mentions, None).register(APP)
+        await Registration(tree, storage.commands, mentions, None, German(word), word).register(APP)
     return mentions
 
 
@@ -126,9 +124,9 @@ async def test_a_changed_subcommand_or_translation_is_registered_again(
     await registered(wire, storage, monkeypatch, curation())
     await registered(wire, storage, monkeypatch, curation("Start a round"))
     assert syncs(wire) == 2
-    await registered(wire, storage, monkeypatch, curation("Start a round"), translator=German("Bitte"))
+    await registered(wire, storage, monkeypatch, curation("Start a round"), word="Bitte")
     assert syncs(wire) == 3
-    await registered(wire, storage, monkeypatch, curation("Start a round"), translator=German("Los"))
+    await registered(wire, storage, monkeypatch, curation("Start a round"), word="Los")
     assert syncs(wire) == 4
-    await registered(wire, storage, monkeypatch, curation("Start a round"), translator=German("Los"))
+    await registered(wire, storage, monkeypatch, curation("Start a round"), word="Los")
     assert syncs(wire) == 4

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gettext
 import importlib.util
 from datetime import date
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 
-from bot.text import LANGUAGES, from_accept_language, texts
+from bot.text import LANGUAGES, edition, from_accept_language, texts
 from bot.text.languages import PSEUDO
+from bot.text.po import PoTranslations
 from bot.text.pseudo import pseudo
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -232,3 +237,94 @@ def test_the_files_are_the_same_after_a_second_run(tmp_path: Path) -> None:
 
 def test_every_translation_of_ours_fits_and_once_strict_none_is_missing() -> None:
     assert messages.main(["--check"]) == 0
+
+
+# -- the reader of `.po` files
+
+
+def read_by_babel(file: BytesIO, language: str) -> gettext.GNUTranslations:
+    """As gettext reads it from the compiled file that Babel writes."""
+    compiled = BytesIO()
+    write_mo(compiled, read_po(file, locale=language))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+def test_every_translation_is_read_as_babel_reads_it(language: str) -> None:
+    content = (ROOT / "bot" / "text" / f"{language}.po").read_bytes()
+    ours, theirs = PoTranslations(BytesIO(content)), read_by_babel(BytesIO(content), language)
+    messages = [message for message in read_po(BytesIO(content), locale=language) if message.id]
+    assert len(messages) > 500
+    for message in messages:
+        if isinstance(message.id, tuple):
+            for count in (0, 1, 2, 5, 1_000_000):
+                assert ours.ngettext(*message.id, count) == theirs.ngettext(*message.id, count)
+        elif message.context:
+            assert ours.pgettext(message.context, message.id) == theirs.pgettext(message.context, message.id)
+        else:
+            assert ours.gettext(message.id) == theirs.gettext(message.id)
+
+
+ODD = rb"""
+msgid ""
+msgstr ""
+"Language: de\n"
+"Plural-Forms: nplurals=2; plural=(n != 1);\n"
+
+#: bot/module.py
+msgid "A \"quoted\" word,\n"
+"a tab\tand a \\ backslash"
+msgstr ""
+"Ein \"Wort\",\n"
+"ein Tab\tund ein \\ Zeichen"
+
+#, python-brace-format, fuzzy
+msgid "fuzzy"
+msgstr "waits for a translator"
+
+msgctxt "button"
+msgid "Save"
+msgstr "Sichern"
+
+msgid "Save"
+msgstr "Speichern"
+
+msgid "untranslated"
+msgstr ""
+
+msgid "{count} album"
+msgid_plural "{count} albums"
+msgstr[0] "{count} Album"
+msgstr[1] "{count} Alben"
+
+#~ msgid "obsolete"
+#~ msgstr "gone"
+"""
+
+
+def test_what_a_po_file_can_hold_is_read_as_babel_reads_it() -> None:
+    ours, theirs = PoTranslations(BytesIO(ODD)), read_by_babel(BytesIO(ODD), "de")
+    quoted = 'A "quoted" word,\na tab\tand a \\ backslash'
+    assert ours.gettext(quoted) == theirs.gettext(quoted) == 'Ein "Wort",\nein Tab\tund ein \\ Zeichen'
+    for sentence in ("fuzzy", "untranslated", "obsolete"):
+        assert ours.gettext(sentence) == theirs.gettext(sentence) == sentence
+    assert ours.gettext("Save") == theirs.gettext("Save") == "Speichern"
+    assert ours.pgettext("button", "Save") == theirs.pgettext("button", "Save") == "Sichern"
+    for count, form in ((1, "{count} Album"), (2, "{count} Alben")):
+        assert ours.ngettext("{count} album", "{count} albums", count) == form
+
+
+def test_the_edition_changes_with_a_translation(tmp_path: Path) -> None:
+    for language in LANGUAGES[1:]:
+        (tmp_path / f"{language}.po").write_bytes((ROOT / "bot" / "text" / f"{language}.po").read_bytes())
+    code = tmp_path / "catalogue.py"
+    code.write_bytes((ROOT / "bot" / "text" / "catalogue.py").read_bytes())
+    spec = importlib.util.spec_from_file_location("catalogue_elsewhere", code)
+    assert spec is not None
+    assert spec.loader is not None
+    elsewhere = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(elsewhere)
+    assert elsewhere.edition() == edition()
+    (tmp_path / "ja.po").write_bytes(ODD)
+    assert elsewhere.edition() != edition()

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
-import aiohttp_jinja2
 import discord
 import pytest
 from discord import app_commands
@@ -35,7 +34,7 @@ from bot.storage.links import Link
 from bot.text import LANGUAGES, texts
 from bot.text.languages import PSEUDO
 from bot.web import pages
-from bot.web.html_text import HtmlText
+from bot.web.drawing import TEMPLATES
 from tests.chat.features import every_feature
 from tests.chat.outcomes import TOLD, change
 from tests.discord_wire import Json, message_flaws
@@ -244,8 +243,7 @@ async def test_every_translated_name_and_description_is_one_that_discord_takes()
 
 def drawn(stage: Stage, template: str, **facts: object) -> str:
     """A page in the made-up language."""
-    environment = stage.app[aiohttp_jinja2.APP_KEY]
-    return environment.get_template(template).render(t=HtmlText(T), **facts)
+    return stage.app[TEMPLATES].render(template, T, **facts)
 
 
 def every_page() -> Iterator[pages.Page]:

@@ -1,0 +1,38 @@
+"""What the real process has loaded once it serves: modules that a start can do without stay on the disk."""
+
+from __future__ import annotations
+
+from tests.process.harness import Outside, Running, until_said
+from tests.world import ADA, FIRST, SECOND
+
+LATER = {
+    "babel": "formats numbers, dates and lists",
+    "jinja2": "draws pages",
+    "markdown_it": "draws the privacy page",
+    "prometheus_client": "metrics, where METRICS_PORT is set",
+    "sqlite_utils": "migrations, where there are any to apply",
+    "openpyxl": "reads spreadsheets",
+    "bot.monitoring.metrics": "as prometheus_client",
+    "bot.admin.doctor": "a command of its own",
+    "bot.admin.setup": "a command of its own",
+    "bot.admin.database_commands": "commands of their own",
+    "bot.sandbox": "a command of its own",
+}
+"""Modules that are loaded when they are needed, with what for."""
+
+
+def loaded(process: Running) -> set[str]:
+    """Every module that was imported since the interpreter's start, and the packages that they are in."""
+    names = {line.rpartition("|")[2].strip() for line in process.stderr.splitlines() if line.startswith("import time:")}
+    return {".".join(parts[:end]) for name in names if (parts := name.split(".")) for end in range(1, len(parts) + 1)}
+
+
+async def test_a_bot_that_serves_has_loaded_nothing_that_it_can_do_without(out: Outside) -> None:
+    await out.link(ADA, "ada")
+    for registers, album in ((True, FIRST), (False, SECOND)):
+        async with out.running(PYTHONPROFILEIMPORTTIME="1") as process:
+            await until_said(await out.save(album), "Saved")
+        names = loaded(process)
+        assert ("commands registered" in process.stderr) is registers
+        assert {"discord", "aiohttp.web", "bot.chat.saving"} <= names
+        assert sorted(names & LATER.keys()) == []
