@@ -119,24 +119,32 @@ def main() -> None:
 
 
 @main.command(short_help="Try the bot in a browser, without any account.")
-@click.option("--script", is_flag=True, help="Play the story by itself, print each step, and exit.")
+@click.option(
+    "--script",
+    is_flag=False,
+    flag_value="story",
+    type=click.Choice(["story", "season"]),
+    help="Play a story, or a season of an album club, by itself; print it, and exit.",
+)
 @click.option("--port", default=0, show_default="any", help="Port of the first page.")
-def sandbox(script: bool, port: int) -> None:
+def sandbox(script: str | None, port: int) -> None:
     """Try the bot in a browser, with stand-ins for Discord and Spotify. You need no account.
 
     \b
     Examples:
       gatefold sandbox
       gatefold sandbox --script
+      gatefold sandbox --script season
     """
     try:
-        from bot.sandbox import stage, story
+        from bot.sandbox import season, stage, story
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("bot"):
             raise
         raise click.ClickException("The sandbox needs additional packages: pip install 'gatefold[sandbox]'") from None
 
-    sys.exit(asyncio.run(story.play() if script else stage.show(port)))
+    plays = {"story": story.play, "season": season.play}
+    sys.exit(asyncio.run(plays[script]() if script else stage.show(port)))
 
 
 def _fail(*lines: str) -> NoReturn:

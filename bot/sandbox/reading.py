@@ -10,7 +10,7 @@ from datetime import UTC, datetime, tzinfo
 
 from bot.sandbox.components import Json
 
-_ROW, _BUTTON, _SELECT, _SECTION, _TEXT, _FILE, _CONTAINER, _LABEL = 1, 2, 3, 9, 10, 13, 17, 18
+_ROW, _BUTTON, _SELECT, _SECTION, _TEXT, _FILE, _CONTAINER = 1, 2, 3, 9, 10, 13, 17
 
 _TOKEN = re.compile(
     r"\\(?P<escaped>[^a-zA-Z0-9\s])"
@@ -38,8 +38,13 @@ class Reader:
         return [line for part in components for line in self._part(part)]
 
     def form(self, modal: Json) -> list[str]:
-        """The title of a form and its fields, each with what can be chosen."""
-        return [self.text(modal["title"]), *(line for part in modal["components"] for line in self._part(part))]
+        """The title of a form and its fields with what can be chosen; fields that offer the same share a line."""
+        fields: dict[str, list[str]] = {}
+        for part in modal["components"]:
+            options = part["component"].get("options")
+            offers = "____" if options is None else " | ".join(one["label"] for one in options)
+            fields.setdefault(offers, []).append(part["label"])
+        return [modal["title"], *(f"{', '.join(labels)}: {offers}" for offers, labels in fields.items())]
 
     def text(self, markdown: str) -> str:
         """Text as Discord shows it."""
@@ -87,17 +92,14 @@ class Reader:
                         yield line if is_code else self.text(line)
             case kind if kind == _ROW:
                 yield " ".join(self._control(one) for one in part["components"])
-            case kind if kind in (_SECTION, _CONTAINER):
+            case kind if kind == _CONTAINER:
                 for one in part["components"]:
                     yield from self._part(one)
+            case kind if kind == _SECTION:
+                # what stands beside a cover, or beside a button
+                yield " · ".join(line for one in part["components"] for line in self._part(one))
                 if (beside := part.get("accessory")) and beside["type"] == _BUTTON:
                     yield self._control(beside)
-            case kind if kind == _LABEL:
-                field = part["component"]
-                if field["type"] == _SELECT:
-                    yield f"{part['label']}: {' | '.join(option['label'] for option in field['options'])}"
-                else:
-                    yield f"{part['label']}: ____"
             case kind if kind == _FILE:
                 yield f"[file: {part['file']['url'].rsplit('/', 1)[-1].partition('?')[0]}]"
 

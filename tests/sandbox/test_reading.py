@@ -47,7 +47,7 @@ def test_a_message_is_read_from_top_to_bottom() -> None:
     section: ui.Section[ui.LayoutView] = ui.Section("### [Home](https://x.y)\nOrla · 1993", accessory=cover)
     row: ui.ActionRow[ui.LayoutView] = ui.ActionRow(ui.Button(label="Save"), ui.Button(label="Rate"))
     view.add_item(ui.Container(section, ui.TextDisplay("```\n5 ▇\n```"), row))
-    assert READER.lines(view.to_components()) == ["Home", "Orla · 1993", "5 ▇", "[Save] [Rate]"]
+    assert READER.lines(view.to_components()) == ["Home · Orla · 1993", "5 ▇", "[Save] [Rate]"]
 
 
 def test_long_lines_are_broken_between_words_and_hang_below_their_mark() -> None:
