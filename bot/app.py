@@ -56,6 +56,7 @@ from bot.chat.reply import Reply
 from bot.chat.watched_posts import WatchedPosts
 from bot.chat.words import AllWords
 from bot.clubs import AlbumClubs
+from bot.clubs.past_rounds import PastRounds
 from bot.errors import AppRejected, UserError
 from bot.library import Library
 from bot.library.finder import AlbumFinder
@@ -251,6 +252,7 @@ async def _build(
     importing = Importing(storage.imports, library, tokens, spotify, now=now)
     attachments = Attachments(session, (settings.discord_cdn_url, settings.discord_api_url))
 
+    past_rounds = PastRounds(storage, now)
     posts = WatchedPosts(storage.watches, finder, now=now)
 
     def watch(request: RequestId) -> None:
@@ -278,6 +280,7 @@ async def _build(
             reply,
             spotify,
             answering,
+            club.Importing(answering, storage.club_imports, past_rounds, attachments),
             storage,
             storage.watches,
             storage.histories,
@@ -319,6 +322,8 @@ async def _build(
     storage.database.listen(sources.database)
     schedule = Schedule(storage.timers, now=now)
     await clubs.begin()
+    steps = club.ImportSteps(storage.club_imports, storage.clubs, past_rounds, finder, now)
+    club.schedule_imports(schedule, steps, delivery)
     club.schedule_clubs(schedule, clubs, names, client, messages, words, delivery, now)
     schedule.register(RENEWAL, renewals.remind)
     if settings.message_content:
@@ -370,6 +375,7 @@ def features(
     reply: Reply,
     spotify: Spotify,
     answering: club.Answering,
+    club_importing: club.Importing,
     storage: Storage,
     watches: Watches,
     histories: Histories,
@@ -387,7 +393,7 @@ def features(
         hosting.feature(host_answers),
         crate_commands.feature(crate_cards, saver, reply),
         sharing.feature(sharing.Sharing(finder, crate_cards, saver, reply), saver),
-        club.feature(answering, spotify, tokens, saver),
+        club.feature(answering, spotify, tokens, saver, club_importing),
         transfer.feature(importing, library, tokens, attachments, watch, reply),
         watching.feature(
             watching.Watching(watches, histories, crates, reply, is_allowed=reads_messages, now=now),

@@ -605,3 +605,48 @@ def m015_histories(db: Database) -> None:
         "CREATE INDEX histories_guild ON histories (guild_id)",
     ):
         db.conn.execute(statement)
+
+
+@step
+def m016_club_imports(db: Database) -> None:
+    """Spreadsheets of clubs that are imported as past rounds: the file until that is done, and what was found.
+
+    state: asked, running, done, stopped or undone. people: JSON, names in the file to ids of members.
+    club_rounds.import_id: which import the round is from. Reminders are per club, so their old column goes.
+    """
+    for statement in (
+        """
+        CREATE TABLE club_imports (
+            id INTEGER PRIMARY KEY,
+            club_id INTEGER NOT NULL REFERENCES clubs (id) ON DELETE CASCADE,
+            member_id INTEGER,
+            interaction_token_sealed BLOB,
+            locale TEXT,
+            name TEXT NOT NULL,
+            file BLOB,
+            date_order TEXT,
+            people TEXT NOT NULL,
+            state TEXT NOT NULL DEFAULT 'asked',
+            asked_at INTEGER NOT NULL,
+            begun_at INTEGER,
+            ended_at INTEGER,
+            rounds INTEGER NOT NULL DEFAULT 0
+        ) STRICT
+        """,
+        "CREATE INDEX club_imports_club ON club_imports (club_id)",
+        "CREATE INDEX club_imports_member ON club_imports (member_id) WHERE member_id IS NOT NULL",
+        # album_id NULL: why says what is wrong. line: of the file
+        """
+        CREATE TABLE club_import_rows (
+            import_id INTEGER NOT NULL REFERENCES club_imports (id) ON DELETE CASCADE,
+            line INTEGER NOT NULL,
+            album_id TEXT,
+            why TEXT,
+            PRIMARY KEY (import_id, line)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "ALTER TABLE club_rounds ADD COLUMN import_id INTEGER REFERENCES club_imports (id)",
+        "CREATE INDEX club_rounds_import ON club_rounds (import_id) WHERE import_id IS NOT NULL",
+        "ALTER TABLE member_preferences DROP COLUMN club_reminders",
+    ):
+        db.conn.execute(statement)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 import discord
-from discord.http import handle_message_parameters
+from discord.http import Route, handle_message_parameters
 from discord.webhook.async_ import async_context
 
 from bot.chat.cards import Card
@@ -86,7 +86,7 @@ class Messages:
             # discord.py does this only through the Interaction, which a restart forgets; so this is what
             # Interaction.edit_original_response does.
             mentions = self._client.allowed_mentions
-            files = card.uploads() or discord.utils.MISSING
+            files = card.uploads()  # none: a file that the message had goes
             with handle_message_parameters(view=card, allowed_mentions=mentions, attachments=files) as parts:
                 await async_context.get().edit_original_interaction_response(
                     self._application_id,
@@ -192,6 +192,22 @@ class Messages:
             found = await self._client.http.logs_from(channel_id, limit, after=after)
             return sorted(found, key=lambda message: int(message["id"]))
 
+        return await _tried(call)
+
+    async def find_members(self, guild_id: int, name: str) -> list[Mapping[str, Any]]:
+        """Members of a server whose username or nickname begins with `name`, as Discord sends them; at most 100.
+
+        https://discord.com/developers/docs/resources/guild#search-guild-members
+        """
+        route = Route("GET", "/guilds/{guild_id}/members/search", guild_id=guild_id)
+
+        async def call() -> list[Mapping[str, Any]]:
+            found: list[Mapping[str, Any]] = await self._client.http.request(
+                route, params={"query": name, "limit": 100}
+            )
+            return found
+
+        await self._turn()
         return await _tried(call)
 
     async def delete(self, channel_id: int, message_id: int) -> None:

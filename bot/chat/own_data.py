@@ -40,6 +40,7 @@ LABELS: dict[str, str] = {
     "ballots": msg("Your votes that are not counted yet"),
     "ratings": msg("Your ratings and reviews"),
     "curator_log": msg("What you did as a curator"),
+    "club_imports": msg("Spreadsheets of clubs that you imported or that name you"),
 }
 """What each table holds about a member, in the order in which it is told."""
 

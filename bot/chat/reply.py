@@ -251,9 +251,8 @@ def _content(card: Card) -> dict[str, Any]:
 
 
 def _edited(card: Card) -> dict[str, Any]:
-    """What a message becomes."""
-    files = card.uploads()
-    return {"view": card, "attachments": files} if files else {"view": card}
+    """What a message becomes. A file that it had goes: Discord refuses one that no component shows."""
+    return {"view": card, "attachments": card.uploads()}
 
 
 async def _instead(interaction: Interaction, card: Card) -> None:

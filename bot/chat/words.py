@@ -63,6 +63,11 @@ def soon(moment: datetime) -> str:
     return f"<t:{int(moment.timestamp())}:R>"
 
 
+def day(moment: datetime) -> str:
+    """The day, in the reader's own time zone and language."""
+    return f"<t:{int(moment.timestamp())}:D>"
+
+
 def date(moment: datetime) -> str:
     """When, in the reader's own time zone and language."""
     return f"<t:{int(moment.timestamp())}:f>"

@@ -111,6 +111,9 @@ class Round:
     Settings that would change what members were told are copied: `pick` and `sealed` when the round opens, `method`
     when its vote opens, `scale` when its album is announced. `lot`: the order that decides ties, drawn before the vote.
     `among`: how many albums were in the draw, if it was drawn from the crate.
+
+    A round from a club's earlier spreadsheet has `imported_at`, noon of its day; the numbers of such rounds are 0 and
+    below, so that they take none of the others. `picker_name`: who picked it, where the spreadsheet names no member.
     """
 
     number: RoundNumber
@@ -130,6 +133,8 @@ class Round:
     scale: Scale | None = None
     announced_at: datetime | None = None
     ended_at: datetime | None = None
+    imported_at: datetime | None = None
+    picker_name: str = ""
 
     def nominated(self, album: AlbumId) -> Nomination | None:
         """The nomination of an album."""

@@ -31,10 +31,13 @@ def check_album(club: Club, album: AlbumId, year: int | None, past: Sequence[Pas
 
 
 def check_member(club: Club, member: MemberId, past: Sequence[PastRound]) -> Refused | None:
-    """Whether a member may nominate: not in the rounds after one in which their album was picked, if that is set."""
+    """Whether a member may nominate: not in the rounds after one in which their album was picked, if that is set.
+
+    Imported rounds do not count: how many rounds ago they were is not known.
+    """
     rounds = club.settings.no_past_winner_rounds
     for one in _with_current(club, past):
-        if one.chosen_by == member and club.coming.number - one.number <= rounds:
+        if one.imported_at is None and one.chosen_by == member and club.coming.number - one.number <= rounds:
             return Refused(Reason.PAST_WINNER, past=one, again_in=RoundNumber(one.number + rounds + 1))
     return None
 

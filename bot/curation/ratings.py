@@ -22,19 +22,31 @@ MIN_DIVISIVE = 3
 
 
 class Scale(StrEnum):
-    """The scale of a club. A score is stored in steps: 1 to 5 in halves as 2 to 10, 1 to 10 as it is."""
+    """The scale of a score, which is stored in steps: 1 to 5 in halves as 2 to 10, 1 to 10 as it is.
+
+    A club has one of the first two. The exact ones are for scores from a club's earlier spreadsheet, in hundredths.
+    """
 
     HALVES = "halves"
     TEN = "ten"
+    EXACT_FIVE = "exact five"
+    EXACT_TEN = "exact ten"
 
     @property
     def steps(self) -> range:
         """All scores, as they are stored."""
-        return range(2, 11) if self is Scale.HALVES else range(1, 11)
+        match self:
+            case Scale.HALVES:
+                return range(2, 11)
+            case Scale.TEN:
+                return range(1, 11)
+            case Scale.EXACT_FIVE:
+                return range(501)
+        return range(1001)
 
     @property
     def steps_per_point(self) -> int:
-        return 2 if self is Scale.HALVES else 1
+        return {Scale.HALVES: 2, Scale.TEN: 1}.get(self, 100)
 
     @property
     def top(self) -> int:
@@ -57,11 +69,9 @@ class Score:
         return number(Fraction(self.steps, self.scale.steps_per_point))
 
     def on(self, scale: Scale) -> Fraction:
-        """The score in points of another scale: the ends of the two scales meet."""
-        if scale is self.scale:
-            return Fraction(self.steps, scale.steps_per_point)
-        place = Fraction(self.steps - self.scale.steps[0], self.scale.steps[-1] - self.scale.steps[0])
-        return 1 + place * (scale.top - 1)
+        """The score in points of another scale: 1 stays 1, and the best score stays the best."""
+        points = Fraction(self.steps, self.scale.steps_per_point)
+        return 1 + (points - 1) * Fraction(scale.top - 1, self.scale.top - 1)
 
 
 class ScoreProblem(StrEnum):
@@ -153,8 +163,8 @@ def chart(scores: Iterable[Score], scale: Scale) -> str:
 
 
 def _nearest(score: Score, scale: Scale) -> int:
-    # Half a step goes up.
-    return int(score.on(scale) * scale.steps_per_point + Fraction(1, 2))
+    # Half a step goes up. A score from a spreadsheet may be below 1.
+    return max(int(score.on(scale) * scale.steps_per_point + Fraction(1, 2)), scale.steps[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from bot.albums import AlbumId
@@ -52,11 +53,12 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PastRound:
-    """A round that had an album."""
+    """A round that had an album. `imported_at`: see `Round`."""
 
     number: RoundNumber
     album_id: AlbumId
     chosen_by: MemberId | None
+    imported_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,33 @@ class ClubRound:
         }
 
 
-Row = SavedAlbum | CrateEntry | ImportFailure | ClubRound
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """A row of a club's spreadsheet, as it is read: what it becomes, or why it becomes nothing."""
+
+    LIST: ClassVar[str] = "rows"
+    COLUMNS: ClassVar[tuple[str, ...]] = ("line", "date", "album", "picked_by", "scores", "remarks")
+
+    line: int
+    on: date | None
+    album: str
+    picked_by: str
+    scores: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    def row(self) -> dict[str, Value]:
+        """The columns of the file."""
+        return {
+            "line": self.line,
+            "date": None if self.on is None else self.on.isoformat(),
+            "album": self.album,
+            "picked_by": self.picked_by,
+            "scores": self.scores,
+            "remarks": self.remarks,
+        }
+
+
+Row = SavedAlbum | CrateEntry | ImportFailure | ClubRound | SheetRow
 
 
 def write_csv(kind: type[Row], rows: Iterable[Row]) -> bytes:

@@ -17,6 +17,7 @@ from bot.storage.apps import SpotifyApps
 from bot.storage.attempts import LinkAttempts
 from bot.storage.ballots import Ballots
 from bot.storage.changes import LibraryChanges
+from bot.storage.club_imports import ClubImports
 from bot.storage.clubs import Clubs
 from bot.storage.commands import RegisteredCommands
 from bot.storage.crates import Crates
@@ -62,6 +63,7 @@ class Storage:
     clubs: Clubs
     ballots: Ballots
     ratings: Ratings
+    club_imports: ClubImports
     imports: Imports
     watches: Watches
     histories: Histories
@@ -93,6 +95,7 @@ class Storage:
             _log.info("rows of servers deleted", servers=len(gone))
             await self.database.truncate_log()
         await self.watches.sweep(now)
+        await self.club_imports.sweep(now)
         await self.database.truncate_owed_log()
 
     async def close(self) -> None:
@@ -137,6 +140,7 @@ async def open_storage(
         Clubs(database),
         Ballots(database, vault),
         Ratings(database),
+        ClubImports(database, vault),
         Imports(database),
         Watches(database, outbox),
         Histories(database, outbox, timers),

@@ -234,7 +234,7 @@ class Clubs:
     def past_in(self, c: Connection, club_id: ClubId) -> list[PastRound]:
         """The rounds that are over and had an album."""
         return [
-            PastRound(one.number, one.album_id, one.chosen_by)
+            PastRound(one.number, one.album_id, one.chosen_by, one.imported_at)
             for one in self.over_in(c, club_id)
             if one.album_id is not None
         ]
@@ -249,8 +249,9 @@ class Clubs:
 
     def over_in(self, c: Connection, club_id: ClubId) -> list[Round]:
         """The rounds that are over, the first one first."""
-        query = "SELECT state FROM club_rounds WHERE club_id = ? ORDER BY number"
-        return [from_json(Round, row["state"]) for row in c.execute(query, (club_id,))]
+        query = "SELECT state FROM club_rounds WHERE club_id = ?"
+        rounds = [from_json(Round, row["state"]) for row in c.execute(query, (club_id,))]
+        return sorted(rounds, key=lambda one: (one.opened_at, one.number))  # imported ones are in no order of numbers
 
     # -- posts
 

@@ -31,7 +31,6 @@ class MemberPreferences:
             MemberRows(
                 "member_preferences",
                 exports=("member_id", "is_named", "posts_collected"),
-                withholds=("club_reminders",),
             ),
         ),
     )

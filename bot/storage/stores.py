@@ -8,6 +8,7 @@ from bot.storage.apps import SpotifyApps
 from bot.storage.attempts import LinkAttempts
 from bot.storage.ballots import Ballots
 from bot.storage.changes import LibraryChanges
+from bot.storage.club_imports import ClubImports
 from bot.storage.clubs import Clubs
 from bot.storage.commands import RegisteredCommands
 from bot.storage.crates import Crates
@@ -38,13 +39,24 @@ STORES: tuple[type[Store], ...] = (
     Clubs,
     Ballots,
     Ratings,
+    ClubImports,
     Crates,
     Imports,
     Watches,
     Histories,
 )
 DECLARED: tuple[Declaration, ...] = (*(store.declares for store in STORES), keys.declares)
-CURATION: tuple[type[Store], ...] = (MemberPreferences, Guilds, Clubs, Ballots, Ratings, Crates, Watches, Histories)
+CURATION: tuple[type[Store], ...] = (
+    MemberPreferences,
+    Guilds,
+    Clubs,
+    Ballots,
+    Ratings,
+    ClubImports,
+    Crates,
+    Watches,
+    Histories,
+)
 """What members do together in servers, with or without Spotify. Unlinking leaves it, and forgetting does not."""
 ABOUT_SPOTIFY: tuple[Declaration, ...] = tuple(store.declares for store in STORES if store not in CURATION)
 SEALED = sealed_columns(DECLARED)

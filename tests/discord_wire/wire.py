@@ -110,6 +110,9 @@ class DiscordWire(Gateway):
         self.team: list[int] = []
         # Told of each request before it is carried out, and again before it is answered. True: it is cut off there.
         self.on_request: Callable[[WireRequest, Stage], Awaitable[bool]] | None = None
+        # Members of the server that can be searched for, and the nicknames that they have there.
+        self.members: set[int] = set()
+        self.nicks: dict[int, str] = {}
         self._faults: list[Fault] = []
         self._places: dict[str, Place] = {}
         self._direct_channels: dict[int, int] = {}
@@ -182,6 +185,13 @@ class DiscordWire(Gateway):
         self._nonces = {}
 
     # ---------------------------------------------------------------- what people do
+
+    def join(self, user_id: int, name: str, nick: str | None = None) -> None:
+        """Somebody becomes a member of the server."""
+        self._user(user_id, name)
+        self.members.add(user_id)
+        if nick is not None:
+            self.nicks[user_id] = nick
 
     async def slash(
         self, user_id: int, name: str, options: Mapping[str, Any] | None = None, **where: Unpack[Where]
@@ -574,6 +584,8 @@ class DiscordWire(Gateway):
                 user_id = int(record.body["recipient_id"])
                 place = Place(None, self._direct_channel(user_id), 1)
                 return 200, self._channel(place, self._user(user_id))
+            case ("GET", "guilds", _, "members", "search"):
+                return 200, self._search_members(record.query)
             case ("GET", "guilds", _, "scheduled-events"):
                 return 200, [*self.scheduled_events.values()]
             case ("POST", "guilds", guild_id, "scheduled-events"):
@@ -596,6 +608,16 @@ class DiscordWire(Gateway):
                     raise Refused(404, 10008, "Unknown Message")
                 return self._message(record, message, None)
         return None
+
+    def _search_members(self, query: Mapping[str, str]) -> list[Json]:
+        """Those whose username or nickname begins so. https://discord.com/developers/docs/resources/guild#search-guild-members"""
+        begins, found = query["query"].casefold(), []
+        for user_id, user in self._users.items():
+            nick = self.nicks.get(user_id)
+            names = (user["username"], user["global_name"], nick)
+            if user_id in self.members and any(name and name.casefold().startswith(begins) for name in names):
+                found.append(MEMBER | {"user": user, "nick": nick})
+        return found[: int(query.get("limit", 1))]
 
     def _owners(self) -> Json:
         if not self.team:

@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time
 
 from bot.albums import AlbumId
-from bot.caller import GuildId, MemberId
+from bot.caller import GuildId, MemberId, RequestId
 from bot.curation.calendar import Calendar
 from bot.curation.club import Club, ClubSettings, Nomination, State
 from bot.curation.curators import start
 from bot.curation.ids import ClubId, RoundNumber
 from bot.curation.ratings import Scale, Score
 from bot.storage import Storage
+from bot.storage.club_imports import ClubImport, ImportState
 from bot.storage.clubs import StoredClub
 from bot.storage.ratings import Rating
 from tests.storage.rows import X, Y
@@ -49,4 +50,12 @@ async def of_member(storage: Storage, member: MemberId) -> StoredClub:
     await storage.database.write(lambda c: storage.ratings.put_in(c, id_, rating, BEGIN))
     await storage.database.write(lambda c: storage.clubs.log_in(c, id_, member, "paused", {}, BEGIN))
     await storage.clubs.remind(id_, member, "de", is_on=True)
+    import_id = RequestId(int(member) * 7)
+    people = {"ann": member}
+    await storage.club_imports.ask(
+        ClubImport(
+            import_id, id_, member, None, "a.csv", b"date", None, people, ImportState.ASKED, BEGIN, None, None, 0
+        )
+    )
+    await storage.database.write(lambda c: storage.club_imports.begin_in(c, import_id, member, "outbox-token", BEGIN))
     return stored

@@ -107,7 +107,7 @@ async def test_what_nobody_declares_is_found(statement: str, says: list[str], st
 # -- deletion and export
 
 
-OUTLIVING = {"crate_entries", "clubs", "club_rounds", "ratings", "curator_log"}
+OUTLIVING = {"crate_entries", "clubs", "club_rounds", "ratings", "curator_log", "club_imports"}
 """Tables whose rows stay without the member's name: a club's history stays right."""
 
 

@@ -17,6 +17,8 @@ from bot.chat.club.answering import Answering
 from bot.chat.club.commands import club_commands, curate_commands
 from bot.chat.club.curating import Curating
 from bot.chat.club.events import Events
+from bot.chat.club.import_steps import ImportSteps
+from bot.chat.club.importing import Importing
 from bot.chat.club.looking import Looking
 from bot.chat.club.names import Names
 from bot.chat.club.nominating import Nominating
@@ -41,13 +43,15 @@ from bot.clubs import AlbumClubs
 from bot.clubs.album_clubs import BEAT_S, EVENT, STEP, VOTERS
 from bot.clubs.channels import THREAD
 from bot.clubs.effects import EDITED_POST, NOTE, NOTICE, POST
+from bot.clubs.past_rounds import IMPORT
 from bot.curation.club import State
 from bot.curation.ids import ClubId, RoundNumber
+from bot.files.dates import DateOrder
 from bot.schedule import Schedule
 from bot.spotify.client import Spotify
 
 
-def feature(answering: Answering, spotify: Spotify, tokens: Tokens, saving: Saving) -> Feature:
+def feature(answering: Answering, spotify: Spotify, tokens: Tokens, saving: Saving, importing: Importing) -> Feature:
     """The commands and components of the club."""
 
     async def albums(interaction: Interaction, text: str) -> list[app_commands.Choice[str]]:
@@ -82,10 +86,18 @@ def feature(answering: Answering, spotify: Spotify, tokens: Tokens, saving: Savi
         Component("curate-set", (MemberId, ClubId), settings.open, owner, values=Topic),
         Component("curate-apply", (MemberId, ClubId, Topic), settings.apply, owner, inputs=INPUTS),
         Component("curate-move", (MemberId, ClubId), settings.move, owner),
+        Component("club-import-order", (*draft, DateOrder), importing.order, owner),
+        Component("club-import-text", draft, importing.as_text, owner),
+        Component("club-import-start", draft, importing.start, owner),
+        Component("club-import-cancel", draft, importing.cancel, owner),
+        Component("club-import-stop", draft, importing.stop, owner),
+        Component("club-import-undo", draft, importing.ask_undo, owner),
+        Component("club-import-undone", draft, importing.undo, owner),
+        Component("club-import-keep", draft, importing.keep, owner),
     )
     subcommands = {
         CLUB: club_commands(answering, nominating, voting, rating, turns, looking, albums),
-        CURATE: curate_commands(answering, starting, settings, curating, albums),
+        CURATE: curate_commands(answering, starting, settings, curating, importing, albums),
     }
     return Feature("club", components=components, subcommands=subcommands)
 
@@ -96,6 +108,12 @@ def deliver(clubs: AlbumClubs, names: Names, delivery: Delivery) -> None:
     delivery.register(POST, posts.draw, on_blocked=clubs.channels.blocked)
     delivery.register(EDITED_POST, posts.draw)
     delivery.register(NOTICE, Notices(clubs, names).draw)
+
+
+def schedule_imports(schedule: Schedule, steps: ImportSteps, delivery: Delivery) -> None:
+    """Let imports of spreadsheets be served, one at a time, and what they say be drawn."""
+    schedule.register(IMPORT, steps.step, max_concurrent=1)
+    delivery.register(IMPORT, steps.draw)
 
 
 def schedule_clubs(
@@ -118,4 +136,4 @@ def schedule_clubs(
     schedule.repeat("club heartbeat", BEAT_S, clubs.beat)
 
 
-__all__ = ["Answering", "Names", "deliver", "feature", "schedule_clubs"]
+__all__ = ["Answering", "ImportSteps", "Importing", "Names", "deliver", "feature", "schedule_clubs", "schedule_imports"]

@@ -13,7 +13,7 @@ from bot.caller import Caller, GuildId, MemberId
 from bot.chat.cards import Card, text_card
 from bot.chat.club.names import Names, name_of
 from bot.chat.reply import Beside, Interaction, Reply, Visibility, caller_of
-from bot.chat.words import Words, plain
+from bot.chat.words import Words, day, plain
 from bot.clubs import AlbumClubs, NoSuchClub
 from bot.curation.ballots import BallotProblem, Method
 from bot.curation.ids import ClubId
@@ -210,6 +210,10 @@ def sentence(words: Words, refused: Refused, stored: StoredClub, album: str) -> 
             )
         case Reason.ALREADY_NOMINATED:
             return t("{album} is already nominated for this round. Nominate another album.", album=album)
+        case Reason.ALREADY_PICKED if refused.past is not None and refused.past.imported_at is not None:
+            return t(
+                "The club had {album} on {day}. Choose another album.", album=album, day=day(refused.past.imported_at)
+            )
         case Reason.ALREADY_PICKED if refused.past is not None:
             return t(
                 "The club had {album} in round {number}. Choose another album.",

@@ -12,6 +12,7 @@ from discord import app_commands
 from bot.caller import MemberId
 from bot.chat.club.answering import Answering
 from bot.chat.club.curating import THEME_MOST, Curating
+from bot.chat.club.importing import Importing
 from bot.chat.club.looking import Looking
 from bot.chat.club.nominating import NOTE_MOST, Nominating
 from bot.chat.club.rating import REVIEW_MOST, RatingAlbums
@@ -215,7 +216,12 @@ def club_commands(
 
 
 def curate_commands(
-    answering: Answering, starting: Starting, settings: Settings, curating: Curating, albums: Suggest
+    answering: Answering,
+    starting: Starting,
+    settings: Settings,
+    curating: Curating,
+    importing: Importing,
+    albums: Suggest,
 ) -> Commands:
     """`/curate …`, but for what other features add."""
 
@@ -259,6 +265,11 @@ def curate_commands(
     async def log(interaction: Interaction, club: str | None = None) -> None:
         await curating.log(interaction, club)
 
+    async def import_(
+        interaction: Interaction, file: discord.Attachment | None = None, club: str | None = None
+    ) -> None:
+        await importing.command(interaction, file, club)
+
     found = [
         _command(
             command_name("new"),
@@ -293,6 +304,13 @@ def curate_commands(
             club=WHICH,
         ),
         _command(command_name("log"), msg("See what curators did"), log, club=WHICH),
+        _command(
+            command_name("import"),
+            msg("Make the club's earlier spreadsheet its past rounds, or take that back"),
+            import_,
+            file=msg("The spreadsheet as CSV, with dates and albums; up to 5 MB. Empty: earlier imports"),
+            club=WHICH,
+        ),
     ]
     for command in found:
         if command.name == "new":

@@ -232,6 +232,12 @@ def did(words: Words, entry: LogEntry, album: Callable[[AlbumId], str]) -> str:
             return t("moved the club to another channel")
         case "clock":
             return t("changed when the club meets")
+        case "import":
+            return t.plural("imported {count} past round", "imported {count} past rounds", int(facts["rounds"]))
+        case "import undone":
+            return t.plural(
+                "took back {count} imported round", "took back {count} imported rounds", int(facts["rounds"])
+            )
     return t("changed settings")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
+from datetime import datetime
 
 import discord
 import structlog
@@ -15,13 +16,13 @@ from bot.albums import AlbumId
 from bot.chat.cards import Card, Item, Kind, attribution, text_card
 from bot.chat.club.answering import Answering
 from bot.chat.club.names import Albums, name_of, paged, short_name
-from bot.chat.club.posts import album_buttons, album_item, chosen, voters
+from bot.chat.club.posts import album_buttons, album_item, chosen, picker, voters
 from bot.chat.club.summary import count_lines
 from bot.chat.club.turns import order_line, takes_turns
 from bot.chat.components import CustomId
 from bot.chat.menus import Choice, menu
 from bot.chat.reply import Interaction, caller_of
-from bot.chat.words import Words, date, plain
+from bot.chat.words import Words, date, day, plain
 from bot.clubs import RoundView
 from bot.curation.club import Pick, Round, State
 from bot.curation.ids import RoundNumber
@@ -157,7 +158,8 @@ class Looking:
         """The round that was asked for, or the latest whose album was found."""
         club = stored.club
         if round_ is None:
-            numbers = [one.number for one in await self._answering.clubs.over(stored.id)]
+            over = await self._answering.clubs.over(stored.id)
+            numbers = [one.number for one in over if one.imported_at is None]
             latest = club.listening.number if club.listening else max(numbers, default=None)
             if latest is None:
                 return None
@@ -270,6 +272,8 @@ def history_line(words: Words, view: RoundView, albums: Albums) -> str:
         return t("Round {number}: skipped", number=t.number(one.number))
     name = name_of(words, albums, one.album_id, 40)
     summary = view.summary
+    if one.imported_at is not None:
+        return _imported_line(words, view, one.imported_at, name)
     if summary is None:
         return t("Round {number}: {album}, not rated", number=t.number(one.number), album=name)
     return t.plural(
@@ -280,6 +284,33 @@ def history_line(words: Words, view: RoundView, albums: Albums) -> str:
         album=name,
         mean=number(summary.mean),
         top=t.number(view.scale.top),
+    )
+
+
+def _imported_line(words: Words, view: RoundView, at: datetime, name: str) -> str:
+    t, summary = words.t, view.summary
+    facts = {"when": day(at), "album": name, "member": picker(words, view.round)}
+    is_picked = view.round.choice is not None
+    if summary is None and is_picked:
+        return t("{when}: {album}, picked by {member}, not rated", **facts)
+    if summary is None:
+        return t("{when}: {album}, not rated", **facts)
+    if not is_picked:
+        return t.plural(
+            "{when}: {album}, {mean} of {top}, {count} rating",
+            "{when}: {album}, {mean} of {top}, {count} ratings",
+            summary.ratings,
+            mean=number(summary.mean),
+            top=t.number(view.scale.top),
+            **facts,
+        )
+    return t.plural(
+        "{when}: {album}, picked by {member}, {mean} of {top}, {count} rating",
+        "{when}: {album}, picked by {member}, {mean} of {top}, {count} ratings",
+        summary.ratings,
+        mean=number(summary.mean),
+        top=t.number(view.scale.top),
+        **facts,
     )
 
 

@@ -16,7 +16,7 @@ from bot.chat.components import CustomId
 from bot.chat.words import Words, date, plain, soon
 from bot.clubs import AlbumClubs, RoundView
 from bot.curation.ballots import Method
-from bot.curation.club import Choice, Pick, State, Step
+from bot.curation.club import Choice, Pick, Round, State, Step
 from bot.curation.ids import ClubId, RoundNumber
 
 LISTED_MOST = 25
@@ -196,7 +196,7 @@ def album_buttons(words: Words, view: RoundView, id_: AlbumId) -> list[Button]:
 def chosen(words: Words, view: RoundView) -> str:
     """How the album of a round was found."""
     t, one = words.t, view.round
-    who = f"<@{one.chosen_by}>" if one.chosen_by is not None else t("a member")
+    who = picker(words, one)
     match one.choice:
         case Choice.VOTE:
             return t.plural(
@@ -220,6 +220,13 @@ def chosen(words: Words, view: RoundView) -> str:
                 one.among or 1,
             )
     return ""
+
+
+def picker(words: Words, one: Round) -> str:
+    """Who picked or nominated the album of a round."""
+    if one.chosen_by is not None:
+        return f"<@{one.chosen_by}>"
+    return plain(one.picker_name, 60) if one.picker_name else words.t("a member")
 
 
 def missed_items(words: Words, view: RoundView, hours: Sequence[int]) -> list[Item]:

@@ -207,10 +207,10 @@ def rounds_of(words: Words, filled: Form) -> Change:
 
 def counting_of(words: Words, filled: Form) -> Change:
     """Counting and ratings. BadSetting."""
-    return {
-        "method": _one_of(Method, filled.text("method"), words),
-        "scale": _one_of(Scale, filled.text("scale"), words),
-    }
+    scale = _one_of(Scale, filled.text("scale"), words)
+    if scale not in scales(words):
+        raise BadSetting(_cannot(words))
+    return {"method": _one_of(Method, filled.text("method"), words), "scale": scale}
 
 
 def rules_of(words: Words, filled: Form) -> Change:
@@ -261,7 +261,11 @@ def _one_of(kind: type[_Enum], text: str, words: Words) -> _Enum:
     try:
         return kind(text)
     except ValueError:
-        raise BadSetting(words.t("That cannot be set. Nothing was changed.")) from None
+        raise BadSetting(_cannot(words)) from None
+
+
+def _cannot(words: Words) -> str:
+    return words.t("That cannot be set. Nothing was changed.")
 
 
 def _whole(words: Words, text: str, least: int, most: int) -> int:
