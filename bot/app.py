@@ -519,6 +519,16 @@ async def _until_one_ends(*tasks: asyncio.Task[None]) -> None:
         task.result()
 
 
+def serve(settings: Settings) -> None:
+    """Run the bot until SIGTERM or SIGINT, on uvloop where it is installed. StartError if it cannot start."""
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        asyncio.run(run(settings))
+    else:
+        uvloop.run(run(settings))
+
+
 async def run(settings: Settings, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
     """Run the bot until SIGTERM or SIGINT. StartError if it cannot start. `now`: see `built`."""
     stop = asyncio.Event()

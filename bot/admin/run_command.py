@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import click
@@ -29,4 +28,4 @@ def run() -> None:
     logs.configure(settings.log_level, settings.log_format, settings.secrets())
     for sentence in ignored(ENV_FILE):
         structlog.get_logger("gatefold.settings").warning("setting ignored", reason=sentence)
-    asyncio.run(app.run(settings))
+    app.serve(settings)
