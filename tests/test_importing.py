@@ -255,13 +255,13 @@ async def test_1200_albums_survive_a_restart_before_the_answer_and_one_in_the_mi
             world.spotify.delay_s = 0.5
             pressed = await press(world, asked, "Save 1,200")
             await said(pressed)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while len(world.saved()) < 200:
                     await asyncio.sleep(0.005)
         assert 200 <= len(world.saved()) < 1_200, "the restart is in the middle"
         before = texts(world.discord.messages[asked.original_id])
         async with world.running():
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while (after := texts(world.discord.messages[asked.original_id])) == before:
                     await asyncio.sleep(0.02)
             assert "of 1,200" in after[0], "the next process shows how far it is"
@@ -281,7 +281,7 @@ async def test_the_daily_quota_in_the_middle_stops_the_import_and_says_until_whe
     await said(asked)
     world.spotify.delay_s = 0.05
     await said(await press(world, asked, "Save 400"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(world.saved()) < 80:
             await asyncio.sleep(0.002)
     world.spotify.fault(path="/v1/me/*", times=1000, **FAULTS["quota"])

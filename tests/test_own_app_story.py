@@ -50,7 +50,7 @@ async def press(world: World, message: Json, text: str, member: int = ADA, **whe
 
 async def newest(world: World, message: Json, words: str) -> str:
     """The newest version of a message, once it says this."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while words not in (text := text_of(world.discord.messages[message["id"]])):
             await asyncio.sleep(0.01)
     return text

@@ -786,7 +786,7 @@ def test_no_letter_or_digit_outside_of_markup_and_queries_is_lost(parts: list[st
 )
 def test_10000_ids_are_read_in_linear_time(separator: str) -> None:
     wanted = [f"{number:022d}" for number in range(10_000)]
-    assert within(2.0, separator.join(wanted) + ")") == wanted
+    assert within(10.0, separator.join(wanted) + ")") == wanted
 
 
 @pytest.mark.parametrize(
@@ -850,11 +850,12 @@ def test_10000_ids_are_read_in_linear_time(separator: str) -> None:
 )
 def test_nasty_texts_are_read_in_linear_time(nasty: str) -> None:
     for begin, end in (("", ""), (f"https://open.spotify.com/album/{ID}?si=", ""), ("https://a.example/", "x")):
-        within(2.0, begin + nasty * (240_000 // len(nasty)) + end)
+        within(10.0, begin + nasty * (240_000 // len(nasty)) + end)
 
 
 def within(seconds: float, text: str) -> list[str]:
-    began = time.perf_counter()
+    """Of this thread's processor, so that a busy machine does not count. What is not linear takes minutes."""
+    began = time.thread_time()
     found = read(text)
-    assert time.perf_counter() - began < seconds
+    assert time.thread_time() - began < seconds
     return albums(found)

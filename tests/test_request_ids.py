@@ -42,7 +42,7 @@ def about(stream: io.StringIO, interaction: WireInteraction) -> dict[str, Any]:
 
 
 async def told(interaction: WireInteraction, words: str) -> str:
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(60):
         while not interaction.history or words not in (text := "\n".join(texts(interaction.history[-1]))):
             await asyncio.sleep(0.005)
     return text
@@ -50,7 +50,7 @@ async def told(interaction: WireInteraction, words: str) -> str:
 
 async def quiet(world: World) -> None:
     """Until nobody is being answered any more."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while world.bot.reply.open:
             await asyncio.sleep(0.005)
 
@@ -151,7 +151,7 @@ async def test_a_change_that_breaks_when_it_is_tried_again_has_a_number_in_the_l
         await told(await world.save(FIRST), "queued")
         await break_at(world, "UPDATE OF was_saved ON library_changes")
         world.spotify.clear_faults()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (
                 broke := [line for line in lines(stream) if line["event"] == "a change could not be carried out"]
             ):

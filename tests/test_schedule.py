@@ -277,7 +277,7 @@ async def test_200_timers_of_one_minute_all_run_and_few_at_a_time(storage: Stora
             storage.timers.put(c, "club step", key, NOON)
 
     await storage.database.write(put)
-    async with running(schedule), asyncio.timeout(20):
+    async with running(schedule), asyncio.timeout(60):
         while len(done) < 200:
             await asyncio.sleep(0.01)
     assert sorted(done) == sorted(keys)

@@ -82,7 +82,7 @@ class World:
         self.discord.ahead_s = ahead.total_seconds()
 
     async def _ready(self, chat: asyncio.Task[None]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not self.bot.client.is_connected:
                 if chat.done():
                     chat.result()
@@ -119,7 +119,7 @@ class World:
 
     async def idle(self, member: int = ADA) -> None:
         """Until nothing is pending or under way for a member."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 bot = self.bot
                 is_quiet = bot.library.is_idle and bot.delivery.is_idle and not bot.reply.open

@@ -428,7 +428,7 @@ class Terminal:
 
     async def asks(self, name: str) -> None:
         """Wait until it asks for this."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not re.search(rf"\n{name}(?: \[[^\]\n]*\])?: $", self.shown):
                 self._more.clear()
                 await self._more.wait()

@@ -39,7 +39,7 @@ class Stage:
 
     async def quiet(self) -> None:
         """Until every interaction was observed to its end."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.observed) < len(self.wire.interactions):
                 await asyncio.sleep(0.005)
 

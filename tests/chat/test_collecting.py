@@ -23,7 +23,7 @@ async def collect(world: World, **options: object) -> str:
 
 async def told(world: World, words: str) -> Json:
     """The message in the channel, once it says this."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             for message in in_channel(world):
                 if words in "\n".join(texts(world.discord.messages[message["id"]])):
@@ -70,7 +70,7 @@ async def test_after_a_restart_it_goes_on_where_it_was_and_posts_no_second_messa
             for number in range(250):
                 await world.discord.post(BEN, album(number))
             await collect(world)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while pages(world) < 1:
                     await asyncio.sleep(0.001)
         async with world.running():

@@ -16,7 +16,7 @@ from tests.world import ADA, BEN, FIRST, World
 async def mydata(world: World, member: int = ADA) -> WireInteraction:
     interaction = await world.discord.slash(member, "mydata", {})
     await said(interaction)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not any(request.files for request in world.discord.requests):
             await asyncio.sleep(0.01)
     return interaction

@@ -127,7 +127,7 @@ class Server:
 
     async def quiet(self) -> None:
         """Until nothing is under way: no timer that is due, no message that waits."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await self._busy():
                 self.wake()
                 await asyncio.sleep(0.02)

@@ -126,7 +126,7 @@ async def bad_days(world: World) -> None:
         world.discord.refuses_direct_messages = closed
         world.discord.fault("POST", "/interactions/*", status=404, json={"code": 10062, "message": "Unknown"})
         await world.save(SECOND)
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(60):
             while [request.path for request in world.discord.requests].count("/users/@me/channels") < number:
                 await asyncio.sleep(0.01)
         await world.idle()
@@ -170,7 +170,7 @@ async def said(interaction: WireInteraction, words: str) -> None:
     """Wait until the answer holds these words."""
     seen = ""
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while not interaction.history or words not in seen:
                 await asyncio.sleep(0.01)
                 seen = "\n".join(text for message in interaction.history[-1:] for text in texts(message))

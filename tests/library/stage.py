@@ -153,6 +153,6 @@ def down(stage: Stage) -> None:
 
 
 async def until(stage: Stage, count: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(stage.told) < count:
             await asyncio.sleep(0.01)

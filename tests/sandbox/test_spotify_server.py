@@ -137,7 +137,7 @@ async def secret_harness() -> AsyncIterator[Harness]:
 
 async def until(done: Callable[[], bool]) -> None:
     """Let the server go on until this holds."""
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         while not done():
             await asyncio.sleep(0.001)
 

@@ -89,6 +89,6 @@ async def test_what_discord_says_at_each_start_is_noted(tmp_path: Path) -> None:
 
 
 async def until_removed(storage: Storage, guild_id: GuildId) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while await storage.guilds.removed_at(guild_id) is None:
             await asyncio.sleep(0.01)

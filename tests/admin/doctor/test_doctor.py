@@ -84,7 +84,7 @@ def contents(folder: Path, sizes: dict[str, int]) -> dict[str, bytes]:
 async def settled(folder: Path) -> dict[str, int]:
     """The sizes of the database's files once the bot has written what it had to: the same for half a second."""
     found: dict[str, int] = {}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             now = {name: held[0] for name, held in disk(folder).items() if name.endswith((".db", "-wal"))}
             if now == found:
