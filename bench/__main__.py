@@ -12,7 +12,20 @@ from pathlib import Path
 
 import click
 
-from bench import bulk, burst, instructions, memory, restart, save, shared, start, table
+from bench import (
+    bulk,
+    burst,
+    crowd,
+    instructions,
+    memory,
+    own_apps,
+    restart,
+    save,
+    shared,
+    start,
+    table,
+    transfer,
+)
 from bench.figures import Line
 from bench.scale import FULL, QUICK, USUAL, Scale
 
@@ -21,7 +34,10 @@ ROWS: dict[str, Callable[[Scale], Awaitable[list[Line]]]] = {
     "instructions": instructions.measure,
     "shared": shared.measure,
     "bulk": bulk.measure,
+    "import": transfer.measure,
     "burst": burst.measure,
+    "server": crowd.measure,
+    "own apps": own_apps.measure,
     "memory": memory.measure,
     "start": start.measure,
     "restart": restart.measure,

@@ -25,7 +25,7 @@ async def measure(scale: Scale) -> list[Line]:
                 await _save(out, number)
             out.spotify.delay_s = DELAY_S
             floor.append(p50([await _save(out, number) for number in range(KNOWN)]))
-            await _start_import(out)
+            await start_import(out, 1)
             times: list[float] = []
             while len(out.spotify.accounts["m1"].saved) < scale.imported:
                 times.append(await _save(out, len(times)))
@@ -38,15 +38,16 @@ async def measure(scale: Scale) -> list[Line]:
     ]
 
 
-async def _start_import(out: Outside) -> None:
-    """`/import` by member 1, confirmed."""
+async def start_import(out: Outside, number: int) -> str:
+    """`/import` of all synthetic albums by a member, confirmed; the id of the message that tells how it goes."""
     text = "\n".join(f"https://open.spotify.com/album/{album}" for album in out.synthetic)
-    asked = await out.discord.slash(MEMBER + 1, "import", {"file": WireFile("albums.txt", text.encode())})
+    asked = await out.discord.slash(MEMBER + number, "import", {"file": WireFile("albums.txt", text.encode())})
     message = await asked.message(30)
     if not (offered := [each["custom_id"] for each in buttons(message) if each["custom_id"].startswith("import:")]):
         message = await asked.message(30, version=2)
         offered = [each["custom_id"] for each in buttons(message) if each["custom_id"].startswith("import:")]
-    await out.discord.press(MEMBER + 1, offered[0], message)
+    await out.discord.press(MEMBER + number, offered[0], message)
+    return str(message["id"])
 
 
 async def _save(out: Outside, number: int) -> float:

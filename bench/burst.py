@@ -29,11 +29,11 @@ async def measure(scale: Scale) -> list[Line]:
                 for number in range(KNOWN):
                     await (await out.save(0, out.albums[number])).message(10)
                 print(f"burst: {kind}", file=sys.stderr, flush=True)
-                await _burst(out, scale.burst)  # the connections
+                await burst_of(out, scale.burst)  # the connections
                 for delay_ms in scale.bursts_at_ms:
                     await asyncio.sleep(0.2)
                     out.spotify.delay_s = delay_ms / 1000
-                    took, last, share = await _burst(out, scale.burst)
+                    took, last, share = await burst_of(out, scale.burst)
                     total[delay_ms, kind].append(took)
                     latest[delay_ms, kind].append(last)
                     busy.append(share)
@@ -58,8 +58,8 @@ async def measure(scale: Scale) -> list[Line]:
     return lines
 
 
-async def _burst(out: Outside, count: int) -> tuple[float, float, float]:
-    """Seconds in all, seconds of the latest answer, and how busy this process was."""
+async def burst_of(out: Outside, count: int) -> tuple[float, float, float]:
+    """One `/save` by each member: seconds in all, seconds of the latest answer, and how busy this process was."""
     out.forget()
     out.clear_libraries()
     begun, worked = time.monotonic(), time.process_time()

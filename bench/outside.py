@@ -78,13 +78,17 @@ class Bot:
 
 
 class Outside:
-    """Both platforms with their members, and a folder for the bot. Member 0 is `MEMBER`."""
+    """Both platforms with their members, and a folder for the bot. Member 0 is `MEMBER`.
+
+    `own_apps`: so many members, the last ones, use a Spotify app of their own each.
+    """
 
     def __init__(
         self,
         folder: Path,
         *,
         members: int = 1,
+        own_apps: int = 0,
         albums: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -103,9 +107,15 @@ class Outside:
         self.albums = [*catalogue.albums]
         self.synthetic = self.albums[len(self.albums) - albums :]
         self.tokens: dict[int, tuple[str, str]] = {}
+        self.apps: dict[int, str] = {}
         for number in range(members):
             self.spotify.add_account(f"m{number}", account_id=f"acc-{number:07}", display_name=f"Member {number}")
-            self.tokens[MEMBER + number] = self.spotify.issue_tokens(f"m{number}")
+            client_id = SPOTIFY_ID
+            if number >= members - own_apps:
+                client_id = f"{number:032x}"
+                self.spotify.register_app(client_id, redirect_uris=(), allowlist=[f"m{number}"])
+            self.apps[MEMBER + number] = client_id
+            self.tokens[MEMBER + number] = self.spotify.issue_tokens(f"m{number}", client_id=client_id)
 
     @property
     def database(self) -> Path:
@@ -143,7 +153,10 @@ class Outside:
     async def link_all(self) -> None:
         """Write every member's link as the flow would have stored it."""
         vault = Vault([read_key(self.key)])
-        rows = [link_row(vault, member, f"acc-{member - MEMBER:07}", *tokens) for member, tokens in self.tokens.items()]
+        rows = [
+            link_row(vault, member, self.apps[member], f"acc-{member - MEMBER:07}", *tokens)
+            for member, tokens in self.tokens.items()
+        ]
         async with self.storage() as storage:
             await storage.database.write(lambda c: insert_links(c, rows))
 
@@ -249,12 +262,13 @@ class Outside:
 async def outside(
     *,
     members: int = 1,
+    own_apps: int = 0,
     albums: int = 0,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Outside]:
     """Both platforms, running, and a folder that is deleted afterwards. Discord must have had no objection."""
     with tempfile.TemporaryDirectory(prefix="gatefold-bench-") as folder:
-        made = Outside(Path(folder), members=members, albums=albums, clock=clock)
+        made = Outside(Path(folder), members=members, own_apps=own_apps, albums=albums, clock=clock)
         gc.collect()
         gc.freeze()
         async with made.discord.running(), made.spotify.running():
@@ -264,22 +278,18 @@ async def outside(
             raise RuntimeError(f"Discord objected, so nothing was measured: {made.discord.problems[:3]}")
 
 
-def link_row(vault: Vault, member: int, account: str, access: str, refresh: str) -> tuple[object, ...]:
-    """A row of `links`, sealed."""
-    return sealed_row(member, account, vault.seal(access, member, ACCESS), vault.seal(refresh, member, REFRESH))
-
-
-def sealed_row(member: int, account: str, access: bytes, refresh: bytes) -> tuple[object, ...]:
-    """A row of `links` with these blobs."""
-    now = int(datetime.now(UTC).timestamp())
-    return member, SPOTIFY_ID, account, account, access, refresh, now + TOKEN_LIFE_S, now, now
+def link_row(vault: Vault, member: int, app: str, account: str, access: str, refresh: str) -> tuple[object, ...]:
+    """A row of `links`, sealed. `app`: the client id through which the member is linked."""
+    now, is_own = int(datetime.now(UTC).timestamp()), int(app != SPOTIFY_ID)
+    sealed = vault.seal(access, member, ACCESS), vault.seal(refresh, member, REFRESH)
+    return member, app, account, account, *sealed, now + TOKEN_LIFE_S, now, now, is_own
 
 
 def insert_links(c: Connection, rows: Iterable[tuple[object, ...]]) -> None:
     """Insert links by the thousand."""
     c.executemany(
         "INSERT INTO links (member_id, client_id, account_id, account_name, access_sealed, refresh_sealed,"
-        " access_expires_at, linked_at, consented_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " access_expires_at, linked_at, consented_at, is_own_app) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         rows,
     )
 

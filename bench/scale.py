@@ -24,6 +24,10 @@ class Scale:
     pending_members: int
     pending_each: int
     imported: int
+    transferred: int
+    members: int
+    own_apps: int
+    apps: int
 
 
 QUICK = Scale(
@@ -41,6 +45,10 @@ QUICK = Scale(
     pending_members=4,
     pending_each=5,
     imported=30,
+    transferred=90,
+    members=12,
+    own_apps=4,
+    apps=6,
 )
 
 USUAL = Scale(
@@ -58,6 +66,10 @@ USUAL = Scale(
     pending_members=2000,
     pending_each=50,
     imported=2000,
+    transferred=10_000,
+    members=600,
+    own_apps=40,
+    apps=500,
 )
 
 FULL = replace(USUAL, name="full", interactions=100_000)
