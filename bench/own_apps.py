@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from pathlib import Path
 
-from bench.burst import burst_of
 from bench.figures import Line, spread
+from bench.memory import AT_ONCE
 from bench.outside import MEMBER, outside
 from bench.scale import Scale
 from bot.accounts.apps import IDLE_S, Apps
@@ -15,6 +16,8 @@ from bot.settings import read_key
 from bot.storage import open_storage
 from bot.storage.vault import new_key
 
+SAVES = 2
+"""How many albums each member saves before the memory is read."""
 KIB_EACH = 16.0
 """How much memory an own app may take more than a member on the host's app, in KiB."""
 
@@ -44,10 +47,15 @@ async def measure(scale: Scale) -> list[Line]:
 
 
 async def _used(members: int, own_apps: int) -> float:
-    """The memory of a bot, in MiB, through which each member saved two albums."""
+    """The memory of a bot, in MiB, through which each member saved albums."""
     async with outside(members=members, own_apps=own_apps) as out, out.running("gatefold") as bot:
-        for _ in range(2):
-            await burst_of(out, members)
+        numbers = iter(range(SAVES * members))
+
+        async def one() -> None:
+            for number in numbers:
+                await (await out.save(number % members, out.albums[number // members])).message(10)
+
+        await asyncio.gather(*(one() for _ in range(AT_ONCE)))
         return bot.memory_mb()
 
 
