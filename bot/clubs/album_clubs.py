@@ -12,7 +12,7 @@ from bot.caller import GuildId, MemberId
 from bot.clubs.channels import ClubChannels, Curator, NoSuchClub
 from bot.clubs.effects import NOTICE, carry_out, edit_post
 from bot.clubs.views import OwnPart, RoundView, own_part, view
-from bot.curation import curators, participation
+from bot.curation import curators, participation, turns
 from bot.curation.ballots import Ballot
 from bot.curation.calendar import Calendar
 from bot.curation.choice import Facts
@@ -47,7 +47,8 @@ _VOTES = {Step.VOTE, Step.VOTE_ANEW}
 def _shown(club: Club) -> tuple[object, ...]:
     """What the call and the vote of the coming round show, and what curators and members can change meanwhile."""
     coming = club.coming
-    return coming.state, coming.pick, coming.lot, club.vote_at, club.club_hour_at, club.order[:1]
+    is_paused = club.paused_at is not None
+    return coming.state, coming.pick, coming.lot, club.vote_at, club.club_hour_at, club.order[:1], is_paused
 
 
 def _event_of(club: Club) -> datetime | None:
@@ -215,6 +216,20 @@ class AlbumClubs:
     async def was_asked_to_swap(self, stored: StoredClub, asker: MemberId, other: MemberId) -> bool:
         """Whether a member really asked another to swap places: anybody could make up a button."""
         return await self._storage.outbox.has(NOTICE, f"{stored.id}:swap:{asker}:{other}:")
+
+    async def swap(self, club_id: ClubId, asked_in: RoundNumber, asker: MemberId, other: MemberId) -> Outcome | Refused:
+        """Swap the places of two members, and tell the one who asked. NoSuchClub."""
+
+        def event(c: Connection, stored: StoredClub, facts: Facts) -> Outcome | Refused:
+            outcome = turns.swap(stored.club, asked_in, asker, other)
+            if isinstance(outcome, Outcome):
+                payload = {"club": stored.id, "round": asked_in, "step": "swapped", "other": other}
+                subject = f"{stored.id}:swapped:{asker}:{other}:{facts.now.timestamp()}"
+                message = Message(NOTICE, subject, Direct(asker), payload, stored.locale)
+                self._storage.outbox.put(c, message, facts.now)
+            return outcome
+
+        return await self.apply(club_id, event)
 
     async def set_theme(self, club_id: ClubId, number: RoundNumber, theme: str, curator: Curator) -> None:
         """Set the theme of a round. NoSuchClub."""

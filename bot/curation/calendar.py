@@ -151,9 +151,12 @@ _CLOCK = re.compile(r"(?P<hour>\d{1,2})(?:[h:.]?(?P<minute>\d\d)|h)?(?P<half>am|
 
 
 def parse_timezone(text: str) -> str | None:
-    """The key of a timezone, as the IANA database spells it. None: there is no such timezone."""
-    key = text.strip().replace(" ", "_")
-    return _zones().get(key.casefold())
+    """The key of a timezone, as the IANA database spells it; a city's name will do. None: there is no such timezone."""
+    key = text.strip().replace(" ", "_").casefold()
+    found = (
+        [_zones()[key]] if key in _zones() else [one for one in _zones().values() if one.casefold().endswith(f"/{key}")]
+    )
+    return found[0] if len(found) == 1 else None
 
 
 @cache

@@ -185,7 +185,7 @@ async def test_where_there_are_several_clubs_the_one_that_is_meant_is_asked_for(
     await server.start(name="Second")
     options = {} if named is None else {"club": named}
     said = await server.said("now", ADA, **options)
-    assert ("Which club do you mean?" in said) is (named is None)
+    assert ("This server has several clubs" in said) is (named is None)
     typed = await world.discord.autocomplete(ADA, "club now", "club", "sec")
     await typed.answered()
     assert [choice["name"] for choice in typed.choices] == ["Second"]

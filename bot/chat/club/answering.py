@@ -16,6 +16,7 @@ from bot.chat.reply import Beside, Interaction, Reply, Visibility, caller_of
 from bot.chat.words import Words, day, plain
 from bot.clubs import AlbumClubs, NoSuchClub
 from bot.curation.ballots import BallotProblem, Method
+from bot.curation.club import Pick
 from bot.curation.ids import ClubId
 from bot.curation.refusals import Reason, Refused
 from bot.errors import UserError
@@ -176,7 +177,7 @@ def _unclear(words: Words, error: UserError) -> str:
             )
         case WhichClub():
             names = t.list([plain(name, 60) for name in error.names[:10]])
-            return t("Which club do you mean? Give its name with club: {names}", names=names)
+            return t("This server has several clubs: {names}. Name the one that you mean in “club”.", names=names)
         case NotCurating():
             return t("These buttons have expired. Use the command again.")
     return t("This club no longer exists.")
@@ -197,12 +198,20 @@ def sentence(words: Words, refused: Refused, stored: StoredClub, album: str) -> 
             return t("That is already so. Nothing was changed.")
         case Reason.NOT_NOMINATING:
             return t("Nominations are closed. The next round opens {when}.", when=_when(stored))
-        case Reason.NOT_BY_VOTE if stored.club.coming.pick.value == "turns":
+        case Reason.NOT_BY_VOTE if stored.club.coming.pick is Pick.TURNS:
             return t(
                 "This club takes turns. Pick an album for your turn with {command}.", command=words.command("club pick")
             )
         case Reason.NOT_BY_VOTE:
-            return t("The album of this round is drawn from the crate, so there are no nominations.")
+            return t(
+                "The album of this round is drawn from the crate, so there are no nominations. Add albums with {command}.",
+                command=words.command("crate add"),
+            )
+        case Reason.NOT_BY_TURNS if settings.pick is Pick.CRATE:
+            return t(
+                "Nobody takes turns in this club. Its albums are drawn from the crate: add one with {command}.",
+                command=words.command("crate add"),
+            )
         case Reason.NOT_BY_TURNS:
             return t(
                 "Nobody takes turns in this club. Nominate an album with {command}.",

@@ -13,6 +13,7 @@ from bot.caller import Caller
 from bot.chat.cards import Card, Kind, button, text_card
 from bot.chat.club.answering import Answering
 from bot.chat.club.names import name_of, paged
+from bot.chat.club.settings import topics
 from bot.chat.components import CustomId
 from bot.chat.reply import Interaction, caller_of
 from bot.chat.words import Words, date, plain
@@ -159,7 +160,7 @@ class Curating:
                 stored.id, lambda c, now, facts: curators.veto(now.club, album.id, facts.now), curator=curator
             )
             said = words.t(
-                "{album} is kept out of this club. Whoever nominated or picked it is told.",
+                "{album} is kept out of this club. If a member nominated or picked it, they are told.",
                 album=words.album(album, 60),
             )
             return [text_card(said)]
@@ -238,7 +239,8 @@ def did(words: Words, entry: LogEntry, album: Callable[[AlbumId], str]) -> str:
             return t.plural(
                 "took back {count} imported round", "took back {count} imported rounds", int(facts["rounds"])
             )
-    return t("changed settings")
+    changed = next((topic.label for topic in topics(words) if topic.value == facts.get("topic")), "")
+    return t("changed settings: {topic}", topic=changed) if changed else t("changed settings")
 
 
 def _next_question(words: Words, club: Club) -> str:

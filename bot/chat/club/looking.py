@@ -15,7 +15,8 @@ from bot.accounts.tokens import Tokens
 from bot.albums import AlbumId
 from bot.chat.cards import Card, Item, Kind, attribution, text_card
 from bot.chat.club.answering import Answering
-from bot.chat.club.names import Albums, name_of, paged, short_name
+from bot.chat.club.dates import next_club_hour, paused, voting_opens
+from bot.chat.club.names import Albums, name_of, paged, points, short_name
 from bot.chat.club.posts import album_buttons, album_item, chosen, picker, voters
 from bot.chat.club.summary import count_lines
 from bot.chat.club.turns import order_line, takes_turns
@@ -33,7 +34,6 @@ from bot.curation.ratings import (
     by_mean,
     by_picker,
     most_divisive,
-    number,
 )
 from bot.spotify.app import Access
 from bot.spotify.client import Spotify
@@ -61,7 +61,7 @@ class Looking:
             club = stored.club
             coming = await self._answering.clubs.view(stored.id, club.coming.number)
             assert coming is not None
-            lines = now_lines(words, coming)
+            lines = now_lines(words, coming, self._answering.now())
             items: list[Item] = [ui.TextDisplay(f"### {plain(stored.name, 80)}")]
             listening = None
             if club.listening is not None and club.listening.album_id is not None:
@@ -70,10 +70,12 @@ class Looking:
             if listening is not None and listening.round.album_id is not None:
                 id_ = listening.round.album_id
                 albums = await self._answering.names.of([id_])
-                until = words.t("Listening until {until}.", until=date(club.club_hour_at))
+                lines_of_it = [chosen(words, listening)]
+                if club.paused_at is None:
+                    lines_of_it.append(words.t("Listening until {until}.", until=date(club.club_hour_at)))
                 items += [
                     album_item(words, albums, id_),
-                    ui.TextDisplay(f"{chosen(words, listening)}\n{until}"),
+                    ui.TextDisplay("\n".join(lines_of_it)),
                     ui.ActionRow(*album_buttons(words, listening, id_)),
                 ]
             items.append(ui.TextDisplay("\n".join(lines)))
@@ -228,17 +230,20 @@ CONTAINS_MOST = 20
 """Albums in one call, of the endpoint that takes fewer."""
 
 
-def now_lines(words: Words, view: RoundView) -> list[str]:
+def now_lines(words: Words, view: RoundView, now: datetime) -> list[str]:
     """What is open in the coming round, and when what happens."""
     t, club, coming = words.t, view.stored.club, view.round
     lines = [f"**{t('Round {number}', number=t.number(coming.number))}**"]
     if view.theme:
         lines.append(t("Theme: {theme}", theme=plain(view.theme, 200)))
-    if club.paused_at is not None:
-        lines.append(t("The club is paused."))
+    is_paused = club.paused_at is not None
+    if is_paused:
+        lines.append(paused(words))
     match coming.state:
         case State.SKIPPED:
             lines.append(t("This round is skipped."))
+        case State.VOTING if is_paused:
+            lines.append(t("Voting is open. Vote with {command}.", command=words.command("club vote")))
         case State.VOTING:
             lines.append(
                 t(
@@ -247,21 +252,22 @@ def now_lines(words: Words, view: RoundView) -> list[str]:
                     command=words.command("club vote"),
                 )
             )
-            if view.voters:
-                lines.append(voters(words, view.voters))
         case State.NOMINATING if coming.pick is Pick.VOTE:
             lines.append(
                 t("Nominations are open. Suggest an album with {command}.", command=words.command("club nominate"))
             )
             if count := len(coming.nominations):
                 lines.append(t.plural("{count} album is nominated.", "{count} albums are nominated.", count))
-            lines.append(t("Voting opens {opens}.", opens=date(club.vote_at)))
+            if not is_paused:
+                lines.append(voting_opens(words, club, now))
         case State.NOMINATING if coming.pick is Pick.CRATE:
             lines.append(t("The album is drawn from the crate."))
+    if coming.state is State.VOTING and view.voters:
+        lines.append(voters(words, view.voters))
     if takes_turns(club):
         lines.append(order_line(words, club))
     else:
-        lines.append(t("Next club hour: {when}.", when=date(club.club_hour_at)))
+        lines += next_club_hour(words, club)
     return lines
 
 
@@ -282,7 +288,7 @@ def history_line(words: Words, view: RoundView, albums: Albums) -> str:
         summary.ratings,
         number=t.number(one.number),
         album=name,
-        mean=number(summary.mean),
+        mean=points(words, summary.mean),
         top=t.number(view.scale.top),
     )
 
@@ -300,7 +306,7 @@ def _imported_line(words: Words, view: RoundView, at: datetime, name: str) -> st
             "{when}: {album}, {mean} of {top}, {count} rating",
             "{when}: {album}, {mean} of {top}, {count} ratings",
             summary.ratings,
-            mean=number(summary.mean),
+            mean=points(words, summary.mean),
             top=t.number(view.scale.top),
             **facts,
         )
@@ -308,7 +314,7 @@ def _imported_line(words: Words, view: RoundView, at: datetime, name: str) -> st
         "{when}: {album}, picked by {member}, {mean} of {top}, {count} rating",
         "{when}: {album}, picked by {member}, {mean} of {top}, {count} ratings",
         summary.ratings,
-        mean=number(summary.mean),
+        mean=points(words, summary.mean),
         top=t.number(view.scale.top),
         **facts,
     )
@@ -323,7 +329,7 @@ def standings_lines(words: Words, stored: StoredClub, rounds: Sequence[RatedRoun
         return name_of(words, albums, ids[standing.key], 40)
 
     best = [
-        f"{place}. {album(one)}: {number(one.summary.mean)}"
+        f"{place}. {album(one)}: {points(words, one.summary.mean)}"
         for place, one in enumerate(by_mean(rounds, scale)[:BEST_MOST], 1)
     ]
     if not best:
@@ -331,13 +337,13 @@ def standings_lines(words: Words, stored: StoredClub, rounds: Sequence[RatedRoun
     lines = [t("**Best rated**, of {top}", top=t.number(scale.top)), *best]
     if divisive := most_divisive(rounds, scale)[:3]:
         lines.append(t("**Most divisive**, by spread"))
-        lines += [f"- {album(one)}: {one.summary.spread:.1f}" for one in divisive]
+        lines += [f"- {album(one)}: {t.number(round(one.summary.spread, 1))}" for one in divisive]
     if pickers := by_picker(rounds, scale)[:BEST_MOST]:
         lines.append(t("**By picker**"))
-        lines += [f"- <@{one.key}>: {number(one.summary.mean)}" for one in pickers]
+        lines += [f"- <@{one.key}>: {points(words, one.summary.mean)}" for one in pickers]
     if decades := by_decade(rounds, scale)[:BEST_MOST]:
         lines.append(t("**By decade**"))
-        lines += [f"- {t('{year}s', year=str(one.key))}: {number(one.summary.mean)}" for one in decades]
+        lines += [f"- {t('{year}s', year=str(one.key))}: {points(words, one.summary.mean)}" for one in decades]
     return lines
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 
 from bot.albums import Album, AlbumId, album_url
 from bot.chat.words import Words, plain
@@ -82,6 +83,11 @@ def short_name(words: Words, albums: Albums, id_: AlbumId, most: int = 90) -> st
     by = f" · {album.by}" if album.by else ""
     text = f"{album.title}{by}"
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def points(words: Words, value: Fraction | float) -> str:
+    """A mean, a spread or a score, with at most two decimals."""
+    return words.t.number(round(float(value), 2))
 
 
 def note_of(note: str, most: int = 500) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from discord import ui
 
@@ -10,10 +11,11 @@ from bot.albums import Album, AlbumId
 from bot.caller import Caller, MemberId
 from bot.chat.cards import Card, Kind, album_section, attribution, button, text_card
 from bot.chat.club.answering import Answering, sentence
+from bot.chat.club.dates import paused, until_voting_opens, voting_opens
 from bot.chat.club.names import Albums, name_of, note_of, paged
 from bot.chat.components import CustomId
 from bot.chat.reply import Interaction, caller_of
-from bot.chat.words import Words, date, plain
+from bot.chat.words import Words, plain
 from bot.curation.club import Nomination, Pick, Round, State
 from bot.curation.ids import ClubId
 from bot.curation.participation import withdraw
@@ -88,7 +90,7 @@ class Nominating:
         year = int(album.year) if album.year.isdecimal() else None
         outcome = await self._answering.clubs.nominate(stored.id, nomination, year=year, replacing=replacing)
         if not isinstance(outcome, Refused):
-            return [receipt(words, stored, member, album, note)]
+            return [receipt(words, stored, member, album, note, self._answering.now())]
         if outcome.reason is not Reason.CONFIRM_REPLACING:
             return [await self._answering.refused(words, outcome, stored, album.id)]
         while len(self._notes) >= NOTES_KEPT:
@@ -126,17 +128,17 @@ class Nominating:
             stored = await self._answering.club(interaction, named)
             coming = stored.club.coming
             albums = await self._answering.names.of([one.album_id for one in coming.nominations])
-            return nominations_cards(words, stored, coming, albums, caller.member_id)
+            return nominations_cards(words, stored, coming, albums, caller.member_id, self._answering.now())
 
         await self._answering(interaction, make, name="club nominations")
 
 
-def receipt(words: Words, stored: StoredClub, member: MemberId, album: Album, note: str) -> Card:
+def receipt(words: Words, stored: StoredClub, member: MemberId, album: Album, note: str, now: datetime) -> Card:
     """What was nominated, for the member alone."""
     t = words.t
     lines = [
         t("You nominated this album for round {number}.", number=t.number(stored.club.coming.number)),
-        t("You can change it until voting opens {opens}.", opens=date(stored.club.vote_at)),
+        until_voting_opens(words, stored.club, now),
     ]
     if stored.club.coming.sealed:
         lines.append(t("Your name is shown only with the result."))
@@ -152,7 +154,9 @@ def receipt(words: Words, stored: StoredClub, member: MemberId, album: Album, no
     )
 
 
-def nominations_cards(words: Words, stored: StoredClub, coming: Round, albums: Albums, reader: MemberId) -> list[Card]:
+def nominations_cards(
+    words: Words, stored: StoredClub, coming: Round, albums: Albums, reader: MemberId, now: datetime
+) -> list[Card]:
     """What is nominated. Who nominated it is shown, unless the club keeps that for the result; notes are shown."""
     t = words.t
     heading = t("{club}, round {number}", club=plain(stored.name, 60), number=t.number(coming.number))
@@ -168,7 +172,7 @@ def nominations_cards(words: Words, stored: StoredClub, coming: Round, albums: A
         if note := note_of(one.note, 200):
             lines.append(f"  {note.removeprefix('> ')}")
     if coming.pick is Pick.VOTE and coming.state is State.NOMINATING:
-        lines.append(t("Voting opens {opens}.", opens=date(stored.club.vote_at)))
+        lines.append(paused(words) if stored.club.paused_at is not None else voting_opens(words, stored.club, now))
     shown = attribution(words, [*albums.values()])
     return [Card(ui.TextDisplay("\n".join(page)), *shown, kind=Kind.PRIVATE) for page in paged(lines)]
 

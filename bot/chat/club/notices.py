@@ -11,10 +11,11 @@ from bot.albums import AlbumId
 from bot.caller import MemberId
 from bot.chat.cards import Button, Card, Kind, button, text_card
 from bot.chat.club.names import Names, name_of
+from bot.chat.club.turns import order_line
 from bot.chat.components import CustomId
 from bot.chat.words import Words, date, plain, soon
 from bot.clubs import AlbumClubs, NoSuchClub
-from bot.curation.club import Step
+from bot.curation.club import State, Step
 from bot.curation.ids import ClubId
 from bot.storage.clubs import StoredClub
 
@@ -34,6 +35,13 @@ class Notices:
             return []
         if payload["step"] == "swap":
             return [swap_card(words, stored, payload)]
+        if payload["step"] == "swapped":
+            said = words.t(
+                "{club}: {member} swapped places with you.",
+                club=f"**{plain(stored.name, 60)}**",
+                member=f"<@{payload['other']}>",
+            )
+            return [text_card(f"{said}\n{order_line(words, stored.club)}", kind=Kind.CLUB)]
         album = payload.get("album")
         albums = await self._names.of([AlbumId(album) if album else None])
         shown = name_of(words, albums, AlbumId(album)) if album else ""
@@ -105,6 +113,12 @@ def notice(words: Words, stored: StoredClub, step: str, album: str) -> str:
                 when=hour,
                 command=words.command("club pick"),
                 channel=channel,
+            )
+        case Step.TELL_REMOVED if club.coming.state is State.VOTING:
+            return t(
+                "{club}: {album} can no longer be chosen, since a curator keeps it out or the club has just had it.",
+                club=name,
+                album=album,
             )
         case Step.TELL_REMOVED:
             return t(

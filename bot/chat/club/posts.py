@@ -10,6 +10,7 @@ from discord import ui
 
 from bot.albums import AlbumId, album_url
 from bot.chat.cards import Button, Card, Item, Kind, album_section, attribution, button, covers, link_button
+from bot.chat.club.dates import paused
 from bot.chat.club.names import Albums, Names, fitting, name_of, note_of
 from bot.chat.club.summary import summary_items
 from bot.chat.components import CustomId
@@ -71,31 +72,40 @@ def call_items(words: Words, view: RoundView) -> list[Item]:
     if one.state is not State.NOMINATING:
         return []
     lines: list[str] = []
+    is_paused, hour = club.paused_at is not None, date(club.club_hour_at)
     match one.pick:
         case Pick.VOTE:
             lines = [
-                t("Nominations are open. Suggest an album with {command}.", command=words.command("club nominate")),
-                t(
-                    "Voting opens {opens}, and the album is announced {announced}.",
-                    opens=date(club.vote_at),
-                    announced=date(club.club_hour_at),
-                ),
+                t("Nominations are open. Suggest an album with {command}.", command=words.command("club nominate"))
             ]
+            if not is_paused:
+                lines.append(
+                    t(
+                        "Voting opens {opens} if 2 albums or more are nominated, and the album is announced {announced}.",
+                        opens=date(club.vote_at),
+                        announced=hour,
+                    )
+                )
             if one.sealed:
                 lines.append(t("Who nominated what is shown with the result."))
         case Pick.TURNS if not club.order:
             lines = [t("Nobody takes turns yet. Join with {command}.", command=words.command("club join"))]
         case Pick.TURNS:
+            picker = {"member": f"<@{club.order[0]}>", "command": words.command("club pick")}
             lines = [
-                t(
+                t("{member} picks the next album with {command}.", **picker)
+                if is_paused
+                else t(
                     "{member} picks the next album with {command}. It is announced {announced}.",
-                    member=f"<@{club.order[0]}>",
-                    command=words.command("club pick"),
-                    announced=date(club.club_hour_at),
+                    announced=hour,
+                    **picker,
                 )
             ]
         case Pick.CRATE:
-            lines = [t("The next album is drawn from the crate {announced}.", announced=date(club.club_hour_at))]
+            lines = [] if is_paused else [t("The next album is drawn from the crate {announced}.", announced=hour)]
+            lines.append(t("Add albums with {command}.", command=words.command("crate add")))
+    if is_paused:
+        lines.append(paused(words))
     if view.theme:
         lines.insert(0, t("Theme: {theme}", theme=f"**{plain(view.theme, 200)}**"))
     return [_heading(words, view), ui.TextDisplay("\n".join([*lines, *_pinged(view)]))]
@@ -114,8 +124,9 @@ def vote_items(words: Words, view: RoundView, albums: Albums, *, anew: bool) -> 
     lines = []
     if anew:
         lines.append(t("I was not running while this vote should have been held, so it is held now."))
+    is_paused, hour = view.stored.club.paused_at is not None, date(view.stored.club.club_hour_at)
     lines += [
-        t("Voting is open until {until}.", until=date(view.stored.club.club_hour_at)),
+        paused(words) if is_paused else t("Voting is open until {until}.", until=hour),
         how_to_vote(words, one.method or Method.RANKED_CHOICE, len(one.lot)),
     ]
     lines += fitting(lambda most: [f"- {name_of(words, albums, id_, most)}" for id_ in one.lot[:LISTED_MOST]], 2800)
@@ -211,8 +222,24 @@ def chosen(words: Words, view: RoundView) -> str:
             return t("Picked by {member}.", member=who)
         case Choice.STANDBY:
             return t("Picked by {member}, whose turn came early because the picker before them was absent.", member=who)
+        case Choice.STAND_IN if one.pick is Pick.TURNS:
+            return t("Nobody picked an album, so this is the curator's stand-in.")
+        case Choice.STAND_IN if one.pick is Pick.CRATE:
+            return t("The crate was empty, so this is the curator's stand-in.")
         case Choice.STAND_IN:
             return t("There was no nomination, so this is the curator's stand-in.")
+        case Choice.CRATE if one.pick is Pick.TURNS:
+            return t.plural(
+                "Nobody picked an album, so this was drawn from the crate, out of {count} album.",
+                "Nobody picked an album, so this was drawn from the crate, out of {count} albums.",
+                one.among or 1,
+            )
+        case Choice.CRATE if one.pick is Pick.VOTE:
+            return t.plural(
+                "There was no nomination, so this was drawn from the crate, out of {count} album.",
+                "There was no nomination, so this was drawn from the crate, out of {count} albums.",
+                one.among or 1,
+            )
         case Choice.CRATE:
             return t.plural(
                 "Drawn from the crate, out of {count} album.",

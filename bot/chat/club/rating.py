@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.caller import Caller, MemberId
 from bot.chat.cards import Card, button, text_card
 from bot.chat.club.answering import Answering, sentence
-from bot.chat.club.names import name_of
+from bot.chat.club.names import name_of, points
 from bot.chat.components import CustomId, Form
 from bot.chat.menus import Choice
 from bot.chat.modals import Modal, select_input, text_input
@@ -36,7 +36,8 @@ class RatingAlbums:
         async def make(words: Words) -> Sequence[Card]:
             stored = await self._answering.club(interaction, named)
             if stored.club.listening is None:
-                return [text_card(sentence(words, Refused(Reason.NOT_RATING), stored, ""))]
+                now = words.command("club now")
+                return [text_card(words.t("There is no album to rate now. Look at {command}.", command=now))]
             number, member = stored.club.listening.number, caller_of(interaction).member_id
             part = await self._answering.clubs.own_part(stored.id, member)
             before = part.rating
@@ -96,7 +97,8 @@ class RatingAlbums:
         score = parse_score(typed, scale)
         again = button(words.t("Change my rating"), CustomId("club-rate", stored.id, number))
         if isinstance(score, ScoreProblem):
-            return [text_card(not_a_score(words, typed, score, scale), again)]
+            rate = button(words.t.context("button", "Rate"), CustomId("club-rate", stored.id, number))
+            return [text_card(not_a_score(words, typed, score, scale), rate)]
         review = review.strip()[:REVIEW_MOST]
         refused = await self._answering.clubs.rate(stored.id, number, member, score, review, is_named=is_named)
         if refused is not None or listening is None or listening.album_id is None:
@@ -123,7 +125,7 @@ def rating_modal(words: Words, stored: StoredClub, before: Rating | None) -> Mod
             [
                 Choice(
                     str(score),
-                    t("{score} of {top}", score=str(score), top=t.number(scale.top)),
+                    t("{score} of {top}", score=points(words, score.on(scale)), top=t.number(scale.top)),
                     None,
                     str(score) == chosen,
                 )
@@ -157,7 +159,7 @@ def rated(words: Words, stored: StoredClub, album: str, score: Score, review: st
         t(
             "You gave {album} {score} of {top}.",
             album=album,
-            score=f"**{score}**",
+            score=f"**{points(words, score.on(score.scale))}**",
             top=t.number(score.scale.top),
         )
     ]
@@ -166,12 +168,11 @@ def rated(words: Words, stored: StoredClub, album: str, score: Score, review: st
         lines.append(
             t("Your review is shown with your name.") if is_named else t("Your review is shown without your name.")
         )
-    lines.append(
-        t(
-            "Ratings stay hidden until {until}, and you can change yours until then.",
-            until=date(stored.club.club_hour_at),
-        )
-    )
+    if stored.club.paused_at is not None:
+        lines.append(t("Ratings stay hidden until the summary, and you can change yours until then."))
+    else:
+        until = date(stored.club.club_hour_at)
+        lines.append(t("Ratings stay hidden until {until}, and you can change yours until then.", until=until))
     return "\n".join(lines)
 
 

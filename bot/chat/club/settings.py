@@ -12,6 +12,7 @@ from bot.albums import Album
 from bot.caller import Caller, MemberId
 from bot.chat.cards import Card, Kind, button, text_card
 from bot.chat.club.answering import Answering
+from bot.chat.club.dates import next_club_hour, paused
 from bot.chat.club.names import name_of
 from bot.chat.club.setting_forms import (
     BadSetting,
@@ -29,7 +30,7 @@ from bot.chat.club.starting import Day, cannot_live_here, day_names, how_it_pick
 from bot.chat.components import CustomId, Form
 from bot.chat.menus import Choice, menu
 from bot.chat.reply import Beside, Interaction, caller_of
-from bot.chat.words import Words, date, plain
+from bot.chat.words import Words, plain
 from bot.clubs.channels import Curator
 from bot.curation import curators
 from bot.curation.choice import Facts
@@ -210,13 +211,13 @@ def settings_lines(words: Words, club: Club, stand_in: str) -> list[str]:
     return [
         how_it_picks(words, settings.pick),
         t(
-            "{rhythm}, {day} at {time} ({timezone}). Next club hour: {when}.",
+            "{rhythm}, {day} at {time} ({timezone})",
             rhythm=rhythm_names(words)[calendar.rhythm],
             day=day_names(words)[[*Day][calendar.anchor.weekday()]],
             time=f"{calendar.clock:%H:%M}",
             timezone=calendar.timezone,
-            when=date(club.club_hour_at),
         ),
+        *(next_club_hour(words, club) or [paused(words)]),
         t.plural("Voting is open for {count} day.", "Voting is open for {count} days.", settings.voting_days),
         t.plural("{count} nomination per member", "{count} nominations per member", settings.nominations_per_member),
         t("Sealed nominations: {value}", value=yes_no[settings.sealed]),

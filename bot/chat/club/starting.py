@@ -168,7 +168,7 @@ class Starting:
                 return [text_card(why_not, _start_button(words, owner, asked))]
             stored = await self._start(caller, caller.guild_id, draft)
             said = words.t(
-                "{club} has started, with a call for nominations in this channel. Change its settings with {command}.",
+                "{club} has started, and its first message is in this channel. Change its settings with {command}.",
                 club=f"**{plain(stored.name, NAME_MOST)}**",
                 command=words.command("curate settings"),
             )

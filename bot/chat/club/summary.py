@@ -6,11 +6,11 @@ from discord import ui
 
 from bot.albums import AlbumId
 from bot.chat.cards import Item, album_section, attribution
-from bot.chat.club.names import Albums, name_of
+from bot.chat.club.names import Albums, name_of, points
 from bot.chat.words import Words, plain
 from bot.clubs import RoundView
 from bot.curation.ballots import Count, Method, Step, Tie, TieBreak, Verdict
-from bot.curation.ratings import chart, number
+from bot.curation.ratings import chart
 from bot.storage.ratings import Rating
 
 REVIEW_MOST = 280
@@ -55,9 +55,9 @@ def rated(words: Words, view: RoundView) -> str:
         "{mean} of {top} from {count} rating.",
         "{mean} of {top} on average, from {count} ratings, with a spread of {spread}.",
         summary.ratings,
-        mean=f"**{number(summary.mean)}**",
+        mean=f"**{points(words, summary.mean)}**",
         top=t.number(view.scale.top),
-        spread=f"{summary.spread:.1f}",
+        spread=t.number(round(summary.spread, 1)),
     )
 
 
@@ -80,7 +80,7 @@ def _review(words: Words, rating: Rating) -> str:
     who = f"<@{rating.member_id}>" if rating.is_named and rating.member_id is not None else t("a member")
     return t(
         "{score} from {member}: {review}",
-        score=f"**{rating.score}**",
+        score=f"**{points(words, rating.score.on(rating.score.scale))}**",
         member=who,
         review=plain(rating.review, REVIEW_MOST),
     )
@@ -115,17 +115,22 @@ def _by_votes(step: Step) -> list[tuple[AlbumId, int]]:
 
 def _verdict(words: Words, step: Step, albums: Albums) -> str:
     t = words.t
-    winner = name_of(words, albums, step.winner, 40) if step.winner else ""
+    # Where a tie was settled, the line before says why.
+    is_tie, winner = step.tie is not None, name_of(words, albums, step.winner, 40) if step.winner else ""
     eliminated = t.list([name_of(words, albums, id_, 40) for id_ in step.eliminated])
     match step.verdict:
         case Verdict.MAJORITY:
             return t("{album} has more than half of the votes and wins.", album=winner)
         case Verdict.LAST_LEFT:
             return t("{album} is the only album left and wins.", album=winner)
+        case Verdict.MOST if is_tie:
+            return t("{album} wins.", album=winner)
         case Verdict.MOST:
             return t("{album} has the most and wins.", album=winner)
         case Verdict.NO_VOTES:
             return t("Nobody voted for any of these, so the lot order decides: {album} wins.", album=winner)
+        case Verdict.FEWEST if is_tie:
+            return t("{album} is eliminated.", album=eliminated)
         case Verdict.FEWEST:
             return t("{album} has the fewest votes and is eliminated.", album=eliminated)
         case Verdict.WITHOUT_VOTES:

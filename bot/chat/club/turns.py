@@ -114,9 +114,7 @@ class Turns:
             stored = await self._answering.clubs.get(club_id)
             if not await self._answering.clubs.was_asked_to_swap(stored, asker, owner):
                 raise NoSuchClub
-            outcome = await self._answering.clubs.apply(
-                club_id, lambda c, now, facts: turns.swap(now.club, asked_in, asker, owner)
-            )
+            outcome = await self._answering.clubs.swap(club_id, asked_in, asker, owner)
             if isinstance(outcome, Refused):
                 return [await self._answering.refused(words, outcome, stored)]
             said = words.t("You swapped places with {member}.", member=f"<@{asker}>")
@@ -136,6 +134,8 @@ def order_line(words: Words, club: Club) -> str:
     if not club.order:
         return t("Nobody takes turns now.")
     names = t.list([f"<@{member}>" for member in club.order[:25]])
+    if club.paused_at is not None:
+        return t("The order is {members}.", members=names)
     return t("Next club hour: {when}. The order is {members}.", when=date(club.club_hour_at), members=names)
 
 

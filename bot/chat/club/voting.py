@@ -8,12 +8,13 @@ from bot.albums import AlbumId
 from bot.caller import Caller
 from bot.chat.cards import Card, button, text_card
 from bot.chat.club.answering import Answering, NoClub, WhichClub, sentence
+from bot.chat.club.dates import until_club_hour
 from bot.chat.club.names import Albums, name_of, short_name
 from bot.chat.components import CustomId, Form, read_field
 from bot.chat.menus import Choice
 from bot.chat.modals import Modal, select_input
 from bot.chat.reply import Interaction, caller_of
-from bot.chat.words import Words, date
+from bot.chat.words import Words
 from bot.clubs import NoSuchClub
 from bot.curation.ballots import Ballot, Method, ballot_from
 from bot.curation.club import State
@@ -142,5 +143,5 @@ def receipt(words: Words, stored: StoredClub, ballot: Ballot, albums: Albums) ->
         f"{place}. {name_of(words, albums, id_)}" if ordered else f"- {name_of(words, albums, id_)}"
         for place, id_ in enumerate(ballot, 1)
     ]
-    lines.append(t("You can change it until {until}.", until=date(stored.club.club_hour_at)))
+    lines.append(until_club_hour(words, stored.club))
     return "\n".join(lines)
