@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-pages check check-lint check-format check-types check-imports check-locks check-deploy messages soak conformance bench lock clean
+.PHONY: help demo test test-all test-pages mutants check check-lint check-format check-types check-imports check-locks check-deploy messages soak conformance bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -31,6 +31,9 @@ test-pages: $(READY) ## Run the tests that look at pages, in headless Chromium
 soak: $(READY) ## Run 200 kills during bursts, 5 club seasons with kills, and every cell of the fault matrix: about 10 minutes (SEED=n repeats a run)
 	@GATEFOLD_KILLS=200 GATEFOLD_SEASONS=5 GATEFOLD_MATRIX=full GATEFOLD_SEED=$(or $(SEED),0) \
 		$(BIN)/python -m pytest -s tests/process/test_kill.py tests/process/test_club_kill.py tests/faults $(ARGS)
+
+mutants: $(READY) ## Break the code in 100 places, and list what no test notices: about 20 minutes (SEED=n, SAMPLE=n)
+	@$(BIN)/python .ci/mutants.py --seed $(or $(SEED),0) --sample $(or $(SAMPLE),100) $(ARGS)
 
 check: check-lint check-format check-types check-imports check-locks check-deploy ## Lint, formatting, types, imports, lock files, deploy/ and the workflow
 
