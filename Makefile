@@ -16,8 +16,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(VENV)/.demo ## Run the whole bot on this machine, without any account (SCRIPT=1: play a story and end; SCRIPT=season: a season of a club)
-	@$(BIN)/gatefold sandbox $(if $(SCRIPT),--script $(if $(filter 1,$(SCRIPT)),story,$(SCRIPT)))
+demo: $(VENV)/.demo ## Run the whole bot on this machine, without any account (PORT=n; SCRIPT=1: play a story and end; SCRIPT=season: a season of a club)
+	@$(BIN)/gatefold sandbox $(if $(SCRIPT),--script $(if $(filter 1,$(SCRIPT)),story,$(SCRIPT))) $(if $(PORT),--port $(PORT))
 
 test: $(READY) ## Run the fast tests: about 2 minutes on 2 cores
 	@$(BIN)/python -m pytest -n auto -m "not pages and not slow" $(ARGS)

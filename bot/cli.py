@@ -126,7 +126,7 @@ def main() -> None:
     type=click.Choice(["story", "season"]),
     help="Play a story, or a season of an album club, by itself; print it, and exit.",
 )
-@click.option("--port", default=0, show_default="any", help="Port of the first page.")
+@click.option("--port", default=0, show_default="any", help="Port of the page.")
 def sandbox(script: str | None, port: int) -> None:
     """Try the bot in a browser, with stand-ins for Discord and Spotify. You need no account.
 
@@ -137,14 +137,14 @@ def sandbox(script: str | None, port: int) -> None:
       gatefold sandbox --script season
     """
     try:
-        from bot.sandbox import season, stage, story
+        from bot.sandbox import demo, season, story
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("bot"):
             raise
         raise click.ClickException("The sandbox needs additional packages: pip install 'gatefold[sandbox]'") from None
 
     plays = {"story": story.play, "season": season.play}
-    sys.exit(asyncio.run(plays[script]() if script else stage.show(port)))
+    sys.exit(asyncio.run(plays[script]() if script else demo.show(port)))
 
 
 def _fail(*lines: str) -> NoReturn:

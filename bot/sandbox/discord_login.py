@@ -97,6 +97,7 @@ class DiscordLogin(StandIn):
         self.clock = clock
         self.auto_user = auto_user
         self.app_name = app_name
+        self.files: dict[str, bytes] = {}
         self._codes: dict[str, _Code] = {}
         self._tokens: dict[str, _Token] = {}
 
@@ -108,6 +109,7 @@ class DiscordLogin(StandIn):
             web.post(f"{_API}/oauth2/token", self._token),
             web.post(f"{_API}/oauth2/token/revoke", self._revoke),
             web.get(f"{_API}/users/@me", self._me, allow_head=False),
+            web.get("/attachments/{tail:.*}", self._file),
         ]
 
     def is_counted(self, path: str) -> bool:
@@ -245,6 +247,15 @@ class DiscordLogin(StandIn):
         secret = secrets.token_urlsafe(24)
         self.secrets.add(secret)
         return secret
+
+    # -- files
+
+    async def _file(self, request: web.Request) -> web.Response:
+        """A file that somebody attached to a command, as Discord's file host gives it."""
+        data = self.files.get(f"{self.base_url}{request.path}")
+        if data is None:
+            raise web.HTTPNotFound
+        return web.Response(body=data, content_type="application/octet-stream")
 
     # -- who it is
 

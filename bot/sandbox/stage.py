@@ -6,31 +6,30 @@ is replaced inside discord.py by SimCord.
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-import click
+import discord
 import simcord
-from simcord.backend.errors import SetupError
 
-from bot import app, logs
+from bot import app
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.clock import Clock, pass_time
 from bot.sandbox.discord_login import DiscordLogin
+from bot.sandbox.files import Files
+from bot.sandbox.portraits import BOT, portrait
 from bot.sandbox.spotify_server import SpotifyServer
 from bot.sandbox.standin import free_port
 from bot.settings import Settings, from_values
 from bot.storage.vault import new_key
 
 MEMBERS = ("Ada", "Ben", "Chloe")
-REFRESH_S = 0.3
+CURATOR = "Ada"
+"""Who may use the curators' commands and manage messages."""
 SETTLE_S = 30.0
 """How long the bot may take over an action before SimCord gives up."""
 KEEPALIVE_S = 86_400.0
@@ -71,10 +70,19 @@ async def set_up() -> AsyncIterator[Stage]:
         simcord.run(services.client, settle_timeout=SETTLE_S, check_errors=False) as env,
     ):
         catch_up(env, clock)
-        env.backend.edit_bot_profile("Gatefold")
+        files = env.backend.cdn = Files(login.base_url, login.files)
+        env.backend.edit_bot_profile(BOT)
         guild = env.create_guild("The Record Shop")
         channel = guild.create_text_channel("albums")
-        members = {name: guild.add_member(env.create_user(name.lower(), global_name=name)) for name in MEMBERS}
+        curators = guild.create_role(
+            "Curators", permissions=discord.Permissions(manage_guild=True, manage_messages=True)
+        )
+        members = {}
+        for name in MEMBERS:
+            user = env.create_user(name.lower(), global_name=name)
+            members[name] = guild.add_member(user, roles=[curators] if name == CURATOR else [])
+            files.set_picture(env.backend.get_user(user.id), portrait(name))
+        files.set_picture(env.backend.bot_user, portrait(BOT))
         login.users.update({member.id: name for name, member in members.items()})
         stage = Stage(clock, env, channel, members, spotify, services)
         async with app.website(services), app.scheduled(services), app.working(services):
@@ -120,6 +128,7 @@ def _settings(folder: Path, spotify_url: str, login_url: str) -> Settings:
         discord_client_secret=_DISCORD_SECRET,
         spotify_client_id=_CLIENT_ID,
         spotify_client_secret=_CLIENT_SECRET,
+        message_content=True,
         public_url=f"http://127.0.0.1:{port}",
         web_port=port,
         database_path=folder / "gatefold.db",
@@ -130,76 +139,4 @@ def _settings(folder: Path, spotify_url: str, login_url: str) -> Settings:
         spotify_accounts_url=spotify_url,
         spotify_short_link_url=spotify_url,
         spotify_oembed_url=f"{spotify_url}/oembed",
-    )
-
-
-async def show(port: int) -> int:
-    """Show the chat page until Ctrl-C."""
-    logs.configure("WARNING", "console", ())
-    async with set_up() as stage:
-        await stage.members["Chloe"].send(
-            stage.channel, "New here? Type / below: /link comes first, then /save. Who you are is chosen at the top."
-        )
-        covers = {url: (f"{url.rsplit('/', 1)[-1]}.png", png) for url, png in stage.spotify.catalogue.covers().items()}
-        preview = stage.env.preview(
-            stage.channel,
-            viewers=list(stage.members.values()),
-            layout="channel",
-            assets=covers,
-            port=port,
-        )
-        async with preview:
-            welcome = _welcome(preview.url, f"{stage.spotify.base_url}/library")
-            click.echo(welcome, color=False if os.environ.get("NO_COLOR") else None)
-            stop = asyncio.Event()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                asyncio.get_running_loop().add_signal_handler(number, stop.set)
-            refreshing = asyncio.create_task(_keep_fresh(stage, preview))
-            ended = asyncio.create_task(preview.wait_closed())
-            stopped = asyncio.create_task(stop.wait())
-            await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (refreshing, ended, stopped):
-                task.cancel()
-    click.echo("Closed. Nothing was kept.")
-    return 0
-
-
-async def _keep_fresh(stage: Stage, preview: simcord.Preview) -> None:
-    """Show what the bot did by itself: SimCord publishes only what somebody's action caused.
-
-    Answers to actions are left out: a page that is published anew refuses what was typed before.
-    """
-    seen, is_stale = 0, False
-    while True:
-        await asyncio.sleep(REFRESH_S)
-        stage.catch_up()
-        sent = stage.env.http_requests[seen:]
-        seen += len(sent)
-        is_stale = is_stale or any(not request.path.endswith("/callback") for request in sent)
-        if is_stale:
-            # while somebody acts it cannot be: the next round shows it
-            with suppress(SetupError, TimeoutError):
-                await preview.refresh()
-                is_stale = False
-
-
-def _welcome(chat: str, library: str) -> str:
-    bold = click.style
-    return "\n".join(
-        (
-            "",
-            bold("Gatefold, on this machine. No account is needed, nothing leaves it.", bold=True),
-            "",
-            f"  Open the chat     {bold(chat, fg='cyan')}",
-            f"  Spotify’s side    {bold(library, fg='cyan')}   each member's library, as it changes",
-            "",
-            "Three things to try:",
-            "  1. Type /link and press its button: say who you are, then agree on the next page.",
-            "  2. Type /save and a few letters of a title, pick an album, and press Undo under its card.",
-            "  3. Choose another member at the top (“Viewing as”), and paste two ids into /save:",
-            "     4aawyAB9vmqN3uQ7FjRGTy 1uyf3l2d4XYwiEqAb7t7fX",
-            "",
-            "Ctrl-C ends it, and everything is forgotten.",
-            "",
-        )
     )

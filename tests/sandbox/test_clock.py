@@ -7,22 +7,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.sandbox.faults import FAULTS
-from bot.sandbox.stage import Stage, set_up
-from bot.storage.links import Link
+from bot.sandbox.stage import set_up
+from tests.sandbox.linking import link
 
 pytest.importorskip("simcord")
 
 ALBUM = "4aawyAB9vmqN3uQ7FjRGTy"
-
-
-async def link(stage: Stage, name: str) -> None:
-    """Link a member without the browser."""
-    spotify, now = stage.spotify, stage.clock.now()
-    account = spotify.accounts[name.lower()]
-    access, refresh = spotify.issue_tokens(account.id)
-    member = stage.members[name].id
-    linked = Link(member, spotify.client_id, account.account_id, account.name, now, now, None)
-    await stage.services.storage.links.put(linked, access, refresh, now + timedelta(hours=1))
 
 
 async def test_each_timer_runs_at_its_own_time_while_a_week_passes() -> None:

@@ -20,7 +20,7 @@ _SCOPES = {
     "user-read-private": ("See your subscription", "and your country"),
 }
 
-_STYLE = """
+STYLE = """
 :root { color-scheme: dark; --accent: #2bd46b; --ground: #121212; --card: #1c1c1c; --line: #333;
   --text: #fff; --quiet: #b6b6b6; }
 * { box-sizing: border-box; }
@@ -35,7 +35,7 @@ p { margin: 0 0 1rem; }
 """
 
 _CONSENT_STYLE = (
-    _STYLE
+    STYLE
     + """
 main { max-width: 30rem; margin: 0 auto; padding: 2.5rem 1.25rem 3rem; }
 h1 { font-size: 1.6rem; text-wrap: balance; }
@@ -60,7 +60,7 @@ button { font: inherit; font-weight: 700; padding: .85rem 1rem; border-radius: 9
 )
 
 _LIBRARY_STYLE = (
-    _STYLE
+    STYLE
     + """
 main { max-width: 72rem; margin: 0 auto; padding: 2rem 1.25rem 3rem; }
 h1 { font-size: 2rem; }
@@ -80,7 +80,7 @@ time { font-variant-numeric: tabular-nums; }
 """
 )
 
-_NOTE = '<div class="note" role="note"><b>A stand-in for Spotify, on this machine.</b> {}</div>'
+NOTE = '<div class="note" role="note"><b>A stand-in for Spotify, on this machine.</b> {}</div>'
 
 
 def consent(app_name: str, scopes: Sequence[str], accounts: Sequence[tuple[Account, bool]], redirect_uri: str) -> str:
@@ -96,7 +96,7 @@ def consent(app_name: str, scopes: Sequence[str], accounts: Sequence[tuple[Accou
     choices = "".join(_choice(account, linked, account is chosen) for account, linked in accounts)
     name = escape(app_name)
     body = (
-        _NOTE.format("No real account is used.")
+        NOTE.format("No real account is used.")
         + f"<main><h1>Let {name} use your account?</h1>"
         + f'<p class="quiet">{name} will be able to do this, and nothing else:</p>'
         + f"<ul>{wanted or '<li>See your name</li>'}</ul>"
@@ -124,7 +124,7 @@ def _choice(account: Account, linked: bool, chosen: bool) -> str:
 
 def refusal(text: str) -> str:
     """The page in place of the question, when the address is wrong."""
-    body = _NOTE.format("") + f'<main><h1>This request is wrong</h1><p class="quiet">{escape(text)}</p></main>'
+    body = NOTE.format("") + f'<main><h1>This request is wrong</h1><p class="quiet">{escape(text)}</p></main>'
     return document(text, _CONSENT_STYLE, body)
 
 
@@ -132,7 +132,7 @@ def library(shelves: Iterable[tuple[Account, Sequence[tuple[Album, datetime]]]],
     """What every account has saved, the newest first. Loads itself again every 2 seconds."""
     sections = "".join(_section(account, rows, now) for account, rows in shelves)
     body = (
-        _NOTE.format("Its albums are invented, their covers drawn by us.")
+        NOTE.format("Its albums are invented, their covers drawn by us.")
         + "<main><h1>Saved albums</h1><p class='quiet'>What each account has in its library. "
         + "This page looks again every 2 seconds.</p>"
         + (sections or "<p>There is no account yet.</p>")

@@ -13,7 +13,7 @@ from aiohttp import web
 from bot.sandbox import faults
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.markup import page
-from bot.sandbox.spotify_server import pages, shapes
+from bot.sandbox.spotify_server import album_page, pages, shapes
 from bot.sandbox.spotify_server.accounts import AccountsService
 from bot.sandbox.spotify_server.api import WebApi, written
 from bot.sandbox.spotify_server.state import Generation, State
@@ -81,6 +81,8 @@ class SpotifyServer(StandIn, State):
             *self._web_api.routes(),
             *self._accounts_service.routes(),
             web.get("/library", self._library),
+            web.get("/album/{id}", self._album_page),
+            web.get("/track/{id}", self._track_page),
             web.get("/cover/{name}.png", self._cover),
             web.get("/oembed", self._oembed, allow_head=False),
             web.get("/s/{code}", self._redirect),
@@ -88,8 +90,8 @@ class SpotifyServer(StandIn, State):
         ]
 
     def is_recorded(self, path: str) -> bool:
-        """Not the page that loads itself every 2 seconds."""
-        return not path.startswith(("/library", "/cover/"))
+        """Not what people look at: one page loads itself every 2 seconds."""
+        return not path.startswith(("/library", "/cover/", "/album/", "/track/"))
 
     def is_counted(self, path: str) -> bool:
         """What the bot itself calls: the Web API and the token endpoint."""
@@ -114,6 +116,21 @@ class SpotifyServer(StandIn, State):
     async def _library(self, request: web.Request) -> web.Response:
         shelves = [(account, self.shelf(account)) for account in self.accounts.values()]
         return page(pages.library(shelves, self.now()))
+
+    async def _album_page(self, request: web.Request) -> web.Response:
+        """open.spotify.com/album/ID, for the members of the demo."""
+        album = self.catalogue.album(request.match_info["id"])
+        if album is None:
+            return page(pages.refusal("There is no such album."), 404)
+        keepers = [account for account in self.accounts.values() if album.id in account.saved]
+        return page(album_page.album(album, keepers))
+
+    async def _track_page(self, request: web.Request) -> web.Response:
+        """A track has no page of its own here."""
+        found = self.catalogue.track(request.match_info["id"])
+        if found is None:
+            return page(pages.refusal("There is no such track."), 404)
+        return web.Response(status=302, headers={"Location": f"/album/{found[1].id}"})
 
     async def _cover(self, request: web.Request) -> web.Response:
         png = await asyncio.to_thread(self.catalogue.cover, request.match_info["name"])

@@ -1,0 +1,182 @@
+"""The demo: its page, its switches and its clock, over HTTP, with the real bot behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import discord
+import pytest
+
+from bot.sandbox import demo
+from bot.sandbox.stage import Stage, set_up
+from tests.sandbox.linking import link
+
+simcord = pytest.importorskip("simcord")
+
+ALBUM = "4aawyAB9vmqN3uQ7FjRGTy"
+WAIT_S = 60
+
+
+@dataclass
+class Visit:
+    """Somebody who looks at the demo."""
+
+    stage: Stage
+    address: str
+    session: aiohttp.ClientSession
+
+    async def get(self, path: str, **headers: str) -> tuple[int, str]:
+        async with self.session.get(f"{self.address}{path}", headers=headers) as answer:
+            return answer.status, await answer.text()
+
+    async def post(self, path: str, fields: dict[str, Any], **headers: str) -> int:
+        async with self.session.post(f"{self.address}demo/{path}", json=fields, headers=headers) as answer:
+            return answer.status
+
+    def member(self, name: str) -> str:
+        return str(self.stage.members[name].id)
+
+    async def sees(self, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The first state that the page is told in which this holds."""
+        async with asyncio.timeout(WAIT_S), self.session.get(f"{self.address}demo/events") as events:
+            async for line in events.content:
+                if line.startswith(b"data: ") and holds(state := json.loads(line[6:])):
+                    return state
+        raise AssertionError("the demo ended")
+
+
+@asynccontextmanager
+async def visit() -> AsyncIterator[Visit]:
+    async with (
+        set_up() as stage,
+        demo.running(stage) as address,
+        aiohttp.ClientSession(read_bufsize=2**20) as session,
+    ):
+        yield Visit(stage, address, session)
+
+
+def of(state: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(member for member in state["members"] if member["name"] == name)
+
+
+async def test_one_address_holds_the_page_the_chat_and_everybodys_picture() -> None:
+    async with visit() as guest:
+        assert (await guest.get(""))[0] == 200
+        status, chat = await guest.get("chat")
+        assert status == 200
+        assert "/demo/chat.js" in chat
+        for path in ("app.js", "demo/demo.js", "demo/demo.css", "demo/chat.css", "demo/chat.js"):
+            assert (await guest.get(path))[0] == 200
+        for name in ("ada", "ben", "chloe", "gatefold"):
+            async with guest.session.get(f"{guest.address}demo/face/{name}.png") as answer:
+                assert (await answer.read()).startswith(b"\x89PNG")
+
+
+async def test_nobody_is_served_under_another_name_or_from_another_page() -> None:
+    async with visit() as guest:
+        assert (await guest.get("", Host="evil.example"))[0] == 403
+        assert await guest.post("mood", {"mood": "down"}, Origin="https://evil.example") == 403
+        async with guest.session.post(f"{guest.address}demo/mood", data='{"mood": "down"}') as answer:
+            assert answer.status == 415
+
+
+async def test_odd_requests_are_refused_and_change_nothing() -> None:
+    async with visit() as guest:
+        assert await guest.post("mood", {"mood": "sad"}) == 400
+        assert await guest.post("mood", {}) == 400
+        assert await guest.post("clock", {"by": "year"}) == 400
+        assert await guest.post("messages", {"member": "1", "on": False}) == 404
+        assert await guest.post("apps", {"member": guest.member("Ada"), "command": "Ban", "message": "1"}) == 400
+        assert (await guest.get("demo/secrets.txt"))[0] == 404
+
+
+async def test_a_library_is_shown_as_it_changes() -> None:
+    async with visit() as guest:
+        await link(guest.stage, "Ada")
+        state = await guest.sees(lambda state: bool(of(state, "Ada")["linked"]))
+        assert of(state, "Ada")["count"] == 0
+        await guest.stage.members["Ada"].slash(guest.stage.channel, "save", albums=ALBUM)
+        state = await guest.sees(lambda state: of(state, "Ada")["count"] == 1)
+        assert [album["id"] for album in of(state, "Ada")["albums"]] == [ALBUM]
+        assert of(state, "Ben")["count"] == 0
+
+
+async def test_what_was_saved_while_spotify_was_down_arrives_when_it_works_again() -> None:
+    async with visit() as guest:
+        stage = guest.stage
+        await link(stage, "Ada")
+        assert await guest.post("mood", {"mood": "down"}) == 200
+        await stage.members["Ada"].slash(stage.channel, "save", albums=ALBUM)
+        assert not stage.spotify.accounts["ada"].saved
+        assert await guest.post("mood", {"mood": "works"}) == 200
+        assert await guest.post("clock", {"by": "hour"}) == 200
+        await guest.sees(lambda state: of(state, "Ada")["count"] == 1)
+
+
+async def test_the_daily_limit_ends_by_itself_when_a_day_has_passed() -> None:
+    async with visit() as guest:
+        stage = guest.stage
+        await link(stage, "Ada")
+        await guest.post("mood", {"mood": "limit"})
+        asked = await stage.members["Ada"].slash(stage.channel, "save", albums=ALBUM)
+        assert "daily limit" in str(asked.response.components)
+        await guest.post("clock", {"by": "day"})
+        state = await guest.sees(lambda state: of(state, "Ada")["count"] == 1)
+        assert state["mood"] == "works"
+
+
+async def test_a_member_who_is_not_on_the_list_is_told_so() -> None:
+    async with visit() as guest:
+        stage = guest.stage
+        await link(stage, "Ben")
+        await guest.post("listed", {"account": "ben", "on": False})
+        asked = await stage.members["Ben"].slash(stage.channel, "save", albums=ALBUM)
+        assert "not on its list" in str(asked.response.components)
+        assert not of(await guest.sees(lambda state: True), "Ben")["listed"]
+
+
+async def test_closed_direct_messages_refuse_the_bot_until_they_are_open_again() -> None:
+    async with visit() as guest:
+        stage, ben = guest.stage, guest.stage.members["Ben"]
+        await guest.post("messages", {"member": guest.member("Ben"), "on": False})
+        user = await stage.services.client.fetch_user(ben.id)
+        with pytest.raises(discord.Forbidden):
+            await user.send("Hello")
+        await guest.post("messages", {"member": guest.member("Ben"), "on": True})
+        await user.send("Hello")
+        state = await guest.sees(lambda state: bool(of(state, "Ben")["messages"]))
+        assert of(state, "Ben")["messages"][0]["lines"] == ["Hello"]
+
+
+async def test_a_message_command_runs_as_the_member_who_used_it() -> None:
+    async with visit() as guest:
+        stage = guest.stage
+        await link(stage, "Chloe")
+        posted = await stage.members["Ada"].send(stage.channel, f"https://open.spotify.com/album/{ALBUM}")
+        fields = {"member": guest.member("Chloe"), "command": "Save albums", "message": str(posted.id)}
+        assert await guest.post("apps", fields) == 200
+        state = await guest.sees(lambda state: of(state, "Chloe")["count"] == 1)
+        assert of(state, "Ada")["count"] == 0
+        assert await guest.post("apps", {**fields, "message": "1"}) == 404
+
+
+async def test_the_clock_moves_to_the_next_step_of_a_club() -> None:
+    async with visit() as guest:
+        stage, ada = guest.stage, guest.stage.members["Ada"]
+        assert await guest.post("clock", {"by": "step"}) == 409
+        options = {"name": "Night owls", "pick": "vote", "day": "friday", "time": "20:00"}
+        shown = await ada.slash(stage.channel, "curate new", **options)
+        await ada.click(shown.response.message, label="Start")
+        await ada.slash(stage.channel, "club nominate", album=ALBUM)
+        began_at = stage.clock.now()
+        assert await guest.post("clock", {"by": "step"}) == 200
+        await guest.sees(lambda state: stage.clock.now() > began_at and state["passing"] is None)
+        texts = "".join(str(message.components) for message in stage.channel.history())
+        assert "round 1" in texts
+        assert (stage.clock.now() - began_at).days >= 1
