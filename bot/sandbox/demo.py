@@ -10,7 +10,7 @@ import sys
 import webbrowser
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -37,8 +37,9 @@ ALIVE_S = 15.0
 HOST = "127.0.0.1"
 MESSAGE_COMMANDS = ("Save albums", "Add to crate", "Share as card", "Remove card")
 STEPS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
-NEXT_STEP = "step"
-"""To the moment at which a club goes on."""
+NEXT_POST = "step"
+"""Until a club posts something."""
+STEPS_MOST = 20
 _PAGE = Path(__file__).with_name("page")
 _STATIC = {"demo.css": "text/css", "demo.js": "text/javascript", "chat.css": "text/css", "chat.js": "text/javascript"}
 _POLICY = (
@@ -164,24 +165,40 @@ class Demo:
     async def _move_clock(self, request: web.Request) -> web.Response:
         fields = await _fields(request)
         step = fields["by"]
-        by = await self._until_next_step() if step == NEXT_STEP else STEPS[step]
+        if step == NEXT_POST and await self._next_step_at() is None:
+            raise web.HTTPConflict(text="There is no club yet. /curate new starts one.")
+        move = self._until_post() if step == NEXT_POST else self._pass_time(STEPS[step])
         if self._passing is not None and not self._passing.done():
+            move.close()
             raise web.HTTPConflict(text="The clock is moving already.")
-        self._passing = asyncio.create_task(self._pass_time(step, by), name="clock")
+        self._scene.passing = step
+        self._passing = asyncio.create_task(move, name="clock")
+        self._passing.add_done_callback(self._passed)
         return _done()
 
-    async def _until_next_step(self) -> timedelta:
-        due_at = await self._stage.services.storage.timers.next_at([STEP])
-        if due_at is None:
-            raise web.HTTPConflict(text="There is no club yet. /curate new starts one.")
-        return due_at - self._stage.clock.now()
+    def _passed(self, _: asyncio.Task[None]) -> None:
+        self._scene.passing = None
 
-    async def _pass_time(self, step: str, by: timedelta) -> None:
-        self._scene.passing = step
-        try:
-            await pass_time(self._stage.services, self._stage.clock, by, self._moved)
-        finally:
-            self._scene.passing = None
+    async def _next_step_at(self) -> datetime | None:
+        return await self._stage.services.storage.timers.next_at([STEP])
+
+    async def _until_post(self) -> None:
+        """From step to step of the club. Some are private, such as reminders: they do not count."""
+        before = self._posts()
+        for _ in range(STEPS_MOST):
+            if (step_at := await self._next_step_at()) is None:
+                return
+            await self._pass_time(max(step_at - self._stage.clock.now(), timedelta()) + timedelta(seconds=1))
+            if self._posts() > before:
+                return
+
+    def _posts(self) -> int:
+        """How many messages the channel has that everybody sees."""
+        messages = self._stage.env.backend.messages.get(self._stage.channel.id, {}).values()
+        return sum(not message.is_ephemeral for message in messages)
+
+    async def _pass_time(self, by: timedelta) -> None:
+        await pass_time(self._stage.services, self._stage.clock, by, self._moved)
 
     async def _message_command(self, request: web.Request) -> web.Response:
         """A command of a message's Apps menu, which SimCord's page does not offer."""

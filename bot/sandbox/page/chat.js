@@ -85,15 +85,16 @@ document.addEventListener("pointerdown", (event) => {
 });
 
 function addApps(article) {
-  if (article.querySelector(":scope > .apps-open")) return;
+  if (article.querySelector(".apps-open")) return;
+  const tools = article.querySelector(":scope > .message-context-actions");
   const opener = document.createElement("button");
   opener.type = "button";
-  opener.className = "apps-open";
+  opener.className = tools ? "apps-open message-action-button" : "apps-open alone";
   opener.textContent = "Apps";
   opener.setAttribute("aria-haspopup", "menu");
   opener.setAttribute("aria-expanded", "false");
   opener.addEventListener("click", () => (menu?.opener === opener ? closeMenu(true) : openMenu(opener, article)));
-  article.append(opener);
+  (tools ?? article).append(opener);
 }
 
 // ---------------------------------------------------------------- what SimCord draws
