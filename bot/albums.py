@@ -18,6 +18,7 @@ class Album:
     """What a card shows of an album. `year` may be empty, `cover_url` is Spotify's own address.
 
     `released`: the date as Spotify has it, such as "2011-03-04", or only its year or month. `tracks`: 0: unknown.
+    `large_cover_url`: the same picture for where it is shown large.
     """
 
     id: AlbumId
@@ -27,6 +28,7 @@ class Album:
     cover_url: str | None
     released: str = ""
     tracks: int = 0
+    large_cover_url: str | None = None
 
     @property
     def url(self) -> str:

@@ -57,6 +57,7 @@ from bot.chat.watched_posts import WatchedPosts
 from bot.chat.words import AllWords
 from bot.clubs import AlbumClubs
 from bot.clubs.past_rounds import PastRounds
+from bot.clubs.public_pages import PublicPages
 from bot.errors import AppRejected, UserError
 from bot.library import Library
 from bot.library.finder import AlbumFinder
@@ -80,6 +81,7 @@ from bot.storage.guilds import Guilds
 from bot.storage.histories import EDITED_PROGRESS, PROGRESS, READ, Histories
 from bot.storage.watches import POSTED, Watches
 from bot.web import ops, site
+from bot.web.album_names import AlbumNames
 from bot.web.listening import why_not
 
 if TYPE_CHECKING:  # loaded only where the host set a port for it
@@ -119,6 +121,7 @@ class Services:
     importing: Importing
     import_progress: ImportProgress
     clubs: AlbumClubs
+    public_pages: PublicPages
     reply: Reply
     client: Client
     delivery: Delivery
@@ -247,6 +250,7 @@ async def _build(
     words = AllWords(f"{settings.public_url}/privacy", settings.spotify_seats)
     reply = Reply(words, measures.answered)
     clubs = AlbumClubs(storage, now=now)
+    public_pages = PublicPages(storage, settings.public_url, now=now)
     names = club.Names(catalogue)
     answering = club.Answering(clubs, names, finder, reply, Curators(now), now)
     importing = Importing(storage.imports, library, tokens, spotify, now=now)
@@ -281,6 +285,7 @@ async def _build(
             spotify,
             answering,
             club.Importing(answering, storage.club_imports, past_rounds, attachments),
+            public_pages,
             storage,
             storage.watches,
             storage.histories,
@@ -343,6 +348,7 @@ async def _build(
         importing,
         progress,
         clubs,
+        public_pages,
         reply,
         client,
         delivery,
@@ -376,6 +382,7 @@ def features(
     spotify: Spotify,
     answering: club.Answering,
     club_importing: club.Importing,
+    public_pages: PublicPages,
     storage: Storage,
     watches: Watches,
     histories: Histories,
@@ -393,7 +400,7 @@ def features(
         hosting.feature(host_answers),
         crate_commands.feature(crate_cards, saver, reply),
         sharing.feature(sharing.Sharing(finder, crate_cards, saver, reply), saver),
-        club.feature(answering, spotify, tokens, saver, club_importing),
+        club.feature(answering, public_pages, spotify, tokens, saver, club_importing),
         transfer.feature(importing, library, tokens, attachments, watch, reply),
         watching.feature(
             watching.Watching(watches, histories, crates, reply, is_allowed=reads_messages, now=now),
@@ -410,9 +417,21 @@ def features(
 @asynccontextmanager
 async def website(services: Services) -> AsyncIterator[int]:
     """The listening web site; yields its port."""
-    app = site.build(services.linking, services.discord_login, services.settings, services.health, services.readiness)
-    async with site.serving(app, services.settings.web_host, services.settings.web_port) as port:
-        yield port
+    names = AlbumNames(services.catalogue)
+    app = site.build(
+        services.linking,
+        services.discord_login,
+        services.settings,
+        services.health,
+        services.readiness,
+        services.public_pages,
+        names,
+    )
+    try:
+        async with site.serving(app, services.settings.web_host, services.settings.web_port) as port:
+            yield port
+    finally:
+        await names.stop()
 
 
 @asynccontextmanager

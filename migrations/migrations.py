@@ -650,3 +650,28 @@ def m016_club_imports(db: Database) -> None:
         "ALTER TABLE member_preferences DROP COLUMN club_reminders",
     ):
         db.conn.execute(statement)
+
+
+@step
+def m017_public_pages(db: Database) -> None:
+    """Public pages of clubs and crates, by kind and id, and how members who agreed want to be named there.
+
+    address_hash: SHA-256 of the address. bound_to: what the encrypted address is bound to.
+    """
+    for statement in (
+        """
+        CREATE TABLE public_pages (
+            kind TEXT NOT NULL CHECK (kind IN ('club', 'crate')),
+            about_id INTEGER NOT NULL,
+            guild_id INTEGER NOT NULL,
+            address_hash BLOB NOT NULL UNIQUE,
+            address_sealed BLOB NOT NULL,
+            bound_to TEXT GENERATED ALWAYS AS (kind || ':' || about_id) VIRTUAL,
+            opened_at INTEGER NOT NULL,
+            PRIMARY KEY (kind, about_id)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX public_pages_guild ON public_pages (guild_id)",
+        "ALTER TABLE member_preferences ADD COLUMN shown_name TEXT",
+    ):
+        db.conn.execute(statement)

@@ -16,6 +16,7 @@ from bot.chat.cards import Card, Kind, button, file_card, text_card
 from bot.chat.components import Audience, Component, CustomId
 from bot.chat.features import Feature
 from bot.chat.reply import Interaction, Reply, Visibility, Work, caller_of
+from bot.chat.words import plain
 from bot.storage import Storage
 from bot.storage.preferences import Preferences
 from bot.text import Text, command_name, msg
@@ -60,15 +61,18 @@ class OwnData:
         self._linking = linking
         self._reply = reply
 
-    async def show(self, caller: Caller) -> Sequence[Card]:
-        """A summary with the member's choices, and every row as JSON."""
+    async def show(self, caller: Caller, name: str) -> Sequence[Card]:
+        """A summary with the member's choices, and every row as JSON. `name`: what Discord calls the member now."""
         words = self._reply.words(caller.locale)
         t = words.t
+        chosen = await self._storage.preferences.get(caller.member_id)
+        if chosen.is_named and chosen.shown_name != name:
+            await self._storage.preferences.set_named(caller.member_id, name)
+            chosen = await self._storage.preferences.get(caller.member_id)
         found = await self._storage.export(caller.member_id)
         lines = [f"- {_label(t, table)}: {t.number(len(found[table]))}" for table in _ordered(found)]
         text = [t("**What I store about you**"), *(lines or [t("Nothing.")])]
         text.append(t("{command} deletes all of it.", command=words.command("forget")))
-        chosen = await self._storage.preferences.get(caller.member_id)
         summary = Card(
             ui.TextDisplay("\n".join(text)),
             *_switches(t, caller.member_id, chosen, has_kept="kept_albums" in found),
@@ -77,20 +81,20 @@ class OwnData:
         data = json.dumps(found, ensure_ascii=False, indent=1).encode()
         return [summary, file_card(t("Every row that concerns you, as JSON."), "mydata.json", data)]
 
-    async def switch(self, caller: Caller, what: Switch, is_on: int) -> Sequence[Card]:
+    async def switch(self, caller: Caller, what: Switch, is_on: int, name: str) -> Sequence[Card]:
         """Turn one of the member's choices on or off; the card shows how they are now."""
         preferences = self._storage.preferences
-        change = {
-            Switch.NAMED: preferences.set_named,
-            Switch.COLLECTED: preferences.set_posts_collected,
-        }[what]
-        await change(caller.member_id, bool(is_on))
-        return (await self.show(caller))[:1]
+        match what:
+            case Switch.NAMED:
+                await preferences.set_named(caller.member_id, name if is_on else None)
+            case Switch.COLLECTED:
+                await preferences.set_posts_collected(caller.member_id, bool(is_on))
+        return (await self.show(caller, name))[:1]
 
-    async def stop_showing(self, caller: Caller) -> Sequence[Card]:
+    async def stop_showing(self, caller: Caller, name: str) -> Sequence[Card]:
         """Show nowhere any more what the member kept."""
         await self._storage.crates.stop_showing(caller.member_id)
-        return (await self.show(caller))[:1]
+        return (await self.show(caller, name))[:1]
 
     async def ask_forget(self, caller: Caller) -> Sequence[Card]:
         """`/forget` asks once."""
@@ -127,7 +131,7 @@ def _switches(t: Text, member: MemberId, chosen: Preferences, *, has_kept: bool)
         (
             Switch.NAMED,
             chosen.is_named,
-            t("Public pages of clubs and crates name you.")
+            t("Public pages of clubs and crates call you {name}.", name=plain(chosen.shown_name or "", 80))
             if chosen.is_named
             else t("Public pages call you “a member”."),
             t("Stop naming me") if chosen.is_named else t("Name me on public pages"),
@@ -151,6 +155,11 @@ def _switches(t: Text, member: MemberId, chosen: Preferences, *, has_kept: bool)
     return items
 
 
+def _name(interaction: Interaction) -> str:
+    """What Discord calls the member everywhere, not on one server."""
+    return interaction.user.global_name or interaction.user.name
+
+
 def _ordered(found: dict[str, Any]) -> list[str]:
     order = [*LABELS]
     return sorted(found, key=lambda table: order.index(table) if table in order else len(order))
@@ -168,14 +177,18 @@ def feature(own: OwnData, reply: Reply) -> Feature:
 
     @app_commands.command(name=command_name("mydata"), description=msg("See everything that is stored about you"))
     async def mydata(interaction: Interaction) -> None:
-        await answer(interaction, own.show(caller_of(interaction)), "mydata")
+        await answer(interaction, own.show(caller_of(interaction), _name(interaction)), "mydata")
 
     @app_commands.command(name=command_name("forget"), description=msg("Delete everything that is stored about you"))
     async def forget(interaction: Interaction) -> None:
         await answer(interaction, own.ask_forget(caller_of(interaction)), "forget")
 
     async def switch(interaction: Interaction, caller: Caller, _: MemberId, what: Switch, is_on: int) -> None:
-        await answer(interaction, own.switch(caller, what, is_on), "button choice", edits=True)
+        await answer(interaction, own.switch(caller, what, is_on, _name(interaction)), "button choice", edits=True)
+
+    async def stop_showing(interaction: Interaction, caller: Caller, _: MemberId) -> None:
+        work = own.stop_showing(caller, _name(interaction))
+        await answer(interaction, work, "button kept none", edits=True)
 
     def plain_button(draw: Callable[[Caller], Any], name: str) -> Callable[..., Any]:
         async def handle(interaction: Interaction, caller: Caller, _: MemberId) -> None:
@@ -186,7 +199,7 @@ def feature(own: OwnData, reply: Reply) -> Feature:
     owner = Audience.OWNER
     components = (
         Component("choice", (MemberId, Switch, int), switch, owner),
-        Component("kept-none", (MemberId,), plain_button(own.stop_showing, "button kept none"), owner),
+        Component("kept-none", (MemberId,), stop_showing, owner),
         Component("forget", (MemberId,), plain_button(own.forget, "button forget"), owner),
         Component("forget-cancel", (MemberId,), plain_button(own.cancelled, "button forget cancel"), owner),
     )

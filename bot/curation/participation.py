@@ -104,10 +104,12 @@ def forget(club: Club, member: MemberId) -> Club:
 
 
 def forget_in_round(round_: Round, member: MemberId) -> Round:
-    """A round without a member's name."""
-    nominations = tuple(replace(one, member_id=None) if one.member_id == member else one for one in round_.nominations)
-    chosen_by = None if round_.chosen_by == member else round_.chosen_by
-    return replace(round_, nominations=nominations, chosen_by=chosen_by)
+    """A round without a member's name and notes."""
+    nominations = tuple(
+        replace(one, member_id=None, note="") if one.member_id == member else one for one in round_.nominations
+    )
+    round_ = replace(round_, nominations=nominations)
+    return replace(round_, chosen_by=None, note="") if round_.chosen_by == member else round_
 
 
 def _check_nominating(coming: Round) -> Refused | None:

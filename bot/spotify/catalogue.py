@@ -46,6 +46,10 @@ class Catalogue:
         """The album, if it was seen lately: then it exists, and its name is known without a call."""
         return self._fresh(self._known, id_)
 
+    def known_publicly(self, id_: AlbumId) -> Album | None:
+        """The same, or what `public_album` saw lately: perhaps without artists and year."""
+        return self.known(id_) or self._fresh(self._public, id_)
+
     async def album(self, access: Access, id_: AlbumId) -> Album:
         """The album, looked up unless it is known. NoSuchAlbum if there is none."""
         if (known := self.known(id_)) is not None:
@@ -66,7 +70,7 @@ class Catalogue:
         """
         if self._access is not None:
             return await self.album(self._access, id_)
-        if (known := self.known(id_) or self._fresh(self._public, id_)) is not None:
+        if (known := self.known_publicly(id_)) is not None:
             return known
         if (asking := self._asking_public.get(id_)) is None:
             asking = going_on(self._asking_public, id_, self._look_up_publicly(id_))

@@ -380,25 +380,31 @@ def _album(data: Any) -> Album | None:
         return None
     artists = [_text(row.get("name")) for row in _rows(data.get("artists"))]
     released = _text(data.get("release_date"))
+    covers = _covers(_rows(data.get("images")))
     return Album(
         id=AlbumId(id_),
         # Spotify has albums without a title, and artists without a name
         title=_text(data.get("name")) or "(untitled)",
         artists=tuple(name or "(unknown)" for name in artists) or ("(unknown)",),
         year=released[:4] if _YEAR.match(released) else "",
-        cover_url=_cover(_rows(data.get("images"))),
+        cover_url=_thumbnail(covers),
         released=released,
         tracks=max(tracks, 0) if type(tracks := data.get("total_tracks")) is int else 0,
+        large_cover_url=max(covers, default=(0, None))[1],
     )
 
 
-def _cover(images: list[dict[str, Any]]) -> str | None:
-    """The smallest that still looks sharp as a thumbnail, else the largest."""
-    covers = [
+def _covers(images: list[dict[str, Any]]) -> list[tuple[int, str]]:
+    """Widths and addresses; width 0: unknown."""
+    return [
         (width if isinstance(width := image.get("width"), int) else 0, url)
         for image in images
         if isinstance(url := image.get("url"), str) and url.startswith("https://")
     ]
+
+
+def _thumbnail(covers: list[tuple[int, str]]) -> str | None:
+    """The smallest that still looks sharp as a thumbnail, else the largest."""
     sharp = [cover for cover in covers if cover[0] >= 200]
     cover = min(sharp) if sharp else max(covers, default=None)
     return cover[1] if cover else None

@@ -31,6 +31,7 @@ from bot.storage.keys import is_proof_current, key_opens, put_proof
 from bot.storage.links import Links
 from bot.storage.outbox import Outbox
 from bot.storage.preferences import MemberPreferences
+from bot.storage.public_pages import PublicPages
 from bot.storage.ratings import Ratings
 from bot.storage.rotation import are_current
 from bot.storage.seats import SeatRequests
@@ -67,6 +68,7 @@ class Storage:
     imports: Imports
     watches: Watches
     histories: Histories
+    public_pages: PublicPages
 
     async def forget(self, member_id: int) -> dict[str, int]:
         """Delete or anonymise every row that concerns this member, and make the deletion real on the disk.
@@ -144,6 +146,7 @@ async def open_storage(
         Imports(database),
         Watches(database, outbox),
         Histories(database, outbox, timers),
+        PublicPages(database, vault),
     )
 
 

@@ -90,6 +90,15 @@ class Ballots:
             tuple(AlbumId(album) for album in json.loads(row["ballot"])) for row in c.execute(query, (club_id, number))
         )
 
+    def counted_of_club_in(self, c: Connection, club_id: ClubId) -> dict[RoundNumber, tuple[Ballot, ...]]:
+        """The ballots of all counted votes of a club, by round."""
+        found: dict[RoundNumber, list[Ballot]] = {}
+        query = "SELECT number, ballot FROM counted_ballots WHERE club_id = ? ORDER BY number, place"
+        for row in c.execute(query, (club_id,)):
+            ballot = tuple(AlbumId(album) for album in json.loads(row["ballot"]))
+            found.setdefault(RoundNumber(row["number"]), []).append(ballot)
+        return {number: tuple(ballots) for number, ballots in found.items()}
+
     def _opened(self, row: Row) -> Ballot:
         text = self._vault.open(
             row["ballot_sealed"], _bound_to(row["club_id"], row["number"], row["member_id"]), BALLOT

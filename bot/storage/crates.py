@@ -334,6 +334,15 @@ def remove_entries_of_message(c: Connection, channel_id: int, message_id: int, s
     return [AlbumId(row["album_id"]) for row in rows]
 
 
+def crate_with_entries(c: Connection, id_: int) -> tuple[Crate, list[Entry]] | None:
+    """A crate and its entries, the newest first, without who kept them. For pages, whose address names the crate."""
+    row = c.execute("SELECT * FROM crates WHERE id = ?", (id_,)).fetchone()
+    if row is None:
+        return None
+    rows = c.execute("SELECT * FROM crate_entries WHERE crate_id = ? ORDER BY added_at DESC, album_id", (id_,))
+    return _crate(row), [_entry(each, ()) for each in rows]
+
+
 def _key(name: str) -> str:
     return " ".join(name.casefold().split())
 

@@ -14,12 +14,13 @@ from bot.storage.engine import Connection, Engine
 class Preferences:
     """The defaults hold for everybody who has chosen nothing.
 
-    `is_named`: public pages name them, where others are "a member". `posts_collected`: albums that they post in watched
-    channels go into the crate.
+    `is_named`: public pages call them `shown_name`, where others are "a member". `posts_collected`: albums that they post
+    in watched channels go into the crate.
     """
 
     is_named: bool = False
     posts_collected: bool = True
+    shown_name: str | None = None
 
 
 class MemberPreferences:
@@ -30,7 +31,7 @@ class MemberPreferences:
         member_rows=(
             MemberRows(
                 "member_preferences",
-                exports=("member_id", "is_named", "posts_collected"),
+                exports=("member_id", "is_named", "shown_name", "posts_collected"),
             ),
         ),
     )
@@ -47,19 +48,22 @@ class MemberPreferences:
         ids = [*member_ids]
         return await self._database.read(lambda c: preferences_of(c, ids))
 
-    async def set_named(self, member_id: MemberId, chosen: bool) -> None:
-        """Name this member on public pages, or not."""
-        await self._set("is_named", member_id, chosen)
+    async def set_named(self, member_id: MemberId, name: str | None) -> None:
+        """Name this member so on public pages; None: do not name them."""
+        await self._database.write(
+            lambda c: c.execute(
+                "INSERT INTO member_preferences (member_id, is_named, shown_name) VALUES (?, ?, ?)"
+                " ON CONFLICT (member_id) DO UPDATE SET is_named = excluded.is_named, shown_name = excluded.shown_name",
+                (member_id, int(name is not None), name),
+            )
+        )
 
     async def set_posts_collected(self, member_id: MemberId, chosen: bool) -> None:
         """Collect albums that this member posts in watched channels, or not."""
-        await self._set("posts_collected", member_id, chosen)
-
-    async def _set(self, column: str, member_id: MemberId, chosen: bool) -> None:
         await self._database.write(
             lambda c: c.execute(
-                f"INSERT INTO member_preferences (member_id, {column}) VALUES (?, ?)"  # noqa: S608 - the names stand above
-                f" ON CONFLICT (member_id) DO UPDATE SET {column} = excluded.{column}",
+                "INSERT INTO member_preferences (member_id, posts_collected) VALUES (?, ?)"
+                " ON CONFLICT (member_id) DO UPDATE SET posts_collected = excluded.posts_collected",
                 (member_id, int(chosen)),
             )
         )
@@ -71,5 +75,5 @@ def preferences_of(c: Connection, member_ids: Iterable[MemberId]) -> dict[Member
     for member_id in found:
         row = c.execute("SELECT * FROM member_preferences WHERE member_id = ?", (member_id,)).fetchone()
         if row is not None:
-            found[member_id] = Preferences(bool(row["is_named"]), bool(row["posts_collected"]))
+            found[member_id] = Preferences(bool(row["is_named"]), bool(row["posts_collected"]), row["shown_name"])
     return found

@@ -19,6 +19,7 @@ from bot.storage.imports import Imports
 from bot.storage.links import Links
 from bot.storage.outbox import Outbox
 from bot.storage.preferences import MemberPreferences
+from bot.storage.public_pages import PublicPages
 from bot.storage.ratings import Ratings
 from bot.storage.seats import SeatRequests
 from bot.storage.timers import Timers
@@ -44,6 +45,7 @@ STORES: tuple[type[Store], ...] = (
     Imports,
     Watches,
     Histories,
+    PublicPages,
 )
 DECLARED: tuple[Declaration, ...] = (*(store.declares for store in STORES), keys.declares)
 CURATION: tuple[type[Store], ...] = (
@@ -56,6 +58,7 @@ CURATION: tuple[type[Store], ...] = (
     Crates,
     Watches,
     Histories,
+    PublicPages,
 )
 """What members do together in servers, with or without Spotify. Unlinking leaves it, and forgetting does not."""
 ABOUT_SPOTIFY: tuple[Declaration, ...] = tuple(store.declares for store in STORES if store not in CURATION)

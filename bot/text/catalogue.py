@@ -52,8 +52,11 @@ class Text:
 
     def plural(self, one: str, many: str, count: int, /, **facts: str) -> str:
         """A sentence with a count, in the form that this language has for it. `{count}` is the formatted count."""
-        sentence = self._translations.ngettext(one, many, count)
-        return sentence.format(count=self.number(count), **facts)
+        return self.unfilled_plural(one, many, count).format(count=self.number(count), **facts)
+
+    def unfilled_plural(self, one: str, many: str, count: int, /) -> str:
+        """The same with its placeholders still in it."""
+        return self._translations.ngettext(one, many, count)
 
     def context(self, context: str, sentence: str, /, **facts: str) -> str:
         """A sentence, mostly one word, that has another translation elsewhere: `t.context("button", "Save")`."""
@@ -68,6 +71,12 @@ class Text:
         from babel.numbers import format_decimal
 
         return format_decimal(value, locale=self.conventions)
+
+    def fixed(self, value: float, places: int) -> str:
+        """A number with so many decimals."""
+        from babel.numbers import format_decimal
+
+        return format_decimal(value, format="#,##0." + "0" * places, locale=self.conventions)
 
     def date(self, day: datetime.date) -> str:
         """A date without a time, such as "27 November 2026". In Discord use its timestamps instead."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 from aiohttp import web
 from markupsafe import Markup, escape
 
@@ -18,6 +20,23 @@ class HtmlText:
     def __call__(self, sentence: str, /, **facts: str) -> Markup:
         """A sentence. A fact that is markup (`"<b>/link</b>"|safe`) stays so."""
         return escape(self._t.unfilled(sentence)).format(**facts)
+
+    def plural(self, one: str, many: str, count: int, /, **facts: str) -> Markup:
+        """A sentence with a count, in the form that this language has for it."""
+        sentence = self._t.unfilled_plural(one, many, count)
+        return escape(sentence).format(count=self._t.number(count), **facts)
+
+    def fixed(self, value: float, places: int) -> str:
+        """A number with so many decimals, so that a column of them is aligned."""
+        return self._t.fixed(value, places)
+
+    def number(self, value: int | float) -> str:
+        """A number with this language's separators."""
+        return self._t.number(value)
+
+    def date(self, day: datetime.date) -> str:
+        """A date without a time."""
+        return self._t.date(day)
 
     def command(self, name: str) -> str:
         """A command as it is typed in Discord."""

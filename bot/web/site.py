@@ -19,11 +19,13 @@ from aiohttp import web
 from bot import logs
 from bot.accounts.discord_login import DiscordLogin
 from bot.accounts.linking import Linking
+from bot.clubs.public_pages import PublicPages
 from bot.errors import UserError
 from bot.settings import Settings
 from bot.text import Text, texts
-from bot.web import guide, ops, pages, reading
+from bot.web import book, guide, ops, pages, reading
 from bot.web import linking as link_pages
+from bot.web.album_names import AlbumNames
 from bot.web.drawing import TEMPLATES, Templates, show
 from bot.web.html_text import text_of
 from bot.web.ops import Parts
@@ -64,6 +66,8 @@ def build(
     settings: Settings,
     health: Parts,
     readiness: Parts,
+    public_pages: PublicPages,
+    names: AlbumNames,
 ) -> web.Application:
     """The application, of all its parts."""
     return _assembled(
@@ -72,6 +76,7 @@ def build(
             link_pages.part(linking, login, settings),
             guide.part(linking, settings),
             reading.part(settings.contact),
+            book.part(public_pages, names),
             ops.part(health, readiness),
         ),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+from bot.caller import MemberId
 from bot.chat.own_data import LABELS
 from bot.storage.stores import DECLARED
 from tests.chat.test_crates import LINK, crate
@@ -44,7 +45,7 @@ async def test_a_choice_is_changed_on_the_card_itself(world: World) -> None:
     await said(interaction)
     assert "call you “a member”" in await said(interaction)
     changed = await press(world, interaction, "Name me on public pages")
-    assert "Public pages of clubs and crates name you." in await said(changed)
+    assert "Public pages of clubs and crates call you Ada." in await said(changed)
     assert (await world.bot.storage.preferences.get(ADA)).is_named  # type: ignore[arg-type]
 
 
@@ -75,3 +76,9 @@ async def test_unlinking_leaves_what_the_member_did_in_the_server(world: World) 
 def test_each_table_that_holds_something_about_a_member_has_a_name_for_them() -> None:
     held = [*(each.member_rows for each in DECLARED), *(each.documents for each in DECLARED)]
     assert {rows.table for several in held for rows in several} == set(LABELS)
+
+
+async def test_a_new_name_is_taken_over_the_next_time_the_member_looks(world: World) -> None:
+    await world.bot.storage.preferences.set_named(MemberId(ADA), "An older name")
+    assert "call you Ada." in await said(await world.discord.slash(ADA, "mydata", {}))
+    assert (await world.bot.storage.preferences.get(MemberId(ADA))).shown_name == "Ada"

@@ -377,6 +377,7 @@ SLOW_HARBOUR = Album(
     "https://i.scdn.co/image/middle",
     "2011-09-16",
     9,
+    "https://i.scdn.co/image/large",
 )
 
 

@@ -124,7 +124,7 @@ async def filled(storage: Storage, member: MemberId) -> None:
     )
     message = Message("greeting", str(member), Answer(member, f"outbox-token-{member}", at()), {"to": str(member)})
     await storage.outbox.add(message, at())
-    await storage.preferences.set_named(member, True)
+    await storage.preferences.set_named(member, f"Name of {member}")
     await storage.timers.set("consent reminder", str(member), at() + timedelta(days=170))
     read = Import(RequestId(int(member) * 5), member, "en-US", at(), (), 0, (), 0, {})
     await storage.imports.ask(read)

@@ -22,15 +22,18 @@ from bot.accounts.linking import Linked, Linking, LinkNews
 from bot.accounts.renewals import Renewals
 from bot.accounts.tokens import Tokens
 from bot.caller import MemberId
+from bot.clubs.public_pages import PublicPages
 from bot.errors import UserError
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.discord_login import DiscordLogin
 from bot.sandbox.spotify_server import SpotifyServer
 from bot.sandbox.standin import free_port
 from bot.settings import Settings, load
+from bot.spotify.catalogue import Catalogue as Known
 from bot.spotify.client import Spotify
 from bot.storage import Storage, open_storage
 from bot.web import site
+from bot.web.album_names import AlbumNames
 from tests.accounts.stage import made_tokens
 from tests.callers import caller
 from tests.spotify.stage import made_app, unobserved
@@ -135,6 +138,8 @@ class Stage:
     spotify: SpotifyServer
     clock: Clock
     woken: list[MemberId]
+    public_pages: PublicPages
+    names: AlbumNames
     app: web.Application = field(default_factory=web.Application)
     port: int = 0
     health: Callable[[], Awaitable[dict[str, bool]]] = field(default_factory=lambda: _healthy)
@@ -286,7 +291,9 @@ async def _served(settings: Settings, discord: DiscordLogin, spotify: SpotifySer
             tell=lambda news: tell(news),
             now=clock,
         )
-        stage = Stage(settings, storage, client, tokens, linking, discord, spotify, clock, woken)
+        public_pages = PublicPages(storage, settings.public_url, now=clock)
+        names = AlbumNames(Known(client, host))
+        stage = Stage(settings, storage, client, tokens, linking, discord, spotify, clock, woken, public_pages, names)
 
         async def tell(news: LinkNews) -> None:
             stage.told.append(news)
@@ -294,9 +301,10 @@ async def _served(settings: Settings, discord: DiscordLogin, spotify: SpotifySer
         async def health() -> dict[str, bool]:
             return await stage.health()
 
-        stage.app = site.build(linking, login, settings, health, health)
+        stage.app = site.build(linking, login, settings, health, health, public_pages, names)
         async with site.serving(stage.app, settings.web_host, settings.web_port) as stage.port:
             yield stage
+        await names.stop()
     finally:
         await session.close()
         await storage.close()

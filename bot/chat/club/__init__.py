@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -14,7 +15,8 @@ from bot.albums import AlbumId
 from bot.caller import Caller, MemberId, RequestId
 from bot.changes import Action
 from bot.chat.club.answering import Answering
-from bot.chat.club.commands import club_commands, curate_commands
+from bot.chat.club.books import Books
+from bot.chat.club.commands import book_commands, club_commands, curate_commands
 from bot.chat.club.curating import Curating
 from bot.chat.club.events import Events
 from bot.chat.club.import_steps import ImportSteps
@@ -44,6 +46,7 @@ from bot.clubs.album_clubs import BEAT_S, EVENT, STEP, VOTERS
 from bot.clubs.channels import THREAD
 from bot.clubs.effects import EDITED_POST, NOTE, NOTICE, POST
 from bot.clubs.past_rounds import IMPORT
+from bot.clubs.public_pages import PublicPages
 from bot.curation.club import State
 from bot.curation.ids import ClubId, RoundNumber
 from bot.files.dates import DateOrder
@@ -51,14 +54,21 @@ from bot.schedule import Schedule
 from bot.spotify.client import Spotify
 
 
-def feature(answering: Answering, spotify: Spotify, tokens: Tokens, saving: Saving, importing: Importing) -> Feature:
+def feature(
+    answering: Answering,
+    pages: PublicPages,
+    spotify: Spotify,
+    tokens: Tokens,
+    saving: Saving,
+    importing: Importing,
+) -> Feature:
     """The commands and components of the club."""
 
     async def albums(interaction: Interaction, text: str) -> list[app_commands.Choice[str]]:
         return await saving.suggest(interaction, Action.SAVE, text)
 
     nominating, voting, rating = Nominating(answering), Voting(answering), RatingAlbums(answering)
-    turns, looking = Turns(answering), Looking(answering, spotify, tokens)
+    turns, looking = Turns(answering), Looking(answering, pages, spotify, tokens)
     starting, settings, curating = Starting(answering), Settings(answering), Curating(answering)
 
     async def save(interaction: Interaction, caller: Caller, album: AlbumId, club: ClubId, number: RoundNumber) -> None:
@@ -95,9 +105,12 @@ def feature(answering: Answering, spotify: Spotify, tokens: Tokens, saving: Savi
         Component("club-import-undone", draft, importing.undo, owner),
         Component("club-import-keep", draft, importing.keep, owner),
     )
-    subcommands = {
+    subcommands: dict[str, Sequence[app_commands.Command[Any, ..., Any] | app_commands.Group]] = {
         CLUB: club_commands(answering, nominating, voting, rating, turns, looking, albums),
-        CURATE: curate_commands(answering, starting, settings, curating, importing, albums),
+        CURATE: (
+            *curate_commands(answering, starting, settings, curating, importing, albums),
+            book_commands(answering, Books(answering, pages)),
+        ),
     }
     return Feature("club", components=components, subcommands=subcommands)
 

@@ -11,6 +11,7 @@ from discord import app_commands
 
 from bot.caller import MemberId
 from bot.chat.club.answering import Answering
+from bot.chat.club.books import Books
 from bot.chat.club.curating import THEME_MOST, Curating
 from bot.chat.club.importing import Importing
 from bot.chat.club.looking import Looking
@@ -316,3 +317,27 @@ def curate_commands(
         if command.name == "new":
             command.autocomplete("timezone")(_suggest_zones)
     return _with_suggestions(found, answering, albums)
+
+
+def book_commands(answering: Answering, books: Books) -> app_commands.Group:
+    """`/curate book …`."""
+
+    async def on(interaction: Interaction, club: str | None = None) -> None:
+        await books.on(interaction, club)
+
+    async def off(interaction: Interaction, club: str | None = None) -> None:
+        await books.off(interaction, club)
+
+    async def renew(interaction: Interaction, club: str | None = None) -> None:
+        await books.renew(interaction, club)
+
+    group = app_commands.Group(name=command_name("book"), description=msg("A public page with all rounds of a club"))
+    found = [
+        _command(command_name("on"), msg("Turn on the club book, and see its address"), on, club=WHICH),
+        _command(command_name("off"), msg("Turn off the club book"), off, club=WHICH),
+        _command(command_name("renew"), msg("Give the club book another address"), renew, club=WHICH),
+    ]
+    for command in found:
+        command.autocomplete("club")(_suggest_clubs(answering))
+        group.add_command(command)
+    return group

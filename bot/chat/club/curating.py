@@ -231,6 +231,12 @@ def did(words: Words, entry: LogEntry, album: Callable[[AlbumId], str]) -> str:
             return t("set a stand-in")
         case "move":
             return t("moved the club to another channel")
+        case "book on":
+            return t("turned the club book on")
+        case "book off":
+            return t("turned the club book off")
+        case "book renew":
+            return t("gave the club book another address")
         case "clock":
             return t("changed when the club meets")
         case "import":

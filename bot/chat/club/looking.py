@@ -25,6 +25,7 @@ from bot.chat.menus import Choice, menu
 from bot.chat.reply import Interaction, caller_of
 from bot.chat.words import Words, date, day, plain
 from bot.clubs import RoundView
+from bot.clubs.public_pages import PublicPages
 from bot.curation.club import Pick, Round, State
 from bot.curation.ids import RoundNumber
 from bot.curation.ratings import (
@@ -48,8 +49,9 @@ _log = structlog.get_logger("gatefold.chat")
 class Looking:
     """Shows members what there is."""
 
-    def __init__(self, answering: Answering, spotify: Spotify, tokens: Tokens) -> None:
+    def __init__(self, answering: Answering, pages: PublicPages, spotify: Spotify, tokens: Tokens) -> None:
         self._answering = answering
+        self._pages = pages
         self._spotify = spotify
         self._tokens = tokens
 
@@ -62,6 +64,8 @@ class Looking:
             coming = await self._answering.clubs.view(stored.id, club.coming.number)
             assert coming is not None
             lines = now_lines(words, coming, self._answering.now())
+            if (url := await self._pages.book_url(stored.id)) is not None:
+                lines.append(words.t("[The club book]({url}) has all rounds.", url=url))
             items: list[Item] = [ui.TextDisplay(f"### {plain(stored.name, 80)}")]
             listening = None
             if club.listening is not None and club.listening.album_id is not None:

@@ -1,0 +1,46 @@
+"""A crate as its public page shows it, read in one job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.albums import AlbumId
+from bot.caller import MemberId
+from bot.clubs.book import names_in
+from bot.storage.crates import crate_with_entries
+from bot.storage.engine import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class PageEntry:
+    """An album in a crate. `by`: who added it, if they agreed to be named."""
+
+    album_id: AlbumId
+    added_at: datetime
+    by: str | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class CratePage:
+    """A crate as its public page shows it, the newest entry first."""
+
+    name: str
+    entries: tuple[PageEntry, ...]
+
+
+def read_crate(c: Connection, id_: int) -> CratePage | None:
+    """The page of a crate."""
+    found = crate_with_entries(c, id_)
+    if found is None:
+        return None
+    crate, entries = found
+    names = names_in(c, {entry.member_id for entry in entries if entry.member_id is not None})
+    return CratePage(
+        crate.name,
+        tuple(
+            PageEntry(entry.album_id, entry.added_at, names.get(entry.member_id or MemberId(0)), entry.note)
+            for entry in entries
+        ),
+    )

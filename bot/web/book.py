@@ -1,0 +1,75 @@
+"""`/club/...`: the club book, at an address that nobody can guess and that a curator can change."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from bot.clubs.book import Book
+from bot.clubs.public_pages import PublicPages
+from bot.web.album_names import AlbumNames
+from bot.web.album_view import IMAGE_HOSTS
+from bot.web.book_view import show_book
+from bot.web.drawing import draw
+from bot.web.html_text import HtmlText, set_locale, text_of
+from bot.web.parts import Part, policy
+
+ROUNDS: Final = 100
+"""Rounds on one page. A club that meets every week fills it in two years."""
+COVERS: Final = policy({"img-src": " ".join(["'self'", *(f"https://{host}" for host in IMAGE_HOSTS)])})
+"""The policy of a page with covers: the strict one, and pictures from Spotify's hosts."""
+
+
+def part(pages: PublicPages, names: AlbumNames) -> Part:
+    """The book of every club that has one."""
+    books = Books(pages, names)
+    return Part("book", [web.get("/club/{id}", books.page)], COVERS, {"book.css": "text/css"}, is_counted=True)
+
+
+class Books:
+    """The pages of clubs."""
+
+    def __init__(self, pages: PublicPages, names: AlbumNames) -> None:
+        self._pages = pages
+        self._names = names
+
+    async def page(self, request: web.Request) -> web.StreamResponse:
+        """`GET`: the book."""
+        book = await self._book(request)
+        number, last = page_of(request, len(book.rounds), ROUNDS)
+        shown = book.rounds[(number - 1) * ROUNDS : number * ROUNDS]
+        # The album that people listen to is on the first page only; those of this page are asked for first.
+        wanted = [one.album_id for one in (*shown, *book.rounds[: 2 * ROUNDS])]
+        albums = await self._names.of(wanted)
+        view = show_book(HtmlText(text_of(request)), book, shown, albums)
+        to_come = self._names.to_come(wanted)
+        return noindex(draw("book.html", request, book=view, to_come=to_come, page=number, last=last))
+
+    async def _book(self, request: web.Request) -> Book:
+        book = await self._pages.book(request.match_info["id"])
+        if book is None:
+            raise web.HTTPNotFound
+        prefer(request, book.locale)
+        return book
+
+
+def prefer(request: web.Request, locale: str | None) -> None:
+    """The language of the club or the server, for a reader whose browser asks for none."""
+    if not request.headers.get("Accept-Language"):
+        set_locale(request, locale)
+
+
+def page_of(request: web.Request, count: int, size: int) -> tuple[int, int]:
+    """Which page of a long list is asked for, and which is the last. HTTPNotFound: there is no such page."""
+    last = max(-(-count // size), 1)
+    asked = request.query.get("page", "1")
+    if not (asked.isascii() and asked.isdecimal() and len(asked) < 6 and 1 <= int(asked) <= last):
+        raise web.HTTPNotFound
+    return int(asked), last
+
+
+def noindex(response: web.Response) -> web.Response:
+    """The same, and no search engine keeps it."""
+    response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    return response

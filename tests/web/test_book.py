@@ -1,0 +1,243 @@
+"""The club book: what it shows, whom it names, and what it does not let out."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from bot.albums import AlbumId
+from bot.sandbox.catalogue import Album, Artist, Track
+from bot.web.outside_text import legible
+from tests.web import books
+from tests.web.books import ADA, BEN, curator, open_book, season
+from tests.web.stage import Browser, Stage
+
+ZALGO = "Z" + "\u0335\u0321\u0348" * 40 + "algo"
+TURNED = "\u202eevil\u2066"
+MARKUP = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'{{7*7}}"
+
+
+def albums(stage: Stage, count: int) -> list[str]:
+    return sorted(stage.spotify.catalogue.albums)[:count]
+
+
+class Reader(HTMLParser):
+    """The tags of a page, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+async def test_a_book_shows_each_round_with_its_cover_link_figures_and_reviews(stage: Stage, browser: Browser) -> None:
+    ids = albums(stage, 6)
+    url = await open_book(stage.public_pages, await season(stage.storage, ids))
+    answer = await browser.get(url)
+    assert answer.status == 200
+    assert answer.title == "The Tuesday Club"
+    page = Reader(answer.text)
+    covers = [attrs for tag, attrs in page.tags if tag == "img" and attrs.get("class") == "cover"]
+    assert len(covers) == 6
+    for cover, id_ in zip(covers, reversed(ids), strict=True):
+        album = stage.spotify.catalogue.albums[id_]
+        assert cover["src"] in {image.url for image in album.images}
+        assert (cover["alt"] or "").startswith(f"Cover of {album.title} by ")
+    links = {attrs.get("href") for tag, attrs in page.tags if tag == "a"}
+    assert {f"https://open.spotify.com/album/{id_}" for id_ in ids} <= links
+    assert "Listening now" in page.text
+    assert "on Spotify" in page.text
+    assert books.REVIEWS[0] in page.text
+    for caption in ("Best rated", "Most divisive", "By picker", "By decade"):
+        assert caption in page.text
+
+
+async def test_ratings_of_the_current_album_stay_hidden(stage: Stage, browser: Browser) -> None:
+    url = await open_book(stage.public_pages, await season(stage.storage, albums(stage, 3)))
+    answer = await browser.get(url)
+    assert "A rating that stays hidden." not in answer.text
+
+
+async def test_only_members_who_agreed_are_named_and_no_id_of_anybody_is_on_the_page(
+    stage: Stage, browser: Browser
+) -> None:
+    await stage.storage.preferences.set_named(ADA, "Ada of the hills")
+    url = await open_book(stage.public_pages, await season(stage.storage, albums(stage, 8)))
+    text = (await browser.get(url)).text
+    assert "Ada of the hills" in text
+    assert "a member" in text
+    assert "Members who are not named" in text
+    assert not re.search(r"30000000000000000\d|20000000000000000\d|<@", text)
+    await stage.storage.preferences.set_named(ADA, None)
+    text = (await browser.get(url)).text
+    assert "Ada" not in text
+
+
+async def test_a_review_is_named_only_where_its_writer_also_said_so_beside_it(stage: Stage, browser: Browser) -> None:
+    await stage.storage.preferences.set_named(BEN, "Ben of the harbour")
+    club = await season(stage.storage, albums(stage, 3), listening=False)
+    await stage.storage.database.write(lambda c: c.execute("UPDATE ratings SET is_named = 0"))
+    text = (await browser.get(await open_book(stage.public_pages, club))).text
+    assert (
+        text.count("Ben of the harbour") == text.count("by <bdi>Ben of the harbour</bdi>") + 1
+    )  # picker, and standings
+    await stage.storage.database.write(lambda c: c.execute("UPDATE ratings SET is_named = 1"))
+    assert (
+        '<span class="who"><bdi>Ben of the harbour</bdi></span>'
+        in (await browser.get(await open_book(stage.public_pages, club))).text
+    )
+
+
+async def test_a_forgotten_member_is_on_no_page(stage: Stage, browser: Browser) -> None:
+    await stage.storage.preferences.set_named(ADA, "Ada of the hills")
+    url = await open_book(stage.public_pages, await season(stage.storage, albums(stage, 8), note="A note of hers"))
+    await stage.storage.forget(ADA)
+    assert "Ada" not in (await browser.get(url)).text
+
+
+# -- the address
+
+
+async def test_the_old_address_is_gone_at_once_when_it_is_renewed_or_turned_off(stage: Stage, browser: Browser) -> None:
+    club = await season(stage.storage, albums(stage, 2))
+    pages = stage.public_pages
+    first = await open_book(pages, club)
+    assert await open_book(pages, club) == first, "turned on twice, it keeps its address"
+    second = await pages.open_book(club.id, curator("book renew"), renew=True)
+    assert second is not None
+    assert second != first
+    assert (await browser.get(first)).status == 404
+    assert (await browser.get(second)).status == 200
+    assert await pages.close_book(club.id, curator("book off"))
+    assert (await browser.get(second)).status == 404
+    assert not await pages.close_book(club.id, curator("book off"))
+    assert await pages.open_book(club.id, curator("book renew"), renew=True) is None
+
+
+async def test_an_address_has_192_bits_and_is_in_no_file_as_it_is(stage: Stage) -> None:
+    url = await open_book(stage.public_pages, await season(stage.storage, albums(stage, 1)))
+    address = url.rpartition("/")[2]
+    assert re.fullmatch(r"[\w-]{32}", address)
+    assert address.encode() not in stage.written()
+
+
+async def test_an_address_opens_no_page_of_another_kind(stage: Stage, browser: Browser) -> None:
+    url = await open_book(stage.public_pages, await season(stage.storage, albums(stage, 1)))
+    assert (await browser.get(url.replace("/club/", "/crate/"))).status == 404
+
+
+@pytest.mark.parametrize("query", ["page=0", "page=2", "page=x", "page=-1", "page=99999999999", "page=%EF%BC%91"])
+async def test_a_page_that_is_not_there_is_not_found(stage: Stage, browser: Browser, query: str) -> None:
+    url = await open_book(stage.public_pages, await season(stage.storage, albums(stage, 1)))
+    assert (await browser.get(f"{url}?{query}")).status == 404
+
+
+async def test_no_search_engine_keeps_a_book_and_only_spotifys_pictures_are_let_in(
+    stage: Stage, browser: Browser
+) -> None:
+    answer = await browser.get(await open_book(stage.public_pages, await season(stage.storage, albums(stage, 1))))
+    assert answer.headers["X-Robots-Tag"] == "noindex, nofollow"
+    assert '<meta name="robots" content="noindex">' in answer.text
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'; style-src 'self'; img-src 'self' https://i.scdn.co https://image-cdn" in policy
+    assert "script" not in policy
+    assert "unsafe" not in policy
+
+
+# -- Spotify
+
+
+async def test_a_book_of_100_rounds_costs_100_calls_once_and_then_none(stage: Stage, browser: Browser) -> None:
+    extra = [made(place) for place in range(100)]
+    stage.spotify.catalogue.add(extra)
+    url = await open_book(stage.public_pages, await season(stage.storage, [album.id for album in extra]))
+    for _ in range(20):
+        answer = await browser.get(url)
+        if "still to come" not in answer.text:
+            break
+    assert answer.text.count('class="round"') == 100
+    assert "still to come" not in answer.text
+    calls = len([call for call in stage.spotify.calls if call.path.startswith("/v1/albums/")])
+    assert calls == 100
+    await browser.get(url)
+    assert len([call for call in stage.spotify.calls if call.path.startswith("/v1/albums/")]) == 100
+
+
+async def test_an_album_that_spotify_does_not_know_is_asked_for_once(stage: Stage, browser: Browser) -> None:
+    url = await open_book(stage.public_pages, await season(stage.storage, ["7" + "z" * 21]))
+    counts = []
+    for _ in range(3):
+        answer = await browser.get(url)
+        assert "an album on Spotify" in answer.text
+        assert "still to come" not in answer.text
+        counts.append(len([call for call in stage.spotify.calls if call.path.startswith("/v1/albums/")]))
+    assert len(set(counts)) == 1
+
+
+# -- what comes from outside
+
+
+def made(place: int, name: str = "", artist: str = "") -> Album:
+    """An invented album."""
+    id_ = f"{place:022}".replace("0", "Q")
+    track = Track(id_, "Song", 1, 1000)
+    return Album(id_, name or f"Album {place}", (Artist(id_, artist or "Somebody"),), "1999", "album", (track,))
+
+
+@pytest.mark.parametrize("evil", [MARKUP, ZALGO, TURNED, "\x00\x0b\ufffe", "</title></style>", "&amp;lt;b&gt;"])
+async def test_names_notes_and_reviews_are_text_whatever_is_in_them(stage: Stage, browser: Browser, evil: str) -> None:
+    album = made(1, f"T{evil}", f"A{evil}")
+    stage.spotify.catalogue.add([album])
+    await stage.storage.preferences.set_named(ADA, f"N{evil}")
+    await stage.storage.preferences.set_named(BEN, f"M{evil}")
+    club = await season(
+        stage.storage, [album.id] * 3, name=f"C{evil}", reviews=(f"R{evil}",), note=f"O{evil}", listening=False
+    )
+    answer = await browser.get(await open_book(stage.public_pages, club))
+    page = Reader(answer.text)
+    assert not {tag for tag, _ in page.tags} & {"script", "style", "iframe", "object", "base", "form"}
+    assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on") or name == "style"]
+    assert "49" not in page.text.replace("1949", "") or "{{7*7}}" in page.text
+    assert not set(answer.text) & {"\u202e", "\u2066", "\x00", "\x0b", "\ufffe"}
+    assert not re.search("[\u0300-\u036f]{4}", answer.text)
+    for start in "TANCRO":
+        assert f"{start}{legible(evil)}" in page.text or legible(f"{start}{evil}") in page.text
+
+
+def test_text_from_outside_keeps_what_people_write() -> None:
+    for text in ("Été indien", "शक्ति", "مرحبا بالعالم", "ไม่เป็นไร", "Tiếng Việt", "👩‍👩‍👧", "e\u0301"):
+        assert legible(text) == text
+    assert legible("a" * 30, 10) == "aaaaaaaaa…"
+    assert legible("two\nlines\tof  text ") == "two lines of text"
+    assert legible("abcde\u0301f", 6) == "abcd…"
+
+
+async def test_a_book_speaks_the_readers_language_and_else_the_clubs(stage: Stage, browser: Browser) -> None:
+    url = await open_book(stage.public_pages, await season(stage.storage, albums(stage, 2), locale="de"))
+    assert '<html lang="fr">' in (await browser.get(url, headers={"Accept-Language": "fr-CH, fr;q=0.9"})).text
+    assert '<html lang="de">' in (await browser.get(url)).text
+
+
+async def test_a_club_without_rounds_has_a_page(stage: Stage, browser: Browser) -> None:
+    url = await open_book(stage.public_pages, await season(stage.storage, []))
+    assert "There is no album yet." in (await browser.get(url)).text
+
+
+async def test_a_long_book_has_pages(stage: Stage, browser: Browser) -> None:
+    ids = [AlbumId(made(place).id) for place in range(130)]
+    url = await open_book(stage.public_pages, await season(stage.storage, ids))
+    first, second = await browser.get(url), await browser.get(f"{url}?page=2")
+    assert first.text.count('class="round"') == 100
+    assert second.text.count('class="round"') == 30
+    assert 'rel="next"' in first.text
+    assert 'rel="prev"' in second.text
