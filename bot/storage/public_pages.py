@@ -1,4 +1,4 @@
-"""Public pages: which clubs and crates have one, and at which address. See docs/decisions/0020.
+"""Public pages: which clubs and crates have one, and at which address. See docs/decisions/0021.
 
 An address is a capability: whoever knows it can read the page. It is stored as a hash, by which a visitor's address is
 found, and encrypted, so that the bot can show it to members again. A copy of the database opens no page.
