@@ -110,6 +110,31 @@ async def test_what_was_imported_can_be_undone(world: World) -> None:
     assert world.saved() == []
 
 
+async def test_an_import_is_stopped_and_what_was_saved_stays(world: World) -> None:
+    await world.link(ADA)
+    ids = known(world, 400)
+    asked = await ask(world, listed(ids))
+    await said(asked)
+    world.spotify.delay_s = 0.05
+    pressed = await press(world, asked, "Save 400")
+    async with asyncio.timeout(60):
+        while not world.saved():
+            await asyncio.sleep(0.002)
+    (stop,) = buttons(await until_said(world, pressed, "Saving the albums of your file"))
+    other = await world.discord.press(BEN, stop["custom_id"], pressed.history[-1])
+    assert "belongs to somebody else" in await said(other)
+    stopped = await world.discord.press(ADA, stop["custom_id"], pressed.history[-1])
+    assert "Stopped. What was saved stays" in await said(stopped)
+    world.spotify.delay_s = 0.0
+    message = await until_said(world, asked, "Your import was stopped: saved", 60)
+    await world.idle()
+    assert 0 < len(world.saved()) < 400
+    assert f"saved {len(world.saved())} album" in "\n".join(texts(message))
+    assert file_in(world, message).count(b"You took this out of the queue.") == 400 - len(world.saved())
+    again = await world.discord.press(ADA, stop["custom_id"], message)
+    assert "nothing left to stop" in await said(again)
+
+
 async def test_cancel_saves_nothing_and_deletes_what_was_read(world: World) -> None:
     await world.link(ADA)
     asked = await ask(world, listed([FIRST]))

@@ -149,8 +149,8 @@ def attribution(words: Words, albums: Sequence[Album]) -> list[Item]:
     return [ui.TextDisplay(f"-# [{words.t('on Spotify')}]({url})")]
 
 
-def progress_card(words: Words, doing: str, done: int, total: int, left_s: float | None) -> Card:
-    """How far something is: `doing`, such as "Saving albums.", a bar, a figure and what is left."""
+def progress_card(words: Words, doing: str, done: int, total: int, left_s: float | None, *buttons: Button) -> Card:
+    """How far something is: `doing`, such as "Saving albums.", a bar, a figure and what is left, and buttons."""
     t, blocks = words.t, round(BLOCKS * done / total) if total else BLOCKS
     figures = {"done": t.number(done), "total": t.number(total)}
     if left_s is None:
@@ -159,4 +159,4 @@ def progress_card(words: Words, doing: str, done: int, total: int, left_s: float
         figure = t("{done} of {total} · about {seconds} s", **figures, seconds=t.number(max(round(left_s, -1), 10)))
     else:
         figure = t("{done} of {total} · about {minutes} min", **figures, minutes=t.number(round(left_s / 60)))
-    return text_card(f"{doing}\n{'▰' * blocks}{'▱' * (BLOCKS - blocks)}\n{figure}")
+    return text_card(f"{doing}\n{'▰' * blocks}{'▱' * (BLOCKS - blocks)}\n{figure}", *buttons)

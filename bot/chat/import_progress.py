@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 
 import structlog
 
-from bot.caller import RequestId
+from bot.caller import MemberId, RequestId
 from bot.changes import Action
-from bot.chat.cards import Card, progress_card, text_card
+from bot.chat.cards import Button, Card, button, progress_card, text_card
+from bot.chat.components import CustomId
 from bot.chat.messages import Failure, Messages
 from bot.chat.words import Words
 from bot.errors import StorageUnavailable
@@ -98,9 +99,11 @@ class ImportProgress:
             shown = (done, type(held))
             words = self._words(running.locale)
             if held is not None:
-                card = text_card(words.held(held, total - done, Action.SAVE))
+                stop = stop_button(words, running.member_id, request)
+                card = text_card(words.held(held, total - done, Action.SAVE), stop)
             else:
-                card = card_of(words, done, total, self._left_s(begun_at, done, total))
+                left_s = self._left_s(begun_at, done, total)
+                card = card_of(words, running.member_id, request, done, total, left_s)
             is_open = isinstance(address, Answer) and self._now() - address.asked_at < TOKEN_LIFE
             try:
                 if is_open and isinstance(address, Answer):
@@ -131,7 +134,8 @@ class ImportProgress:
             return
         total, _ = running_figures(last)
         try:
-            await self._messages.edit(*last.progress, card_of(self._words(last.locale), total, total, None))
+            words = self._words(last.locale)
+            await self._messages.edit(*last.progress, progress_card(words, _doing(words), total, total, None))
         except Failure as failure:
             _log.info("progress is not shown", error=failure.code)
 
@@ -148,8 +152,16 @@ def running_figures(running: Running) -> tuple[int, int]:
     return total, total - running.counts.get(None, 0)
 
 
-def card_of(words: Words, done: int, total: int, left_s: float | None) -> Card:
-    """A bar, a figure and what is left."""
-    return progress_card(
-        words, words.t("Saving the albums of your file. I will tell you when it is done."), done, total, left_s
-    )
+def card_of(words: Words, member: MemberId, request: RequestId, done: int, total: int, left_s: float | None) -> Card:
+    """A bar, a figure and what is left, with a button that stops it."""
+    stop = stop_button(words, member, request)
+    return progress_card(words, _doing(words), done, total, left_s, stop)
+
+
+def stop_button(words: Words, member: MemberId, request: RequestId) -> Button:
+    """The button that stops an import."""
+    return button(words.t("Stop"), CustomId("import-stop", member, request))
+
+
+def _doing(words: Words) -> str:
+    return words.t("Saving the albums of your file. I will tell you when it is done.")

@@ -94,7 +94,7 @@ class Transfer:
                 request = await self._importing.confirm(caller, id_)
             except ImportOver:
                 return Beside([text_card(_over(words))])
-            return [card_of(words, 0, len(request.changes), None)]
+            return [card_of(words, owner, request.id, 0, len(request.changes), None)]
 
         count = 0
         try:
@@ -106,6 +106,18 @@ class Transfer:
                 # Its end comes by the outbox, which waits for this: it would be told before it has begun.
                 self._watch(request.id)
                 await self._library.answered(Report(request, {}), arrived=count > 0, shows_report=False)
+
+    async def stop(self, interaction: Interaction, caller: Caller, owner: MemberId, request: RequestId) -> None:
+        """The button that stops an import. What is saved stays, and the summary comes as always."""
+        words = self._reply.words(caller.locale)
+
+        async def work() -> Sequence[Card]:
+            if not await self._importing.stop(caller, request):
+                return [text_card(words.t("There is nothing left to stop."))]
+            return [text_card(words.t("Stopped. What was saved stays in your library."))]
+
+        # a message of its own: the summary may be in the other one already
+        await self._reply(interaction, work(), name="button import-stop", visibility=Visibility.PRIVATE)
 
     async def cancel(self, interaction: Interaction, caller: Caller, owner: MemberId, id_: RequestId) -> None:
         """The button that forgets what was read."""
@@ -205,11 +217,18 @@ def summary(words: Words, outcome: ImportOutcome) -> list[Card]:
     undo: list[Item] = []
     if counts.get(Outcome.SAVED) and not outcome.request.undone:
         undo.append(ui.ActionRow(button(t("Undo"), CustomId("undo", outcome.request.id))))
-    sentences = [
-        t.plural("Your import is done: saved {count} album.", "Your import is done: saved {count} albums.", n)
-        if (n := counts.get(Outcome.SAVED, 0))
-        else t("Your import is done.")
-    ]
+    saved = counts.get(Outcome.SAVED, 0)
+    if counts.get(Outcome.DROPPED):
+        first = t.plural(
+            "Your import was stopped: saved {count} album.", "Your import was stopped: saved {count} albums.", saved
+        )
+    elif saved:
+        first = t.plural(
+            "Your import is done: saved {count} album.", "Your import is done: saved {count} albums.", saved
+        )
+    else:
+        first = t("Your import is done.")
+    sentences = [first]
     if already := counts.get(Outcome.ALREADY, 0):
         sentences.append(
             t.plural("{count} was already in your library.", "{count} were already in your library.", already)
@@ -262,6 +281,7 @@ def feature(
 
     components = (
         Component("import", (MemberId, RequestId), transfer.confirm, Audience.OWNER),
+        Component("import-stop", (MemberId, RequestId), transfer.stop, Audience.OWNER),
         Component("import-cancel", (MemberId, RequestId), transfer.cancel, Audience.OWNER),
     )
     return Feature("transfer", (import_, export), components)

@@ -739,12 +739,17 @@ class Words:
             account=self.command("account"),
             unlink=self.command("unlink"),
         )
+        files = t(
+            "{import_} saves the albums of a whole file, and {export} gives you yours as one.",
+            import_=self.command("import"),
+            export=self.command("export"),
+        )
         private = t(
             "Only you see my answers. If Spotify is busy, your albums are queued and I message you when they are done."
         )
         lines = [t("**I save albums to your own Spotify library.**")]
         lines += [f"{place}. {step}" for place, step in enumerate(steps, 1)]
-        return "\n".join([*lines, "", also, self.with_privacy(private)])
+        return "\n".join([*lines, "", files, also, self.with_privacy(private)])
 
     def earlier(self) -> str:
         """Heads what could not be told when it happened."""

@@ -123,6 +123,13 @@ class Importing:
         if not await self._imports.cancel(id_, caller.member_id):
             raise ImportOver
 
+    async def stop(self, caller: Caller, request: RequestId) -> int:
+        """Take what is not saved yet out of the queue; how many albums it was. Its end is told by the outbox."""
+        found = await self._imports.of_request(request)
+        if found is None or found.member_id != caller.member_id:
+            return 0
+        return await self._library.drop(caller.member_id, request)
+
     async def outcome(self, request: ChangeRequest) -> ImportOutcome | None:
         """What came of an import's request; None: it is another request."""
         found = await self._imports.of_request(request.id)

@@ -147,10 +147,11 @@ class Library:
         """The member was told of these."""
         await self._changes.told([report.request.id for report in reports])
 
-    async def drop(self, member: MemberId) -> int:
-        """Drop everything that is pending for this member; how many changes it was."""
+    async def drop(self, member: MemberId, request: RequestId | None = None) -> int:
+        """Drop what is pending for this member, or only in this request; how many changes it was."""
         # what is being written just now can no longer be dropped
-        count, _ = await self._changes.drop(member, self._now(), is_busy=self.is_running(member))
+        is_busy = self.is_running(member)
+        count, _ = await self._changes.drop(member, self._now(), is_busy=is_busy, request=request)
         return count
 
     def unlinked(self, member: MemberId) -> None:

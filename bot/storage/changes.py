@@ -341,17 +341,19 @@ class LibraryChanges:
         # Lost in a power cut, it is done again, which changes nothing.
         return await self._database.write(write, durable=False)
 
-    async def drop(self, member: MemberId, now: datetime, *, is_busy: bool) -> tuple[int, list[ChangeRequest]]:
+    async def drop(
+        self, member: MemberId, now: datetime, *, is_busy: bool, request: RequestId | None = None
+    ) -> tuple[int, list[ChangeRequest]]:
         """End the pending changes of a member; how many there were, and the requests that ended.
 
-        `is_busy`: leave those that are noted for a write, which may be on its way.
+        `request`: only those of this one. `is_busy`: leave those that are noted for a write, which may be on its way.
         """
 
         def write(c: Connection) -> tuple[int, list[ChangeRequest]]:
             rows = c.execute(
                 "UPDATE library_changes SET outcome = 'dropped' WHERE member_id = ? AND outcome IS NULL"
-                " AND (was_saved IS NULL OR ? = 0) RETURNING request_id",
-                (member, int(is_busy)),
+                " AND (was_saved IS NULL OR ? = 0) AND (request_id = ? OR ? IS NULL) RETURNING request_id",
+                (member, int(is_busy), request, request),
             ).fetchall()
             return len(rows), self._ended_in(c, {row["request_id"] for row in rows}, now)
 

@@ -298,10 +298,8 @@ def order_of(one: ClubImport) -> DateOrder | None:
 
 def progress(words: Words, one: ClubImport, done: int, total: int) -> Card:
     """How far an import is."""
-    card = progress_card(words, _doing(words), done, total, None)
-    if one.member_id is not None:
-        card.add_item(ui.ActionRow(_stop_button(words, one.member_id, one.id)))
-    return card
+    stop = [] if one.member_id is None else [_stop_button(words, one.member_id, one.id)]
+    return progress_card(words, _doing(words), done, total, None, *stop)
 
 
 def report(words: Words, club: str, one: ClubImport, rounds: int, failures: Sequence[ImportFailure]) -> Card:
