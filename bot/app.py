@@ -403,9 +403,12 @@ def features(
         club.feature(answering, public_pages, spotify, tokens, saver, club_importing),
         transfer.feature(importing, library, tokens, attachments, watch, reply),
         watching.feature(
-            watching.Watching(watches, histories, crates, reply, is_allowed=reads_messages, now=now),
+            watching.Watching(
+                watches, histories, crates, reply, is_allowed=reads_messages, curators=Curators(now), now=now
+            ),
             posts,
             crate_cards,
+            reply,
             is_allowed=reads_messages,
         ),
         own_data.feature(own_data.OwnData(storage, linking, reply), reply),

@@ -675,3 +675,9 @@ def m017_public_pages(db: Database) -> None:
         "ALTER TABLE member_preferences ADD COLUMN shown_name TEXT",
     ):
         db.conn.execute(statement)
+
+
+@step
+def m018_stopped_histories(db: Database) -> None:
+    """A curator can stop the reading of a history."""
+    db.conn.execute("ALTER TABLE histories ADD COLUMN is_stopped INTEGER NOT NULL DEFAULT 0")

@@ -104,6 +104,7 @@ class Client(discord.Client):
         parsers["INTERACTION_CREATE"] = _sparing(parsers["INTERACTION_CREATE"])
         # As Discord sent it: discord.py would build objects for every message, to be thrown away.
         parsers["MESSAGE_CREATE"] = lambda data: self.dispatch("message_posted", data)
+        parsers["MESSAGE_UPDATE"] = lambda data: self.dispatch("message_edited", data)
 
     # -- starting
 

@@ -9,7 +9,8 @@ from typing import Any
 import structlog
 from discord.utils import snowflake_time
 
-from bot.chat.cards import Card, Kind, text_card
+from bot.chat.cards import Button, Card, Kind, button, text_card
+from bot.chat.components import CustomId
 from bot.chat.messages import Failure, Messages
 from bot.chat.watched_posts import WatchedPosts, is_post, links_in
 from bot.chat.words import Words, date, plain
@@ -84,7 +85,13 @@ class Collecting:
         if crate is None:
             default = await self._crates.find(history.guild_id, None, self._now())
             crate = "" if default is None else default.name
-        return [text_card(_text(words, history, plain(crate)), kind=Kind.PUBLIC)]
+        buttons = [stop_button(words, history.channel_id)] if history.ended_at is None else []
+        return [text_card(_text(words, history, plain(crate)), *buttons, kind=Kind.PUBLIC)]
+
+
+def stop_button(words: Words, channel_id: int) -> Button:
+    """The button with which a curator stops the reading of a channel."""
+    return button(words.t("Stop"), CustomId("collect-stop", channel_id))
 
 
 def _text(words: Words, history: History, crate: str) -> str:
@@ -111,4 +118,6 @@ def _text(words: Words, history: History, crate: str) -> str:
     if history.is_refused:
         stopped = t("I stopped reading this channel: I may not read its history any more.")
         return t.sentences([stopped, read, new])
+    if history.is_stopped:
+        return t.sentences([t("A curator stopped this before I had read everything."), read, new])
     return t.sentences([t("I have read what was posted in this channel."), read, new])

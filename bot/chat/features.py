@@ -23,7 +23,7 @@ class Feature:
 
     `subcommands`: what it adds to a group that features share, by the group's name: see groups.py.
     `listeners`: handlers of discord.py's events by their names without `on_`, such as "guild_remove"; also
-    "guilds_known" and "message_posted", which gets a message as Discord sent it.
+    "guilds_known", and "message_posted" and "message_edited", which get a message as Discord sent it.
     `intents`: what the gateway must send for them. A privileged one only where the host's settings say so.
     """
 

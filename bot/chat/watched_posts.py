@@ -16,7 +16,7 @@ from bot.chat.sharing import CARDS_MOST, albums_in, as_text, share_card, share_l
 from bot.chat.words import Words
 from bot.errors import NoSuchAlbum, TryLater, UserError
 from bot.library.finder import AlbumFinder
-from bot.storage.watches import Answers, Post, Watches
+from bot.storage.watches import TAKEN_BACK_WITHIN, Answers, Post, Watches
 
 NOBODY = MemberId(0)
 """Who looks up what others post: a member's own access serves only what they ask for themselves."""
@@ -42,6 +42,8 @@ class WatchedPosts:
         self._now = now
         # ids of posts that are being read: one that is deleted meanwhile is no longer among them
         self._reading: set[int] = set()
+        # newer versions of these that came meanwhile
+        self._newer: dict[int, Mapping[str, Any]] = {}
 
     async def posted(self, message: Mapping[str, Any]) -> None:
         """A message came. It counts only where somebody wrote it in a watched channel and it links albums."""
@@ -57,16 +59,50 @@ class WatchedPosts:
                 await self._watches.take(post, self._now())
         finally:
             self._reading.discard(id_)
+            newer = self._newer.pop(id_, None)
+        if newer is not None:
+            await self.edited(newer)
+
+    async def edited(self, message: Mapping[str, Any]) -> None:
+        """A message was edited. Within the first hour, its albums are those that it links now."""
+        # Discord sends this for previews of links, too: those have not been edited
+        if not is_post(message) or (edited := message.get("edited_timestamp")) is None:
+            return
+        id_, now = int(message["id"]), self._now()
+        if now - discord.utils.snowflake_time(id_) > TAKEN_BACK_WITHIN:
+            return
+        if id_ in self._reading:
+            self._newer[id_] = message
+            return
+        self._reading.add(id_)
+        try:
+            if await self._watches.of_channel(int(message["channel_id"])) is None:
+                return
+            post = await self.read_old(message)
+            if id_ in self._reading and id_ not in self._newer:
+                await self._watches.edited(post, datetime.fromisoformat(edited), now)
+        except TryLater:
+            _log.info("an edited post was not read")  # what it linked before stays
+        finally:
+            self._reading.discard(id_)
+            newer = self._newer.pop(id_, None)
+        if newer is not None:
+            await self.edited(newer)
 
     async def deleted(self, event: discord.RawMessageDeleteEvent) -> None:
         """A message is gone."""
-        self._reading.discard(event.message_id)
+        self._forget(event.message_id)
         await self._watches.take_back(event.channel_id, [event.message_id], self._now())
 
     async def deleted_many(self, event: discord.RawBulkMessageDeleteEvent) -> None:
         """Several messages are gone at once."""
-        self._reading -= event.message_ids
+        for message_id in event.message_ids:
+            self._forget(message_id)
         await self._watches.take_back(event.channel_id, event.message_ids, self._now())
+
+    def _forget(self, message_id: int) -> None:
+        self._reading.discard(message_id)
+        self._newer.pop(message_id, None)
 
     async def read(self, message: Mapping[str, Any]) -> Post:
         """The albums that a message links."""
@@ -117,6 +153,7 @@ class WatchedPosts:
         if answered is None:
             return []
         member, ids = answered
+        ids = [id_ for id_ in ids if id_ in payload.get("albums", ids)]
         albums = [album for id_ in ids[:CARDS_MOST] if (album := await self._album(id_)) is not None]
         if not albums:
             return []

@@ -12,7 +12,10 @@ from discord import app_commands
 
 from bot.caller import Caller
 from bot.chat.cards import Card, Kind, text_card
+from bot.chat.club.answering import Curators, NotCurating
 from bot.chat.club.starting import missing_permissions
+from bot.chat.collecting import stop_button
+from bot.chat.components import Component
 from bot.chat.crate_commands import Choices, Name, guild_of
 from bot.chat.crates import CrateCards, refusal
 from bot.chat.features import Feature, Listener
@@ -28,6 +31,8 @@ from bot.text import Text, command_name, msg
 
 NEEDED = ("view_channel", "send_messages", "read_message_history")
 """The permissions in a watched channel. Replies need the last one, too."""
+STOPPED_MOST = 5
+"""Buttons below the status."""
 _MISSING = {50001: ("view_channel",), 50013: ("send_messages",), 10003: ("view_channel",)}
 ANSWERS = [
     app_commands.Choice(name=msg("A card with cover and buttons"), value=Answers.CARD.value),
@@ -68,6 +73,7 @@ class Watching:
         reply: Reply,
         *,
         is_allowed: bool,
+        curators: Curators,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._watches = watches
@@ -75,6 +81,7 @@ class Watching:
         self._crates = crates
         self._reply = reply
         self._is_allowed = is_allowed
+        self._curators = curators
         self._now = now
 
     async def turn_on(
@@ -140,7 +147,8 @@ class Watching:
             lines.append(t("No channel is watched. {command} starts it.", command=words.command("watch on")))
         default = await self._crates.find(guild, None, self._now())
         lines += [_line(t, watch, DEFAULT if default is None else default.name) for watch in watches]
-        for history in await self._histories.running(guild):
+        running = await self._histories.running(guild)
+        for history in running:
             facts = {"channel": f"<#{history.channel_id}>"}
             lines.append(
                 t.plural(
@@ -150,7 +158,7 @@ class Watching:
                     **facts,
                 )
             )
-        return [text_card("\n".join(lines))]
+        return [text_card("\n".join(lines), *(stop_button(words, one.channel_id) for one in running[:STOPPED_MOST]))]
 
     async def collect(
         self, interaction: Interaction, caller: Caller, channel_id: int, since: str | None
@@ -180,14 +188,31 @@ class Watching:
             guild, channel_id, crate_id, caller.guild_locale, after_id, until_id, self._now()
         )
         if not has_begun:
-            return [text_card(t("I am reading {channel} already.", channel=channel))]
+            stop = stop_button(words, channel_id)
+            return [text_card(t("I am reading {channel} already.", channel=channel), stop)]
         text = t(
             "I am reading what was posted in {channel}, and put the albums into the crate “{crate}”. A message there shows "
             "how far I am.",
             channel=channel,
             crate=plain(crate.name),
         )
-        return [text_card(text)]
+        return [text_card(text, stop_button(words, channel_id))]
+
+    async def stop(self, interaction: Interaction, caller: Caller, channel_id: int) -> Sequence[Card]:
+        """Read no further in a channel. The button is seen by everybody, and works for curators."""
+        words = self._reply.words(caller.locale)
+        t = words.t
+        try:
+            self._curators.check(caller)
+        except NotCurating:
+            return [
+                text_card(
+                    t("Only a curator can stop this. Use {command} first.", command=words.command("watch status"))
+                )
+            ]
+        if not await self._histories.stop(guild_of(interaction), channel_id, self._now()):
+            return [text_card(t("I am not reading {channel}.", channel=f"<#{channel_id}>"))]
+        return [text_card(t("Stopped. What I have found so far stays in the crate."))]
 
     async def _cannot_read(self, interaction: Interaction, words: Words, channel_id: int) -> str | None:
         """Why a channel's history cannot be read; None: it can."""
@@ -208,7 +233,8 @@ class Watching:
         return None
 
     async def answer(self, interaction: Interaction, work: Work, name: str) -> None:
-        """Answer the curator alone."""
+        """Answer the curator alone, who has used a command that only curators see."""
+        self._curators.let_in(caller_of(interaction))
         await self._reply(interaction, work, name=name, visibility=Visibility.PRIVATE)
 
 
@@ -234,7 +260,7 @@ def privacy(words: Words, crate: Crate, answers: Answers) -> str:
         lines.append(t("I answer with a button that saves the album to your own Spotify library."))
     lines += [
         t("I store nothing else of your messages."),
-        t("If you delete a message within an hour, its albums leave the crate."),
+        t("If you delete a message within an hour, or take a link out of it, its albums leave the crate."),
         t("If you do not want your posts collected, use {command}.", command=words.command("mydata")),
     ]
     return words.with_privacy(t.sentences(lines))
@@ -277,7 +303,7 @@ def missing_names(words: Words, names: Sequence[str]) -> str:
     return missing_permissions(words, discord.Permissions.none(), names)
 
 
-def feature(watching: Watching, posts: WatchedPosts, crates: CrateCards, *, is_allowed: bool) -> Feature:
+def feature(watching: Watching, posts: WatchedPosts, crates: CrateCards, reply: Reply, *, is_allowed: bool) -> Feature:
     """The commands and events of this module. Messages are asked for only where the host allows it."""
     # Who is a curator is decided in the server's settings, under Integrations; this is what holds at first.
     group = app_commands.Group(
@@ -329,12 +355,18 @@ def feature(watching: Watching, posts: WatchedPosts, crates: CrateCards, *, is_a
         found = await crates.suggest(guild_of(interaction), text)
         return [app_commands.Choice(name=name, value=name) for name in found[:25]]
 
+    async def stop(interaction: Interaction, caller: Caller, channel_id: int) -> None:
+        work = watching.stop(interaction, caller, channel_id)
+        await reply(interaction, work, name="button collect-stop", visibility=Visibility.PRIVATE)
+
+    components = (Component("collect-stop", (int,), stop),)
     if not is_allowed:
-        return Feature("watching", (group,))
+        return Feature("watching", (group,), components)
     listeners: dict[str, Listener] = {
         "message_posted": posts.posted,
+        "message_edited": posts.edited,
         "raw_message_delete": posts.deleted,
         "raw_bulk_message_delete": posts.deleted_many,
     }
     intents = discord.Intents(guild_messages=True, message_content=True)
-    return Feature("watching", (group,), listeners=listeners, intents=intents)
+    return Feature("watching", (group,), components, listeners=listeners, intents=intents)

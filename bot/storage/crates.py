@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -325,13 +325,17 @@ def count_pick(c: Connection, guild_id: GuildId, album_id: AlbumId) -> None:
     )
 
 
-def remove_entries_of_message(c: Connection, channel_id: int, message_id: int, since: datetime) -> list[AlbumId]:
-    """Take out what this message put into crates since then; which albums that were."""
+def remove_entries_of_message(
+    c: Connection, channel_id: int, message_id: int, since: datetime, but: Collection[AlbumId] = ()
+) -> list[AlbumId]:
+    """Take out what this message put into crates since then, but these albums; which albums that were."""
     rows = c.execute(
-        "DELETE FROM crate_entries WHERE channel_id = ? AND message_id = ? AND added_at >= ? RETURNING album_id",
+        "SELECT crate_id, album_id FROM crate_entries WHERE channel_id = ? AND message_id = ? AND added_at >= ?",
         (channel_id, message_id, to_seconds(since)),
     ).fetchall()
-    return [AlbumId(row["album_id"]) for row in rows]
+    gone = [(row["crate_id"], row["album_id"]) for row in rows if row["album_id"] not in but]
+    c.executemany("DELETE FROM crate_entries WHERE crate_id = ? AND album_id = ?", gone)
+    return [AlbumId(album_id) for _, album_id in gone]
 
 
 def crate_with_entries(c: Connection, id_: int) -> tuple[Crate, list[Entry]] | None:

@@ -30,6 +30,7 @@ class History:
     `crate`: the name of the crate that is filled; None: the default one. `after_id`: all messages up to here have been
     read. `until_id`: the last one that counts. `messages`: how many were read. `added`: albums that are new in the
     crate. `ended_at` None: it is being read; `is_refused`: it ended because Discord does not let the bot read.
+    `is_stopped`: it ended because a curator said so.
     """
 
     channel_id: int
@@ -44,6 +45,7 @@ class History:
     begun_at: datetime
     ended_at: datetime | None
     is_refused: bool
+    is_stopped: bool
 
 
 class Histories:
@@ -105,7 +107,9 @@ class Histories:
 
         def write(c: Connection) -> None:
             current = _history_of(c, history.channel_id)
-            if current is None or (current.until_id, current.after_id) != (history.until_id, history.after_id):
+            if current is None or current.ended_at is not None:
+                return
+            if (current.until_id, current.after_id) != (history.until_id, history.after_id):
                 return
             added = collect_in(c, history.guild_id, current.crate, posts)
             c.execute(
@@ -129,6 +133,22 @@ class Histories:
             self._tell(c, history, history.pages + 1, now)
 
         await self._database.write(write, key=history.channel_id)
+
+    async def stop(self, guild_id: GuildId, channel_id: int, now: datetime) -> bool:
+        """Read no further in a channel of this server; False: it is not being read."""
+
+        def write(c: Connection) -> bool:
+            history = _history_of(c, channel_id)
+            if history is None or history.guild_id != guild_id or history.ended_at is not None:
+                return False
+            c.execute(
+                "UPDATE histories SET ended_at = ?, is_stopped = 1 WHERE channel_id = ?", (to_seconds(now), channel_id)
+            )
+            self._timers.remove(c, READ, key_of(channel_id))
+            self._tell(c, history, history.pages + 1, now)
+            return True
+
+        return await self._database.write(write, key=channel_id)
 
     def _tell(self, c: Connection, history: History, page: int, now: datetime) -> None:
         subject = f"{history.channel_id}-{history.until_id}"
@@ -170,4 +190,5 @@ def _history(row: Row) -> History:
         to_moment(row["begun_at"]),
         None if ended_at is None else to_moment(ended_at),
         bool(row["is_refused"]),
+        bool(row["is_stopped"]),
     )

@@ -17,11 +17,11 @@ from bot.storage.outbox import Channel, Message, Outbox
 from bot.storage.preferences import preferences_of
 
 POSTED = "watched post"
-"""The kind of the messages that answer posts. Their subject is the id of the post."""
+"""The kind of the messages that answer posts. Their subject is the id of the post, with the time of an edit."""
 ONCE_IN = timedelta(days=1)
 """An album is answered only once in this time, in each channel."""
 TAKEN_BACK_WITHIN = timedelta(hours=1)
-"""A post that is deleted within this time takes its albums out of the crate again."""
+"""A post that is deleted or edited within this time takes its albums out of the crate again."""
 
 
 class Answers(StrEnum):
@@ -117,35 +117,49 @@ class Watches:
         Nothing is kept of members who do not want their posts collected.
         """
 
+        await self._database.write(lambda c: self._take_in(c, post, str(post.message_id), now), key=post.channel_id)
+
+    async def edited(self, post: Post, edited_at: datetime, now: datetime) -> None:
+        """A recent post was edited: albums that it no longer links leave the crate, and new ones are taken as posted."""
+
         def write(c: Connection) -> None:
-            watch = _watch_of(c, post.channel_id)
-            if watch is None or not preferences_of(c, [post.member_id])[post.member_id].posts_collected:
-                return
-            collect_in(c, watch.guild_id, watch.crate, [post])
-            if watch.answers is Answers.SILENT:
-                return
-            new = [id_ for id_ in post.album_ids if _answer_in(c, watch, post, id_, now)]
-            if new:
-                message = Message(
-                    POSTED,
-                    str(post.message_id),
-                    Channel(post.channel_id),
-                    {"channel": post.channel_id, "message": post.message_id, "answers": watch.answers},
-                    watch.locale,
-                )
-                self._outbox.put(c, message, now)
+            since, kept = now - TAKEN_BACK_WITHIN, set(post.album_ids)
+            remove_entries_of_message(c, post.channel_id, post.message_id, since, kept)
+            for album_id in _answered_in(c, post.channel_id, post.message_id):
+                if album_id not in kept:
+                    c.execute(
+                        "DELETE FROM watch_answers WHERE channel_id = ? AND album_id = ?", (post.channel_id, album_id)
+                    )
+            self._take_in(c, post, f"{post.message_id}:{edited_at.isoformat()}", now)
 
         await self._database.write(write, key=post.channel_id)
+
+    def _take_in(self, c: Connection, post: Post, subject: str, now: datetime) -> None:
+        watch = _watch_of(c, post.channel_id)
+        if watch is None or not preferences_of(c, [post.member_id])[post.member_id].posts_collected:
+            return
+        collect_in(c, watch.guild_id, watch.crate, [post])
+        if watch.answers is Answers.SILENT:
+            return
+        new = [id_ for id_ in post.album_ids if _answer_in(c, watch, post, id_, now)]
+        if new:
+            payload = {
+                "channel": post.channel_id,
+                "message": post.message_id,
+                "albums": new,
+                "answers": watch.answers,
+            }
+            message = Message(POSTED, subject, Channel(post.channel_id), payload, watch.locale)
+            self._outbox.put(c, message, now)
 
     async def answered(self, channel_id: int, message_id: int) -> tuple[MemberId, list[AlbumId]] | None:
         """Who posted a message that is to be answered, and with which albums; None: there is nothing to answer."""
 
         def read(c: Connection) -> tuple[MemberId, list[AlbumId]] | None:
-            rows = c.execute(
-                "SELECT member_id, album_id FROM watch_answers WHERE channel_id = ? AND message_id = ? ORDER BY place",
-                (channel_id, message_id),
-            ).fetchall()
-            return (MemberId(rows[0]["member_id"]), [AlbumId(row["album_id"]) for row in rows]) if rows else None
+            row = c.execute(
+                "SELECT member_id FROM watch_answers WHERE channel_id = ? AND message_id = ?", (channel_id, message_id)
+            ).fetchone()
+            return None if row is None else (MemberId(row["member_id"]), _answered_in(c, channel_id, message_id))
 
         return await self._database.read(read)
 
@@ -195,6 +209,14 @@ def collect_in(c: Connection, guild_id: GuildId, crate: str | None, posts: Itera
             )
             new += isinstance(added, Added) and added.earlier is None
     return new
+
+
+def _answered_in(c: Connection, channel_id: int, message_id: int) -> list[AlbumId]:
+    rows = c.execute(
+        "SELECT album_id FROM watch_answers WHERE channel_id = ? AND message_id = ? ORDER BY place",
+        (channel_id, message_id),
+    )
+    return [AlbumId(row["album_id"]) for row in rows]
 
 
 def _answer_in(c: Connection, watch: Watch, post: Post, album_id: AlbumId, now: datetime) -> bool:

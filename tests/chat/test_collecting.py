@@ -8,9 +8,9 @@ from pathlib import Path
 
 from bot.caller import MemberId
 from tests.chat.test_watching import LINK, OTHER, allow, entries, in_channel, reading, watch
-from tests.discord_wire import Json, texts
+from tests.discord_wire import Json, buttons, texts
 from tests.test_story import said
-from tests.world import ADA, BEN, FIRST, SECOND, World, made
+from tests.world import ADA, BEN, CHLOE, FIRST, SECOND, World, made
 
 __all__ = ["reading"]
 
@@ -52,6 +52,26 @@ async def test_what_was_posted_before_goes_into_the_crate_with_who_posted_it_fir
     assert first[FIRST].member_id == BEN  # type: ignore[index]
     assert first[SECOND].member_id == ADA  # type: ignore[index]
     assert len(in_channel(reading)) == 1
+
+
+async def test_a_curator_stops_it_and_what_was_found_stays(reading: World) -> None:
+    for number in range(1500):
+        await reading.discord.post(BEN, album(number) if number % 100 == 0 else "hello")
+    await collect(reading)
+    progress = await told(reading, "I am reading what was posted")
+    (stop,) = buttons(progress)
+    refused = await said(await reading.discord.press(CHLOE, stop["custom_id"], progress))
+    assert "Only a curator can stop this" in refused
+    assert "What I have found so far stays" in await said(await reading.discord.press(ADA, stop["custom_id"], progress))
+    stopped = await told(reading, "A curator stopped this before I had read everything.")
+    assert buttons(reading.discord.messages[stopped["id"]]) == []
+    before = pages(reading)
+    reading.bot.schedule.wake()
+    await reading.idle()
+    assert pages(reading) <= before + 1
+    assert "I am not reading" in await said(await reading.discord.press(ADA, stop["custom_id"], progress))
+    assert "I am reading" in await collect(reading)
+    await told(reading, "I have read what was posted in this channel.")
 
 
 async def test_a_history_of_many_pages_is_read_in_pages_of_100(reading: World) -> None:

@@ -212,6 +212,43 @@ async def test_posts_that_are_deleted_at_once_take_their_albums_back(reading: Wo
     await entries(reading, 0)
 
 
+async def test_an_edit_takes_back_what_is_gone_and_answers_what_is_new(reading: World) -> None:
+    await watch(reading)
+    post = await reading.discord.post(BEN, LINK)
+    await entries(reading, 1)
+    await reading.idle()
+    await reading.discord.edit(post)
+    await reading.discord.edit(post, f"no, this one: {OTHER}")
+    async with asyncio.timeout(60):
+        while [entry.album_id for entry in await entries(reading, 1)] != [SECOND]:
+            await asyncio.sleep(0.01)
+    async with asyncio.timeout(60):
+        while len(in_channel(reading)) < 3:
+            await asyncio.sleep(0.01)
+    _, first, second = in_channel(reading)
+    assert FIRST in str(first)
+    assert SECOND in str(second)
+    assert FIRST not in str(second)
+    await reading.discord.edit(post, f"both: {LINK} {OTHER}")
+    async with asyncio.timeout(60):
+        while len(in_channel(reading)) < 4:
+            await asyncio.sleep(0.01)
+
+
+async def test_an_edit_after_an_hour_or_without_the_link_in_time_changes_only_what_it_may(reading: World) -> None:
+    await watch(reading, reply="silent")
+    post = await reading.discord.post(BEN, LINK)
+    await reading.discord.edit(post, "never mind")
+    await settled(reading)
+    await entries(reading, 0)
+    late = await reading.discord.post(BEN, OTHER)
+    await entries(reading, 1)
+    reading.ahead = timedelta(minutes=61)
+    await reading.discord.edit(late, LINK)
+    await settled(reading)
+    assert [entry.album_id for entry in await entries(reading, 1)] == [SECOND]
+
+
 async def test_a_channel_that_is_no_longer_watched_is_left_alone(reading: World) -> None:
     await watch(reading)
     assert "any more" in await said(await reading.discord.slash(ADA, "watch off"))

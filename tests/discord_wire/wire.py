@@ -279,6 +279,18 @@ class DiscordWire(Gateway):
             event = shown | {"guild_id": str(place.guild_id), "member": MEMBER, "channel_type": 0}
             await self.dispatch(session, "MESSAGE_CREATE", event)
 
+    async def edit(self, message: Json, content: str | None = None) -> None:
+        """A member edits what they wrote. Without new content, Discord only adds the preview of a link."""
+        if content is not None:
+            edited_at = datetime.fromtimestamp(time.time() + self.ahead_s, UTC)
+            message |= {"content": content, "edited_timestamp": edited_at.isoformat()}
+        place = self._places[message["channel_id"]]
+        session = self.session_for(place.guild_id)
+        if session.intents & GUILD_MESSAGES:
+            shown = self._seen(message, is_readable=bool(session.intents & MESSAGE_CONTENT))
+            event = shown | {"guild_id": str(place.guild_id), "member": MEMBER, "channel_type": 0}
+            await self.dispatch(session, "MESSAGE_UPDATE", event)
+
     async def delete(self, *messages: Json) -> None:
         """Somebody deletes messages of one channel: one, or several at once."""
         for message in messages:
