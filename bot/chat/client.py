@@ -10,6 +10,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -75,7 +76,7 @@ class Client(discord.Client):
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
-            # without the guilds intent none will come: nothing to wait for before "ready"
+            # servers are not kept: nothing to wait for before "ready"
             guild_ready_timeout=0.0,
             # A longer limit is an error to act on, not a sleep: the shortest that discord.py takes, in seconds.
             max_ratelimit_timeout=30.0,
@@ -102,9 +103,10 @@ class Client(discord.Client):
         )
         parsers: dict[str, Callable[[Any], None]] = self._connection.parsers
         parsers["INTERACTION_CREATE"] = _sparing(parsers["INTERACTION_CREATE"])
-        # As Discord sent it: discord.py would build objects for every message, to be thrown away.
-        parsers["MESSAGE_CREATE"] = lambda data: self.dispatch("message_posted", data)
-        parsers["MESSAGE_UPDATE"] = lambda data: self.dispatch("message_edited", data)
+        for event, name in _AS_SENT.items():
+            parsers[event] = partial(self.dispatch, name)
+        for event in _UNUSED:
+            parsers[event] = _ignore
 
     # -- starting
 
@@ -237,6 +239,34 @@ _OLD_COMMAND = (
     app_commands.CommandSignatureMismatch,
     app_commands.TransformerError,
 )
+# discord.py would build objects for every message, to be thrown away, and keep one for every channel, role and thread
+# of every server: see docs/decisions/0021-the-guilds-intent.md.
+_AS_SENT = {
+    "MESSAGE_CREATE": "message_posted",
+    "MESSAGE_UPDATE": "message_edited",
+    "GUILD_CREATE": "server_seen",
+    "GUILD_DELETE": "server_gone",
+    "CHANNEL_CREATE": "channel_seen",
+    "CHANNEL_UPDATE": "channel_seen",
+    "CHANNEL_DELETE": "channel_gone",
+    "THREAD_DELETE": "thread_gone",
+    "GUILD_ROLE_UPDATE": "role_seen",
+    "GUILD_ROLE_DELETE": "role_gone",
+    "GUILD_MEMBER_UPDATE": "member_seen",
+}
+_UNUSED = (
+    "GUILD_UPDATE",
+    "GUILD_ROLE_CREATE",
+    "CHANNEL_PINS_UPDATE",
+    "THREAD_CREATE",
+    "THREAD_UPDATE",
+    "THREAD_LIST_SYNC",
+    "THREAD_MEMBER_UPDATE",
+    "THREAD_MEMBERS_UPDATE",
+    "STAGE_INSTANCE_CREATE",
+    "STAGE_INSTANCE_UPDATE",
+    "STAGE_INSTANCE_DELETE",
+)
 _OUTAGE = (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError, TimeoutError)
 
 
@@ -270,6 +300,10 @@ def _sparing(parse: Callable[[Any], None]) -> Callable[[Any], None]:
             _log.exception("an interaction could not be read")
 
     return parse_or_log
+
+
+def _ignore(data: Any) -> None:
+    """An event that comes with an intent, and that nobody wants."""
 
 
 def _delays() -> Iterator[float]:

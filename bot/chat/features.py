@@ -22,8 +22,8 @@ class Feature:
     """What one module adds to the bot.
 
     `subcommands`: what it adds to a group that features share, by the group's name: see groups.py.
-    `listeners`: handlers of discord.py's events by their names without `on_`, such as "guild_remove"; also
-    "guilds_known", and "message_posted" and "message_edited", which get a message as Discord sent it.
+    `listeners`: handlers of events by their names: "guilds_known", discord.py's without `on_`, and those that come as
+    Discord sent them, such as "message_posted" and "channel_gone" (see client.py).
     `intents`: what the gateway must send for them. A privileged one only where the host's settings say so.
     """
 

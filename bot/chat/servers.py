@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import discord
 
@@ -13,15 +14,20 @@ from bot.storage.guilds import Guilds
 
 
 def feature(guilds: Guilds, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Feature:
-    """The events of this module. Joins and removals come only with the guilds intent; each new session tells all."""
+    """The events of this module. Each new session lists all servers, which covers the time without a connection."""
 
     async def known(guild_ids: Collection[int]) -> None:
         await guilds.are_present([GuildId(id_) for id_ in guild_ids], now())
 
-    async def join(guild: discord.Guild) -> None:
-        await guilds.joined(GuildId(guild.id))
+    async def seen(server: Mapping[str, Any]) -> None:
+        await guilds.joined(GuildId(int(server["id"])))
 
-    async def remove(guild: discord.Guild) -> None:
-        await guilds.removed(GuildId(guild.id), now())
+    async def gone(server: Mapping[str, Any]) -> None:
+        if not server.get("unavailable"):  # else it is an outage of Discord's
+            await guilds.removed(GuildId(int(server["id"])), now())
 
-    return Feature("servers", listeners={"guilds_known": known, "guild_join": join, "guild_remove": remove})
+    return Feature(
+        "servers",
+        listeners={"guilds_known": known, "server_seen": seen, "server_gone": gone},
+        intents=discord.Intents(guilds=True),
+    )

@@ -74,7 +74,7 @@ class AlbumClubs:
         self.channels = ClubChannels(storage, now)
 
     async def begin(self) -> None:
-        """Find out since when the bot was down. Before the first `beat`."""
+        """Find out since when the bot was down. Before the first `beat` and `step`."""
         self._started_at = self._now()
         self._down_since = await self._storage.clubs.last_beat()
 
@@ -98,6 +98,8 @@ class AlbumClubs:
         down_since = self._down_since if due_at <= self._started_at else None
         with suppress(NoSuchClub):  # its server's rows were deleted
             await self.apply(ClubId(int(key)), _advance, down_since=down_since)
+        if due_at <= self._started_at:
+            await self.beat()
 
     async def show_voters(self, key: str, due_at: datetime) -> None:
         """Show in the post of a vote how many have voted."""

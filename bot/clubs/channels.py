@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from bot.caller import MemberId
-from bot.clubs.effects import NOTE, NOTICE, POST, tell_blocked
+from bot.caller import GuildId, MemberId
+from bot.clubs.effects import NOTE, POST, tell_starter
 from bot.clubs.views import RoundView, read_round
 from bot.curation.club import Step
-from bot.curation.ids import ClubId
+from bot.curation.ids import ClubId, RoleId
 from bot.errors import UserError
 from bot.storage import Storage
 from bot.storage.clubs import Post, StoredClub
 from bot.storage.engine import Connection
-from bot.storage.outbox import Channel, Direct, Message, State
+from bot.storage.outbox import Channel, Message, State
 
+BLOCKED, REMOVED, ROLE_GONE, THREAD_GONE = "blocked", "removed", "role gone", "thread gone"
+"""What the member who started a club is told."""
 THREAD = "club thread"
 """The kind of a timer: a thread to open under a post."""
 
@@ -48,8 +50,8 @@ class ClubChannels:
 
         def write(c: Connection) -> None:
             stored = self._storage.clubs.get_in(c, ClubId(payload["club"]))
-            if stored is not None and self._storage.clubs.block_in(c, stored.id, self._now()):
-                tell_blocked(c, self._storage, stored, self._now())
+            if stored is not None:
+                self._block_in(c, stored, BLOCKED)
 
         await self._storage.database.write(write)
 
@@ -97,10 +99,121 @@ class ClubChannels:
 
     async def refused(self, stored: StoredClub, what: str) -> None:
         """A "thread" or an "event" was refused: who started the club is told, once for each club."""
-        if stored.started_by is not None:
-            payload = {"club": stored.id, "step": what}
-            message = Message(NOTICE, f"{stored.id}:{what}", Direct(stored.started_by), payload, stored.locale)
-            await self._storage.outbox.add(message, self._now())
+        if not stored.is_blocked:  # else they know already
+            await self._storage.database.write(lambda c: self._tell_in(c, stored, what, ""))
+
+    # -- what the gateway tells
+
+    async def servers_known(self, guild_ids: Collection[GuildId]) -> None:
+        """The bot is in these servers, and in no others."""
+        here = set(guild_ids)
+
+        def read(c: Connection) -> set[GuildId]:
+            return self._storage.clubs.guilds_in(c) - here
+
+        for guild_id in await self._storage.database.read(read):
+            await self.server_gone(guild_id)
+
+    async def server_gone(self, guild_id: GuildId) -> None:
+        """A server removed the bot: who started its clubs is told. What is due there waits."""
+
+        def write(c: Connection) -> None:
+            for stored in self._storage.clubs.of_guild_in(c, guild_id):
+                self._block_in(c, stored, REMOVED)
+
+        await self._storage.database.write(write)
+
+    async def server_seen(self, guild_id: GuildId, channels: Collection[int], roles: Collection[int]) -> None:
+        """The bot is in a server, which has these roles, and these are the channels that the bot can see."""
+
+        def change(c: Connection) -> None:
+            for stored in self._storage.clubs.of_guild_in(c, guild_id):
+                if stored.channel_id in channels:
+                    self._reopen_in(c, stored)
+                else:
+                    self._block_in(c, stored, BLOCKED)
+                self._check_role_in(c, stored, lambda role: role in roles)
+
+        if await self.has_clubs(guild_id):
+            await self._storage.database.write(change)
+
+    async def channel_seen(self, guild_id: GuildId, channel_id: int, *, is_hidden: bool) -> None:
+        """A channel has changed, and the bot can see it or no longer can."""
+        await self._change(guild_id, channel_id, self._block_in if is_hidden else self._reopen_in)
+
+    async def channel_gone(self, guild_id: GuildId, channel_id: int) -> None:
+        """A channel was deleted."""
+        await self._change(guild_id, channel_id, self._block_in)
+
+    async def permissions_changed(self, guild_id: GuildId) -> None:
+        """A role, or which roles the bot has, has changed: maybe it can post again."""
+        await self._change(guild_id, None, self._reopen_in)
+
+    async def role_gone(self, guild_id: GuildId, role_id: int) -> None:
+        """A role was deleted: clubs that mention it no longer do, and who started them is told."""
+
+        def change(c: Connection) -> None:
+            for stored in self._storage.clubs.of_guild_in(c, guild_id):
+                self._check_role_in(c, stored, lambda role: role != role_id)
+
+        if await self.has_clubs(guild_id):
+            await self._storage.database.write(change)
+
+    async def thread_gone(self, thread_id: int) -> None:
+        """A thread was deleted: if people discussed the current album in it, who started the club is told."""
+
+        def change(c: Connection) -> None:
+            post = self._storage.clubs.post_of_thread_in(c, thread_id)
+            stored = None if post is None else self._storage.clubs.get_in(c, post.club_id)
+            if post is None or stored is None or stored.club.listening is None:
+                return
+            if stored.club.listening.number == post.number:
+                self._tell_in(c, stored, THREAD_GONE, thread_id)
+
+        await self._storage.database.write(change)
+
+    async def has_clubs(self, guild_id: GuildId) -> bool:
+        """Whether a server has a club. Most events are about servers that have none."""
+        return bool(await self._storage.clubs.of_guild(guild_id))
+
+    async def _change(
+        self, guild_id: GuildId, channel_id: int | None, change: Callable[[Connection, StoredClub], None]
+    ) -> None:
+        """Change the clubs that live in a channel, or all of a server."""
+
+        def write(c: Connection) -> None:
+            for stored in self._storage.clubs.of_guild_in(c, guild_id):
+                if channel_id in (None, stored.channel_id):
+                    change(c, stored)
+
+        if await self.has_clubs(guild_id):
+            await self._storage.database.write(write)
+
+    def _block_in(self, c: Connection, stored: StoredClub, what: str = BLOCKED) -> None:
+        """Nothing can be posted: who started the club is told, unless they know already."""
+        if self._storage.clubs.block_in(c, stored.id, self._now()):
+            self._tell_in(c, stored, what, int(self._now().timestamp()))
+
+    def _reopen_in(self, c: Connection, stored: StoredClub) -> None:
+        """Maybe the channel takes messages again: what waits for that is tried now, and shows whether it does."""
+        if not stored.is_blocked:
+            return
+        if self._storage.outbox.is_waiting_in(c, stored.channel_id):
+            self._storage.outbox.hurry_in(c, stored.channel_id, self._now())
+        else:
+            self._storage.clubs.unblock_in(c, stored.id)
+
+    def _check_role_in(self, c: Connection, stored: StoredClub, is_there: Callable[[RoleId], bool]) -> None:
+        """Mention a role no longer that is gone."""
+        role = stored.club.settings.ping_role_id
+        if role is None or is_there(role):
+            return
+        settings = replace(stored.club.settings, ping_role_id=None)
+        self._storage.clubs.put_in(c, replace(stored.club, settings=settings))
+        self._tell_in(c, stored, ROLE_GONE, role)
+
+    def _tell_in(self, c: Connection, stored: StoredClub, what: str, tag: object) -> None:
+        tell_starter(c, self._storage, stored, what, tag, self._now())
 
     def _settled_in(self, c: Connection, subject: str, state: State) -> None:
         if state is not State.CONFIRMED:

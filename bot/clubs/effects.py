@@ -41,12 +41,11 @@ def carry_out(c: Connection, storage: Storage, stored: StoredClub, effects: Iter
                     _tell(c, storage, stored, effect, member, locale, now)
 
 
-def tell_blocked(c: Connection, storage: Storage, stored: StoredClub, now: datetime) -> None:
-    """Tell who started a club that its channel takes no messages."""
+def tell_starter(c: Connection, storage: Storage, stored: StoredClub, what: str, tag: object, now: datetime) -> None:
+    """Tell who started a club what has happened to it. `tag`: tells this from other times; the same is told once."""
     if stored.started_by is not None:
-        subject = f"{stored.id}:blocked:{int(now.timestamp())}"
-        payload = {"club": stored.id, "step": "blocked"}
-        message = Message(NOTICE, subject, Direct(stored.started_by), payload, stored.locale)
+        payload = {"club": stored.id, "step": what}
+        message = Message(NOTICE, f"{stored.id}:{what}:{tag}", Direct(stored.started_by), payload, stored.locale)
         storage.outbox.put(c, message, now)
 
 

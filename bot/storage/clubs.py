@@ -204,8 +204,16 @@ class Clubs:
 
     async def of_guild(self, guild_id: GuildId) -> list[StoredClub]:
         """The clubs of a server, the oldest first."""
+        return await self._database.read(lambda c: self.of_guild_in(c, guild_id))
+
+    def of_guild_in(self, c: Connection, guild_id: GuildId) -> list[StoredClub]:
+        """The same."""
         query = "SELECT * FROM clubs WHERE guild_id = ? ORDER BY id"
-        return await self._database.read(lambda c: [_club(row) for row in c.execute(query, (guild_id,))])
+        return [_club(row) for row in c.execute(query, (guild_id,))]
+
+    def guilds_in(self, c: Connection) -> set[GuildId]:
+        """The servers that have a club."""
+        return {GuildId(row["guild_id"]) for row in c.execute("SELECT DISTINCT guild_id FROM clubs")}
 
     def block_in(self, c: Connection, club_id: ClubId, now: datetime) -> bool:
         """Note that the channel takes no messages. False: that was known."""
@@ -270,6 +278,11 @@ class Clubs:
     def post_in(self, c: Connection, subject: str) -> Post | None:
         """A message by its subject."""
         row = c.execute("SELECT * FROM club_posts WHERE subject = ?", (subject,)).fetchone()
+        return None if row is None else Post(**dict(row))
+
+    def post_of_thread_in(self, c: Connection, thread_id: int) -> Post | None:
+        """The message that a thread hangs under."""
+        row = c.execute("SELECT * FROM club_posts WHERE thread_id = ?", (thread_id,)).fetchone()
         return None if row is None else Post(**dict(row))
 
     def posts_in(self, c: Connection, club_id: ClubId, number: RoundNumber) -> list[Post]:

@@ -35,7 +35,8 @@ class Guilds:
 
     async def joined(self, guild_id: GuildId) -> None:
         """The bot was invited to a server, maybe again."""
-        await self._database.write(lambda c: _join(c, [guild_id]))
+        # Said again with every new session, for each server.
+        await self._database.write(lambda c: _join(c, [guild_id]), durable=False)
 
     async def removed(self, guild_id: GuildId, now: datetime) -> None:
         """A server removed the bot."""

@@ -378,6 +378,11 @@ class Outbox:
         )
         self._ring_soon()
 
+    def is_waiting_in(self, c: Connection, channel_id: int) -> bool:
+        """Whether a message waits for its next try in a channel."""
+        query = f"SELECT 1 FROM outbox WHERE channel_id = ? AND tries > 0 AND {_OPEN}"  # noqa: S608 - the same
+        return c.execute(query, (channel_id,)).fetchone() is not None
+
     def move_in(self, c: Connection, kind: str, channel_id: int, to: int, now: datetime) -> None:
         """Send what has not arrived in a channel to another one."""
         c.execute(

@@ -81,3 +81,21 @@ async def test_a_vote_that_nobody_saw_is_held_anew_however_often_the_start_after
     assert (coming.number, coming.state) == (1, State.VOTING)
     await clubs.beat()
     assert await storage.clubs.last_beat() == clock().replace(microsecond=0)
+
+
+async def test_a_start_that_did_what_was_due_and_lived_a_moment_more_is_a_sign_of_life(storage: Storage) -> None:
+    clock = Clock()
+    stored = await with_an_open_vote(storage, clock)
+    hour = stored.club.club_hour_at
+    clock.at = hour - timedelta(hours=3)  # what is due by now: the reminder to vote
+    clubs = AlbumClubs(storage, now=clock)
+    await clubs.begin()
+    await clubs.beat()
+    due_at = await storage.database.read(lambda c: storage.timers.get_in(c, STEP, str(ONE)))
+    assert due_at is not None
+    await clubs.step(str(ONE), due_at)
+    clock.at = hour + timedelta(minutes=5)
+    clubs = AlbumClubs(storage, now=clock)
+    await clubs.begin()
+    await clubs.step(str(ONE), hour)
+    assert (await clubs.get(ONE)).club.coming.number == 2  # members have had the vote before them, so it is counted

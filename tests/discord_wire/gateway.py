@@ -13,7 +13,7 @@ from aiohttp import WSMsgType, web
 
 from tests.discord_wire.messages import Json
 
-GUILD_MESSAGES, MESSAGE_CONTENT = 1 << 9, 1 << 15
+GUILDS, GUILD_MESSAGES, MESSAGE_CONTENT = 1 << 0, 1 << 9, 1 << 15
 PRIVILEGED_INTENTS = {1 << 1: 0b11 << 14, 1 << 8: 0b11 << 12, MESSAGE_CONTENT: 0b11 << 18}
 """Each with the application's flags, one of which says that the portal's switch for it is on."""
 _dump = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
@@ -91,6 +91,16 @@ class Gateway:
             raise RuntimeError("no bot has identified on that shard")
         return next((session for session in fitting if session.socket), fitting[-1])
 
+    def guild(self, guild_id: int) -> Json:
+        """A server as GUILD_CREATE shows it."""
+        raise NotImplementedError
+
+    async def tell(self, guild_id: int, event: str, data: Json) -> None:
+        """An event of a server, its channels, roles or threads, if a bot is there that asked for these."""
+        session = self.session_for(guild_id) if self._sessions else None
+        if session is not None and session.intents & GUILDS:
+            await self.dispatch(session, event, data)
+
     async def dispatch(self, session: _Session, event: str, data: Json) -> None:
         session.seq += 1
         session.sent.append((session.seq, _dump({"op": 0, "s": session.seq, "t": event, "d": data})))
@@ -140,6 +150,9 @@ class Gateway:
             ready["application"] = {"id": str(self.application_id), "flags": self.flags}
             await self.dispatch(session, "READY", ready)
             self.identified.set()
+            on_shard = [id_ for id_ in sorted(self.guilds) if (id_ >> 22) % session.shard[1] == session.shard[0]]
+            for guild_id in on_shard:
+                await self.tell(guild_id, "GUILD_CREATE", self.guild(guild_id) | {"unavailable": False})
         elif op == 6:
             session = self._sessions.get(data["session_id"])
             if session is None:

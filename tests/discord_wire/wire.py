@@ -102,10 +102,14 @@ class DiscordWire(Gateway):
         self.closed_channels: dict[int, int] = {}
         # Channels in which it lacks Read Message History: their history is then empty.
         self.without_history: set[int] = set()
+        # Servers that removed the bot.
+        self.left: set[int] = set()
+        # The ids of a server's roles, beside the one that everybody has.
+        self.roles: set[int] = set()
         # How far Discord's wall clock was moved: ids hold the time, and nonces are forgotten.
         self.ahead_s = 0.0
         # What the bot may do in the channel of an interaction.
-        self.app_permissions = "2252349570862144"
+        self.app_permissions = "2252349570927680"
         # Members of the team that owns the application, the team's owner first; empty: it is OWNER's alone.
         self.team: list[int] = []
         # Told of each request before it is carried out, and again before it is answered. True: it is cut off there.
@@ -303,6 +307,96 @@ class DiscordWire(Gateway):
             which: Json = {"id": ids[0]} if len(ids) == 1 else {"ids": ids}
             event = "MESSAGE_DELETE" if len(ids) == 1 else "MESSAGE_DELETE_BULK"
             await self.dispatch(session, event, which | {"channel_id": channel_id, "guild_id": str(guild_id)})
+
+    # ---------------------------------------------------------------- what happens to servers
+
+    def guild(self, guild_id: int) -> Json:
+        """A server as GUILD_CREATE shows it: without the channels that the bot cannot view."""
+        known = [
+            *(int(channel_id) for channel_id, place in self._places.items() if place.guild_id == guild_id),
+            *(channel_id for channel_id in self.channel_messages if channel_id not in self._direct_users),
+            *([self.CHANNEL] if guild_id == self.GUILD else []),
+        ]
+        visible = [
+            channel_id
+            for channel_id in dict.fromkeys(known)
+            if str(channel_id) not in self.threads and self.closed_channels.get(channel_id) not in (10003, 50001)
+        ]
+        place = Place(guild_id, 0, 0)
+        return {
+            "id": str(guild_id),
+            "name": "Records",
+            "owner_id": str(self.OWNER),
+            "unavailable": False,
+            "member_count": 3,
+            "large": False,
+            "joined_at": datetime.now(UTC).isoformat(),
+            "features": [],
+            "channels": [self._channel(place._replace(channel_id=channel_id), {}) for channel_id in visible],
+            "threads": [*self.threads.values()],
+            "roles": [self._role(role) for role in (guild_id, *self.roles)],
+            "members": [MEMBER | {"user": self._bot}],
+            "emojis": [],
+            "stickers": [],
+            "presences": [],
+            "voice_states": [],
+            "stage_instances": [],
+            "guild_scheduled_events": [*self.scheduled_events.values()],
+        }
+
+    @staticmethod
+    def _role(role_id: int) -> Json:
+        return {"id": str(role_id), "name": "role", "permissions": "0", "position": 1, "color": 0, "hoist": False}
+
+    async def remove_bot(self, guild_id: int = GUILD) -> None:
+        """A server removes the bot."""
+        self.guilds.discard(guild_id)
+        self.left.add(guild_id)
+        await self.tell(guild_id, "GUILD_DELETE", {"id": str(guild_id)})
+
+    async def invite_bot(self, guild_id: int = GUILD) -> None:
+        """Somebody invites the bot to a server."""
+        self.guilds.add(guild_id)
+        self.left.discard(guild_id)
+        await self.tell(guild_id, "GUILD_CREATE", self.guild(guild_id))
+
+    async def close_channel(self, channel_id: int, code: int) -> None:
+        """A channel is deleted (10003), hidden from the bot (50001), or the bot may not write there (50013)."""
+        self.closed_channels[channel_id] = code
+        channel = self._channel(Place(self.GUILD, channel_id, 0), {})
+        if code == 10003:
+            await self.tell(self.GUILD, "CHANNEL_DELETE", channel)
+            return
+        if code == 50001:  # all that is left of it since November 2026
+            channel = {"id": channel["id"], "type": 0, "guild_id": channel["guild_id"]}
+            channel |= {"name": "___hidden___", "flags": 1 << 17, "permission_overwrites": []}
+        await self.tell(self.GUILD, "CHANNEL_UPDATE", channel)
+
+    async def open_channel(self, channel_id: int) -> None:
+        """The bot may write in a channel again, by a change of the channel's own permissions."""
+        self.closed_channels.pop(channel_id, None)
+        await self.tell(self.GUILD, "CHANNEL_UPDATE", self._channel(Place(self.GUILD, channel_id, 0), {}))
+
+    async def change_role(self, role_id: int) -> None:
+        """A role's permissions change."""
+        await self.tell(self.GUILD, "GUILD_ROLE_UPDATE", {"guild_id": str(self.GUILD), "role": self._role(role_id)})
+
+    async def give_bot_role(self, role_id: int) -> None:
+        """The bot gets a role. Of members, bots are told only about themselves without the intent for that."""
+        member = MEMBER | {"user": self._bot, "roles": [str(role_id)], "guild_id": str(self.GUILD)}
+        await self.tell(self.GUILD, "GUILD_MEMBER_UPDATE", member)
+
+    async def delete_role(self, role_id: int) -> None:
+        """A role is deleted."""
+        self.roles.discard(role_id)
+        await self.tell(self.GUILD, "GUILD_ROLE_DELETE", {"guild_id": str(self.GUILD), "role_id": str(role_id)})
+
+    async def delete_thread(self, thread_id: str) -> None:
+        """A thread is deleted, with its messages."""
+        thread = self.threads.pop(thread_id)
+        self.closed_channels[int(thread_id)] = 10003
+        gone = {key: thread[key] for key in ("id", "guild_id", "parent_id", "type")}
+        await self.tell(self.GUILD, "THREAD_DELETE", gone)
 
     def _seen(self, message: Json, *, is_readable: bool) -> Json:
         """What the bot sees of a message: of those that are not its own, the content only where it may read it."""
@@ -604,6 +698,10 @@ class DiscordWire(Gateway):
                 return self._schedule_event(record, guild_id)
             case (_, "guilds", _, "scheduled-events", event_id):
                 return self._scheduled_event(record, event_id)
+            case (_, "guilds", guild_id, *_) if int(guild_id) in self.left:
+                raise Refused(403, 50001, "Missing Access")
+            case (_, "channels", channel_id, *_) if self._is_left(channel_id):
+                raise Refused(403, 50001, "Missing Access")
             case (_, "channels", channel_id, *_) if int(channel_id) in self.closed_channels:
                 code = self.closed_channels[int(channel_id)]
                 said = {10003: "Unknown Channel", 50001: "Missing Access", 50013: "Missing Permissions"}[code]
@@ -850,6 +948,10 @@ class DiscordWire(Gateway):
         is_readable = bool(self.flags & PRIVILEGED_INTENTS[MESSAGE_CONTENT])
         found = [self._seen(message, is_readable=is_readable) for message in found]
         return [*reversed(found[:limit] if after else found[-limit:])]
+
+    def _is_left(self, channel_id: str) -> bool:
+        place = self._places.get(channel_id)
+        return place is not None and place.guild_id in self.left
 
     def _refuse(self, interaction: WireInteraction | None, flaws: list[str]) -> None:
         if flaws:

@@ -25,6 +25,7 @@ from bot.chat.club.looking import Looking
 from bot.chat.club.names import Names
 from bot.chat.club.nominating import Nominating
 from bot.chat.club.notices import Notices
+from bot.chat.club.places import listeners
 from bot.chat.club.posts import Posts
 from bot.chat.club.rating import NAMED, REVIEW, SCORE, RatingAlbums
 from bot.chat.club.setting_forms import INPUTS, Topic
@@ -112,14 +113,20 @@ def feature(
             book_commands(answering, Books(answering, pages)),
         ),
     }
-    return Feature("club", components=components, subcommands=subcommands)
+    return Feature(
+        "club",
+        components=components,
+        subcommands=subcommands,
+        listeners=listeners(answering.clubs),
+        intents=discord.Intents(guilds=True),
+    )
 
 
 def deliver(clubs: AlbumClubs, names: Names, delivery: Delivery) -> None:
     """Let the clubs' messages be drawn."""
     posts = Posts(clubs, names)
     delivery.register(POST, posts.draw, on_blocked=clubs.channels.blocked)
-    delivery.register(EDITED_POST, posts.draw)
+    delivery.register(EDITED_POST, posts.draw, on_blocked=clubs.channels.blocked)
     delivery.register(NOTICE, Notices(clubs, names).draw)
 
 

@@ -63,6 +63,27 @@ def notice(words: Words, stored: StoredClub, step: str, album: str) -> str:
                 club=name,
                 command=words.command("curate settings"),
             )
+        case "removed":
+            return t(
+                "I was removed from the server of {club}. Its data is kept for 30 days. If I am invited again within "
+                "that time, the club goes on.",
+                club=name,
+            )
+        case "role gone":
+            return t(
+                "The role that {club} mentions in {channel} was deleted, so nobody is mentioned now. Choose another one "
+                "with {command}.",
+                club=name,
+                channel=channel,
+                command=words.command("curate settings"),
+            )
+        case "thread gone":
+            return t(
+                "The thread about the current album of {club} was deleted. The next announcement opens a new one, unless "
+                "you turn threads off with {command}.",
+                club=name,
+                command=words.command("curate settings"),
+            )
         case "thread":
             return t(
                 "I can't open threads in {channel} for {club}. I need Create Public Threads and Send Messages in "

@@ -254,7 +254,8 @@ def cannot_live_here(words: Words, interaction: Interaction) -> str | None:
     return None
 
 
-_NEEDED = ("view_channel", "send_messages")
+# The history decides, after a crash, whether something was posted already.
+_NEEDED = ("view_channel", "send_messages", "read_message_history")
 
 
 def missing_permissions(words: Words, has: discord.Permissions, needed: Sequence[str]) -> str:

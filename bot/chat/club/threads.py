@@ -16,6 +16,8 @@ from bot.chat.words import AllWords, Words
 from bot.clubs import AlbumClubs
 from bot.curation.ids import ClubId, RoundNumber
 
+_GONE = {10003, 10008}
+"""Somebody deleted the channel, or the announcement: there is nothing to open a thread under."""
 _log = structlog.get_logger("gatefold.chat")
 
 
@@ -45,7 +47,8 @@ class Threads:
             if not failure.is_final:
                 raise
             _log.warning("a thread was not opened", error=failure.code)
-            await self._clubs.channels.refused(view.stored, "thread")
+            if failure.code not in _GONE:
+                await self._clubs.channels.refused(view.stored, "thread")
             return
         await self._clubs.channels.opened_thread(post, thread_id, view)
 
