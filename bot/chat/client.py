@@ -240,7 +240,7 @@ _OLD_COMMAND = (
     app_commands.TransformerError,
 )
 # discord.py would build objects for every message, to be thrown away, and keep one for every channel, role and thread
-# of every server: see docs/decisions/0021-the-guilds-intent.md.
+# of every server: see docs/decisions/0023-the-guilds-intent.md.
 _AS_SENT = {
     "MESSAGE_CREATE": "message_posted",
     "MESSAGE_UPDATE": "message_edited",
