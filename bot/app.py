@@ -400,7 +400,7 @@ def features(
         hosting.feature(host_answers),
         crate_commands.feature(crate_cards, saver, reply),
         sharing.feature(sharing.Sharing(finder, crate_cards, saver, reply), saver),
-        club.feature(answering, public_pages, spotify, tokens, saver, club_importing),
+        club.feature(answering, public_pages, spotify, tokens, saver, club_importing, crates),
         transfer.feature(importing, library, tokens, attachments, watch, reply),
         watching.feature(
             watching.Watching(
@@ -411,7 +411,7 @@ def features(
             reply,
             is_allowed=reads_messages,
         ),
-        own_data.feature(own_data.OwnData(storage, linking, reply), reply),
+        own_data.feature(own_data.OwnData(storage, linking, finder, reply), reply),
         servers.feature(guilds, now=now),
         help.feature(reply),
     )

@@ -377,12 +377,17 @@ def _line(words: Words, entry: Entry, album: Album | None) -> str:
     if entry.member_id is not None:
         facts.insert(0, f"<@{entry.member_id}>")
     if entry.kept_by:
-        kept = [f"<@{member}>" for member in entry.kept_by[:3]]
-        more = len(entry.kept_by) - len(kept)
-        who = t.list([*kept, t.plural("{count} more", "{count} more", more)] if more else kept)
-        facts.append(t("kept by {members}", members=who))
+        facts.append(kept_by(t, entry.kept_by))
     line = f"- {name}\n  -# {' · '.join(facts)}"
     return f"{line}\n  > {plain(entry.note, 100)}" if entry.note else line
+
+
+def kept_by(t: Text, members: Sequence[MemberId]) -> str:
+    """Who shows that they kept an album, of many the first few."""
+    kept = [f"<@{member}>" for member in members[:3]]
+    more = len(members) - len(kept)
+    who = t.list([*kept, t.plural("{count} more", "{count} more", more)] if more else kept)
+    return t("kept by {members}", members=who)
 
 
 def _turn(label: str, crate: Crate, page: Page, number: int) -> Button:

@@ -11,12 +11,15 @@ import discord
 from discord import app_commands, ui
 
 from bot.accounts.linking import Linking
+from bot.albums import Album, AlbumId
 from bot.caller import Caller, MemberId
-from bot.chat.cards import Card, Kind, button, file_card, text_card
+from bot.chat.cards import Card, Kind, attribution, button, file_card, text_card
 from bot.chat.components import Audience, Component, CustomId
 from bot.chat.features import Feature
+from bot.chat.menus import OPTIONS_MOST, Choice, menu
 from bot.chat.reply import Interaction, Reply, Visibility, Work, caller_of
-from bot.chat.words import plain
+from bot.chat.words import Words, plain
+from bot.library.finder import AlbumFinder
 from bot.storage import Storage
 from bot.storage.preferences import Preferences
 from bot.text import Text, command_name, msg
@@ -56,8 +59,9 @@ class Switch(StrEnum):
 class OwnData:
     """Answers about what is stored. Everything is private, and about the caller alone."""
 
-    def __init__(self, storage: Storage, linking: Linking, reply: Reply) -> None:
+    def __init__(self, storage: Storage, linking: Linking, finder: AlbumFinder, reply: Reply) -> None:
         self._storage = storage
+        self._finder = finder
         self._linking = linking
         self._reply = reply
 
@@ -73,10 +77,9 @@ class OwnData:
         lines = [f"- {_label(t, table)}: {t.number(len(found[table]))}" for table in _ordered(found)]
         text = [t("**What I store about you**"), *(lines or [t("Nothing.")])]
         text.append(t("{command} deletes all of it.", command=words.command("forget")))
+        kept = await self._kept(words, caller.member_id) if "kept_albums" in found else []
         summary = Card(
-            ui.TextDisplay("\n".join(text)),
-            *_switches(t, caller.member_id, chosen, has_kept="kept_albums" in found),
-            kind=Kind.PRIVATE,
+            ui.TextDisplay("\n".join(text)), *_switches(t, caller.member_id, chosen), *kept, kind=Kind.PRIVATE
         )
         data = json.dumps(found, ensure_ascii=False, indent=1).encode()
         return [summary, file_card(t("Every row that concerns you, as JSON."), "mydata.json", data)]
@@ -91,9 +94,22 @@ class OwnData:
                 await preferences.set_posts_collected(caller.member_id, bool(is_on))
         return (await self.show(caller, name))[:1]
 
-    async def stop_showing(self, caller: Caller, name: str) -> Sequence[Card]:
-        """Show nowhere any more what the member kept."""
-        await self._storage.crates.stop_showing(caller.member_id)
+    async def _kept(self, words: Words, member: MemberId) -> list[ui.Item[Any]]:
+        """What the member shows that they kept, to take all or some of it back."""
+        t = words.t
+        stop = button(t("Stop showing it"), CustomId("kept-none", member))
+        ids = await self._storage.crates.shown_by(member, OPTIONS_MOST)
+        albums = await self._finder.names(member, ids)
+        choices = [Choice(id_, _plain_name(t, albums.get(id_))) for id_ in ids]
+        return [
+            ui.Section(ui.TextDisplay(t("Servers see which albums you kept.")), accessory=stop),
+            menu(CustomId("kept-not", member), t("Stop showing only some of them"), choices, most=len(choices)),
+            *attribution(words, [*albums.values()]),
+        ]
+
+    async def stop_showing(self, caller: Caller, name: str, albums: Sequence[AlbumId] | None = None) -> Sequence[Card]:
+        """Show nowhere any more what the member kept, or only that they kept these albums."""
+        await self._storage.crates.stop_showing(caller.member_id, albums)
         return (await self.show(caller, name))[:1]
 
     async def ask_forget(self, caller: Caller) -> Sequence[Card]:
@@ -125,7 +141,7 @@ class OwnData:
         return [text_card(self._reply.words(caller.locale).t("Nothing was deleted."))]
 
 
-def _switches(t: Text, member: MemberId, chosen: Preferences, *, has_kept: bool) -> list[ui.Item[Any]]:
+def _switches(t: Text, member: MemberId, chosen: Preferences) -> list[ui.Item[Any]]:
     """A sentence about each choice with the button that changes it."""
     rows = (
         (
@@ -149,15 +165,18 @@ def _switches(t: Text, member: MemberId, chosen: Preferences, *, has_kept: bool)
     for what, is_on, sentence, label in rows:
         accessory = button(label, CustomId("choice", member, what, int(not is_on)))
         items.append(ui.Section(ui.TextDisplay(sentence), accessory=accessory))
-    if has_kept:
-        stop = button(t("Stop showing it"), CustomId("kept-none", member))
-        items.append(ui.Section(ui.TextDisplay(t("Servers see which albums you kept.")), accessory=stop))
     return items
 
 
 def _name(interaction: Interaction) -> str:
     """What Discord calls the member everywhere, not on one server."""
     return interaction.user.global_name or interaction.user.name
+
+
+def _plain_name(t: Text, album: Album | None) -> str:
+    if album is None:
+        return t("an album on Spotify")
+    return f"{album.title} · {album.by}" if album.by else album.title
 
 
 def _ordered(found: dict[str, Any]) -> list[str]:
@@ -190,6 +209,10 @@ def feature(own: OwnData, reply: Reply) -> Feature:
         work = own.stop_showing(caller, _name(interaction))
         await answer(interaction, work, "button kept none", edits=True)
 
+    async def stop_some(interaction: Interaction, caller: Caller, _: MemberId, albums: tuple[AlbumId, ...]) -> None:
+        work = own.stop_showing(caller, _name(interaction), albums)
+        await answer(interaction, work, "menu kept not", edits=True)
+
     def plain_button(draw: Callable[[Caller], Any], name: str) -> Callable[..., Any]:
         async def handle(interaction: Interaction, caller: Caller, _: MemberId) -> None:
             await answer(interaction, draw(caller), name, edits=True)
@@ -200,6 +223,7 @@ def feature(own: OwnData, reply: Reply) -> Feature:
     components = (
         Component("choice", (MemberId, Switch, int), switch, owner),
         Component("kept-none", (MemberId,), stop_showing, owner),
+        Component("kept-not", (MemberId,), stop_some, owner, values=AlbumId),
         Component("forget", (MemberId,), plain_button(own.forget, "button forget"), owner),
         Component("forget-cancel", (MemberId,), plain_button(own.cancelled, "button forget cancel"), owner),
     )

@@ -269,10 +269,25 @@ class Crates:
 
         return await self._database.read(read)
 
-    async def stop_showing(self, member_id: MemberId) -> int:
-        """Show nowhere any more what this member kept; how many albums it was."""
-        return await self._database.write(
-            lambda c: c.execute("DELETE FROM kept_albums WHERE member_id = ?", (member_id,)).rowcount
+    async def stop_showing(self, member_id: MemberId, album_ids: Iterable[AlbumId] | None = None) -> None:
+        """Show nowhere any more what this member kept, or only that they kept these albums."""
+
+        def write(c: Connection) -> None:
+            if album_ids is None:
+                c.execute("DELETE FROM kept_albums WHERE member_id = ?", (member_id,))
+            else:
+                rows = [(member_id, album_id) for album_id in album_ids]
+                c.executemany("DELETE FROM kept_albums WHERE member_id = ? AND album_id = ?", rows)
+
+        await self._database.write(write)
+
+    async def shown_by(self, member_id: MemberId, most: int) -> list[AlbumId]:
+        """The albums that this member shows that they kept, the latest first."""
+        query = (
+            "SELECT album_id FROM kept_albums WHERE member_id = ? GROUP BY album_id ORDER BY MAX(kept_at) DESC LIMIT ?"
+        )
+        return await self._database.read(
+            lambda c: [AlbumId(row["album_id"]) for row in c.execute(query, (member_id, most))]
         )
 
 

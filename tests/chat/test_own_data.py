@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 
-from bot.caller import MemberId
+from bot.albums import AlbumId
+from bot.caller import GuildId, MemberId
 from bot.chat.own_data import LABELS
 from bot.storage.stores import DECLARED
 from tests.chat.test_crates import LINK, crate
-from tests.discord_wire import WireInteraction
+from tests.discord_wire import DiscordWire, WireInteraction, flatten
 from tests.test_story import press, said
-from tests.world import ADA, BEN, FIRST, World
+from tests.world import ADA, BEN, FIRST, SECOND, World
+
+GUILD = GuildId(DiscordWire.GUILD)
 
 
 async def mydata(world: World, member: int = ADA) -> WireInteraction:
@@ -71,6 +74,22 @@ async def test_unlinking_leaves_what_the_member_did_in_the_server(world: World) 
     await said(question)
     assert "Unlinked" in await said(await press(world, question, "Unlink"))
     assert [*await world.bot.storage.export(ADA)] == ["crate_entries"]
+
+
+async def test_what_one_kept_is_shown_until_one_takes_it_back_all_of_it_or_some(world: World) -> None:
+    crates = world.bot.storage.crates
+    for album in (FIRST, SECOND):
+        await crates.keep(GUILD, AlbumId(album), MemberId(ADA), world.now())
+        await crates.keep(GUILD, AlbumId(album), MemberId(BEN), world.now())
+    data = await world.discord.slash(ADA, "mydata", {})
+    assert "Servers see which albums you kept." in await said(data)
+    (select,) = [part for part in flatten(data.history[-1]["components"]) if part["type"] == 3]
+    assert {option["value"] for option in select["options"]} == {FIRST, SECOND}
+    await said(await world.discord.press(ADA, select["custom_id"], data.history[-1], values=[FIRST]))
+    shown = await crates.kept_by(GUILD, [AlbumId(FIRST), AlbumId(SECOND)])
+    assert shown == {FIRST: (BEN,), SECOND: (ADA, BEN)}
+    assert "Servers see" not in await said(await press(world, data, "Stop showing it"))
+    assert await crates.kept_by(GUILD, [AlbumId(SECOND)]) == {SECOND: (BEN,)}
 
 
 def test_each_table_that_holds_something_about_a_member_has_a_name_for_them() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from bot.albums import AlbumId
+from bot.caller import GuildId, MemberId
 from bot.curation.club import Round
 from bot.curation.ratings import Score
 from bot.sandbox.faults import FAULTS
@@ -272,3 +274,27 @@ async def test_a_forgotten_picker_and_rater_are_nobody_in_the_imported_rounds(wo
     (one,) = await rounds(server)
     assert (one.chosen_by, one.picker_name) == (None, "")
     assert [member for member, _ in await scores(server)] == [None]
+
+
+async def test_a_long_history_has_pages_with_who_kept_what(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    ids = sorted(world.spotify.catalogue.albums)[:30]
+    picker = "_*~`" * 15
+    rows = [f"2020-01-{n:02},spotify:album:{id_},{picker},4" for n, id_ in enumerate(ids, 1)]
+    assert "Imported 30 past rounds" in await imported(server, "date,album,picker,rating", *rows)
+    guild = GuildId(world.discord.GUILD)
+    for album in (ids[-1], ids[0]):
+        for member in (ADA, BEN, CHLOE, CURATOR):
+            await world.bot.storage.crates.keep(guild, AlbumId(album), MemberId(member), world.now())
+    shown = await server.club("history")
+    first = await server.read(shown)
+    assert "Page 1 of 3" in first
+    assert f"kept by <@{ADA}>, <@{BEN}>, <@{CHLOE}>, and 1 more" in first
+    last = await server.press(shown.history[-1], "Older")
+    await server.read(last)
+    last = await server.press(last.history[-1], "Older")
+    text = await server.read(last)
+    assert "Page 3 of 3" in text
+    assert text.count("<t:") == 6
+    assert f"kept by <@{ADA}>" in text

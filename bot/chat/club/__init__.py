@@ -53,6 +53,7 @@ from bot.curation.ids import ClubId, RoundNumber
 from bot.files.dates import DateOrder
 from bot.schedule import Schedule
 from bot.spotify.client import Spotify
+from bot.storage.crates import Crates
 
 
 def feature(
@@ -62,6 +63,7 @@ def feature(
     tokens: Tokens,
     saving: Saving,
     importing: Importing,
+    crates: Crates,
 ) -> Feature:
     """The commands and components of the club."""
 
@@ -69,7 +71,7 @@ def feature(
         return await saving.suggest(interaction, Action.SAVE, text)
 
     nominating, voting, rating = Nominating(answering), Voting(answering), RatingAlbums(answering)
-    turns, looking = Turns(answering), Looking(answering, pages, spotify, tokens)
+    turns, looking = Turns(answering), Looking(answering, pages, spotify, tokens, crates)
     starting, settings, curating = Starting(answering), Settings(answering), Curating(answering)
 
     async def save(interaction: Interaction, caller: Caller, album: AlbumId, club: ClubId, number: RoundNumber) -> None:
@@ -80,6 +82,7 @@ def feature(
     draft = (MemberId, RequestId)
     components = (
         Component("save-club", (AlbumId, ClubId, RoundNumber), save),
+        Component("club-history", (ClubId, int), looking.history_page),
         Component("club-vote", place, voting.press),
         Component("club-ballot", place, voting.submit, inputs=(*RANKS, APPROVED)),
         Component("club-rate", place, rating.press),

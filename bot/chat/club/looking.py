@@ -13,21 +13,23 @@ from discord import ui
 
 from bot.accounts.tokens import Tokens
 from bot.albums import AlbumId
-from bot.chat.cards import Card, Item, Kind, attribution, text_card
+from bot.caller import Caller
+from bot.chat.cards import Card, Item, Kind, attribution, button, text_card
 from bot.chat.club.answering import Answering
 from bot.chat.club.dates import next_club_hour, paused, voting_opens
-from bot.chat.club.names import Albums, name_of, paged, points, short_name
+from bot.chat.club.names import Albums, fitting, name_of, paged, points, short_name
 from bot.chat.club.posts import album_buttons, album_item, chosen, picker, voters
 from bot.chat.club.summary import count_lines
 from bot.chat.club.turns import order_line, takes_turns
 from bot.chat.components import CustomId
+from bot.chat.crates import kept_by
 from bot.chat.menus import Choice, menu
 from bot.chat.reply import Interaction, caller_of
 from bot.chat.words import Words, date, day, plain
 from bot.clubs import RoundView
 from bot.clubs.public_pages import PublicPages
 from bot.curation.club import Pick, Round, State
-from bot.curation.ids import RoundNumber
+from bot.curation.ids import ClubId, RoundNumber
 from bot.curation.ratings import (
     RatedRound,
     Standing,
@@ -39,8 +41,9 @@ from bot.curation.ratings import (
 from bot.spotify.app import Access
 from bot.spotify.client import Spotify
 from bot.storage.clubs import StoredClub
+from bot.storage.crates import Crates
 
-HISTORY_MOST = 25
+HISTORY_PAGE = 12
 BEST_MOST = 10
 CATCH_UP_MOST = 25
 _log = structlog.get_logger("gatefold.chat")
@@ -49,8 +52,11 @@ _log = structlog.get_logger("gatefold.chat")
 class Looking:
     """Shows members what there is."""
 
-    def __init__(self, answering: Answering, pages: PublicPages, spotify: Spotify, tokens: Tokens) -> None:
+    def __init__(
+        self, answering: Answering, pages: PublicPages, spotify: Spotify, tokens: Tokens, crates: Crates
+    ) -> None:
         self._answering = answering
+        self._crates = crates
         self._pages = pages
         self._spotify = spotify
         self._tokens = tokens
@@ -91,20 +97,47 @@ class Looking:
         """`/club history`."""
 
         async def make(words: Words) -> Sequence[Card]:
-            t, stored = words.t, await self._answering.club(interaction, named)
-            over = await self._answering.clubs.over(stored.id)
-            if not over:
-                return [text_card(t("No round is over yet. The first summary comes after the first album."))]
-            shown = [*reversed(over)][:HISTORY_MOST]
-            views = [view for one in shown if (view := await self._answering.clubs.view(stored.id, one.number))]
-            albums = await self._answering.names.of([one.album_id for one in shown])
-            lines = [history_line(words, view, albums) for view in views]
-            if len(over) > len(shown):
-                lines.append(f"-# {t.plural('and {count} more', 'and {count} more', len(over) - len(shown))}")
-            heading = t("{club}: rounds so far", club=plain(stored.name, 60))
-            return _listed(words, heading, lines, albums)
+            return [await self._history(words, await self._answering.club(interaction, named), 0)]
 
         await self._answering(interaction, make, name="club history")
+
+    async def history_page(self, interaction: Interaction, caller: Caller, club_id: ClubId, number: int) -> None:
+        """Another page of it."""
+
+        async def make(words: Words) -> Sequence[Card]:
+            return [await self._history(words, await self._answering.own_club(caller, club_id), number)]
+
+        await self._answering(interaction, make, name="button club-history", edits=True)
+
+    async def _history(self, words: Words, stored: StoredClub, number: int) -> Card:
+        t, over = words.t, await self._answering.clubs.over(stored.id)
+        if not over:
+            return text_card(t("No round is over yet. The first summary comes after the first album."))
+        last = (len(over) - 1) // HISTORY_PAGE
+        number = min(number, last)
+        shown = [*reversed(over)][number * HISTORY_PAGE : (number + 1) * HISTORY_PAGE]
+        views = [view for one in shown if (view := await self._answering.clubs.view(stored.id, one.number))]
+        ids = [one.album_id for one in shown if one.album_id is not None]
+        albums = await self._answering.names.of(ids)
+        kept = await self._crates.kept_by(stored.guild_id, ids)
+
+        def line(view: RoundView, most: int) -> str:
+            members = kept.get(view.round.album_id, ()) if view.round.album_id else ()
+            below = f"\n-# {kept_by(t, members)}" if members else ""
+            return f"{history_line(words, view, albums, most)}{below}"
+
+        heading = t("{club}: rounds so far", club=plain(stored.name, 60))
+        lines = fitting(lambda most: [line(view, most) for view in views])
+        items: list[Item] = [ui.TextDisplay("\n".join([f"### {heading}", *lines]))]
+        if last:
+            figures = {"page": t.number(number + 1), "pages": t.number(last + 1)}
+            items.append(ui.TextDisplay(f"-# {t('Page {page} of {pages}', **figures)}"))
+            turns = [(t("Newer"), number - 1), (t("Older"), number + 1)]
+            buttons = [
+                button(label, CustomId("club-history", stored.id, page)) for label, page in turns if 0 <= page <= last
+            ]
+            items.append(ui.ActionRow(*buttons))
+        return Card(*items, *attribution(words, [*albums.values()]), kind=Kind.PRIVATE)
 
     async def standings(self, interaction: Interaction, named: str | None) -> None:
         """`/club standings`."""
@@ -275,15 +308,15 @@ def now_lines(words: Words, view: RoundView, now: datetime) -> list[str]:
     return lines
 
 
-def history_line(words: Words, view: RoundView, albums: Albums) -> str:
-    """A round that is over, in one line."""
+def history_line(words: Words, view: RoundView, albums: Albums, most: int = 40) -> str:
+    """A round that is over, in one line. `most`: characters of each name."""
     t, one = words.t, view.round
     if one.album_id is None:
         return t("Round {number}: skipped", number=t.number(one.number))
-    name = name_of(words, albums, one.album_id, 40)
+    name = name_of(words, albums, one.album_id, most)
     summary = view.summary
     if one.imported_at is not None:
-        return _imported_line(words, view, one.imported_at, name)
+        return _imported_line(words, view, one.imported_at, name, most)
     if summary is None:
         return t("Round {number}: {album}, not rated", number=t.number(one.number), album=name)
     return t.plural(
@@ -297,9 +330,9 @@ def history_line(words: Words, view: RoundView, albums: Albums) -> str:
     )
 
 
-def _imported_line(words: Words, view: RoundView, at: datetime, name: str) -> str:
+def _imported_line(words: Words, view: RoundView, at: datetime, name: str, most: int) -> str:
     t, summary = words.t, view.summary
-    facts = {"when": day(at), "album": name, "member": picker(words, view.round)}
+    facts = {"when": day(at), "album": name, "member": picker(words, view.round, most)}
     is_picked = view.round.choice is not None
     if summary is None and is_picked:
         return t("{when}: {album}, picked by {member}, not rated", **facts)

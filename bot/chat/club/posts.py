@@ -249,11 +249,11 @@ def chosen(words: Words, view: RoundView) -> str:
     return ""
 
 
-def picker(words: Words, one: Round) -> str:
-    """Who picked or nominated the album of a round."""
+def picker(words: Words, one: Round, most: int = 60) -> str:
+    """Who picked or nominated the album of a round. `most`: characters of a name that is text."""
     if one.chosen_by is not None:
         return f"<@{one.chosen_by}>"
-    return plain(one.picker_name, 60) if one.picker_name else words.t("a member")
+    return plain(one.picker_name, most) if one.picker_name else words.t("a member")
 
 
 def missed_items(words: Words, view: RoundView, hours: Sequence[int]) -> list[Item]:
