@@ -109,10 +109,16 @@ class Reply:
     """
 
     def __init__(
-        self, words: Callable[[str | None], Words], observe: Observe, *, progress_s: float = PROGRESS_S
+        self,
+        words: Callable[[str | None], Words],
+        observe: Observe,
+        *,
+        progress_s: float = PROGRESS_S,
+        fast_s: float = FAST_S,
     ) -> None:
         self.words = words
         self._progress_s = progress_s
+        self._fast_s = fast_s
         self._observe = observe
         self.is_stopping = False
         self.open = 0
@@ -147,7 +153,8 @@ class Reply:
         """
         with self._observed(interaction, name) as seen:
             task = asyncio.ensure_future(self._safely(interaction, work, held, visibility))
-            await asyncio.wait({task}, timeout=FAST_S)
+            # Discord's 3 s run since it sent the event, which may have waited its turn in a burst
+            await asyncio.wait({task}, timeout=max(self._fast_s - (time.monotonic() - seen.received), 0.0))
             if not task.done():
                 seen.is_deferred = True
                 # A deferred edit shows nothing; a new message shows that the bot is thinking.

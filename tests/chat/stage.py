@@ -12,7 +12,7 @@ import attrs
 
 from bot.chat.client import Client, point_at
 from bot.chat.features import Feature
-from bot.chat.reply import Reply
+from bot.chat.reply import FAST_S, Reply
 from bot.chat.words import AllWords
 from bot.settings import from_values
 from bot.storage import open_storage
@@ -46,7 +46,11 @@ class Stage:
 
 @asynccontextmanager
 async def connected(
-    folder: Path, features: Callable[[Reply], list[Feature]], *, progress_s: float = 2.0
+    folder: Path,
+    features: Callable[[Reply], list[Feature]],
+    *,
+    progress_s: float = 2.0,
+    fast_s: float = FAST_S,
 ) -> AsyncIterator[Stage]:
     """A client with these features, connected."""
     storage = await open_storage(folder / "gatefold.db", [b"k" * 32])
@@ -56,6 +60,7 @@ async def connected(
         AllWords("https://gatefold.example/privacy"),
         lambda command, outcome, first_s: observed.append((command, outcome)),
         progress_s=progress_s,
+        fast_s=fast_s,
     )
     is_connected = asyncio.Event()
     async with wire.running():

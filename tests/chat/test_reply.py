@@ -14,7 +14,7 @@ from bot.caller import Caller
 from bot.chat.cards import Card, Kind, file_card, text_card
 from bot.chat.components import Component
 from bot.chat.features import Feature
-from bot.chat.reply import Beside, Interaction, Reply, Visibility
+from bot.chat.reply import RECEIVED, Beside, Interaction, Reply, Visibility
 from bot.errors import Restarting
 from tests.chat.reading import PRIVATE, text
 from tests.chat.stage import CARD_ID, card, connected
@@ -152,6 +152,28 @@ async def test_an_answer_that_takes_long_tells_how_far_it_is(tmp_path: Path) -> 
         assert seen[-1] == "Done."
         assert set(seen[:-1]) & {"2 of 4", "3 of 4"}
         assert len(messages) == 1
+
+
+async def test_what_waited_its_turn_is_announced_as_if_it_had_been_begun_at_once(tmp_path: Path) -> None:
+    was_announced = asyncio.Event()
+
+    async def work() -> Sequence[Card]:
+        await was_announced.wait()
+        return [text_card("Done.")]
+
+    def features(reply: Reply) -> list[Feature]:
+        async def handler(interaction: Interaction, caller: Caller) -> None:
+            interaction.extras[RECEIVED] -= 3600.0
+            await reply(interaction, work(), name="button test", visibility=Visibility.PRIVATE)
+
+        return [Feature("test", components=(Component("test", (), handler),))]
+
+    async with connected(tmp_path, features, fast_s=3600.0) as stage:
+        interaction = await stage.wire.press(ADA, "test", card())
+        assert (await interaction.answered(60))["type"] == 5
+        was_announced.set()
+        await stage.quiet()
+        assert text(interaction.history[-1]) == "Done."
 
 
 async def test_a_reply_that_is_stopping_begins_nothing_new(tmp_path: Path) -> None:
