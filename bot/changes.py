@@ -39,8 +39,8 @@ class Outcome(StrEnum):
     SUPERSEDED = "superseded"  # a later change for the same album decided
     CHANGED_SINCE = "changed since"  # an Undo found that a later command changed the album
     REFUSED = "refused"  # detail: Spotify's own message
-    NO_SEAT = "no seat"  # the member is not on the app's allowlist
-    NO_PREMIUM = "no premium"  # the host's Premium lapsed
+    NO_SEAT = "no seat"  # the member is not on the app's allowlist; detail: OWN_APP, if it is the member's own app
+    NO_PREMIUM = "no premium"  # the Premium of the app's owner lapsed; detail: the same
     GIVEN_UP = "given up"  # it waited for 7 days
     DROPPED = "dropped"  # the member dropped it
 
@@ -48,6 +48,9 @@ class Outcome(StrEnum):
     def is_change(self) -> bool:
         """Whether the library changed: what Undo takes back."""
         return self in (Outcome.SAVED, Outcome.REMOVED)
+
+
+OWN_APP = "own app"
 
 
 class Kind(StrEnum):

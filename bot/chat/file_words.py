@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.changes import Outcome
+from bot.changes import OWN_APP, Outcome
 from bot.chat.words import Words, plain
 from bot.files import problems
 from bot.files.library_file import Reason
@@ -113,8 +113,12 @@ def why(words: Words, failure: Failure) -> str:
             return t("You took this out of the queue.")
         case Outcome.SUPERSEDED | Outcome.CHANGED_SINCE:
             return t("A later command changed this album.")
+        case Outcome.NO_SEAT if failure.detail == OWN_APP:
+            return t("Your Spotify account is not on the list of your Spotify app.")
         case Outcome.NO_SEAT:
             return t("You are not on the list of this bot's Spotify app.")
+        case Outcome.NO_PREMIUM if failure.detail == OWN_APP:
+            return t("Spotify serves your Spotify app only while you have Premium.")
         case Outcome.NO_PREMIUM:
             return t("Spotify serves this bot only while its host has Premium.")
         case Outcome.REFUSED:

@@ -35,7 +35,7 @@ _MISSES = {
     Outcome.GIVEN_UP,
 }
 # Told once with their reason, however many albums they met.
-_REFUSALS = {Outcome.REFUSED, Outcome.NO_SEAT, Outcome.NO_PREMIUM}
+REFUSALS = {Outcome.REFUSED, Outcome.NO_SEAT, Outcome.NO_PREMIUM}
 
 
 def report(
@@ -96,11 +96,11 @@ def _single(words: Words, report: Report, change: LibraryChange) -> list[Item]:
 def _list(words: Words, report: Report, changes: Sequence[LibraryChange]) -> list[str]:
     """A summary, up to ten albums by name, how many more, and every miss with what was typed."""
     lines = [words.summary(changes, undoes=report.request.undoes is not None)]
-    reasons = {(change.outcome, change.detail): change for change in changes if change.outcome in _REFUSALS}
+    reasons = {(change.outcome, change.detail): change for change in changes if change.outcome in REFUSALS}
     lines += [words.single(change, None) for change in [*reasons.values()][:3]]
     offered = [change for change in changes if change.outcome is Outcome.OFFERED]
     with_menu = offered[:MENUS_MOST]
-    counted = [change for change in changes if change.outcome not in _MISSES | _REFUSALS and change not in with_menu]
+    counted = [change for change in changes if change.outcome not in _MISSES | REFUSALS and change not in with_menu]
     named = [change for change in counted if _album(report, change)][:NAMES]
     # where all are alike, the summary has said what came of them
     alike = len({change.outcome for change in changes}) == 1

@@ -22,13 +22,10 @@ from bot.chat.features import Feature
 from bot.chat.menus import cut
 from bot.chat.own_app import OwnApp, Ways
 from bot.chat.reply import Beside, Interaction, Reply, Visibility, caller_of
-from bot.chat.words import Words
+from bot.chat.words import Words, refusal_of
 from bot.errors import (
     NeedsRelink,
-    NotAllowlisted,
     NotLinked,
-    PremiumLapsed,
-    Refused,
     StorageUnavailable,
     UserError,
 )
@@ -311,11 +308,6 @@ def _doing(t: Text, action: Action | None) -> str:
 def _refusal(changes: Sequence[LibraryChange]) -> UserError | None:
     """Why Spotify refused some of them for good, for the log and the metrics."""
     for change in changes:
-        match change.outcome:
-            case Outcome.NO_SEAT:
-                return NotAllowlisted()
-            case Outcome.NO_PREMIUM:
-                return PremiumLapsed()
-            case Outcome.REFUSED:
-                return Refused(0, change.detail or "")
+        if change.outcome in library_cards.REFUSALS:
+            return refusal_of(change.outcome, change.detail)
     return None

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from bot.albums import Album, is_control
-from bot.changes import Action, LibraryChange, Outcome
+from bot.changes import OWN_APP, Action, LibraryChange, Outcome
 from bot.errors import (
     AccountTaken,
     AppRejected,
@@ -187,11 +187,7 @@ class Words:
                 return t("Several albums match “{typed}”. Which one do you mean?", typed=typed)
             case Outcome.OFFERED:
                 return t("No album is called exactly “{typed}”. Did you mean this one?", typed=typed)
-            case Outcome.NO_SEAT:
-                return self.error(NotAllowlisted())
-            case Outcome.NO_PREMIUM:
-                return self.error(PremiumLapsed())
-        return self.error(Refused(0, change.detail or ""))
+        return self.error(refusal_of(change.outcome, change.detail))
 
     def thing(self, kind: str | None) -> str:
         """What a link leads to that is no album."""
@@ -475,8 +471,8 @@ class Words:
                 )
             case UnknownApp():
                 return t(
-                    "Spotify knows no app with this client ID. Check that you copied the client ID and not the client "
-                    "secret."
+                    "Spotify knows no app with this client ID. Check that you copied the client ID. If it was the client "
+                    "secret, make a new one in your app's settings, because the old one has been sent here."
                 )
             case RedirectMissing():
                 return t(
@@ -784,6 +780,20 @@ class AllWords:
         if t not in self._made:
             self._made[t] = Words(t, self.command_ids, self._privacy_url, self._seats)
         return self._made[t]
+
+
+def refusal_of(outcome: Outcome | None, detail: str | None) -> UserError:
+    """The error that ended a change for good."""
+    error: UserError
+    match outcome:
+        case Outcome.NO_SEAT:
+            error = NotAllowlisted()
+        case Outcome.NO_PREMIUM:
+            error = PremiumLapsed()
+        case _:
+            return Refused(0, detail or "")
+    error.is_own_app = detail == OWN_APP
+    return error
 
 
 def _counted_as(outcome: Outcome | None) -> Outcome | None:

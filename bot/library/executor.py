@@ -13,7 +13,7 @@ from bot import albums
 from bot.accounts.tokens import Tokens
 from bot.albums import AlbumId
 from bot.caller import MemberId, RequestId
-from bot.changes import Action, ChangeRequest, LibraryChange, Outcome
+from bot.changes import OWN_APP, Action, ChangeRequest, LibraryChange, Outcome
 from bot.errors import (
     AppRejected,
     InternalError,
@@ -315,10 +315,11 @@ def _outcome(action: Action, *, changed: bool) -> Outcome:
 
 def _ending(key: Key, error: UserError, album_id: AlbumId | None = None) -> Ending:
     """How a refusal that no later try will change ends a change."""
+    whose = OWN_APP if error.is_own_app else None
     if isinstance(error, NotAllowlisted):
-        return Ending(key, Outcome.NO_SEAT, album_id=album_id)
+        return Ending(key, Outcome.NO_SEAT, whose, album_id)
     if isinstance(error, PremiumLapsed):
-        return Ending(key, Outcome.NO_PREMIUM, album_id=album_id)
+        return Ending(key, Outcome.NO_PREMIUM, whose, album_id)
     if isinstance(error, Refused):
         return Ending(key, Outcome.REFUSED, albums.shown(error.message), album_id)
     raise error

@@ -369,7 +369,8 @@ class LibraryChanges:
     ) -> list[ChangeRequest]:
         """End the changes that have been pending since before `before`; the requests that ended.
 
-        `waiting_before`: the same for members who must link again first, such as those whose consent ended.
+        `waiting_before`: the same for members who must link again first, such as those whose consent ended, and for
+        those who have done so since `before`.
         `busy`: members whose changes are being carried out. Theirs that are noted for a write are left.
         """
         being_written = set(busy)
@@ -381,8 +382,9 @@ class LibraryChanges:
                 " JOIN change_requests AS r ON r.id = w.request_id"
                 " WHERE w.outcome IS NULL AND r.created_at < ? AND r.ended_at IS NULL"
                 " AND (r.created_at < ? OR NOT EXISTS"
-                " (SELECT 1 FROM links WHERE links.member_id = r.member_id AND links.broken IS NOT NULL))",
-                (to_seconds(before), to_seconds(waiting_before or before)),
+                " (SELECT 1 FROM links WHERE links.member_id = r.member_id"
+                " AND (links.broken IS NOT NULL OR links.consented_at >= ?)))",
+                (to_seconds(before), to_seconds(waiting_before or before), to_seconds(before)),
             ).fetchall()
             given_up = [
                 (row["request_id"], row["position"])

@@ -1,0 +1,259 @@
+"""Stories on the wire with many client ids at once: quotas, changing apps, ended consents, and no app of the host's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.caller import MemberId
+from bot.sandbox.faults import FAULTS
+from bot.storage.links import Link
+from tests.callers import caller
+from tests.discord_wire import Json, WireInteraction, buttons
+from tests.test_own_app_story import HOST, OWN, label, labels, link_in_browser, newest, press, register, text_of
+from tests.world import ADA, BEN, CHLOE, FIRST, SECOND, SPOTIFY_ID, World, made
+
+OWNERS = 40
+"""Members with an app of their own each."""
+EXHAUSTED = 3
+LONG_S = 60.0
+
+
+def number_of(member: int) -> str:
+    return f"m{member - CHLOE}"
+
+
+async def link_own(world: World, member: int, *, age: timedelta = timedelta()) -> str:
+    """Link a member through an app of their own, without the browser; its client id."""
+    account, client_id = number_of(member), f"{member:032x}"
+    world.spotify.add_account(account, account_id=f"acc-{account}", display_name=account)
+    world.spotify.register_app(client_id, redirect_uris={world.settings.redirect_to_spotify}, allowlist=[account])
+    access, refresh = world.spotify.issue_tokens(account, client_id=client_id)
+    now = datetime.now(UTC) - age
+    link = Link(member, client_id, f"acc-{account}", account, now, now, None, is_own_app=True)
+    await world.bot.storage.links.put(link, access, refresh, now + timedelta(hours=1))
+    return client_id
+
+
+async def said(interaction: WireInteraction) -> str:
+    return text_of(await interaction.message(LONG_S))
+
+
+async def until_said(interaction: WireInteraction, words: str) -> str:
+    """What the newest version of an answer says, once it holds these words."""
+    async with asyncio.timeout(LONG_S):
+        while not interaction.history or words not in text_of(interaction.history[-1]):
+            await asyncio.sleep(0.01)
+    return text_of(interaction.history[-1])
+
+
+# -- many client ids at once
+
+
+async def test_forty_own_apps_work_at_once_and_the_exhausted_ones_slow_nobody(world: World) -> None:
+    members = [CHLOE + 1 + number for number in range(OWNERS)]
+    apps = {member: await link_own(world, member) for member in members}
+    await world.link(ADA)
+    for member in members[:EXHAUSTED]:
+        world.spotify.apps[apps[member]].quota = 0
+    sent = {member: await world.save(FIRST, member) for member in (*members, ADA)}
+    for member, interaction in sent.items():
+        answer = await said(interaction)
+        if member in members[:EXHAUSTED]:
+            answer = await until_said(interaction, "queued until")
+            assert "Your Spotify app has reached its daily limit." in answer
+        else:
+            assert "Saved" in answer
+    saved = {member for member in members if world.saved(number_of(member)) == [FIRST]}
+    assert saved == set(members[EXHAUSTED:])
+    assert world.saved() == [FIRST]
+    # each call went out through the app of the member whom it serves
+    for call in world.spotify.calls:
+        if (token := call.headers.get("authorization", "").removeprefix("Bearer ")) in world.spotify.access_tokens:
+            account = world.spotify.access_tokens[token].account
+            owner = next((member for member in members if number_of(member) == account), None)
+            assert world.spotify.access_tokens[token].client_id == apps.get(owner or 0, SPOTIFY_ID)
+    # an exhausted one is not asked again, and the others go on
+    calls = len(world.spotify.calls)
+    assert "daily limit" in await said(await world.save(SECOND, members[0]))
+    assert len(world.spotify.calls) == calls
+    assert "Saved" in await said(await world.save(SECOND, members[-1]))
+
+
+async def test_an_exhausted_app_of_the_hosts_slows_no_own_app(world: World) -> None:
+    member = CHLOE + 1
+    await link_own(world, member)
+    await world.link(ADA)
+    world.spotify.apps[SPOTIFY_ID].quota = 0
+    assert "This bot's Spotify app has reached its daily limit." in await until_said(
+        await world.save(FIRST), "queued until"
+    )
+    assert "Saved" in await said(await world.save(FIRST, member))
+
+
+# -- from one app to another
+
+
+async def test_changing_to_an_own_app_keeps_what_is_pending_and_carries_it_out(world: World) -> None:
+    await world.link(ADA)
+    register(world)
+    world.spotify.apps[SPOTIFY_ID].quota = 0
+    waiting = await world.save(FIRST)
+    await until_said(waiting, "queued until")
+    message = await (await world.discord.slash(ADA, "link")).message()
+    opened = await press(world, message, "Enter client ID")
+    await opened.answered()
+    ready = await (await world.discord.submit(ADA, opened, {"client_id": OWN})).message()
+    assert "1 album was queued" in await link_in_browser(world, label(ready, "Link Spotify")["url"])
+    await until_said(waiting, "Saved")
+    assert world.saved() == [FIRST]
+
+
+# -- what no longer works
+
+
+@pytest.mark.parametrize("fault", ["not_registered_text", "not_registered_json", "check_settings_text"])
+@pytest.mark.parametrize("is_own", [False, True], ids=["the host's app", "an own app"])
+async def test_whoever_was_removed_from_the_list_learns_it_once_and_in_one_sentence(
+    world: World, fault: str, is_own: bool
+) -> None:
+    member = CHLOE + 1 if is_own else ADA
+    if is_own:
+        await link_own(world, member)
+    else:
+        await world.link(ADA)
+    world.spotify.fault(path="/v1/me/*", times=None, **FAULTS[fault])
+    answer = await said(await world.save(FIRST, member))
+    whose = "Your Spotify app does not list your Spotify account." if is_own else "you are not on its list."
+    assert answer.count(whose) == 1
+    assert "403" not in answer
+    await world.idle(member)
+    assert world.discord.direct_messages == {}
+
+
+@pytest.mark.parametrize("days", [1, 29])
+async def test_after_the_consent_ended_save_says_what_to_do_and_does_the_rest_by_itself(
+    world: World, days: int
+) -> None:
+    await world.link(ADA, age=timedelta(days=183))
+    world.spotify.expire_access_tokens()
+    for token in world.spotify.refresh_tokens.values():
+        token.consented_at -= 190 * 86_400
+    asked = await world.save(FIRST)
+    answer = await said(asked)
+    assert "your permission ended" in answer
+    assert "queued" in answer
+    assert "Link Spotify" in labels(asked.history[-1])
+    world.ahead = timedelta(days=days)
+    world.bot.storage.outbox.ring()
+    later = await (await world.discord.slash(ADA, "link")).message()
+    await link_in_browser(world, buttons(later)[0]["url"])
+    await world.idle()
+    assert world.saved() == [FIRST]
+
+
+# -- seats
+
+
+@dataclass
+class Full:
+    """A bot whose host's app has one free seat. Ada and Chloe ask for it; both hosts have both messages."""
+
+    world: World
+    asked: dict[tuple[int, int], Json]
+
+    async def done(self, host: int, member: int) -> WireInteraction:
+        return await press(self.world, self.asked[host, member], "Done", host)
+
+
+@pytest.fixture
+async def full(tmp_path: Path) -> AsyncIterator[Full]:
+    async with made(tmp_path, spotify_seats=2, hosts=str(HOST)) as world, world.running():
+        await world.link(BEN, "ben")
+        hosts, asked = [MemberId(HOST), MemberId(world.discord.OWNER)], {}
+        for member in (ADA, CHLOE):
+            await world.bot.seats.ask(caller(MemberId(member)), "Lovelace", f"of-{member}@example.org", hosts)
+            for host in hosts:
+                asked[int(host), member] = await world.discord.direct_message(host, LONG_S)
+        await world.idle()
+        yield Full(world, asked)
+
+
+async def test_two_hosts_who_press_done_at_once_give_one_seat(full: Full) -> None:
+    world = full.world
+    presses = await asyncio.gather(full.done(HOST, ADA), full.done(world.discord.OWNER, ADA))
+    answers = [await said(each) for each in presses]
+    assert len([answer for answer in answers if "has a seat" in answer]) == 1
+    assert len([answer for answer in answers if "already been answered" in answer]) == 1
+    assert "added you" in text_of(await world.discord.direct_message(ADA, LONG_S))
+    await world.idle()
+    assert len(world.discord.direct_messages[ADA]) == 1
+
+
+async def test_two_requests_for_the_last_seat_answered_at_once_give_it_to_one(full: Full) -> None:
+    world = full.world
+    presses = await asyncio.gather(full.done(HOST, ADA), full.done(world.discord.OWNER, CHLOE))
+    answers = [await said(each) for each in presses]
+    assert len([answer for answer in answers if "has a seat" in answer]) == 1
+    assert len([answer for answer in answers if "No seat is free" in answer]) == 1
+    seats = await world.bot.seats.seats()
+    assert (seats.total, len(seats.taken)) == (2, 2)
+
+
+def traces(world: World, *words: str) -> list[str]:
+    """Which of these words stand in the bytes of the database, or of its log."""
+    folder = world.settings.database_path.parent
+    found = b"".join((folder / name).read_bytes() for name in ("gatefold.db", "gatefold.db-wal"))
+    return [word for word in words if word.encode() in found]
+
+
+async def test_an_address_is_never_legible_on_the_disk_and_gone_from_everywhere_once_it_is_answered(full: Full) -> None:
+    world, address = full.world, f"of-{ADA}@example.org"
+    assert traces(world, address, "Lovelace") == []
+    sealed = await sealed_of(world, ADA)
+    assert traces_of(world, sealed) == sealed
+    await (await full.done(HOST, ADA)).message(LONG_S)
+    for host in (HOST, world.discord.OWNER):
+        assert address not in await newest(world, full.asked[host, ADA], "has a seat")
+    await world.idle()
+    assert traces_of(world, sealed) == [], "not even sealed"
+    # the other one's is still there, for the host to copy
+    assert f"of-{CHLOE}@example.org" in text_of(world.discord.messages[full.asked[HOST, CHLOE]["id"]])
+
+
+async def test_what_no_host_answers_is_gone_after_14_days(full: Full) -> None:
+    world = full.world
+    sealed = [*await sealed_of(world, ADA), *await sealed_of(world, CHLOE)]
+    world.ahead = timedelta(days=13, hours=23)
+    world.bot.schedule.wake()
+    assert await world.bot.seats.request(MemberId(ADA)) is not None
+    world.ahead = timedelta(days=14, minutes=1)
+    world.bot.schedule.wake()
+    for member in (ADA, CHLOE):
+        for host in (HOST, world.discord.OWNER):
+            told = await newest(world, full.asked[host, member], "over 14 days old")
+            assert "example.org" not in told
+            assert "Lovelace" not in told
+        assert await world.bot.seats.request(MemberId(member)) is None
+    await world.idle()
+    assert traces_of(world, sealed) == []
+    late = await full.done(HOST, ADA) if labels(world.discord.messages[full.asked[HOST, ADA]["id"]]) else None
+    assert late is None, "the button is gone"
+
+
+async def sealed_of(world: World, member: int) -> list[bytes]:
+    """A member's name and address as they are stored."""
+    query = "SELECT name_sealed, email_sealed FROM seat_requests WHERE member_id = ?"
+    return [*await world.bot.storage.database.read(lambda c: tuple(c.execute(query, (member,)).fetchone()))]
+
+
+def traces_of(world: World, blobs: list[bytes]) -> list[bytes]:
+    """Which of these stand in the bytes of the database, or of its log."""
+    folder = world.settings.database_path.parent
+    found = b"".join((folder / name).read_bytes() for name in ("gatefold.db", "gatefold.db-wal"))
+    return [blob for blob in blobs if blob in found]
