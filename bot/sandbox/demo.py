@@ -81,22 +81,21 @@ class Demo:
         ]
 
     async def keep_fresh(self) -> None:
-        """Show what the bot did by itself: SimCord publishes only what somebody's action caused.
-
-        Answers to actions are left out: SimCord publishes those itself.
-        """
-        seen, is_stale = 0, False
+        """Show what was written in the channel: SimCord shows it by itself only to those whose action caused it."""
+        shown: object = None
         while True:
             await asyncio.sleep(REFRESH_S)
             self._moved()
-            sent = self._stage.env.http_requests[seen:]
-            seen += len(sent)
-            is_stale = is_stale or any(not request.path.endswith("/callback") for request in sent)
-            if is_stale:
+            if (written := self._written()) != shown:
                 # while the bot is at work it cannot be: the next round shows it
                 with suppress(SetupError, TimeoutError):
                     await self._chat.refresh()
-                    is_stale = False
+                    shown = written
+
+    def _written(self) -> object:
+        """What is different whenever a message of the channel was sent, edited or deleted."""
+        messages = self._stage.env.backend.messages.get(self._stage.channel.id, {}).values()
+        return [(message.id, message.edited_timestamp, message.flags) for message in messages]
 
     def _moved(self) -> None:
         self._stage.catch_up()
@@ -168,16 +167,20 @@ class Demo:
         if step == NEXT_POST and await self._next_step_at() is None:
             raise web.HTTPConflict(text="There is no club yet. /curate new starts one.")
         move = self._until_post() if step == NEXT_POST else self._pass_time(STEPS[step])
-        if self._passing is not None and not self._passing.done():
+        if self._scene.passing is not None:
             move.close()
             raise web.HTTPConflict(text="The clock is moving already.")
         self._scene.passing = step
-        self._passing = asyncio.create_task(move, name="clock")
-        self._passing.add_done_callback(self._passed)
-        return _done()
+        # It goes on when the page that asked is closed.
+        self._passing = asyncio.create_task(self._passed(move), name="clock")
+        await asyncio.shield(self._passing)
+        return web.json_response({"clock": self._scene.clock()}, headers=_HEADERS)
 
-    def _passed(self, _: asyncio.Task[None]) -> None:
-        self._scene.passing = None
+    async def _passed(self, move: Awaitable[None]) -> None:
+        try:
+            await move
+        finally:
+            self._scene.passing = None
 
     async def _next_step_at(self) -> datetime | None:
         return await self._stage.services.storage.timers.next_at([STEP])

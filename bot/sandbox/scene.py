@@ -30,14 +30,17 @@ class Scene:
 
     def state(self) -> Json:
         """Everything that can change."""
-        now = self._stage.clock.now()
         return {
-            "clock": now.strftime("%a %-d %b %Y, %H:%M"),
+            "clock": self.clock(),
             "passing": self.passing,
             "mood": self._switches.mood.value,
             "members": [self._member(name, member) for name, member in self._stage.members.items()],
             "threads": [*self._threads()],
         }
+
+    def clock(self) -> str:
+        """The time in the demo, in UTC."""
+        return self._stage.clock.now().strftime("%a %-d %b %Y, %H:%M UTC")
 
     def _member(self, name: str, member: simcord.MemberActor) -> Json:
         account = self._stage.spotify.accounts[name.lower()]

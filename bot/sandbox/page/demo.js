@@ -26,12 +26,12 @@ async function post(path, fields) {
     const answer = await fetch(`/demo/${path}`, {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(fields),
     });
-    if (!answer.ok) tell(`That did not work: ${await answer.text()}`);
-    return answer.ok;
+    if (answer.ok) return await answer.json();
+    tell(`That did not work: ${await answer.text()}`);
   } catch {
     tell("The demo does not answer. Is it still running?");
-    return false;
   }
+  return null;
 }
 
 function node(tag, attributes = {}, ...children) {
@@ -193,7 +193,11 @@ for (const input of document.querySelectorAll("input[name=mood]")) {
   input.addEventListener("change", () => post("mood", { mood: input.value }));
 }
 for (const button of document.querySelectorAll("[data-step]")) {
-  button.addEventListener("click", () => post("clock", { by: button.dataset.step }));
+  button.addEventListener("click", async () => {
+    tell(PASSING[button.dataset.step]);
+    const moved = await post("clock", { by: button.dataset.step });
+    if (moved) tell(`It is now ${moved.clock}.`);
+  });
 }
 for (const button of document.querySelectorAll("[data-to]")) {
   button.addEventListener("click", () => {
@@ -205,7 +209,7 @@ for (const button of document.querySelectorAll("[data-to]")) {
 function draw(state) {
   if (!cards.size) drawWho(state.members);
   const clock = $("clock");
-  clock.textContent = state.passing ? PASSING[state.passing] : `${state.clock} UTC`;
+  clock.textContent = state.passing ? PASSING[state.passing] : state.clock;
   clock.classList.toggle("moving", Boolean(state.passing));
   for (const button of document.querySelectorAll("[data-step]")) button.disabled = Boolean(state.passing);
   const mood = document.querySelector(`input[name=mood][value=${state.mood}]`);

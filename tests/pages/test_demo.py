@@ -1,0 +1,164 @@
+"""The demo as a person uses it: headless Chromium on a phone and on a desk, by day and by night."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, FrameLocator, Page, async_playwright, expect
+
+from bot.sandbox import demo
+from bot.sandbox.stage import Stage, set_up
+from tests.pages.test_pages import CHROMIUM, QUIET
+from tests.sandbox.linking import link
+
+pytestmark = [pytest.mark.pages, pytest.mark.asyncio(loop_scope="module")]
+
+ALBUM = "4aawyAB9vmqN3uQ7FjRGTy"
+WAIT_MS = 60_000
+
+
+@dataclass
+class Sight:
+    """The demo in a browser. `complaints`: what its scripts said."""
+
+    page: Page
+    stage: Stage
+    complaints: list[str] = field(default_factory=list)
+
+    @property
+    def chat(self) -> FrameLocator:
+        return self.page.frame_locator("#chat")
+
+    async def be(self, name: str) -> None:
+        await self.page.get_by_role("radio", name=name).check(force=True)
+
+    async def run(self, command: str) -> None:
+        """Type a command without options, and run it."""
+        await self.chat.locator("#channel-composer-input").click()
+        await self.page.keyboard.type(f"/{command}")
+        await expect(self.chat.locator(".command-entry").first).to_be_visible()
+        await self.page.keyboard.press("Enter")
+        await expect(self.chat.locator(".command-row")).to_be_visible()
+        await self.page.keyboard.press("Enter")
+
+    async def part(self, name: str) -> None:
+        """On a phone, one part of the page is seen at a time."""
+        if await (button := self.page.locator(f"[data-to={name}]")).is_visible():
+            await button.click()
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def shown(chromium: Browser, width: int = 1280, scheme: str = "light") -> AsyncIterator[Sight]:
+    async with set_up() as stage, demo.running(stage) as address:
+        context = await chromium.new_context(
+            viewport={"width": width, "height": 844},
+            color_scheme="dark" if scheme == "dark" else "light",
+            reduced_motion="reduce",
+        )
+        context.set_default_timeout(WAIT_MS)
+        expect.set_options(timeout=WAIT_MS)
+        sight = Sight(await context.new_page(), stage)
+        sight.page.on("pageerror", lambda error: sight.complaints.append(str(error)))
+        await sight.page.goto(address)
+        await expect(sight.page.locator("body")).to_have_attribute("data-ready", "true")
+        await expect(sight.chat.locator("#channel-composer-input")).to_be_visible()
+        yield sight
+        await context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_the_demo_is_legible_and_accessible(chromium: Browser, width: int, scheme: str) -> None:
+    async with shown(chromium, width, scheme) as sight:
+        page = sight.page
+        await link(sight.stage, "Ada")
+        await sight.stage.members["Ada"].slash(sight.stage.channel, "save", albums=ALBUM)
+        await expect(page.get_by_text("1 saved album").first).to_be_attached()
+        for part in ("world", "members", "chat"):
+            await sight.part(part)
+            assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+            results = await Axe().run(page)
+            assert not results.violations_count, results.generate_report()
+        ground = await page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+        red = int(ground.removeprefix("rgb(").split(",")[0])
+        assert (red < 60) is (scheme == "dark")
+        assert sight.complaints == []
+
+
+async def test_a_member_links_and_their_library_is_seen_to_change(chromium: Browser) -> None:
+    async with shown(chromium) as sight:
+        page = sight.page
+        await sight.be("Ben")
+        await sight.run("link")
+        async with page.context.expect_page() as opened:
+            await sight.chat.get_by_role("link", name="Link Spotify").click()
+        login = await opened.value
+        await login.get_by_role("button", name="Continue as Ben").click()
+        await login.get_by_label("Ben’s music").check()
+        await login.get_by_role("button", name="Agree").click()
+        await login.wait_for_url("**/callback/spotify?*")
+        await expect(page.get_by_text("Linked as Ben’s music")).to_be_visible()
+        sight.stage.spotify.save(sight.stage.spotify.accounts["ben"], ALBUM)
+        await expect(page.locator(f".shelf a[href$='/album/{ALBUM}']")).to_be_visible()
+        assert sight.complaints == []
+
+
+async def test_links_to_spotify_lead_to_the_stand_in(chromium: Browser) -> None:
+    async with shown(chromium) as sight:
+        stage = sight.stage
+        await stage.members["Ada"].slash(stage.channel, "share", album=ALBUM)
+        button = sight.chat.get_by_role("link", name="Open in Spotify")
+        await expect(button).to_have_attribute("href", f"{stage.spotify.base_url}/album/{ALBUM}")
+        async with sight.page.context.expect_page() as opened:
+            await button.click()
+        shown_page = await opened.value
+        await expect(shown_page.get_by_role("heading", level=1)).to_be_visible()
+        assert await sight.chat.locator('a[href*="open.spotify.com"]').count() == 0
+
+
+async def test_the_chat_follows_new_messages(chromium: Browser) -> None:
+    async with shown(chromium, 390) as sight:
+        stage = sight.stage
+        for number in range(30):
+            await stage.members["Chloe"].send(stage.channel, f"Message number {number}")
+        await stage.members["Ada"].slash(stage.channel, "share", album=ALBUM)
+        await expect(sight.chat.get_by_role("link", name="Open in Spotify")).to_be_in_viewport()
+
+
+async def test_a_message_has_an_apps_menu_that_works_with_the_keyboard(chromium: Browser) -> None:
+    async with shown(chromium) as sight:
+        stage = sight.stage
+        await link(stage, "Ada")
+        await stage.members["Chloe"].send(stage.channel, f"Listen: https://open.spotify.com/album/{ALBUM}")
+        message = sight.chat.locator(".channel-message", has_text="Listen")
+        await message.locator(".apps-open").focus()
+        await sight.page.keyboard.press("Enter")
+        await expect(sight.chat.get_by_role("menuitem", name="Save albums")).to_be_focused()
+        await sight.page.keyboard.press("Enter")
+        await expect(sight.page.locator(f".shelf a[href$='/album/{ALBUM}']")).to_be_visible()
+
+
+async def test_the_clock_and_the_switches_work_with_the_keyboard(chromium: Browser) -> None:
+    async with shown(chromium) as sight:
+        page, began_at = sight.page, sight.stage.clock.now()
+        await page.get_by_role("button", name="+ 1 week").focus()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("status")).to_contain_text("It is now")
+        assert (sight.stage.clock.now() - began_at).days == 7
+        await page.get_by_role("radio", name="works").focus()
+        await page.keyboard.press("ArrowDown")
+        await expect(page.locator("#mood-hint")).to_contain_text("queued")
+        assert await page.get_by_role("radio", name="is down").is_checked()
