@@ -24,8 +24,8 @@ class PublicPages:
 
     def __init__(self, storage: Storage, site: str, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._storage = storage
-        self._site = site
-        self._now = now
+        self.site = site
+        self.now = now
 
     # -- the book of a club
 
@@ -43,7 +43,7 @@ class PublicPages:
             before = self._storage.public_pages.address_in(c, _club(club_id))
             address = self._opened_in(c, _club(club_id), stored.guild_id, renew=renew)
             if address not in (None, before):
-                self._storage.clubs.log_in(c, club_id, curator.member_id, curator.did, curator.facts, self._now())
+                self._storage.clubs.log_in(c, club_id, curator.member_id, curator.did, curator.facts, self.now())
             return address
 
         return self._at(PageKind.CLUB, await self._storage.database.write(write))
@@ -56,7 +56,7 @@ class PublicPages:
                 raise NoSuchClub
             was_on = self._storage.public_pages.close_in(c, _club(club_id))
             if was_on:
-                self._storage.clubs.log_in(c, club_id, curator.member_id, curator.did, curator.facts, self._now())
+                self._storage.clubs.log_in(c, club_id, curator.member_id, curator.did, curator.facts, self.now())
             return was_on
 
         return await self._storage.database.write(write)
@@ -103,13 +103,13 @@ class PublicPages:
         pages = self._storage.public_pages
         if renew and not pages.close_in(c, subject):
             return None
-        return pages.address_in(c, subject) or pages.open_in(c, subject, guild_id, self._now())
+        return pages.address_in(c, subject) or pages.open_in(c, subject, guild_id, self.now())
 
     async def _url(self, subject: Subject) -> str | None:
         return self._at(subject.kind, await self._storage.public_pages.address(subject))
 
     def _at(self, kind: PageKind, address: str | None) -> str | None:
-        return None if address is None else f"{self._site}/{kind.value}/{address}"
+        return None if address is None else f"{self.site}/{kind.value}/{address}"
 
 
 def _club(club_id: ClubId) -> Subject:

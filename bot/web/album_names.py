@@ -36,24 +36,27 @@ class AlbumNames:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        wait_s: float = WAIT_S,
     ) -> None:
+        """`wait_s`: how long a page waits for names."""
         self._catalogue = catalogue
         self._monotonic = monotonic
         self._now = now
+        self._wait_s = wait_s
         self._left, self._counted_at = float(BURST), monotonic()
         self._paused_until = float("-inf")
         self._unknown: dict[AlbumId, float] = {}  # until when it is not asked for again
         self._places = asyncio.Semaphore(AT_ONCE)
         self._asking: dict[AlbumId, asyncio.Task[None]] = {}
 
-    async def of(self, ids: Iterable[AlbumId], *, seconds: float = WAIT_S) -> dict[AlbumId, Album]:
+    async def of(self, ids: Iterable[AlbumId]) -> dict[AlbumId, Album]:
         """The albums of these ids, without those whose names are not known in time."""
         wanted = [*dict.fromkeys(ids)]
         for id_ in wanted:
             if self._known(id_) is None and id_ not in self._asking and self._may_ask(id_):
                 self._asking[id_] = asyncio.create_task(self._ask(id_), name="album of a page")
         if asking := [self._asking[id_] for id_ in wanted if id_ in self._asking]:
-            await asyncio.wait(asking, timeout=seconds)
+            await asyncio.wait(asking, timeout=self._wait_s)
         return {id_: album for id_ in wanted if (album := self._known(id_)) is not None}
 
     def to_come(self, ids: Iterable[AlbumId]) -> int:

@@ -11,6 +11,7 @@ from bot.clubs.book import Book, BookRound
 from bot.curation.calendar import Rhythm
 from bot.curation.club import Choice
 from bot.curation.ratings import Score
+from bot.text import Text
 from bot.web.album_view import NAME_MOST, TEXT_MOST, TITLE_MOST, Albums, AlbumShown, album_shown, bdi, named
 from bot.web.html_text import HtmlText
 from bot.web.outside_text import legible
@@ -42,7 +43,7 @@ class RoundShown:
     anchor: str
     heading: Markup
     album: AlbumShown
-    found: Markup
+    found: str
     theme: Markup
     note: str
     figures: tuple[Figure, ...]
@@ -75,9 +76,8 @@ def show_book(t: HtmlText, book: Book, shown: Sequence[BookRound], albums: Album
     )
 
 
-def found(t: HtmlText, one: BookRound) -> Markup:
-    """How the album of a round was found."""
-    who = named(t, one.picker)
+def found(t: HtmlText | Text, one: BookRound, who: str) -> str:
+    """How the album of a round was found. `who`: the member who nominated or picked it, as they are named here."""
     match one.choice:
         case Choice.VOTE:
             return t.plural(
@@ -98,7 +98,7 @@ def found(t: HtmlText, one: BookRound) -> Markup:
                 "Drawn from the crate, out of {count} albums.",
                 one.among or 1,
             )
-    return Markup("")
+    return ""
 
 
 def _lines(t: HtmlText, book: Book) -> tuple[Markup, ...]:
@@ -129,7 +129,7 @@ def _round(t: HtmlText, book: Book, one: BookRound, albums: Albums) -> RoundShow
         f"round-{one.number}",
         t("Round {number}, {day}", number=t.number(one.number), day=day) if one.number > 0 else escape(day),
         album_shown(t, one.album_id, albums),
-        found(t, one),
+        found(t, one, named(t, one.picker)),
         t("Theme: {theme}", theme=bdi(legible(one.theme, TITLE_MOST))) if one.theme else Markup(""),
         legible(one.note, TEXT_MOST),
         _figures(t, one),

@@ -46,8 +46,12 @@ TEMPLATES = web.AppKey("templates", Templates)
 
 def draw(template: str, request: web.Request, **facts: object) -> web.Response:
     """A page from its own template."""
-    html = request.app[TEMPLATES].render(template, text_of(request), **facts)
-    return web.Response(text=html, content_type="text/html", charset="utf-8")
+    return web.Response(text=rendered(template, request, **facts), content_type="text/html", charset="utf-8")
+
+
+def rendered(template: str, request: web.Request, **facts: object) -> str:
+    """A text that is no page, from its own template."""
+    return request.app[TEMPLATES].render(template, text_of(request), **facts)
 
 
 def show(request: web.Request, page: Page) -> web.Response:

@@ -9,13 +9,14 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from bot.caller import MemberId
 from bot.clubs.book import OTHERS, Book, BookRound, with_years
 from bot.curation.calendar import Calendar
 from bot.curation.ids import RoundNumber
 from bot.curation.ratings import Standing, Summary, by_decade, by_mean, by_picker, most_divisive, summarise
+from bot.text import Text
 from bot.web.album_view import NAME_MOST, Albums, AlbumShown, album_shown
 from bot.web.chart import Chart, chart
 from bot.web.html_text import HtmlText
@@ -50,7 +51,7 @@ class Table:
 class SeasonRow:
     """The figures of one dot of the chart."""
 
-    round: Markup
+    round: str
     album: AlbumShown
     mean: str
     spread: str
@@ -71,14 +72,14 @@ def day_of(calendar: Calendar, moment: datetime) -> date:
     return moment.astimezone(ZoneInfo(calendar.timezone)).date()
 
 
-def round_name(t: HtmlText, book: Book, one: BookRound) -> Markup:
+def round_name(t: HtmlText | Text, book: Book, one: BookRound) -> str:
     """ "Round 12"; imported rounds have no number, and are named by their day."""
     if one.number > 0:
         return t("Round {number}", number=t.number(one.number))
-    return escape(t.date(day_of(book.club.calendar, one.announced_at)))
+    return t.date(day_of(book.club.calendar, one.announced_at))
 
 
-def mean_of(t: HtmlText, points: Fraction) -> str:
+def mean_of(t: HtmlText | Text, points: Fraction) -> str:
     """A mean with two decimals, so that a column of them is aligned."""
     return t.fixed(float(points), 2)
 
@@ -133,7 +134,7 @@ def season(t: HtmlText, book: Book, albums: Albums) -> Season | None:
     labelled = [(_short(one), summary) for one, summary in rated]
     rows = tuple(
         SeasonRow(
-            round_name(t, book, one),
+            t.number(one.number) if one.number > 0 else round_name(t, book, one),
             album_shown(t, one.album_id, albums),
             mean_of(t, summary.mean),
             t.fixed(summary.spread, 1),

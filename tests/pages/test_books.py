@@ -79,6 +79,20 @@ async def test_a_book_is_legible_accessible_and_shows_covers_untouched(sight: Si
     await is_accessible(sight.page)
 
 
+async def test_the_chart_and_its_table_fit_their_page(sight: Sight) -> None:
+    await show_book(sight, 12)
+    await sight.page.locator("details").evaluate("d => { d.open = true }")
+    chart = sight.page.get_by_role("img", name="Ratings of each round")
+    assert await chart.count() == 1
+    assert await sight.page.locator(".c-dot").count() == await sight.page.locator("details tbody tr").count() == 11
+    tops = await sight.page.locator("details tbody th").evaluate_all(
+        "all => all.map(one => one.getClientRects().length)"
+    )
+    assert set(tops) == {1}
+    await stays_in_place(sight)
+    await is_accessible(sight.page)
+
+
 async def test_figures_of_all_rounds_stand_below_each_other(sight: Sight) -> None:
     await show_book(sight)
     lefts = await sight.page.evaluate(

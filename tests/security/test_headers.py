@@ -47,7 +47,7 @@ MALFORMED = (
 EXPECTED = {
     *("content-type", "content-length", "date", "connection", "location", "set-cookie"),
     *("content-security-policy", "cache-control", "referrer-policy", "x-content-type-options", "x-frame-options"),
-    *("allow", "x-robots-tag"),
+    *("allow", "x-robots-tag", "content-disposition"),
     *("cross-origin-opener-policy", "cross-origin-resource-policy", "permissions-policy", "strict-transport-security"),
 }
 

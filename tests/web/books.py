@@ -100,7 +100,15 @@ async def season(
         for one in rounds:
             storage.clubs.close_in(c, id_, one)
             for place, member in enumerate((ADA, BEN, CHLOE, DEE)[: 2 + one.number % 3]):
-                rate(storage, c, id_, one.number, member, 4 + (one.number * 7 + place * 5) % 7, reviews)
+                rate(
+                    storage,
+                    c,
+                    id_,
+                    one.number,
+                    member,
+                    4 + (one.number * one.number + 3 * one.number + place * (2 + one.number % 3)) % 7,
+                    reviews,
+                )
             if one.choice is Choice.VOTE:
                 for voter in range(7):
                     storage.ballots.cast_in(c, id_, one.number, MemberId(voter), (AlbumId("x" * 22),))

@@ -292,7 +292,7 @@ async def _served(settings: Settings, discord: DiscordLogin, spotify: SpotifySer
             now=clock,
         )
         public_pages = PublicPages(storage, settings.public_url, now=clock)
-        names = AlbumNames(Known(client, host))
+        names = AlbumNames(Known(client, host), wait_s=60.0)
         stage = Stage(settings, storage, client, tokens, linking, discord, spotify, clock, woken, public_pages, names)
 
         async def tell(news: LinkNews) -> None:

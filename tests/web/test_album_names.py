@@ -27,8 +27,11 @@ class Names:
 
     def __post_init__(self) -> None:
         host = made_app(SPOTIFY_ID, SPOTIFY_SECRET)
-        catalogue = Catalogue(self.stage.client, host, monotonic=lambda: self.now)
-        self.names = AlbumNames(catalogue, monotonic=lambda: self.now)
+        self.catalogue = Catalogue(self.stage.client, host, monotonic=lambda: self.now)
+        self.names = self.waiting(60.0)
+
+    def waiting(self, wait_s: float) -> AlbumNames:
+        return AlbumNames(self.catalogue, monotonic=lambda: self.now, wait_s=wait_s)
 
     @property
     def calls(self) -> int:
@@ -36,7 +39,7 @@ class Names:
 
     async def see(self, ids: list[AlbumId]) -> int:
         """A visitor, who waits as long as it takes; how many names they see."""
-        return len(await self.names.of(ids, seconds=60))
+        return len(await self.names.of(ids))
 
 
 @pytest.fixture
@@ -95,6 +98,7 @@ async def test_nothing_is_asked_while_spotify_wants_it_to_wait(names: Names, fau
 async def test_a_page_does_not_wait_longer_than_it_may(names: Names) -> None:
     ids = many(names.stage, 3)
     names.stage.spotify.fault(path="/v1/albums/*", times=None, delay_s=30.0)
-    assert await names.names.of(ids, seconds=0.01) == {}
-    assert names.names.to_come(ids) == 3
-    await names.names.stop()
+    impatient = names.waiting(0.01)
+    assert await impatient.of(ids) == {}
+    assert impatient.to_come(ids) == 3
+    await impatient.stop()
