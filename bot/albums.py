@@ -6,6 +6,8 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import NewType
 
+from msgspec import Struct
+
 AlbumId = NewType("AlbumId", str)
 """22 characters of [0-9A-Za-z], case sensitive."""
 
@@ -13,8 +15,7 @@ MAX_QUERY = 250
 """Spotify's limit for `q` in a search, in characters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Album:
+class Album(Struct, frozen=True):
     """What a card shows of an album. `year` may be empty, `cover_url` is Spotify's own address.
 
     `released`: the date as Spotify has it, such as "2011-03-04", or only its year or month. `tracks`: 0: unknown.
@@ -58,31 +59,27 @@ class AlbumRef:
     words: str = field(default="", compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class TrackRef:
+class TrackRef(Struct, frozen=True):
     """A track by its id: its album is meant."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ShortLink:
+class ShortLink(Struct, frozen=True):
     """A short link that must be followed first. `host` and `path` only: nothing else of it is used."""
 
     host: str
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class NotAnAlbum:
+class NotAnAlbum(Struct, frozen=True):
     """A link to something other than an album. `kind`: one of `bot.links.KINDS` or `bot.links.SERVICES`."""
 
     kind: str
     shown: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(Struct, frozen=True):
     """Text that looks like a link or holds control characters, and is neither an album nor words to search for."""
 
     shown: str
@@ -102,8 +99,7 @@ class SearchText:
     within: tuple[str, ...] = field(default=(), compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(Struct, frozen=True):
     """Words that are not searched for. The member is told.
 
     `is_too_much`: because a search, or one command, takes no more; otherwise because they are beside a link.

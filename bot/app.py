@@ -9,12 +9,12 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import aiohttp
 import structlog
+from msgspec import Struct
 
 from bot.accounts.apps import Apps, load_host_app
 from bot.accounts.browser import Browsers
@@ -104,8 +104,7 @@ class StartError(Exception):
     """The bot cannot start; the text says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
+class Services(Struct, frozen=True):
     """Everything that the composition root builds."""
 
     settings: Settings

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from bot.albums import AlbumId
 from bot.caller import MemberId, RequestId
@@ -64,8 +65,7 @@ class Kind(StrEnum):
     OTHER = "other"  # nothing that could be an album; the outcome says what
 
 
-@dataclass(frozen=True, slots=True)
-class LibraryChange:
+class LibraryChange(Struct, frozen=True):
     """One album that was asked for. `outcome` None: pending.
 
     `detail`: more about the outcome. Of a pending SEARCH, the longer readings that its words may be a part of, one per
@@ -91,8 +91,7 @@ class LibraryChange:
         return self.request_id, self.position
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeRequest:
+class ChangeRequest(Struct, frozen=True):
     """One command or button, with its changes.
 
     `locale`: the member's when they asked; what is sent later is in that language.

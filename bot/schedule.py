@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from msgspec import Struct
 
 from bot.errors import StorageUnavailable
 from bot.storage.timers import Timer, Timers
@@ -33,8 +33,7 @@ Handler = Callable[[str, datetime], Awaitable[datetime | None]]
 _log = structlog.get_logger("gatefold.schedule")
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(Struct, frozen=True):
     handler: Handler
     max_concurrent: int
     every_s: float | None = None

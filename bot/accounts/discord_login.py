@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
 import aiohttp
+from msgspec import Struct
 
 from bot.accounts.browser import DISCORD, Browsers, Redirect
 from bot.errors import DiscordUnavailable, LinkExpired, WrongIssuer
@@ -25,8 +25,7 @@ ISSUER = "https://discord.com"
 """Discord's name in `iss`, which its redirects carry since October 2026. https://www.rfc-editor.org/rfc/rfc9207"""
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(Struct, frozen=True):
     """Who is logged in at Discord in this browser."""
 
     id: int

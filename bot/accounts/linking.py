@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from msgspec import Struct
 
 from bot import logs
 from bot.accounts.apps import Apps
@@ -56,8 +57,7 @@ _LINK_ID = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 _CLIENT_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Linked:
+class Linked(Struct, frozen=True):
     """A link was made. `before`: the link that it renewed or replaced. `waiting`: how many changes are done now."""
 
     link: Link

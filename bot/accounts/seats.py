@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from bot.accounts.apps import Apps
 from bot.accounts.renewals import KIND as RENEWAL
@@ -56,8 +57,7 @@ def close_messages_in(c: Connection, outbox: Outbox, member: MemberId, how: Clos
     outbox.edit_direct_in(c, ASKED, f"{member}:", {"member_id": str(member), "closed": how.value}, now)
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
+class Seat(Struct, frozen=True):
     """A seat that is taken. `since`: when its member linked; `consent_ends_at`: when they must renew."""
 
     member_id: MemberId
@@ -66,8 +66,7 @@ class Seat:
     is_broken: bool
 
 
-@dataclass(frozen=True, slots=True)
-class HeldSeat:
+class HeldSeat(Struct, frozen=True):
     """A seat that was given to a member who has not linked yet; from `until` on it is free again."""
 
     member_id: MemberId
@@ -75,8 +74,7 @@ class HeldSeat:
     until: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Seats:
+class Seats(Struct, frozen=True):
     """All seats. `total` 0: there is no limit."""
 
     total: int

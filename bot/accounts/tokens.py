@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
+from msgspec.structs import replace
 
 from bot.accounts.apps import Apps
 from bot.caller import MemberId

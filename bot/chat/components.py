@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any
 
+from msgspec import Struct
+
 from bot.albums import AlbumId
 from bot.caller import MemberId
 
@@ -92,8 +94,7 @@ class Source(Enum):
     MODAL = "modal"
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """What a member filled into a modal: by the name of each field, the texts or the choices."""
 
     values: Mapping[str, tuple[str, ...]]

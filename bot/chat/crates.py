@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from discord import ui
+from msgspec import Struct
 
 from bot.albums import Album, AlbumId, album_url
 from bot.caller import Caller, GuildId, MemberId
@@ -63,8 +63,7 @@ class View(StrEnum):
     PUBLIC = "public"
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """Which page of a crate. `by`: only this member's entries; 0: everybody's."""
 
     sort: Sort

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import discord
 from discord import app_commands
+from msgspec import Struct, field
 
 from bot.chat.cards import Card, text_card
 from bot.chat.components import Audience, Component, CustomId, source_of
@@ -17,8 +17,7 @@ Command = app_commands.Command[Any, ..., Any] | app_commands.Group | app_command
 Listener = Callable[..., Coroutine[Any, Any, None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Feature:
+class Feature(Struct, frozen=True):
     """What one module adds to the bot.
 
     `subcommands`: what it adds to a group that features share, by the group's name: see groups.py.

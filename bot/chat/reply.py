@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import discord
 import structlog
+from msgspec import Struct
 
 from bot import logs
 from bot.caller import Caller, GuildId, MemberId, RequestId
@@ -57,8 +58,7 @@ class Visibility(Enum):
     PUBLIC = "public"  # everybody in the channel
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
+class Beside(Struct, frozen=True):
     """Cards for the member alone, although the answer was to edit a card or to be public: "Already undone."."""
 
     cards: Sequence[Card]
@@ -68,8 +68,7 @@ Work = Coroutine[Any, Any, Sequence[Card] | Beside]
 """What makes an answer. It goes on whatever happens to the answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
+class _Made(Struct, frozen=True):
     cards: Sequence[Card]
     outcome: str  # for the log and the metrics: a small closed set
     is_beside: bool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import discord
@@ -23,7 +23,6 @@ from bot.chat.messages import Failure, Messages
 from bot.chat.reply import Interaction, Reply, Visibility, Work, caller_of
 from bot.chat.watched_posts import WatchedPosts
 from bot.chat.words import Words, plain
-from bot.files.dates import DateOrder, read_date
 from bot.storage.crates import DEFAULT, Crate, Crates, Refusal
 from bot.storage.histories import Histories
 from bot.storage.watches import Answers, Watch, Watches
@@ -170,8 +169,7 @@ class Watching:
             return [text_card(not_allowed(t))]
         after_id = 1  # 0 would mean the newest messages to Discord
         if since is not None:
-            typed = read_date(since)
-            on = None if typed is None else typed.on(DateOrder.UNCLEAR)
+            on = _read_date(since)
             if on is None:
                 return [text_card(t("I cannot read this date. Write it as 2026-03-31."))]
             after_id = max(discord.utils.time_snowflake(datetime(on.year, on.month, on.day, tzinfo=UTC)) - 1, 1)
@@ -370,3 +368,10 @@ def feature(watching: Watching, posts: WatchedPosts, crates: CrateCards, reply: 
     }
     intents = discord.Intents(guild_messages=True, message_content=True)
     return Feature("watching", (group,), components, listeners=listeners, intents=intents)
+
+
+def _read_date(text: str) -> date | None:
+    from bot.files.dates import DateOrder, read_date  # here, because a start can do without
+
+    typed = read_date(text)
+    return None if typed is None else typed.on(DateOrder.UNCLEAR)

@@ -6,8 +6,10 @@ to be named, and otherwise nobody.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bot.albums import AlbumId
 from bot.caller import MemberId
@@ -23,8 +25,7 @@ OTHERS = MemberId(0)
 """Stands for all members who are not named, in the standings by picker."""
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(Struct, frozen=True):
     """What a member wrote, and their score. `by`: their name, if they agreed twice: to be named on public pages, and
     beside this review."""
 
@@ -33,8 +34,7 @@ class Review:
     by: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class BookRound:
+class BookRound(Struct, frozen=True):
     """A round that had an album.
 
     `picker`: the name of who nominated or picked it, if they agreed. `is_members`: whether any member did. `voters`: how
@@ -57,8 +57,7 @@ class BookRound:
     reviews: tuple[Review, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Book:
+class Book(Struct, frozen=True):
     """A club as its public page shows it. `rounds`: the latest first. `skipped`: how many rounds had no album.
 
     `rated`: what the standings are made of; pickers who are not named are `OTHERS`. `names`: of those who are named.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bot.caller import GuildId, MemberId
 from bot.clubs.effects import NOTE, POST, tell_starter
@@ -28,8 +30,7 @@ class NoSuchClub(UserError):
     """The club is gone, or was never there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Curator:
+class Curator(Struct, frozen=True):
     """Who does something as a curator, and how the log tells it."""
 
     member_id: MemberId

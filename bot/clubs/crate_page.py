@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from bot.albums import AlbumId
 from bot.caller import MemberId
@@ -12,8 +13,7 @@ from bot.storage.crates import crate_with_entries
 from bot.storage.engine import Connection
 
 
-@dataclass(frozen=True, slots=True)
-class PageEntry:
+class PageEntry(Struct, frozen=True):
     """An album in a crate. `by`: who added it, if they agreed to be named."""
 
     album_id: AlbumId
@@ -22,8 +22,7 @@ class PageEntry:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
-class CratePage:
+class CratePage(Struct, frozen=True):
     """A crate as its public page shows it, the newest entry first."""
 
     name: str

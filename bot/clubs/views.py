@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from bot.caller import MemberId
 from bot.curation.ballots import Ballot, Count, count
@@ -15,8 +15,7 @@ from bot.storage.engine import Connection
 from bot.storage.ratings import Rating
 
 
-@dataclass(frozen=True, slots=True)
-class RoundView:
+class RoundView(Struct, frozen=True):
     """A round of a club, with all that belongs to it.
 
     `voters`: how many have voted. `ballots`: of a counted vote. `saves`: how many saved the album with the button of
@@ -83,8 +82,7 @@ async def view(storage: Storage, club_id: ClubId, number: RoundNumber) -> RoundV
     return await storage.database.read(read)
 
 
-@dataclass(frozen=True, slots=True)
-class OwnPart:
+class OwnPart(Struct, frozen=True):
     """What a member has done in the rounds that are open."""
 
     ballot: Ballot | None

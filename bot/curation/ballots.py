@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 from bot.albums import AlbumId
 
@@ -62,8 +63,7 @@ class TieBreak(StrEnum):
     LOT = "lot"
 
 
-@dataclass(frozen=True, slots=True)
-class Tie:
+class Tie(Struct, frozen=True):
     """Albums that were equal, and what decided between them. `step`: the previous count, from 0, if that decided."""
 
     albums: tuple[AlbumId, ...]
@@ -71,8 +71,7 @@ class Tie:
     step: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One count. `tallies`: votes or points of each album still in it, in lot order."""
 
     tallies: tuple[tuple[AlbumId, int], ...]
@@ -83,8 +82,7 @@ class Step:
     tie: Tie | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(Struct, frozen=True):
     """A whole count. `ballots` are sorted: their order does not tell who voted when."""
 
     method: Method

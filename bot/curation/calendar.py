@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
+
+from msgspec import Struct
 
 FIRST_AHEAD = timedelta(days=5)
 """The first club hour is at least this far ahead, so that there is time to nominate and to vote."""
@@ -29,8 +29,7 @@ class Rhythm(StrEnum):
     MONTHLY = "monthly"
 
 
-@dataclass(frozen=True, slots=True)
-class Calendar:
+class Calendar(Struct, frozen=True):
     """The club hours.
 
     `anchor` is the local date of one of them: it fixes the weekday, which of two weeks, and which week of the month.
@@ -45,7 +44,7 @@ class Calendar:
     @classmethod
     def starting(cls, weekday: int, clock: time, timezone: str, rhythm: Rhythm, earliest: datetime) -> Calendar:
         """The calendar whose first club hour is the first `weekday` (Monday is 0) at `earliest` or later."""
-        zone = ZoneInfo(timezone)
+        zone = _zone(timezone)
         day = earliest.astimezone(zone).date() - _DAY
         while day.weekday() != weekday or _instant(day, clock, zone) < earliest:
             day += _DAY
@@ -75,7 +74,7 @@ class Calendar:
 
     def same_clock_from(self, instant: datetime) -> datetime:
         """The club's time of day, on whatever day comes first, at `instant` or later."""
-        zone = ZoneInfo(self.timezone)
+        zone = _zone(self.timezone)
         day = instant.astimezone(zone).date() - _DAY
         while (hour := _instant(day, self.clock, zone)) < instant:
             day += _DAY
@@ -83,7 +82,7 @@ class Calendar:
 
     def _hours(self, instant: datetime) -> Iterator[datetime]:
         """All club hours, from a little before `instant`."""
-        zone = ZoneInfo(self.timezone)
+        zone = _zone(self.timezone)
         # Two days: where a country crossed the date line, a club day may be resolved to the day after it.
         for day in self._days(instant.astimezone(zone).date() - 2 * _DAY):
             yield _instant(day, self.clock, zone)
@@ -108,8 +107,7 @@ class Calendar:
         return day if day.month == month.month else day - 7 * _DAY
 
 
-@dataclass(frozen=True, slots=True)
-class RoundDates:
+class RoundDates(Struct, frozen=True):
     """The dates of one round: nominations open, voting opens, the album is announced, the summary."""
 
     nominations_at: datetime
@@ -159,11 +157,19 @@ def parse_timezone(text: str) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
+def _zone(key: str) -> tzinfo:
+    from zoneinfo import ZoneInfo  # here, because a start without clubs can do without
+
+    return ZoneInfo(key)
+
+
 @cache
 def _zones() -> dict[str, str]:
+    from zoneinfo import available_timezones
+
     return {key.casefold(): key for key in available_timezones()}
 
 
-def _instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
+def _instant(day: date, clock: time, zone: tzinfo) -> datetime:
     # fold=0 means the offset before a change, which gives both rules of the module's docstring.
     return datetime.combine(day, clock, zone).astimezone(UTC)

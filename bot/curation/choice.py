@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bot.albums import AlbumId
 from bot.caller import MemberId
@@ -13,8 +15,7 @@ from bot.curation.club import Choice, Club, Nomination, Pick, State
 from bot.curation.draw import CrateEntry, draw
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What the state machine cannot know by itself.
 
     `ballots`: those of the coming round, without names. `crate`: the albums that a draw may take.
@@ -22,14 +23,13 @@ class Facts:
     """
 
     now: datetime
-    rng: random.Random = field(repr=False, compare=False)
+    rng: random.Random
     ballots: tuple[Ballot, ...] = ()
     crate: tuple[CrateEntry, ...] = ()
     down_since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """The album of a round, and how it was found. See `Round`."""
 
     album_id: AlbumId

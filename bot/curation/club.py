@@ -6,9 +6,10 @@ Ballots and ratings are rows of their own: they are many, and ballots are sealed
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
 
 from bot.albums import AlbumId
 from bot.caller import MemberId
@@ -54,8 +55,7 @@ class Choice(StrEnum):
     CRATE = "crate"
 
 
-@dataclass(frozen=True, slots=True)
-class ClubSettings:
+class ClubSettings(Struct, frozen=True):
     """What a curator sets. ValueError: out of range.
 
     `voting_days`: voting opens this long before the club hour; the rest of the round is for nominating.
@@ -94,8 +94,7 @@ class ClubSettings:
         return timedelta(days=self.voting_days)
 
 
-@dataclass(frozen=True, slots=True)
-class Nomination:
+class Nomination(Struct, frozen=True):
     """An album that a member nominated, or picked for their turn. `member_id`: None once the member is forgotten."""
 
     album_id: AlbumId
@@ -104,8 +103,7 @@ class Nomination:
     nominated_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
+class Round(Struct, frozen=True):
     """One round.
 
     Settings that would change what members were told are copied: `pick` and `sealed` when the round opens, `method`
@@ -145,8 +143,7 @@ class Round:
         return tuple(one for one in self.nominations if one.member_id == member)
 
 
-@dataclass(frozen=True, slots=True)
-class Club:
+class Club(Struct, frozen=True):
     """A running club: its settings, the round that people listen to, and the coming one.
 
     `club_hour_at`: the next one. `vote_at`: when the vote of the coming round is to open, if it has one.
@@ -211,8 +208,7 @@ _POSTS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(Struct, frozen=True):
     """Something to carry out once.
 
     `due_at`: when it should have been. `late`: the post has to say so. `album_id`: what was removed, and nothing else.
@@ -234,8 +230,7 @@ class Effect:
         return ":".join(str(part) for part in parts if part is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The club after an event, what has to be carried out, in order, and the rounds that are over now.
 
     Store all three in one transaction.

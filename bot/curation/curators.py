@@ -7,9 +7,11 @@ since, nothing is done.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bot.albums import AlbumId
 from bot.caller import MemberId
@@ -24,8 +26,7 @@ NOTICE = timedelta(days=1)
 """A new club hour is at least this far ahead."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What a curator saw of a club."""
 
     round: RoundNumber
@@ -123,7 +124,7 @@ def applies_from(club: Club, new: ClubSettings) -> dict[str, Applies]:
         "scale": Applies.NEXT_ALBUM if club.listening else Applies.NOW,
         "voting_days": Applies.NEXT_VOTE if club.coming.state is State.VOTING else Applies.NOW,
     }
-    changed = [one.name for one in fields(new) if getattr(new, one.name) != getattr(club.settings, one.name)]
+    changed = [name for name in new.__struct_fields__ if getattr(new, name) != getattr(club.settings, name)]
     return {name: special.get(name, Applies.NOW) for name in changed}
 
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bot.albums import AlbumId
 
 
-@dataclass(frozen=True, slots=True)
-class CrateEntry:
+class CrateEntry(Struct, frozen=True):
     """An album of a crate, and how often it was picked so far."""
 
     album_id: AlbumId
     picks: int
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(Struct, frozen=True):
     """The album drawn. `among`: how many were in the draw; `picks`: how often each of them was picked before."""
 
     album_id: AlbumId

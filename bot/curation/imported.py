@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+
+from msgspec import Struct
 
 from bot.albums import AlbumId, fold
 from bot.caller import MemberId
@@ -19,8 +20,7 @@ NAME_MOST, THEME_MOST, NOTE_MOST = 60, 200, 500
 _ID = re.compile(r"(?:<@!?)?(\d{17,20})>?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class ImportedRound:
+class ImportedRound(Struct, frozen=True):
     """A past round with its scores, each with the member whose it is, where that is known."""
 
     round: Round

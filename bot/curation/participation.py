@@ -7,7 +7,8 @@ the round's state, not the clock: a vote is open until it is counted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from bot.albums import AlbumId
 from bot.caller import MemberId

@@ -6,11 +6,12 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from math import sqrt
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from bot.albums import AlbumId
 from bot.caller import MemberId
@@ -54,8 +55,7 @@ class Scale(StrEnum):
         return self.steps[-1] // self.steps_per_point
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(Struct, frozen=True):
     """One member's score. `steps`: see Scale. ValueError: not on the scale."""
 
     scale: Scale
@@ -114,8 +114,7 @@ def number(points: Fraction) -> str:
     return f"{float(points):.2f}".rstrip("0").rstrip(".")
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """What the ratings of an album add up to, in points of `scale`. `spread`: the standard deviation."""
 
     scale: Scale
@@ -134,8 +133,7 @@ def summarise(scores: Sequence[Score], scale: Scale) -> Summary | None:
     return Summary(scale, len(points), mean, sqrt(variance))
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """One line of a chart: a score, and how many gave it."""
 
     points: str
@@ -167,8 +165,7 @@ def _nearest(score: Score, scale: Scale) -> int:
     return max(int(score.on(scale) * scale.steps_per_point + Fraction(1, 2)), scale.steps[0])
 
 
-@dataclass(frozen=True, slots=True)
-class RatedRound:
+class RatedRound(Struct, frozen=True):
     """A past round. `year`: of the album's release. `picker`: None where no member picked it, or they are forgotten."""
 
     number: RoundNumber
@@ -181,8 +178,7 @@ class RatedRound:
 _Key = TypeVar("_Key", bound=Hashable)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing(Generic[_Key]):
+class Standing(Struct, Generic[_Key], frozen=True):
     """One line of the standings. `rounds`: how many rated rounds it sums up."""
 
     key: _Key

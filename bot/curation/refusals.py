@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from bot.albums import AlbumId
 from bot.caller import MemberId
@@ -51,8 +52,7 @@ class Reason(StrEnum):
     NOBODY_ELSE = "nobody_else"
 
 
-@dataclass(frozen=True, slots=True)
-class PastRound:
+class PastRound(Struct, frozen=True):
     """A round that had an album. `imported_at`: see `Round`."""
 
     number: RoundNumber
@@ -61,8 +61,7 @@ class PastRound:
     imported_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """A refusal. What it carries depends on the reason."""
 
     reason: Reason

@@ -7,8 +7,10 @@ order, however late. Each function gives the club after the event, with what has
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bot.albums import AlbumId
 from bot.caller import MemberId
@@ -54,8 +56,7 @@ def wake_at(club: Club, now: datetime) -> datetime | None:
     return None if due is None else due.at
 
 
-@dataclass(frozen=True, slots=True)
-class _Due:
+class _Due(Struct, frozen=True):
     """Something due at `at`, which is pointless from `until` on. A notice if `on` is None."""
 
     at: datetime

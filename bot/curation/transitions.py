@@ -6,8 +6,9 @@ This is the whole state machine; `rounds` reads it and keeps the clock. docs/clu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from bot.curation.club import State, Step
 
@@ -30,8 +31,7 @@ class If(StrEnum):
     NO_ALBUM = "there is no album"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """In this state, on this event, if this holds: the next state, and what is carried out."""
 
     state: State | None

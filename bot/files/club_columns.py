@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bot.files.column_names import NAMES, Role, role_of, words
 from bot.files.dates import read_date
@@ -13,8 +14,7 @@ from bot.files.scores import is_absent, read_score, read_scores
 from bot.files.tables import Record, column_key
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column: its name as it is in the file, what it is for, and whose scores are in it (`MEMBER`)."""
 
     number: int

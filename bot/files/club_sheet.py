@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bot.albums import AlbumRef, NotAnAlbum, SearchText, ShortLink, TrackRef, Unreadable, fold
 from bot.files.club_columns import Column, assign, is_person, is_timestamp, known_columns
@@ -50,8 +52,7 @@ class WhyNot(StrEnum):
     EXTRA_CELL = "extra_cell"  # right of the last named column
 
 
-@dataclass(frozen=True, slots=True)
-class OddCell:
+class OddCell(Struct, frozen=True):
     """A cell that was not taken as it is. `column`: its name in the file."""
 
     column: str
@@ -59,8 +60,7 @@ class OddCell:
     why: WhyNot
 
 
-@dataclass(frozen=True, slots=True)
-class SheetRound:
+class SheetRound(Struct, frozen=True):
     """What a row becomes.
 
     `on`: None only while the order of day and month is unclear. `reference`: the album, by a link or as words to search
@@ -81,8 +81,7 @@ class SheetRound:
     odd: tuple[OddCell, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SkippedRow:
+class SkippedRow(Struct, frozen=True):
     """A row that becomes nothing, with what is in it."""
 
     line: int
@@ -90,8 +89,7 @@ class SkippedRow:
     why: WhyNot
 
 
-@dataclass(frozen=True, slots=True)
-class UnclearDate:
+class UnclearDate(Struct, frozen=True):
     """An example to ask with: the same cell, read both ways."""
 
     line: int
@@ -100,8 +98,7 @@ class UnclearDate:
     month_first: date
 
 
-@dataclass(frozen=True, slots=True)
-class ClubSheet:
+class ClubSheet(Struct, frozen=True):
     """The preview of an import.
 
     `columns`: what each column is for, in the file's order. `rounds` and `skipped`: every row that is not blank, in the

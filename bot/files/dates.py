@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
+
+from msgspec import Struct
 
 from bot.albums import fold
 
@@ -52,8 +53,7 @@ class DateOrder(StrEnum):
     UNCLEAR = "unclear"  # some can, and nothing in the column decides: ask
 
 
-@dataclass(frozen=True, slots=True)
-class TypedDate:
+class TypedDate(Struct, frozen=True):
     """A cell as a date, in both orders; None where an order gives no date. They are equal if the order is no question.
 
     `has_day`: False for "March 2024", which becomes the first of the month. `dotted`: 3.4.2024.

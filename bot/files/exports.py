@@ -12,15 +12,17 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import ClassVar
 
+from msgspec import Struct
+
 from bot.albums import AlbumId, album_url
 from bot.files.decoding import CONTROLS
-from bot.files.library_json import MARK
 from bot.files.tables import escaped
 
+MARK = "gatefold"
+"""The key at the top of our own JSON files; its value says what is in them."""
 JOIN = "; "
 """Between several values in one cell: artists and titles hold commas."""
 
@@ -29,8 +31,7 @@ _NO_CONTROLS = dict.fromkeys(map(ord, CONTROLS), " ")  # no text file holds thes
 Value = str | int | float | None | Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class SavedAlbum:
+class SavedAlbum(Struct, frozen=True):
     """An album in a member's library. `artists` empty and `title` "": only the id is known."""
 
     LIST: ClassVar[str] = "albums"
@@ -47,8 +48,7 @@ class SavedAlbum:
         return {**_album(self.id, self.title, self.artists, self.year), "added_at": _moment(self.added_at)}
 
 
-@dataclass(frozen=True, slots=True)
-class CrateEntry:
+class CrateEntry(Struct, frozen=True):
     """An album in a crate: who added it (as they may be named), when and why."""
 
     LIST: ClassVar[str] = "albums"
@@ -72,8 +72,7 @@ class CrateEntry:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class ImportFailure:
+class ImportFailure(Struct, frozen=True):
     """A row that was not imported: what was typed, why (`code` for programs, `why` for people), and where it is."""
 
     LIST: ClassVar[str] = "failures"
@@ -89,8 +88,7 @@ class ImportFailure:
         return {"what": self.what, "why": self.why, "code": self.code, "at": self.at}
 
 
-@dataclass(frozen=True, slots=True)
-class ClubRound:
+class ClubRound(Struct, frozen=True):
     """A round of a club. `picked_by`: as they may be named. `scores`: each rating, without names; `mean` their mean."""
 
     LIST: ClassVar[str] = "rounds"
@@ -127,8 +125,7 @@ class ClubRound:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class SheetRow:
+class SheetRow(Struct, frozen=True):
     """A row of a club's spreadsheet, as it is read: what it becomes, or why it becomes nothing."""
 
     LIST: ClassVar[str] = "rows"

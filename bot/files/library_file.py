@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from msgspec import Struct
+
 from bot.albums import (
     MAX_QUERY,
     AlbumRef,
@@ -53,8 +55,7 @@ class Reason(StrEnum):
     OPEN_QUOTE = "open_quote"  # a quotation mark that is never closed
 
 
-@dataclass(frozen=True, slots=True)
-class FoundAlbum:
+class FoundAlbum(Struct, frozen=True):
     """An album that the file names. `typed`: how the file names it; `at`: where first, in the file's unit, from 1."""
 
     reference: AlbumRef | TrackRef | ShortLink | SearchText
@@ -62,8 +63,7 @@ class FoundAlbum:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadRow:
+class UnreadRow(Struct, frozen=True):
     """A row, line or entry that is not read as an album. `text`: what is in it, cleaned and shortened."""
 
     at: int
@@ -72,8 +72,7 @@ class UnreadRow:
     kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LibraryFile:
+class LibraryFile(Struct, frozen=True):
     """What a file holds.
 
     `found`: each album once, in the file's order. `repeated`: how many rows named an album that was there already.

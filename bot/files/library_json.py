@@ -6,13 +6,11 @@ import json
 from typing import Any
 
 from bot.albums import AlbumRef, NotAnAlbum, ShortLink, TrackRef
+from bot.files.exports import MARK
 from bot.files.library_file import Collected, Format, LibraryFile, Reason, Unit, named
 from bot.files.library_rows import links_in, take_row
 from bot.files.problems import MAX_LINES, BrokenJson, TooManyRows
 from bot.files.tables import column_key
-
-MARK = "gatefold"
-"""The key at the top of our own JSON files; its value says what is in them."""
 
 _LISTS = ("albums", "items", "failures", "rounds")
 # A library's sections at Spotify; they tell its file from others that have albums.

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+
+from msgspec import Struct
 
 SCALES = (5, 10, 20, 100)
 """What scores are usually out of, when they don't say it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(Struct, frozen=True):
     """A score. `out_of`: the best possible, where the cell says it ("9/10", "90 %", "★★★☆☆")."""
 
     value: Decimal
@@ -24,8 +24,7 @@ class Score:
         return self.value * best / (self.out_of or out_of)
 
 
-@dataclass(frozen=True, slots=True)
-class NamedScore:
+class NamedScore(Struct, frozen=True):
     """A score and whose it is, as the spreadsheet names them; "" where it does not."""
 
     member: str

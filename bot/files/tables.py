@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from bot.albums import fold
 
@@ -26,8 +27,7 @@ _SEPARATOR_HINT = re.compile(r"sep=([,;\t|])[\r\n]*", re.IGNORECASE)  # Excel's 
 _FORMULA = re.compile(r"'*[\t\r\n]|[\s']*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One row. `line`: where it begins, from 1. `broken`: a quotation mark is never closed; one cell, the raw line."""
 
     line: int
@@ -50,8 +50,7 @@ class Record:
         return " · ".join(filter(None, (cell.strip() for cell in self.cells)))
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """A file in columns: the row with their names, the rows above it, and those below it (read while iterating)."""
 
     header: Record

@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
+
 from bot import albums
 from bot.accounts.tokens import Tokens
 from bot.albums import AlbumId
@@ -45,8 +47,7 @@ _END = 2**31 - 1
 Retryable = TryLater | NotLinked | NeedsRelink | AppRejected | StorageUnavailable | InternalError
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(Struct, frozen=True):
     """What came of some of a member's changes.
 
     `endings`: of those that ended, stored already. `ended`: the requests that are over with them. `held`: the

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bot.accounts.tokens import Tokens
 from bot.albums import Album, AlbumId, AlbumRef, Ignored, NotAnAlbum, SearchText, ShortLink, TrackRef
@@ -24,8 +25,7 @@ NAMES_AT_ONCE = 8
 """How many names are looked up at the same time."""
 
 
-@dataclass(frozen=True, slots=True)
-class NotFound:
+class NotFound(Struct, frozen=True):
     """Why there is not one album.
 
     `outcome`: NO_ALBUM, NOT_ALBUM (`kind` says what it is), UNREADABLE, NO_MATCH, or OFFERED with albums to choose from.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
 
 from bot.accounts.tokens import Tokens
 from bot.albums import AlbumId
@@ -14,7 +15,7 @@ from bot.caller import Caller, MemberId, RequestId
 from bot.changes import Action, ChangeRequest, Kind, Outcome
 from bot.errors import ImportOver, ImportRunning
 from bot.files.exports import SavedAlbum
-from bot.files.library import read_library
+from bot.files.library_file import LibraryFile
 from bot.library.library import Library, new_change
 from bot.spotify.client import Spotify
 from bot.spotify.wire import MAX_PAGE
@@ -33,8 +34,7 @@ KEPT = timedelta(days=1)
 _DONE = {Outcome.SAVED, Outcome.ALREADY, Outcome.DUPLICATE}
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """A line that was not imported. `typed`, `at`: as in the file. One of `outcome` and `reason` says why.
 
     `detail`: what it is instead of an album, or what Spotify said.
@@ -47,8 +47,7 @@ class Failure:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ImportOutcome:
+class ImportOutcome(Struct, frozen=True):
     """What came of an import. `counts`: its albums by outcome; `failures`: everything that was not imported.
 
     `unread_count`: lines that name no album; only the first of them are among the failures.
@@ -85,7 +84,7 @@ class Importing:
         FileProblem: it cannot be read. ImportRunning.
         """
         async with self._reading:
-            file = await asyncio.to_thread(read_library, data, name)
+            file = await asyncio.to_thread(_read, data, name)
         rows = []
         for found in file.found:
             change = new_change(found.reference)
@@ -174,3 +173,9 @@ class Importing:
                 row = SavedAlbum(album.id, album.title, album.artists, album.year, page.added_at.get(album.id))
                 found.setdefault(album.id, row)
         return [*found.values()]
+
+
+def _read(data: bytes, name: str) -> LibraryFile:
+    from bot.files.library import read_library  # here, because few servers ever import a file
+
+    return read_library(data, name)

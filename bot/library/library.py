@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from bot import albums
 from bot.accounts.tokens import Tokens

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bot.accounts.tokens import Tokens
 from bot.albums import Album, AlbumId
@@ -19,8 +20,7 @@ NAMES_S = 2.0
 """How long an answer waits for look-ups that are under way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What came of a request so far. `albums`: those whose names are known; `held`: why something waits.
 
     `earlier`: requests that ended since, of which the member could not be told. This answer tells.

@@ -6,7 +6,8 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bot.accounts.tokens import Tokens
 from bot.albums import Album, AlbumId, AlbumRef, NotAnAlbum, SearchText, ShortLink, TrackRef, fold
@@ -28,8 +29,7 @@ LABEL_CUT = 60
 """A label that ends in "…" was cut to what a choice may hold; it is longer than this, in characters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(Struct, frozen=True):
     """What a change turned out to mean: an album, or an outcome without one. `choices`: the albums that are offered."""
 
     album_id: AlbumId | None = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bot.caller import MemberId
 
@@ -11,8 +12,7 @@ FIRST_S, QUICK_S, SLOW_S = 2.0, 20.0, 600.0
 QUICK_FOR_S = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Struct, frozen=True):
     """The next attempt for a member, in monotonic time. `first_at`: of the first failure; `delay_s`: since the last."""
 
     at: float

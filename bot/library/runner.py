@@ -7,9 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 
 import structlog
+from msgspec import Struct
 
 from bot import logs
 from bot.caller import MemberId, RequestId
@@ -24,8 +24,7 @@ Ended = tuple[ChangeRequest | None, UserError | None]
 """What a command waits for: its ended request, or why it is held up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How far a request is. `counts`: changes by outcome; `left`: those without one; `left_s`: seconds, a guess."""
 
     counts: Mapping[Outcome, int]

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 import structlog
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from bot.errors import StorageUnavailable
 from bot.storage.alerts import Told, ToldAlerts
@@ -43,8 +45,7 @@ class Cause(StrEnum):
     BACKUP = "backup"  # a scheduled backup failed
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What is known about a cause. `until`: when it ends by itself; `free`: bytes; `reason`: words for the host."""
 
     until: datetime | None = None
@@ -52,8 +53,7 @@ class Facts:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Struct, frozen=True):
     """What the host is told. `since`: when it began."""
 
     cause: Cause

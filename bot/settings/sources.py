@@ -6,10 +6,10 @@ import codecs
 import io
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from dotenv.parser import parse_stream
+from msgspec import Struct
 
 SECRETS = Path("/run/secrets")
 """Where containers hand in secrets as files."""
@@ -41,8 +41,7 @@ def read_text(file: Path) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One statement of an env file. `name`: None when it cannot be read; `value`: None when it has no `=`."""
 
     number: int
@@ -108,8 +107,10 @@ def nearly_set(environment: Collection[str], names: Collection[str]) -> list[str
     """Environment variables that are a setting's name misspelled. Only near ones: most variables are not ours."""
     found = []
     for name in sorted(environment):
+        if name.lower() in names:
+            continue
         near = nearest(name, names, 0.87)
-        if near and name.lower() not in names and "_" in near:
+        if near and "_" in near:
             found.append(f"Environment variable {_printable(name)}: This is not a setting. Did you mean {near}?")
     return found
 

@@ -16,6 +16,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from msgspec import Struct
+
 from bot.albums import MAX_QUERY, Album, AlbumId
 from bot.changes import Action
 from bot.errors import (
@@ -69,8 +71,7 @@ class Endpoint(StrEnum):
         return Endpoint.LIBRARY if self is Endpoint.ALBUMS else Endpoint.ALBUMS
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One request to the Web API. `path` is below the API's address, `query` not yet encoded.
 
     `name` labels it in the log; `waits` tells whether a closed gate holds it up; `max_bytes` is how much of
@@ -191,8 +192,7 @@ OEMBED = Request("oembed", "GET", "")
 # -- answers
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """Whose account it is. `account_id` is what accounts are linked on; `name` is never empty."""
 
     account_id: str

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
+from msgspec import Struct
 
 from bot.errors import StorageUnavailable
 from bot.storage import sqlite
@@ -43,8 +43,7 @@ from bot.storage.watches import Watches
 _log = structlog.get_logger("gatefold.storage")
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
+class Storage(Struct, frozen=True):
     """Everything that is kept, one store per kind of row."""
 
     database: Database

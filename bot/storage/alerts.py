@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from bot.storage.declarations import Declaration
 from bot.storage.engine import Connection, Engine
 from bot.storage.moments import to_moment, to_seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """`open_since`: since when it is so, None: it is over. `told_at`: when the host was told last, None: never."""
 
     open_since: datetime | None = None

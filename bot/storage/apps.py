@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from bot.storage.declarations import Declaration, MemberRows
 from bot.storage.engine import Connection, Engine
 
 
-@dataclass(frozen=True, slots=True)
-class KnownApp:
+class KnownApp(Struct, frozen=True):
     """`album_endpoint`: albums or library; `closed_by`: rate_limited or quota. None: nothing is known."""
 
     album_endpoint: str | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
+
 from bot.caller import Caller
 from bot.storage.declarations import Declaration, MemberRows
 from bot.storage.engine import Connection, Engine, Row
@@ -37,8 +39,7 @@ class Attempt:
     client_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class OAuthState:
+class OAuthState(Struct, frozen=True):
     """One way out to a consent page, to be used once.
 
     `purpose`: the part of the site that sent the browser there. `attempt_hash` None: not for a link.

@@ -6,8 +6,9 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from bot.errors import StorageUnavailable
 from bot.storage import sqlite
@@ -23,8 +24,7 @@ class Unfit(Exception):
     """A file is no database that can be used; the text says why, as the end of a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """What a copy holds, in rows."""
 
     links: int
@@ -33,8 +33,7 @@ class Contents:
     steps: Steps
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(Struct, frozen=True):
     """A copy that was made. `size`: bytes."""
 
     file: Path

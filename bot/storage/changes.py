@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from bot.albums import AlbumId
 from bot.caller import Caller, MemberId, RequestId
@@ -47,8 +48,7 @@ class UndoVerdict(StrEnum):
     NOT_YOURS = "not yours"
 
 
-@dataclass(frozen=True, slots=True)
-class NewChange:
+class NewChange(Struct, frozen=True):
     """A change to be accepted; `outcome` where it is known at once."""
 
     kind: Kind
@@ -57,8 +57,7 @@ class NewChange:
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """What came of a change. `album_id`: the album that it turned out to mean; `choices`: those that are offered."""
 
     key: Key
@@ -68,8 +67,7 @@ class Ending:
     choices: tuple[AlbumId, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """A request that was stored. `pending`: the first chunk of what is pending for this member now.
 
     It is read along, since every job sent to the database thread costs more than what it does.

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 from bot.albums import AlbumId
 from bot.caller import MemberId, RequestId
@@ -38,8 +39,7 @@ class ImportState(StrEnum):
     UNDONE = "undone"
 
 
-@dataclass(frozen=True, slots=True)
-class ClubImport:
+class ClubImport(Struct, frozen=True):
     """A spreadsheet. `id`: of the command's interaction.
 
     `member_id`: the curator, None once they are forgotten. `name`: of the file. `file`: None once it is deleted.
@@ -62,8 +62,7 @@ class ClubImport:
     rounds: int
 
 
-@dataclass(frozen=True, slots=True)
-class FoundAlbum:
+class FoundAlbum(Struct, frozen=True):
     """What a row's album is: an id, or why there is none (`changes.Outcome`)."""
 
     album_id: AlbumId | None

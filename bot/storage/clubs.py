@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from bot.caller import GuildId, MemberId
 from bot.curation.club import Club, Effect, Round
@@ -22,8 +23,7 @@ from bot.storage.frozen import from_json, to_json
 from bot.storage.moments import to_moment, to_seconds
 
 
-@dataclass(frozen=True, slots=True)
-class StoredClub:
+class StoredClub(Struct, frozen=True):
     """A club, and where it lives. `locale`: of its public posts. `is_blocked`: its channel takes no messages."""
 
     id: ClubId
@@ -36,8 +36,7 @@ class StoredClub:
     club: Club
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(Struct, frozen=True):
     """A message in a club's channel. `message_id`: None until it has arrived."""
 
     subject: str
@@ -49,8 +48,7 @@ class Post:
     thread_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
+class LogEntry(Struct, frozen=True):
     """What a curator did. `member_id`: None once the curator is forgotten."""
 
     member_id: MemberId | None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from bot.storage.declarations import Declaration
 from bot.storage.engine import Connection, Engine
@@ -20,8 +21,7 @@ class CommandKey(NamedTuple):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
+class Registered(Struct, frozen=True):
     """`fingerprint`: of what was registered; `ids`: the commands' ids."""
 
     fingerprint: str

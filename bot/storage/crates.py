@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType
+
+from msgspec import Struct
 
 from bot.albums import AlbumId
 from bot.caller import GuildId, MemberId
@@ -25,8 +26,7 @@ DEFAULT = "Crate"
 """The name of the crate that every server has from the start."""
 
 
-@dataclass(frozen=True, slots=True)
-class Crate:
+class Crate(Struct, frozen=True):
     """A server's list. `archived_at`: it can be read, and takes no new albums."""
 
     id: CrateId
@@ -36,8 +36,7 @@ class Crate:
     archived_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """An album of a crate. `member_id` None: who added it asked to be forgotten. `kept_by`: who shows that they kept it.
 
     `picks`: how often it was drawn.
@@ -64,8 +63,7 @@ class Refusal(StrEnum):
     IS_DEFAULT = "is default"
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(Struct, frozen=True):
     """An album was added, or `earlier` has who brought it first."""
 
     crate: Crate

@@ -7,16 +7,16 @@ leaves out. Nothing else in the code lists tables for these purposes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from bot.storage.engine import Connection
 from bot.storage.moments import to_moment
 from bot.storage.vault import SealedColumn, Vault
 
 
-@dataclass(frozen=True, slots=True)
-class MemberRows:
+class MemberRows(Struct, frozen=True):
     """The rows of a table that concern a member: those whose `member` column holds the member's id.
 
     `where`: the condition that finds them, with one mark for the id, where the column alone would read the whole table.
@@ -45,8 +45,7 @@ class MemberRows:
         return str(member_id) if self.as_text else member_id
 
 
-@dataclass(frozen=True, slots=True)
-class Documents:
+class Documents(Struct, frozen=True):
     """Rows with a JSON column that may name members somewhere inside, which only their store can find.
 
     `forget`: takes a member's name out of them; how many rows that changed. `export`: what they hold about a member.
@@ -57,8 +56,7 @@ class Documents:
     export: Callable[[Connection, int], list[dict[str, Any]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(Struct, frozen=True):
     """What a store declares.
 
     `guild_rows`: the tables whose rows belong to the server in their `guild_id` column; rows that refer to these with

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from bot.caller import GuildId
 from bot.storage.crates import CrateId
@@ -23,8 +24,7 @@ TOLD_EVERY = 10
 """Pages between two edits of that message."""
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """The history of a channel. All ids are those of messages, which grow with time.
 
     `crate`: the name of the crate that is filled; None: the default one. `after_id`: all messages up to here have been

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from bot.caller import MemberId, RequestId
 from bot.storage.declarations import Declaration, MemberRows
@@ -14,8 +15,7 @@ from bot.storage.engine import Connection, Engine, Row
 from bot.storage.moments import to_moment, to_seconds
 
 
-@dataclass(frozen=True, slots=True)
-class ImportRow:
+class ImportRow(Struct, frozen=True):
     """An album that the file names. `kind`, `reference`: as in a library change; `typed`, `at`: as in the file."""
 
     kind: str
@@ -24,8 +24,7 @@ class ImportRow:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadLine:
+class UnreadLine(Struct, frozen=True):
     """A line of the file that names no album, and why (`files.library_file.Reason`; `kind`: of another page)."""
 
     text: str
@@ -34,8 +33,7 @@ class UnreadLine:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(Struct, frozen=True):
     """What was read from a file. `id`: of the command's interaction.
 
     `unread`: the first of the `unread_count` lines. `left_out`: what the file has that is not imported, by its name.
@@ -56,8 +54,7 @@ class Import:
     progress: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Struct, frozen=True):
     """An import that is being carried out. `counts`: its changes by outcome; None: those that are pending."""
 
     member_id: MemberId

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bot.errors import AccountTaken, AppTaken, NeedsRelink, NoSeatFree, StorageUnavailable
 from bot.storage.apps import forget_other_apps
@@ -21,8 +24,7 @@ CLOSED = 0
 _SAME = f"member_id = ? AND account_id = ? AND consented_at = ? AND broken IS DISTINCT FROM '{SEAT_FREED}'"
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """A member's linked account, without its tokens. `broken`: why the member must link again.
 
     `client_id`: the Spotify app through which it is linked; `is_own_app`: it is the member's own. `locale`: the

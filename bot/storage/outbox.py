@@ -17,6 +17,9 @@ from enum import StrEnum
 from math import ceil
 from typing import Any
 
+import msgspec
+from msgspec import Struct
+
 from bot.caller import MemberId
 from bot.storage.declarations import Declaration, MemberRows
 from bot.storage.engine import Connection, Engine, Row
@@ -68,22 +71,19 @@ class FollowUp:
     asked_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Direct:
+class Direct(Struct, frozen=True):
     """A member's direct messages."""
 
     member_id: MemberId
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
+class Channel(Struct, frozen=True):
     """A new message in a channel."""
 
     channel_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Struct, frozen=True):
     """The message in this channel that was stored with this kind and subject. It is replaced as a whole."""
 
     channel_id: int
@@ -91,8 +91,7 @@ class Edit:
     subject: str
 
 
-@dataclass(frozen=True, slots=True)
-class DirectEdit:
+class DirectEdit(Struct, frozen=True):
     """The direct message to this member that was stored with this kind and subject. It is replaced as a whole."""
 
     member_id: MemberId
@@ -100,16 +99,14 @@ class DirectEdit:
     subject: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hosts:
+class Hosts(Struct, frozen=True):
     """Every host: the owner of the Discord application, or its team, and those whom HOSTS names."""
 
 
 Address = Answer | FollowUp | Direct | Channel | Edit | DirectEdit | Hosts
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """A message to store.
 
     `kind`: whose drawer makes its cards. `subject`: the fact; one kind tells one subject only once.
@@ -120,7 +117,7 @@ class Message:
     kind: str
     subject: str
     address: Address
-    payload: Mapping[str, Any] = field(default_factory=dict)
+    payload: Mapping[str, Any] = msgspec.field(default_factory=dict)
     locale: str | None = None
     due_at: datetime | None = None
     pages_sent: int = 0

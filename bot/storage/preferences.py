@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bot.caller import MemberId
 from bot.storage.declarations import Declaration, MemberRows
 from bot.storage.engine import Connection, Engine
 
 
-@dataclass(frozen=True, slots=True)
-class Preferences:
+class Preferences(Struct, frozen=True):
     """The defaults hold for everybody who has chosen nothing.
 
     `is_named`: public pages call them `shown_name`, where others are "a member". `posts_collected`: albums that they post

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from bot.caller import GuildId
 from bot.storage.declarations import Declaration
@@ -30,8 +31,7 @@ class PageKind(StrEnum):
     CRATE = "crate"
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """What a page is about: a club or a crate, by its id."""
 
     kind: PageKind

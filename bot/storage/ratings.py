@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from bot.caller import MemberId
 from bot.curation.ids import ClubId, RoundNumber
@@ -13,8 +14,7 @@ from bot.storage.engine import Connection, Engine, Row
 from bot.storage.moments import to_seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Rating:
+class Rating(Struct, frozen=True):
     """What a member thinks of an album. `is_named`: their name may stand beside the review.
 
     `member_id`: None once the member is forgotten.

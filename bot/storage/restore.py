@@ -6,9 +6,10 @@ import os
 import shutil
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from bot.storage import sqlite
 from bot.storage.backup import Contents, Unfit, update, verify
@@ -23,8 +24,7 @@ LOGS = ("-wal", "-shm")
 """What SQLite lays beside a database: with another database they would damage it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(Struct, frozen=True):
     """What was restored. `unreadable`: links whose access no key opens; `aside`: where the old database went."""
 
     contents: Contents

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from bot.storage.database import Database
 from bot.storage.engine import Connection
@@ -17,8 +18,7 @@ Tell = Callable[[int, int], Awaitable[None]]
 """Told after each batch: how many are done, of how many."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rotation:
+class Rotation(Struct, frozen=True):
     """What came of it. `left`: blobs that did not open; `needed`: the ids of all keys that the database names."""
 
     resealed: int
@@ -26,8 +26,7 @@ class Rotation:
     needed: frozenset[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
+class _Batch(Struct, frozen=True):
     resealed: int
     left: int
     last: tuple[Any, ...] | None  # the key of the last row; None: there are no more

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from bot.storage import sqlite
 
@@ -26,8 +27,7 @@ class Step(Protocol):
     def __call__(self, db: Database, /) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
+class Steps(Struct, frozen=True):
     """Names of steps. `pending`: ours, not applied yet; `unknown`: applied by a newer Gatefold."""
 
     applied: tuple[str, ...] = ()

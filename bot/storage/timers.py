@@ -6,16 +6,16 @@ import asyncio
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from bot.storage.declarations import Declaration, MemberRows
 from bot.storage.engine import Connection, Engine
 from bot.storage.moments import to_moment, to_seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
+class Timer(Struct, frozen=True):
     """A claimed timer. `due_at`: when it was to run, also after failures; `tries`: how often it has failed since.
 
     `version`: changes whenever somebody sets the timer, so that a handler that ends does not overwrite that.

@@ -13,19 +13,18 @@ import os
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from msgspec import Struct
 
 _VERSION_1, _VERSION = b"\x01", b"\x02"
 _NONCE = 12
 _HEAD = 1 + 4 + _NONCE
 
 
-@dataclass(frozen=True, slots=True)
-class SealedColumn:
+class SealedColumn(Struct, frozen=True):
     """A column of sealed blobs. Table and kind are part of the binding: a blob does not open under other names.
 
     `key`: the columns of the primary key, by which rotation goes through the table. `owner`: an SQL expression over the

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
 
 from bot.albums import AlbumId
 from bot.caller import GuildId, MemberId
@@ -32,8 +33,7 @@ class Answers(StrEnum):
     SILENT = "silent"
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Struct, frozen=True):
     """A watched channel. `crate`: the name of the crate that is filled; None: the default one. `locale`: the server's."""
 
     channel_id: int
@@ -44,8 +44,7 @@ class Watch:
     watched_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(Struct, frozen=True):
     """A member's message in a watched channel, with the albums that it links, each once."""
 
     channel_id: int

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
+from msgspec import Struct
 
 from bot.albums import Album, AlbumId, album_url
 from bot.web.html_text import HtmlText
@@ -18,8 +18,7 @@ NAME_MOST, TITLE_MOST, TEXT_MOST = 80, 200, 2000
 Albums = Mapping[AlbumId, Album]
 
 
-@dataclass(frozen=True, slots=True)
-class AlbumShown:
+class AlbumShown(Struct, frozen=True):
     """An album on a page. `title`: None where its name is not known yet. `cover`: None: not known, or not Spotify's."""
 
     url: str

@@ -7,11 +7,11 @@ so that whoever subscribes again after the address was renewed sees nothing twic
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, uuid5
 
 from markupsafe import Markup
+from msgspec import Struct
 
 from bot.albums import Album, album_url
 from bot.clubs.book import Book, BookRound
@@ -30,8 +30,7 @@ OCTETS_MOST = 75
 """Of a line of a calendar. https://www.rfc-editor.org/rfc/rfc5545#section-3.1"""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A round in the feed. `page`: where it is in the book; `album`: at Spotify. Times are in RFC 3339's form."""
 
     id: str
@@ -44,8 +43,7 @@ class Entry:
     summary: str
 
 
-@dataclass(frozen=True, slots=True)
-class Feed:
+class Feed(Struct, frozen=True):
     """The feed of a club. `url`: its own; `page`: the book's."""
 
     id: str
@@ -56,8 +54,7 @@ class Feed:
     entries: tuple[Entry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Date:
+class Date(Struct, frozen=True):
     """A date in the calendar, in RFC 5545's form."""
 
     uid: str

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from markupsafe import Markup, escape
+from msgspec import Struct
 
 from bot.clubs.book import Book, BookRound
 from bot.curation.calendar import Rhythm
@@ -18,8 +18,7 @@ from bot.web.outside_text import legible
 from bot.web.standings_view import Season, Table, day_of, mean_of, season, tables
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(Struct, frozen=True):
     """A number with what it is. `of`: what it is out of; None: nothing."""
 
     label: Markup
@@ -27,8 +26,7 @@ class Figure:
     of: Markup | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewShown:
+class ReviewShown(Struct, frozen=True):
     """A review: the score, the text, and whose it is, which may be nobody's in particular."""
 
     score: str
@@ -36,8 +34,7 @@ class ReviewShown:
     by: Markup
 
 
-@dataclass(frozen=True, slots=True)
-class RoundShown:
+class RoundShown(Struct, frozen=True):
     """A round: what stands above the album, the album, how it was found, its figures and its reviews."""
 
     anchor: str
@@ -50,8 +47,7 @@ class RoundShown:
     reviews: tuple[ReviewShown, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BookShown:
+class BookShown(Struct, frozen=True):
     """A whole page. `now`: the album that people listen to."""
 
     name: str

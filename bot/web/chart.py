@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bot.curation.ratings import Scale, Summary
 
@@ -13,16 +14,14 @@ LABELS_MOST = 24
 """Labels below the chart: of more rounds, every second, third and so on is named."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A line across the chart at a whole score."""
 
     y: float
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class Dot:
+class Dot(Struct, frozen=True):
     """A round: its mean, and where its spread ends above and below. `label`: empty where there is no room."""
 
     x: float
@@ -32,8 +31,7 @@ class Dot:
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
+class Chart(Struct, frozen=True):
     """All that is drawn. `path`: joins the means, as the `points` of a polyline."""
 
     lines: tuple[Line, ...]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -151,4 +151,4 @@ def _origin(url: str) -> str:
 @cache
 def _picture(name: str) -> Markup:
     """A drawing of ours, as part of the page, so that it has the page's colours by day and by night."""
-    return Markup((files("bot.web") / "static" / f"{name}.svg").read_text(encoding="utf-8"))  # noqa: S704 - our own file
+    return Markup((Path(__file__).parent / "static" / f"{name}.svg").read_text(encoding="utf-8"))  # noqa: S704 - our own file

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from bot.accounts.linking import Linked
 from bot.errors import (
@@ -33,8 +33,7 @@ from bot.errors import (
 from bot.text import Text
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """One page. `title` is its first line and the tab's title; `accounts` are label and name pairs.
 
     `is_done`: nothing is left to do here, so it leads back to Discord.

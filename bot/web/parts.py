@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from aiohttp import web
+from msgspec import Struct, field
 
 _STRICT = {
     # the pages need one style sheet and one drawing of ours, and nothing else
@@ -28,8 +28,7 @@ STRICT = policy()
 """What a page needs that only says something."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One part of the site.
 
     `policy`: of all its routes, errors included. `files`: its own files in `static/`, with their types.

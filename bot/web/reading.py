@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 from aiohttp import web
@@ -53,7 +52,7 @@ def _privacy(language: str) -> tuple[str, str]:
 def _privacy_text(language: str) -> str:
     """`docs/privacy.md` or a translation: beside the templates in an installed package, else in the repository."""
     name = "privacy.md" if language == "en" else f"privacy.{language}.md"
-    inside = files("bot.web") / name
+    inside = Path(__file__).with_name(name)
     if inside.is_file():
         return inside.read_text(encoding="utf-8")
     return (Path(__file__).resolve().parents[2] / "docs" / name).read_text(encoding="utf-8")

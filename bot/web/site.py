@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from importlib.resources import files
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -52,6 +52,7 @@ _HEADERS = {
 }
 # Of a browser that sent something unreadable, the language is unknown.
 _ENGLISH = texts(None)
+_STATIC = Path(__file__).parent / "static"
 _FILES = {"style.css": "text/css", "mark.svg": "image/svg+xml"}
 """The files of every page; each part adds its own."""
 _HEADERS_KEY = web.AppKey("headers", dict[str, str])
@@ -107,7 +108,7 @@ def _assembled(settings: Settings, parts: Sequence[Part]) -> web.Application:
         name = request.match_info["name"]
         if name not in served:
             raise web.HTTPNotFound
-        body = (files("bot.web") / "static" / name).read_bytes()
+        body = (_STATIC / name).read_bytes()
         return web.Response(body=body, content_type=served[name], charset="utf-8")
 
     app.on_response_prepare.append(add_headers)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
+from msgspec import Struct
 
 from bot.caller import MemberId
 from bot.clubs.book import OTHERS, Book, BookRound, with_years
@@ -25,8 +25,7 @@ from bot.web.outside_text import legible
 BEST_MOST = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """A line of a table of standings. `name`: None: an album whose name is not known yet. `url`: where it leads to."""
 
     name: str | None
@@ -36,8 +35,7 @@ class Row:
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """A table of standings: its caption, what its columns are, and its rows."""
 
     caption: Markup
@@ -47,8 +45,7 @@ class Table:
     rows: tuple[Row, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SeasonRow:
+class SeasonRow(Struct, frozen=True):
     """The figures of one dot of the chart."""
 
     round: str
@@ -58,8 +55,7 @@ class SeasonRow:
     ratings: str
 
 
-@dataclass(frozen=True, slots=True)
-class Season:
+class Season(Struct, frozen=True):
     """The chart, what it shows in words, and the same figures."""
 
     chart: Chart

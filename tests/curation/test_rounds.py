@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from bot.curation.calendar import Rhythm
 from bot.curation.club import Choice, ClubSettings, Pick, State, Step

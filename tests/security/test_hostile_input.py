@@ -6,12 +6,12 @@ import ast
 import asyncio
 import re
 import tracemalloc
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bot.pasted_text import read
 from bot.sandbox.catalogue import Artist, synthetic

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, time
+
+from msgspec.structs import replace
 
 from bot.albums import AlbumId
 from bot.caller import GuildId, MemberId, RequestId

@@ -10,12 +10,12 @@ import stat
 import subprocess
 import sys
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlite_utils
+from msgspec.structs import replace
 
 from bot.errors import StorageUnavailable
 from bot.storage import Storage, StorageStartupError, open_storage

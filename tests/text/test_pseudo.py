@@ -6,7 +6,6 @@ import importlib.util
 import inspect
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +13,7 @@ from types import ModuleType
 import discord
 import pytest
 from discord import app_commands
+from msgspec.structs import replace
 
 from bot import errors
 from bot.accounts.linking import Linked

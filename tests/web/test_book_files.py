@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import feedparser
 import icalendar
 import pytest
+from msgspec.structs import replace
 
 from bot.albums import AlbumId, AlbumRef
 from bot.curation.ratings import Scale, Score, summarise

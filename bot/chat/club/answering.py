@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from discord import app_commands
+from msgspec import Struct, field
 
 from bot.albums import Album, AlbumId
 from bot.caller import Caller, GuildId, MemberId
@@ -53,8 +53,7 @@ class NotCurating(UserError):
     """Discord has not let this member use a curators' command lately."""
 
 
-@dataclass(frozen=True, slots=True)
-class Curators:
+class Curators(Struct, frozen=True):
     """Whom Discord has let use a curators' command lately: only they may use the buttons of a panel.
 
     Discord decides who is a curator, by the server's settings, and says so with the command alone.
@@ -77,8 +76,7 @@ class Curators:
         self.let_in(caller)
 
 
-@dataclass(frozen=True, slots=True)
-class Answering:
+class Answering(Struct, frozen=True):
     """What every part of the club needs to answer."""
 
     clubs: AlbumClubs

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
-from zoneinfo import available_timezones
 
 import discord
 from discord import app_commands
@@ -73,6 +72,8 @@ def _suggest_albums(albums: Suggest) -> Any:
 
 
 async def _suggest_zones(interaction: Interaction, text: str) -> list[app_commands.Choice[str]]:
+    from zoneinfo import available_timezones  # here, because a start can do without
+
     typed = text.strip().replace(" ", "_").casefold()
     fitting = sorted(zone for zone in available_timezones() if typed in zone.casefold())
     # where people live first: "Europe/Berlin" before "Etc/GMT+2"

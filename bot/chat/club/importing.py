@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import discord
 from discord import ButtonStyle, ui
+from msgspec.structs import replace
 
 from bot.caller import Caller, GuildId, MemberId, RequestId
 from bot.chat.attachments import Attachments, DownloadFailed

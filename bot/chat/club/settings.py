@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import discord
 from discord import ui
+from msgspec.structs import replace
 
 from bot.albums import Album
 from bot.caller import Caller, MemberId

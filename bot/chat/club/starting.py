@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import time
 from enum import StrEnum
 
 import discord
 from discord import ui
+from msgspec import Struct
 
 from bot.caller import Caller, GuildId, MemberId, RequestId
 from bot.chat.cards import Button, Card, Kind, button, text_card
@@ -43,8 +43,7 @@ class Day(StrEnum):
         return [*Day].index(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """A club that somebody is about to start."""
 
     name: str

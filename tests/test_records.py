@@ -1,0 +1,49 @@
+"""Records: structs, and what a struct would take without a word."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+import bot
+from bot.curation.club import Club
+from bot.curation.ids import ClubId
+from bot.storage.frozen import from_json, to_json
+from tests.storage.clubs import new_club
+from tests.storage.rows import ADA
+
+
+def structs() -> Iterator[type[msgspec.Struct]]:
+    """Every struct of ours."""
+    for module in pkgutil.walk_packages(bot.__path__, "bot."):
+        if not module.name.startswith("bot.sandbox"):
+            for value in vars(importlib.import_module(module.name)).values():
+                if isinstance(value, type) and issubclass(value, msgspec.Struct) and value is not msgspec.Struct:
+                    yield value
+
+
+def test_no_struct_has_a_field_of_a_dataclass() -> None:
+    found = list(structs())
+    assert Club in found
+    assert [kind for kind in found if any(isinstance(d, dataclasses.Field) for d in kind.__struct_defaults__)] == []
+
+
+def test_every_struct_is_frozen() -> None:
+    assert [kind for kind in structs() if not kind.__struct_config__.frozen] == []
+
+
+def test_a_club_is_read_as_versions_without_structs_wrote_it() -> None:
+    club = new_club(ClubId(1), ADA)
+    text = to_json(club)
+    assert text.count('Z"') > 2
+    assert from_json(Club, text.replace('Z"', '+00:00"')) == club  # as datetime.isoformat() has it
+
+
+def test_a_value_of_another_type_is_refused() -> None:
+    with pytest.raises(ValueError, match="club_hour_at"):
+        from_json(Club, to_json(new_club(ClubId(1), ADA)).replace('"club_hour_at":"', '"club_hour_at":"x'))
