@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-pages mutants check check-lint check-format check-types check-imports check-locks check-deploy messages soak conformance bench lock clean
+.PHONY: help demo test test-all test-pages mutants check check-lint check-format check-types check-imports check-locks check-deploy messages soak conformance bench pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -65,6 +65,9 @@ conformance: $(READY) ## Check whole stories against the OpenAPI files: make con
 
 bench: $(READY) ## Write the table of docs/performance.md (ARGS=--quick: a first look; ARGS=--full: 100,000 interactions)
 	@$(BIN)/python -m bench $(ARGS)
+
+pictures: $(READY) ## Make the README's pictures again, from what the real bot sends; needs Chromium
+	@$(BIN)/python .ci/pictures.py
 
 clean: ## Remove the virtual environments, caches and builds (never data)
 	rm -rf $(VENV) $(LOCK_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -377,8 +377,9 @@ def _line(words: Words, entry: Entry, album: Album | None) -> str:
         facts.insert(0, f"<@{entry.member_id}>")
     if entry.kept_by:
         facts.append(kept_by(t, entry.kept_by))
-    line = f"- {name}\n  -# {' · '.join(facts)}"
-    return f"{line}\n  > {plain(entry.note, 100)}" if entry.note else line
+    # Small print and quotations have to begin their line.
+    line = f"- {name}\n-# {' · '.join(facts)}"
+    return f"{line}\n> {plain(entry.note, 100)}" if entry.note else line
 
 
 def kept_by(t: Text, members: Sequence[MemberId]) -> str:

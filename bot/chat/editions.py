@@ -14,10 +14,13 @@ LABEL_MOST = 100
 
 
 def labels(t: Text, albums: Sequence[Album]) -> list[str]:
-    """One line each: "Title by Artist (2011)", or "Title by Artist (12 tracks, 2011)" where another reads the same."""
+    """One line each: "Title by Artist (2011)", or "Title by Artist (12 tracks, 2011)" where another reads the same.
+
+    A whole date takes the place of the year.
+    """
     made = []
     for album, details in zip(albums, _details(t, albums), strict=True):
-        facts = [*details, *([album.year] if album.year else [])]
+        facts = [*details, *([album.year] if album.year and _date(t, album) not in details else [])]
         end = f" ({', '.join(facts)})" if facts else ""
         name = t("{title} by {artist}", title=album.title, artist=album.by)
         most = LABEL_MOST - len(end)
@@ -28,7 +31,7 @@ def labels(t: Text, albums: Sequence[Album]) -> list[str]:
 def descriptions(t: Text, albums: Sequence[Album]) -> list[str]:
     """What is below an album's title: "Artist · 2011", or "Artist · 2011 · 12 tracks" where another reads the same."""
     return [
-        " · ".join(part for part in (album.by, album.year, *details) if part)
+        " · ".join(part for part in (album.by, "" if _date(t, album) in details else album.year, *details) if part)
         for album, details in zip(albums, _details(t, albums), strict=True)
     ]
 

@@ -61,7 +61,7 @@ class Reader:
             return group["escaped"]
         if group["at"]:
             moment = datetime.fromtimestamp(int(group["at"]), UTC)
-            return self._relative(moment) if group["style"] == "R" else self.when(moment)
+            return self._moment(moment, group["style"] or "f")
         if group["command"]:
             return f"/{group['command']}"
         if group["mention"]:
@@ -71,6 +71,17 @@ class Reader:
         if group["label"] is not None:
             return self.text(group["label"])
         return ""
+
+    def _moment(self, moment: datetime, style: str) -> str:
+        there = moment.astimezone(self.zone)
+        match style:
+            case "R":
+                return self._relative(moment)
+            case "d" | "D":
+                return f"{there.day} {there:%b %Y}"
+            case "t" | "T":
+                return f"{there:%H:%M}"
+        return self.when(moment)
 
     def _relative(self, moment: datetime) -> str:
         seconds = (moment - self.now).total_seconds()

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import click
 import discord
 import simcord
+from simcord.backend.serializers import guild_create_payload
 
 from bot import app, logs
 from bot.curation.club import Club
@@ -60,6 +61,10 @@ class Season:
         if services is None:
             services = await self._running.enter_async_context(built(self._settings, self.clock))
             await self.env.restart_bot(services.client)
+            # Discord lists the bot's servers in each new session; SimCord lists none.
+            for guild in self.env.backend.guilds.values():
+                self.env.backend.emit("GUILD_CREATE", guild_create_payload(self.env.backend, guild))
+            await self.env.settle()
         self._services = services
         for part in (app.website, app.scheduled, app.working):
             await self._running.enter_async_context(part(services))
@@ -346,9 +351,9 @@ async def _tie(s: Season) -> None:
 async def _restart(s: Season) -> None:
     s.tells.heading("Round 3: the bot is stopped before a vote ends, and started after it")
     await s.briefly("club rate", RATED, Ada={"score": "5"}, Nora={"score": "2.5", "review": "I wanted to like it."})
-    await s.briefly("club nominate", NOMINATED, Ada={"album": "jours de verre"}, Chloe={"album": "海岸線"})
+    await s.briefly("club nominate", NOMINATED, Ada={"album": "jours de verre"}, Chloe={"album": "Þegar"})
     await s.to_vote()
-    await s.vote(Chloe=["海岸線"], Ben=["海岸線", "Les jours"])
+    await s.vote(Chloe=["Þegar"], Ben=["Þegar", "Les jours"])
     hour = (await s.club()).club_hour_at
     await s.to(hour - timedelta(minutes=10))
     await s.stop_bot()

@@ -25,6 +25,7 @@ AT = int(NOW.timestamp())
         ("<@&9> in <#8>, and <@1>", "@Listeners in #album-club, and @somebody"),
         ("Vote with </club vote:123>.", "Vote with /club vote."),
         (f"Until <t:{AT}:f>", "Until Tue 1 Dec, 20:00"),
+        (f"On <t:{AT}:d> at <t:{AT}:t>", "On 1 Dec 2026 at 20:00"),
         (f"It ends <t:{AT + 86_400}:R>", "It ends in 1 day"),
         (f"It ended <t:{AT - 7200}:R>", "It ended 2 hours ago"),
         (f"It ends <t:{AT + 20}:R>", "It ends now"),
