@@ -13,8 +13,11 @@ from pathlib import Path
 import click
 
 from bench import (
+    ballots,
     bulk,
     burst,
+    clubs,
+    crate,
     crowd,
     instructions,
     memory,
@@ -38,6 +41,9 @@ ROWS: dict[str, Callable[[Scale], Awaitable[list[Line]]]] = {
     "burst": burst.measure,
     "server": crowd.measure,
     "own apps": own_apps.measure,
+    "ballots": ballots.measure,
+    "crate": crate.measure,
+    "clubs": clubs.measure,
     "memory": memory.measure,
     "start": start.measure,
     "restart": restart.measure,

@@ -42,6 +42,23 @@ class Card(ui.LayoutView):
         return True
 
 
+class Ballot(ui.Modal, title="Vote"):
+    """Three ranks of five albums. Not stored by discord.py either."""
+
+    def __init__(self) -> None:
+        super().__init__(custom_id="ballot", timeout=None)
+        for rank in ("first", "second", "third"):
+            options = [discord.SelectOption(label=f"Album {number}", value=str(number)) for number in range(5)]
+            self.add_item(ui.Label(text=rank, component=ui.Select(custom_id=rank, options=options)))
+
+    def is_finished(self) -> bool:
+        return True
+
+
+def _change() -> ui.Button[Any]:
+    return ui.Button(label="Change my vote", custom_id="club-vote")
+
+
 class BareBot(discord.Client):
     """One command, each member's token, one card."""
 
@@ -65,6 +82,15 @@ class BareBot(discord.Client):
         @self.tree.command(name="save", description="Save albums")
         async def save(interaction: discord.Interaction[Any], albums: str) -> None:
             await self.save(interaction, albums)
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        """A ballot: its button opens the form, and the form gets a receipt."""
+        if interaction.type is discord.InteractionType.component:
+            await interaction.response.send_modal(Ballot())
+        elif interaction.type is discord.InteractionType.modal_submit:
+            view = Card(timeout=None)
+            view.add_item(ui.Container(ui.TextDisplay("Your vote is in."), ui.ActionRow(_change())))
+            await interaction.response.send_message(view=view, ephemeral=True)
 
     async def setup_hook(self) -> None:
         self.session = aiohttp.ClientSession(

@@ -28,6 +28,9 @@ class Scale:
     members: int
     own_apps: int
     apps: int
+    ballots: int
+    entries: int
+    clubs: int
 
 
 QUICK = Scale(
@@ -49,6 +52,9 @@ QUICK = Scale(
     members=12,
     own_apps=4,
     apps=6,
+    ballots=10,
+    entries=30,
+    clubs=4,
 )
 
 USUAL = Scale(
@@ -70,6 +76,9 @@ USUAL = Scale(
     members=600,
     own_apps=40,
     apps=500,
+    ballots=500,
+    entries=1000,
+    clubs=200,
 )
 
 FULL = replace(USUAL, name="full", interactions=100_000)

@@ -64,6 +64,7 @@ class Messages:
         self._client = client
         self._monotonic = monotonic
         self._sleep = sleep
+        self._turns = asyncio.Lock()
         self._next_call = 0.0
 
     async def call(self, call: Callable[[], Awaitable[_T]]) -> _T:
@@ -73,11 +74,11 @@ class Messages:
 
     async def _turn(self) -> None:
         """Wait for the turn of a call that counts towards Discord's global limit."""
-        now = self._monotonic()
-        turn = max(self._next_call, now)
-        self._next_call = turn + 1 / CALLS_PER_S
-        if turn > now:
-            await self._sleep(turn - now)
+        # One after the other, so that no calls catch up at once where the process was held up.
+        async with self._turns:
+            if (wait_s := self._next_call - self._monotonic()) > 0:
+                await self._sleep(wait_s)
+            self._next_call = max(self._next_call, self._monotonic()) + 1 / CALLS_PER_S
 
     async def edit_answer(self, token: str, card: Card) -> None:
         """Edit the private message of an interaction, also of one from before a restart."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -191,7 +192,7 @@ class AlbumClubs:
                 self._storage.timers.put(c, VOTERS, str(club_id), self._now() + VOTERS_PAUSE)
             return None
 
-        return await self._storage.database.write(write)
+        return await self._stored(write)
 
     async def rate(
         self, club_id: ClubId, number: RoundNumber, member: MemberId, score: Score, review: str, *, is_named: bool
@@ -206,7 +207,14 @@ class AlbumClubs:
             self._storage.ratings.put_in(c, club_id, rating, self._now())
             return None
 
-        return await self._storage.database.write(write)
+        return await self._stored(write)
+
+    async def _stored(self, write: Callable[[Connection], Refused | None]) -> Refused | None:
+        """Store what many members do at the same time: those who wait share one flush of the disk."""
+        refused = await self._storage.database.write(write, durable=False)
+        if refused is None:
+            await asyncio.shield(self._storage.database.flush())
+        return refused
 
     async def ask_to_swap(self, stored: StoredClub, asker: MemberId, other: MemberId, asked: int) -> None:
         """Ask a member by direct message to swap places with another. `asked`: tells this question from others."""
