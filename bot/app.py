@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 import structlog
+from aiohttp import web
 from msgspec import Struct
 
 from bot.accounts.apps import Apps, load_host_app
@@ -417,8 +418,10 @@ def features(
 
 
 @asynccontextmanager
-async def website(services: Services) -> AsyncIterator[int]:
-    """The listening web site; yields its port."""
+async def website(
+    services: Services, amend: Callable[[web.Application], None] = lambda site: None
+) -> AsyncIterator[int]:
+    """The listening web site; yields its port. `amend`: may change the site before it listens, as the sandbox does."""
     names = AlbumNames(services.catalogue)
     app = site.build(
         services.linking,
@@ -429,6 +432,7 @@ async def website(services: Services) -> AsyncIterator[int]:
         services.public_pages,
         names,
     )
+    amend(app)
     try:
         async with site.serving(app, services.settings.web_host, services.settings.web_port) as port:
             yield port

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import webbrowser
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -312,7 +312,7 @@ async def show(port: int) -> int:
         )
         async with running(stage, port) as address:
             click.echo(_welcome(address), color=False if os.environ.get("NO_COLOR") else None)
-            if has_browser():
+            if has_browser(os.environ, sys.platform, is_terminal=sys.stdout.isatty()):
                 await asyncio.to_thread(partial(webbrowser.open, address))
             stop = asyncio.Event()
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -322,11 +322,12 @@ async def show(port: int) -> int:
     return 0
 
 
-def has_browser() -> bool:
+def has_browser(environment: Mapping[str, str], platform: str, *, is_terminal: bool) -> bool:
     """Whether somebody sits in front of this machine who can be shown a page."""
-    if os.environ.get("SSH_CONNECTION") or os.environ.get("CI") or not sys.stdout.isatty():
+    if not is_terminal or environment.get("SSH_CONNECTION") or environment.get("CI"):
         return False
-    return sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+    has_display = environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")
+    return platform in ("darwin", "win32") or bool(has_display)
 
 
 def _welcome(address: str) -> str:

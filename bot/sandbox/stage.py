@@ -22,6 +22,7 @@ from bot.sandbox.clock import Clock, pass_time
 from bot.sandbox.discord_login import DiscordLogin
 from bot.sandbox.files import Files
 from bot.sandbox.portraits import BOT, portrait
+from bot.sandbox.site_links import keeping_here
 from bot.sandbox.spotify_server import SpotifyServer
 from bot.sandbox.standin import free_port
 from bot.settings import Settings, from_values
@@ -85,7 +86,11 @@ async def set_up() -> AsyncIterator[Stage]:
         files.set_picture(env.backend.bot_user, portrait(BOT))
         login.users.update({member.id: name for name, member in members.items()})
         stage = Stage(clock, env, channel, members, spotify, services)
-        async with app.website(services), app.scheduled(services), app.working(services):
+        async with (
+            app.website(services, keeping_here(spotify.base_url)),
+            app.scheduled(services),
+            app.working(services),
+        ):
             yield stage
 
 

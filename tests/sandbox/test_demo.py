@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -184,3 +185,40 @@ async def test_the_clock_moves_until_a_club_posts_something() -> None:
         await guest.sees(lambda state: stage.clock.now() > began_at and state["passing"] is None)
         assert len(posts()) == before + 1
         assert (stage.clock.now() - began_at).days >= 1
+
+
+async def test_the_club_book_shows_covers_and_links_of_the_stand_in() -> None:
+    async with visit() as guest:
+        stage, ada = guest.stage, guest.stage.members["Ada"]
+        options = {"name": "Night owls", "pick": "vote", "day": "friday", "time": "20:00"}
+        shown = await ada.slash(stage.channel, "curate new", **options)
+        await ada.click(shown.response.message, label="Start")
+        for name, album in (("Ada", ALBUM), ("Ben", OTHER)):
+            await stage.members[name].slash(stage.channel, "club nominate", album=album)
+        for _ in range(2):
+            await guest.post("clock", {"by": "step"})
+        opened = await ada.slash(stage.channel, "curate book on")
+        address = re.search(r"http://127\.0\.0\.1:\d+/club/[\w-]+", str(opened.response.components))
+        assert address is not None, str(opened.response.components)
+        async with guest.session.get(address[0]) as answer:
+            page, policy = await answer.text(), answer.headers["Content-Security-Policy"]
+        assert f"{stage.spotify.base_url}/cover/" in page
+        assert f"{stage.spotify.base_url}/album/" in page
+        assert "scdn.co" not in page + policy
+        assert "https://open.spotify.com/" not in page
+
+
+@pytest.mark.parametrize(
+    ("surroundings", "is_shown"),
+    [
+        ({"DISPLAY": ":0"}, True),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, True),
+        ({}, False),
+        ({"DISPLAY": ":0", "SSH_CONNECTION": "192.0.2.1 50000 192.0.2.2 22"}, False),
+        ({"DISPLAY": ":0", "CI": "true"}, False),
+    ],
+)
+def test_a_browser_is_opened_only_where_somebody_sees_it(surroundings: dict[str, str], is_shown: bool) -> None:
+    assert demo.has_browser(surroundings, "linux", is_terminal=True) is is_shown
+    assert not demo.has_browser(surroundings, "linux", is_terminal=False)
+    assert demo.has_browser({}, "darwin", is_terminal=True)
