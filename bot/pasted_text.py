@@ -11,12 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from bot.albums import MAX_QUERY, AlbumRef, Ignored, Reference, SearchText, Unreadable, is_control, shown
+from bot.albums import MAX_QUERY, AlbumId, AlbumRef, Ignored, Reference, SearchText, Unreadable, is_control, shown
 from bot.links import LINKISH, OUTER, scan
 
 MAX_TITLES = 50
 """The most titles in one text that are searched for: each costs at least one call."""
 
+# What a suggestion of the autocomplete sends when it is picked, or an id alone: what most commands get.
+_PICKED = re.compile(r"(?:spotify:album:)?([0-9A-Za-z]{22})", re.ASCII)
 # Unicode's format characters and others that nobody sees. The two that override a direction (U+202D, U+202E) are not
 # among them: text that holds one may read quite differently from what it is, and is refused.
 _UNSEEN = re.compile(
@@ -47,6 +49,8 @@ def read(text: str) -> list[Reference]:
     its own (`SearchText.within`): its whole line, and two lines together, which may be a title and its artist.
     22 letters without a link may be an id or a word, and count as both (`AlbumRef.words`).
     """
+    if (picked := _PICKED.fullmatch(text)) and not picked[1].isalpha():
+        return [AlbumRef(AlbumId(picked[1]))]  # as below, in a fraction of the time
     lines = [_Line(line) for line in dict.fromkeys(_lines(text)) if line.strip()]
     if all(line.is_words for line in lines):
         return [*dict.fromkeys(_titles(lines))]
@@ -146,6 +150,8 @@ def _title(text: str, within: tuple[str, ...]) -> Iterator[Reference]:
 
 
 def _ignored(words: Sequence[str]) -> Iterator[Ignored]:
+    if not words:
+        return
     text = shown(" ".join(words)).strip(OUTER + " ")
     if any(map(str.isalnum, text)):
         yield Ignored(text)

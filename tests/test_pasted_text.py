@@ -859,3 +859,10 @@ def within(seconds: float, text: str) -> list[str]:
     found = read(text)
     assert time.thread_time() - began < seconds
     return albums(found)
+
+
+@pytest.mark.parametrize("id_", ["4aawyAB9vmqN3uQ7FjRGTy", "0000000000000000000000", "abcdefghijklmnopqrstuv"])
+@pytest.mark.parametrize("text", ["{}", "spotify:album:{}"])
+def test_a_suggestion_that_was_picked_reads_as_it_does_among_white_space(id_: str, text: str) -> None:
+    """The usual command is read by a shorter path, which must not differ."""
+    assert read(text.format(id_)) == read(f" {text.format(id_)}\n")

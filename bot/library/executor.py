@@ -181,7 +181,12 @@ class ChangeExecutor:
         ids = list(dict.fromkeys(id_ for _, id_ in named))
         saved: dict[AlbumId, bool] = {}
         if ids:
-            saved, missing = await asyncio.gather(self._spotify.contains(access, ids), self._missing(access, named))
+            missing: set[AlbumId] = set()
+            if unnamed := self._unnamed(named):
+                contains = self._spotify.contains(access, ids)
+                saved, missing = await asyncio.gather(contains, self._missing(access, unnamed))
+            else:
+                saved = await self._spotify.contains(access, ids)
             for change, id_ in named:
                 if id_ in missing or id_ not in saved:
                     outcomes.append(Ending(change.key, Outcome.NO_ALBUM, album_id=id_))
@@ -254,15 +259,17 @@ class ChangeExecutor:
             return [Resolution(change.album_id) for change in batch]
         return await asyncio.gather(*map(one, batch))
 
-    async def _missing(self, access: Access, named: list[tuple[LibraryChange, AlbumId]]) -> set[AlbumId]:
-        """Look up the first albums of each request by name; those that do not exist.
+    def _unnamed(self, named: list[tuple[LibraryChange, AlbumId]]) -> list[AlbumId]:
+        """Those of the first albums of each request whose names are not known."""
+        # the first of the request, in whichever chunk they are
+        unnamed = (id_ for change, id_ in named if change.position < NAMES and self._resolver.known(id_) is None)
+        return [*dict.fromkeys(unnamed)]
+
+    async def _missing(self, access: Access, unnamed: list[AlbumId]) -> set[AlbumId]:
+        """Look albums up by name; those that do not exist.
 
         A look-up that fails otherwise costs the name, never the change.
         """
-        # the first of the request, in whichever chunk they are
-        wanted = dict.fromkeys(
-            id_ for change, id_ in named if change.position < NAMES and self._resolver.known(id_) is None
-        )
         places = asyncio.Semaphore(PLACES)
         missing: set[AlbumId] = set()
 
@@ -277,7 +284,7 @@ class ChangeExecutor:
 
         with suppress(TimeoutError):
             async with asyncio.timeout(NAME_S):
-                await asyncio.gather(*map(look_up, wanted))
+                await asyncio.gather(*map(look_up, unnamed))
         return missing
 
     async def _write(

@@ -309,7 +309,7 @@ class Library:
     ) -> Report:
         accepted = await self._changes.accept(caller, action, changes, self._now())
         report = await self._kept(accepted.request, accepted.pending, on_progress)
-        return replace(report, earlier=accepted.untold)
+        return replace(report, earlier=accepted.untold) if accepted.untold else report
 
     async def _kept(
         self, request: ChangeRequest, first: list[LibraryChange] | None, on_progress: OnProgress | None = None

@@ -39,6 +39,7 @@ from bot.spotify.wire import Endpoint, Profile, Request
 
 TIMEOUT_S = 10.0
 """A call is given up after this."""
+_TIMEOUT = aiohttp.ClientTimeout(total=TIMEOUT_S)
 TRIES = 3
 TRYING_S = 12.0
 """No further try is begun later than this after the first."""
@@ -298,7 +299,7 @@ class Spotify:
                 url,
                 headers=headers,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
+                timeout=_TIMEOUT,
                 **body,
             ) as response:
                 outcome = response.status

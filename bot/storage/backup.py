@@ -103,7 +103,7 @@ def copy_unused(path: Path, target: Path) -> None:
 def _proved(part: Path, key_check: bool) -> Contents:
     with closing(sqlite.opened_alone(part)) as c:
         contents = verify(c)
-        with sqlite.transaction(c):
+        with sqlite.Transaction(c):
             # A copy is as old as the database: an older one has not all tables yet.
             omit(c, DECLARED, lambda table: sqlite.has_table(c, table))
             if not key_check:
@@ -135,7 +135,7 @@ def _named(c: sqlite.Connection, name: str, before: str) -> str:
 
 def update(c: sqlite.Connection) -> None:
     """Bring a copy that nobody else has up to this version's schema. Unfit when that leaves it broken."""
-    with sqlite.without_references(c), sqlite.transaction(c):
+    with sqlite.without_references(c), sqlite.Transaction(c):
         apply(c, load_steps())
         if sqlite.broken_references(c):
             raise Unfit("its rows do not fit together after the update to this version")

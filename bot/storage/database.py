@@ -13,9 +13,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -71,7 +69,7 @@ class Database:
         """
         database = cls(path, steps or load_steps(), hold_lock(path), connect, sync)
         try:
-            await database._run(database._open)
+            await database._thread.run(database._open)
         except BaseException as error:
             await database.close()
             if isinstance(error, sqlite.Error | OSError):
@@ -112,7 +110,7 @@ class Database:
             finally:
                 remove_part(part)
         try:
-            with sqlite.transaction(self._connection):
+            with sqlite.Transaction(self._connection):
                 apply(self._connection, self._steps)
                 if broken := sqlite.broken_references(self._connection):
                     raise StorageStartupError(f"{self.path} does not fit together after the update: {broken}.")
@@ -193,7 +191,7 @@ class Database:
     async def _try_to_write(self) -> bool:
         def write(_: None) -> None:
             self._probes += 1
-            with sqlite.not_waiting(self._connection), sqlite.transaction(self._connection):
+            with sqlite.not_waiting(self._connection), sqlite.Transaction(self._connection):
                 sqlite.write_number(self._connection, self._probes % 1000)
 
         try:
@@ -209,7 +207,7 @@ class Database:
         if self._lock < 0:
             return
         if hasattr(self, "_connection"):
-            await self._run(self._connection.close)
+            await self._thread.run(self._connection.close)
         if self._log >= 0:
             os.close(self._log)
         self._thread.stop()
@@ -223,7 +221,7 @@ class Database:
         return result
 
     def _writing(self, job: Callable[[Connection], _T]) -> _T:
-        with sqlite.transaction(self._connection):
+        with sqlite.Transaction(self._connection):
             result = job(self._connection)
             sqlite.without_cursor(result)
         return result
@@ -236,7 +234,7 @@ class Database:
         if self._lock < 0:
             raise StorageUnavailable("closed")
         try:
-            return await self._run(run, job)
+            return await self._thread.run(run, job)
         except (sqlite.Error, OSError) as error:
             if sqlite.is_our_mistake(error) or (isinstance(error, OSError) and run != self._flushing):
                 raise
@@ -244,9 +242,6 @@ class Database:
                 for listener in self._listeners:
                     listener(str(error))
             raise StorageUnavailable(str(error)) from None
-
-    async def _run(self, function: Callable[..., _T], *arguments: Any) -> _T:
-        return await self._thread.run(lambda: function(*arguments))
 
 
 class _Thread:
@@ -260,21 +255,20 @@ class _Thread:
         self._thread = threading.Thread(target=self._work, name="database", daemon=True)
         self._thread.start()
 
-    def run(self, function: Callable[[], _T]) -> asyncio.Future[_T]:
+    def run(self, function: Callable[..., _T], *arguments: Any) -> asyncio.Future[_T]:
         """What the function returns or raises."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[_T] = loop.create_future()
 
         def job() -> None:
-            done: Callable[[], None]
             try:
-                result = function()
-            except BaseException as error:
-                done = partial(_fail, future, error)
-            else:
-                done = partial(_finish, future, result)
-            with suppress(RuntimeError):  # the loop is closed: nobody waits
-                loop.call_soon_threadsafe(done)
+                result, error = function(*arguments), None
+            except BaseException as caught:
+                result, error = None, caught
+            try:  # noqa: SIM105 - `suppress` costs three calls, and this runs for every job
+                loop.call_soon_threadsafe(_settle, future, result, error)
+            except RuntimeError:
+                pass  # the loop is closed: nobody waits
 
         self._jobs.put(job)
         return future
@@ -295,13 +289,12 @@ class _Thread:
             del job  # it holds rows, which must not wait here for the next one
 
 
-def _finish(future: asyncio.Future[_T], result: _T) -> None:
-    if not future.done():
+def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    if future.done():
+        return  # whoever waited was cancelled
+    if error is None:
         future.set_result(result)
-
-
-def _fail(future: asyncio.Future[_T], error: BaseException) -> None:
-    if not future.done():
+    else:
         future.set_exception(error)
 
 

@@ -45,16 +45,22 @@ def writes_ahead(c: Connection) -> bool:
     return bool(c.execute("PRAGMA journal_mode").fetchone()[0] == "wal")
 
 
-@contextmanager
-def transaction(c: Connection) -> Iterator[None]:
+class Transaction:
     """All of it or nothing. Begun at once as a writer, so that it never has to give up in the middle."""
-    c.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        c.execute("COMMIT")
-    finally:
-        if c.in_transaction:
-            c.execute("ROLLBACK")
+
+    def __init__(self, c: Connection) -> None:
+        self._c = c
+
+    def __enter__(self) -> None:
+        self._c.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._c.execute("COMMIT")
+        finally:
+            if self._c.in_transaction:
+                self._c.execute("ROLLBACK")
 
 
 @contextmanager

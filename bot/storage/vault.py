@@ -44,8 +44,9 @@ class SealedColumn(Struct, frozen=True):
 
     def binding(self, owner: int | str) -> bytes:
         """The associated data."""
-        # JSON keeps the parts apart, and a number apart from its digits.
-        return json.dumps(["gatefold", 2, self.table, owner, self.kind]).encode()
+        # JSON keeps the parts apart, and a number apart from its digits. Names of tables and kinds need no escaping.
+        told = owner if isinstance(owner, int) else json.dumps(owner)
+        return f'["gatefold", 2, "{self.table}", {told}, "{self.kind}"]'.encode()
 
 
 class Unopenable(Exception):
