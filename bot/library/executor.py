@@ -194,7 +194,9 @@ class ChangeExecutor:
 
         # 3. noted before the write, so that a retry knows what was there before
         if named:
-            unwanted = await self._changes.begin((change.key, id_, saved[id_]) for change, id_ in named)
+            unwanted = await self._changes.begin(
+                (change.key, None if change.album_id == id_ else id_, saved[id_]) for change, id_ in named
+            )
             done: set[tuple[Action, AlbumId]] = set()
             for change, id_ in named:
                 if (why := unwanted.get(change.key)) is None:
@@ -205,7 +207,7 @@ class ChangeExecutor:
                     changed = change.was_saved != saved[id_] and (change.action, id_) not in done
                     done.add((change.action, id_))
                     outcome = _outcome(change.action, changed=changed)
-                outcomes.append(Ending(change.key, outcome, album_id=id_))
+                outcomes.append(Ending(change.key, outcome))
             named = [(change, id_) for change, id_ in named if change.key not in unwanted]
 
         # 4. the writes, once what was accepted is safe on the disk; then a second look where nothing proves an album
@@ -219,7 +221,7 @@ class ChangeExecutor:
         if any(answer is None for answer in answers.values()):
             self._resolver.forget_own(member)
 
-        # 5. the outcome of each
+        # 5. the outcome of each; which album it means is noted already
         credited: set[AlbumId] = set()
         untouched: list[Key] = []
         for change, id_ in named:
@@ -229,14 +231,14 @@ class ChangeExecutor:
                 if not (isinstance(answer, TryLater) and answer.may_have_applied):
                     untouched.append(change.key)
             elif isinstance(answer, NoSuchAlbum):
-                outcomes.append(Ending(change.key, Outcome.NO_ALBUM, album_id=id_))
+                outcomes.append(Ending(change.key, Outcome.NO_ALBUM))
             elif answer is not None:
-                outcomes.append(_ending(change.key, answer, id_))
+                outcomes.append(_ending(change.key, answer))
             else:
                 was_saved = saved[id_] if change.was_saved is None else change.was_saved
                 changed = was_saved != (change.action is Action.SAVE) and id_ not in credited
                 credited.add(id_)
-                outcomes.append(Ending(change.key, _outcome(change.action, changed=changed), album_id=id_))
+                outcomes.append(Ending(change.key, _outcome(change.action, changed=changed)))
         if untouched:
             await self._changes.not_carried_out(untouched)
         return outcomes, held
@@ -321,15 +323,15 @@ def _outcome(action: Action, *, changed: bool) -> Outcome:
     return Outcome.REMOVED if changed else Outcome.ABSENT
 
 
-def _ending(key: Key, error: UserError, album_id: AlbumId | None = None) -> Ending:
+def _ending(key: Key, error: UserError) -> Ending:
     """How a refusal that no later try will change ends a change."""
     whose = OWN_APP if error.is_own_app else None
     if isinstance(error, NotAllowlisted):
-        return Ending(key, Outcome.NO_SEAT, whose, album_id)
+        return Ending(key, Outcome.NO_SEAT, whose)
     if isinstance(error, PremiumLapsed):
-        return Ending(key, Outcome.NO_PREMIUM, whose, album_id)
+        return Ending(key, Outcome.NO_PREMIUM, whose)
     if isinstance(error, Refused):
-        return Ending(key, Outcome.REFUSED, albums.shown(error.message), album_id)
+        return Ending(key, Outcome.REFUSED, albums.shown(error.message))
     raise error
 
 

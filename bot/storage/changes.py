@@ -58,7 +58,10 @@ class NewChange(Struct, frozen=True):
 
 
 class Ending(Struct, frozen=True):
-    """What came of a change. `album_id`: the album that it turned out to mean; `choices`: those that are offered."""
+    """What came of a change. `choices`: the albums that are offered.
+
+    `album_id`: the album that it turned out to mean, None where that is stored already.
+    """
 
     key: Key
     outcome: Outcome
@@ -146,7 +149,7 @@ class LibraryChanges:
                 "INSERT INTO change_requests"
                 " (id, member_id, action, interaction_token_sealed, locale, created_at, ended_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-                (id_, member, action, sealed, caller.locale, at, ended_at),
+                (id_, member, str(action), sealed, caller.locale, at, ended_at),
             )
             if cursor.rowcount:
                 _insert(c, id_, member, changes)
@@ -277,8 +280,8 @@ class LibraryChanges:
 
         return await self._database.read(read)
 
-    async def begin(self, seen: Iterable[tuple[Key, AlbumId, bool]]) -> dict[Key, Outcome]:
-        """Note, before the write, which album a change means and whether it was saved.
+    async def begin(self, seen: Iterable[tuple[Key, AlbumId | None, bool]]) -> dict[Key, Outcome]:
+        """Note, before the write, which album a change means (None: that is stored already) and whether it was saved.
 
         What an earlier attempt noted stays, since that attempt may have been carried out. Returned: the changes
         that must not be carried out, and why: DROPPED, they ended meanwhile or are gone; DUPLICATE, their request names
@@ -286,15 +289,10 @@ class LibraryChanges:
         more. They are still to be ended.
         """
         rows = list(seen)
-        albums = [(album, *key, album) for key, album, _ in rows]
+        albums = [(album, *key) for key, album, _ in rows if album is not None]
 
         def write(c: Connection) -> dict[Key, Outcome]:
-            c.executemany(
-                # an album that is known already leaves its index alone
-                "UPDATE library_changes SET album_id = ? WHERE request_id = ? AND position = ? AND outcome IS NULL"
-                " AND album_id IS DISTINCT FROM ?",
-                albums,
-            )
+            _mean(c, albums)
             unwanted = {key: why for key, *_ in rows if (why := _why_unwanted(c, *key)) is not None}
             c.executemany(
                 "UPDATE library_changes SET was_saved = COALESCE(was_saved, ?) WHERE request_id = ? AND position = ?",
@@ -320,15 +318,13 @@ class LibraryChanges:
     async def end(self, endings: Iterable[Ending], now: datetime) -> list[ChangeRequest]:
         """Note what came of changes; the requests that are ended by it, whole."""
         ended = list(endings)
-        rows = [(end.outcome, end.detail, json.dumps(end.choices) if end.choices else None, *end.key) for end in ended]
-        albums = [(end.album_id, *end.key, end.album_id) for end in ended if end.album_id is not None]
+        rows = [
+            (str(end.outcome), end.detail, json.dumps(end.choices) if end.choices else None, *end.key) for end in ended
+        ]
+        albums = [(end.album_id, *end.key) for end in ended if end.album_id is not None]
 
         def write(c: Connection) -> list[ChangeRequest]:
-            c.executemany(
-                "UPDATE library_changes SET album_id = ? WHERE request_id = ? AND position = ? AND outcome IS NULL"
-                " AND album_id IS DISTINCT FROM ?",
-                albums,
-            )
+            _mean(c, albums)
             c.executemany(
                 "UPDATE library_changes SET outcome = ?, detail = ?, choices = ?"
                 " WHERE request_id = ? AND position = ? AND outcome IS NULL",
@@ -418,16 +414,15 @@ class LibraryChanges:
         """
 
         def write(c: Connection) -> None:
-            row = c.execute("SELECT answer, ended_at, told FROM change_requests WHERE id = ?", (id_,)).fetchone()
-            if row is None:
-                return
-            is_over = arrived and tells_end and pages is None
-            c.execute(
-                "UPDATE change_requests SET answer = ?, told = CASE WHEN ? = 1 THEN 'yes' ELSE told END,"
-                " interaction_token_sealed = CASE WHEN ? = 1 THEN NULL ELSE interaction_token_sealed END WHERE id = ?",
-                ("arrived" if arrived or row["answer"] == "arrived" else "lost", int(is_over), int(is_over), id_),
-            )
-            if row["ended_at"] is not None and row["told"] is None and not is_over:
+            is_over = int(arrived and tells_end and pages is None)
+            rows = c.execute(
+                "UPDATE change_requests SET told = CASE WHEN ? = 1 THEN 'yes' ELSE told END,"
+                " interaction_token_sealed = CASE WHEN ? = 1 THEN NULL ELSE interaction_token_sealed END,"
+                " answer = CASE WHEN ? = 1 OR answer = 'arrived' THEN 'arrived' ELSE 'lost' END"
+                " WHERE id = ? RETURNING ended_at, told",
+                (is_over, is_over, int(arrived), id_),
+            ).fetchall()
+            if rows and rows[0]["ended_at"] is not None and rows[0]["told"] is None:
                 self._tell_in(c, id_, now, (pages or 0) if arrived and tells_end else 0)
 
         await self._database.write(write, durable=False)
@@ -545,34 +540,35 @@ class LibraryChanges:
             rows = c.execute(
                 "UPDATE change_requests SET ended_at = ? WHERE id = ? AND ended_at IS NULL"
                 " AND NOT EXISTS (SELECT 1 FROM library_changes AS w WHERE w.member_id = change_requests.member_id"
-                "  AND w.request_id = change_requests.id AND w.outcome IS NULL) RETURNING answer",
+                "  AND w.request_id = change_requests.id AND w.outcome IS NULL) RETURNING *",
                 (to_seconds(now), id_),
             ).fetchall()
-            if rows and (request := self._request(c, id_)) is not None:
-                ended.append(request)
-                if rows[0]["answer"] != "awaited":
+            for row in rows:
+                ended.append(_whole(c, row))
+                if row["answer"] != "awaited":
                     self._tell_in(c, id_, now)
         return ended
 
     def _request(self, c: Connection, id_: RequestId) -> ChangeRequest | None:
         row = c.execute("SELECT * FROM change_requests WHERE id = ?", (id_,)).fetchone()
-        if row is None:
-            return None
-        changes = c.execute(
-            "SELECT w.*, ? AS action FROM library_changes AS w WHERE request_id = ? ORDER BY position",
-            (row["action"], id_),
-        )
-        return ChangeRequest(
-            id=id_,
-            member=row["member_id"],
-            action=Action(row["action"]),
-            undoes=row["undoes"],
-            undone=row["undone_by"] is not None,
-            created_at=to_moment(row["created_at"]),
-            ended=row["ended_at"] is not None,
-            changes=tuple(_change(change) for change in changes),
-            locale=row["locale"],
-        )
+        return None if row is None else _whole(c, row)
+
+
+def _whole(c: Connection, row: Row) -> ChangeRequest:
+    """A request with its changes."""
+    action = Action(row["action"])
+    changes = c.execute("SELECT * FROM library_changes WHERE request_id = ? ORDER BY position", (row["id"],))
+    return ChangeRequest(
+        id=row["id"],
+        member=row["member_id"],
+        action=action,
+        undoes=row["undoes"],
+        undone=row["undone_by"] is not None,
+        created_at=to_moment(row["created_at"]),
+        ended=row["ended_at"] is not None,
+        changes=tuple(_change(change, action) for change in changes),
+        locale=row["locale"],
+    )
 
 
 def _new_request(caller: Caller, action: Action, changes: Sequence[NewChange], now: datetime) -> ChangeRequest:
@@ -610,15 +606,24 @@ def _insert(c: Connection, id_: RequestId, member: MemberId, changes: Sequence[N
                 id_,
                 position,
                 member,
-                change.kind,
+                # sqlite3 takes far longer for a subclass of str
+                str(change.kind),
                 change.reference,
                 change.reference if change.kind is Kind.ALBUM else None,
-                change.outcome,
+                change.outcome and str(change.outcome),
                 change.detail,
             )
             for position, change in enumerate(changes)
         ],
     )
+
+
+def _mean(c: Connection, albums: Sequence[tuple[AlbumId, RequestId, int]]) -> None:
+    """Note which albums changes mean."""
+    if albums:  # mostly they are known from the start
+        c.executemany(
+            "UPDATE library_changes SET album_id = ? WHERE request_id = ? AND position = ? AND outcome IS NULL", albums
+        )
 
 
 def _why_unwanted(c: Connection, id_: RequestId, position: int) -> Outcome | None:
@@ -659,14 +664,14 @@ def _pending(
         " AND (w.request_id, w.position) > (?, ?) ORDER BY w.request_id, w.position LIMIT ?",
         (member, after[0], 2**63 - 1 if request is None else request, *after, limit),
     )
-    return [_change(row) for row in rows]
+    return [_change(row, Action(row["action"])) for row in rows]
 
 
-def _change(row: Row) -> LibraryChange:
+def _change(row: Row, action: Action) -> LibraryChange:
     return LibraryChange(
         request_id=row["request_id"],
         position=row["position"],
-        action=Action(row["action"]),
+        action=action,
         kind=Kind(row["kind"]),
         reference=row["reference"],
         album_id=row["album_id"],
