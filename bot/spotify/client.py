@@ -10,8 +10,7 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urljoin
 
@@ -171,7 +170,8 @@ class Spotify:
         self, app: App, form: dict[str, str], read: Callable[[int, bytes], _T], received: bytearray | None = None
     ) -> _T:
         form, headers = oauth.authenticate(form, app.client_id, app.client_secret)
-        async with _through(app, waits=False):
+        await app.gate.enter(waits=False)
+        try:
             status, _, body = await self._exchange(
                 "token",
                 "POST",
@@ -180,6 +180,8 @@ class Spotify:
                 received=received,
                 data=form,
             )
+        finally:
+            app.gate.leave()
         try:
             tokens = read(status, body)
         except UserError as error:
@@ -250,7 +252,8 @@ class Spotify:
         url = URL(self._api_url + request.path)
         if request.query:
             url = url.with_query(request.query)
-        async with _through(app, waits=request.waits):
+        await app.gate.enter(waits=request.waits)
+        try:
             status, headers, body = await self._exchange(
                 request.name,
                 request.method,
@@ -259,6 +262,8 @@ class Spotify:
                 headers={"Authorization": f"Bearer {token}"},
                 max_bytes=request.max_bytes,
             )
+        finally:
+            app.gate.leave()
         try:
             wire.check(request, status, body)
         except PremiumLapsed as error:
@@ -432,16 +437,6 @@ class Spotify:
         if found is None:
             raise NoSuchAlbum
         return found
-
-
-@asynccontextmanager
-async def _through(app: App, *, waits: bool) -> AsyncIterator[None]:
-    """A place in the app's gate. TryLater when it is closed for longer than a call waits."""
-    await app.gate.enter(waits=waits)
-    try:
-        yield
-    finally:
-        app.gate.leave()
 
 
 async def _token(token: TokenSource, rejected: str | None) -> str:

@@ -81,6 +81,9 @@ class Links:
     def __init__(self, database: Engine, vault: Vault) -> None:
         self._database = database
         self._vault = vault
+        # Members who may have a reminder to be told: every answer asks, and nearly always nobody has one.
+        self._untold: set[int] = set()
+        self._knows_untold = False
 
     async def get(self, member_id: int) -> Link | None:
         """The member's link."""
@@ -279,21 +282,31 @@ class Links:
     def reminder_refused(self, c: Connection, member_id: int) -> None:
         """A reminder did not arrive, since the member accepts no direct messages: the next answer carries it."""
         c.execute("UPDATE links SET is_reminder_untold = 1 WHERE member_id = ? AND is_reminded = 1", (member_id,))
+        self._untold.add(member_id)
 
     async def take_untold_reminder(self, member_id: int) -> bool:
         """Whether an answer must carry a reminder; asked once, it carries it."""
-        query = "SELECT 1 FROM links WHERE member_id = ? AND is_reminder_untold = 1"
-        if await self._database.read(lambda c: c.execute(query, (member_id,)).fetchone()) is None:
-            return False  # nearly always: no write
-        return await self._database.write(
-            lambda c: (
-                c.execute(
-                    "UPDATE links SET is_reminder_untold = 0 WHERE member_id = ? AND is_reminder_untold = 1",
-                    (member_id,),
-                ).rowcount
-                == 1
+        if not self._knows_untold:
+            query = "SELECT member_id FROM links WHERE is_reminder_untold = 1"
+            rows = await self._database.read(lambda c: c.execute(query).fetchall())
+            self._untold.update(row["member_id"] for row in rows)
+            self._knows_untold = True
+        if member_id not in self._untold:
+            return False
+        self._untold.discard(member_id)  # before the write: what is refused after it counts
+        try:
+            return await self._database.write(
+                lambda c: (
+                    c.execute(
+                        "UPDATE links SET is_reminder_untold = 0 WHERE member_id = ? AND is_reminder_untold = 1",
+                        (member_id,),
+                    ).rowcount
+                    == 1
+                )
             )
-        )
+        except StorageUnavailable:
+            self._untold.add(member_id)
+            raise
 
 
 def _others_with(c: Connection, link: Link) -> bool:

@@ -192,3 +192,33 @@ async def test_where_direct_messages_are_closed_the_next_answer_carries_it_once(
     assert link is not None
     assert await stage.renewals.take_untold(ADA) == consent_ends_at(link)
     assert await stage.renewals.take_untold(ADA) is None
+
+
+@pytest.mark.parametrize("is_asked_before", [False, True])
+async def test_an_untold_reminder_outlives_a_restart(stage: Stage, tmp_path: Path, is_asked_before: bool) -> None:
+    await stage.link()
+    if is_asked_before:
+        assert await stage.renewals.take_untold(ADA) is None
+    stage.now = ENDS_AT.replace(hour=12) - 13 * DAY
+    await stage.renewals.remind(str(ADA), stage.now)
+    due, _ = await stage.storage.outbox.due(stage.now, 10)
+    await stage.storage.outbox.settle(due[0], State.REFUSED, stage.now)
+    await stage.storage.close()
+    storage = await open_storage(tmp_path / "gatefold.db", [b"k" * 32])
+    try:
+        again = Stage(storage)
+        assert await again.renewals.take_untold(ADA) is not None
+        assert await again.renewals.take_untold(ADA) is None
+    finally:
+        await storage.close()
+
+
+async def test_a_second_reminder_that_is_refused_is_told_as_the_first_was(stage: Stage) -> None:
+    await stage.link()
+    for days in (13, 2):
+        stage.now = ENDS_AT.replace(hour=12) - days * DAY
+        await stage.renewals.remind(str(ADA), stage.now)
+        due, _ = await stage.storage.outbox.due(stage.now, 10)
+        await stage.storage.outbox.settle(due[0], State.REFUSED, stage.now)
+        assert await stage.renewals.take_untold(ADA) is not None
+        assert await stage.renewals.take_untold(ADA) is None
