@@ -681,3 +681,12 @@ def m017_public_pages(db: Database) -> None:
 def m018_stopped_histories(db: Database) -> None:
     """A curator can stop the reading of a history."""
     db.conn.execute("ALTER TABLE histories ADD COLUMN is_stopped INTEGER NOT NULL DEFAULT 0")
+
+
+@step
+def m019_repeated_votes(db: Database) -> None:
+    """The step of a vote that is held again is called by a plain name, also in messages that are not sent yet."""
+    db.conn.execute("UPDATE club_posts SET step = 'repeated_vote' WHERE step = 'vote_anew'")
+    db.conn.execute(
+        "UPDATE outbox SET payload = replace(payload, '\"vote_anew\"', '\"repeated_vote\"') WHERE kind LIKE 'club %'"
+    )

@@ -42,7 +42,7 @@ def _advance(c: Connection, stored: StoredClub, facts: Facts) -> Outcome:
     return advance(stored.club, facts)
 
 
-_VOTES = {Step.VOTE, Step.VOTE_ANEW}
+_VOTES = {Step.VOTE, Step.REPEATED_VOTE}
 
 
 def _shown(club: Club) -> tuple[object, ...]:

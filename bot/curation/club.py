@@ -176,7 +176,7 @@ class Step(StrEnum):
     CALL = "call"
     """Call for nominations; with turns, who picks next; with a crate, when it is drawn."""
     VOTE = "vote"
-    VOTE_ANEW = "vote_anew"
+    REPEATED_VOTE = "repeated_vote"
     """The vote fell wholly into a downtime and is held now."""
     ANNOUNCEMENT = "announcement"
     SUMMARY = "summary"
@@ -204,7 +204,7 @@ class Step(StrEnum):
 
 
 _POSTS = frozenset(
-    {Step.CALL, Step.VOTE, Step.VOTE_ANEW, Step.ANNOUNCEMENT, Step.SUMMARY, Step.SKIPPED, Step.MISSED},
+    {Step.CALL, Step.VOTE, Step.REPEATED_VOTE, Step.ANNOUNCEMENT, Step.SUMMARY, Step.SKIPPED, Step.MISSED},
 )
 
 

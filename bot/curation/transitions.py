@@ -45,11 +45,11 @@ class Rule(Struct, frozen=True):
 TABLE = (
     Rule(None, On.OPEN, If.ALWAYS, State.NOMINATING, (Step.CALL,)),
     Rule(State.NOMINATING, On.VOTE, If.ALWAYS, State.VOTING, (Step.VOTE,)),
-    Rule(State.NOMINATING, On.CLUB_HOUR, If.VOTE_MISSED, State.VOTING, (Step.VOTE_ANEW,)),
+    Rule(State.NOMINATING, On.CLUB_HOUR, If.VOTE_MISSED, State.VOTING, (Step.REPEATED_VOTE,)),
     Rule(State.NOMINATING, On.CLUB_HOUR, If.ALBUM, State.LISTENING, (Step.ANNOUNCEMENT,)),
     Rule(State.NOMINATING, On.CLUB_HOUR, If.NO_ALBUM, State.SKIPPED, (Step.SKIPPED,)),
     Rule(State.NOMINATING, On.SKIP, If.ALWAYS, State.SKIPPED, (Step.SKIPPED,)),
-    Rule(State.VOTING, On.CLUB_HOUR, If.VOTE_MISSED, State.VOTING, (Step.VOTE_ANEW,)),
+    Rule(State.VOTING, On.CLUB_HOUR, If.VOTE_MISSED, State.VOTING, (Step.REPEATED_VOTE,)),
     Rule(State.VOTING, On.CLUB_HOUR, If.ALBUM, State.LISTENING, (Step.ANNOUNCEMENT, Step.FORGET_VOTERS)),
     Rule(State.VOTING, On.CLUB_HOUR, If.NO_ALBUM, State.SKIPPED, (Step.SKIPPED, Step.FORGET_VOTERS)),
     Rule(State.VOTING, On.SKIP, If.ALWAYS, State.SKIPPED, (Step.SKIPPED, Step.FORGET_VOTERS)),

@@ -41,7 +41,7 @@ def _place(effect: Effect) -> tuple[int, int]:
 
 def _expected(one: Round, done: Counter[tuple[int, Step]]) -> set[Step]:
     voted = {Step.VOTE} if done[one.number, Step.VOTE] else set()
-    was_voted = bool(voted) or bool(done[one.number, Step.VOTE_ANEW])
+    was_voted = bool(voted) or bool(done[one.number, Step.REPEATED_VOTE])
     counted = {Step.FORGET_VOTERS} if was_voted else set()
     return {Step.CALL} | {
         State.NOMINATING: set(),

@@ -230,7 +230,7 @@ def test_a_vote_that_fell_wholly_into_a_downtime_is_held_anew_for_its_whole_leng
 
     stage.down_until(FIRST_HOUR + HOUR)
 
-    assert [(effect.step, effect.late) for effect in stage.news()] == [(Step.VOTE_ANEW, True)]
+    assert [(effect.step, effect.late) for effect in stage.news()] == [(Step.REPEATED_VOTE, True)]
     assert stage.club.coming.state is State.VOTING
     # At the club's time of day, and no sooner than after 3 days.
     assert stage.club.club_hour_at == FIRST_HOUR + 4 * DAY
@@ -250,7 +250,7 @@ def test_a_vote_that_opened_in_the_moment_of_the_crash_is_held_anew_and_keeps_it
 
     stage.down_until(FIRST_HOUR + HOUR)
 
-    assert stage.posts() == [(Step.VOTE_ANEW, 1)]
+    assert stage.posts() == [(Step.REPEATED_VOTE, 1)]
     assert stage.club.coming.lot == lot
     stage.up_to(FIRST_HOUR + 4 * DAY)
     assert stage.counted == {1: [("B",)]}
@@ -264,7 +264,7 @@ def test_an_album_that_ends_during_a_downtime_is_summed_up_also_where_the_next_v
 
     stage.down_until(SECOND_HOUR + DAY)
 
-    assert stage.posts() == [(Step.SUMMARY, 1), (Step.VOTE_ANEW, 2)]
+    assert stage.posts() == [(Step.SUMMARY, 1), (Step.REPEATED_VOTE, 2)]
     assert stage.club.listening is None
 
 
@@ -290,7 +290,7 @@ def test_missed_club_hours_are_listed_also_where_the_vote_is_held_anew() -> None
     stage.down_until(FIRST_HOUR + WEEK + HOUR)
 
     assert [(effect.step, effect.hours) for effect in stage.news()] == [
-        (Step.VOTE_ANEW, ()),
+        (Step.REPEATED_VOTE, ()),
         (Step.MISSED, (SECOND_HOUR,)),
     ]
 

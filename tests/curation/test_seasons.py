@@ -73,7 +73,7 @@ def test_two_years_with_downtimes_lose_no_round_and_double_none(seed: int) -> No
         audit(stage)
 
     steps = Counter(effect.step for effect in stage.effects)
-    assert steps[Step.VOTE_ANEW]
+    assert steps[Step.REPEATED_VOTE]
     assert steps[Step.MISSED]
     assert steps[Step.ANNOUNCEMENT] > 60
 

@@ -50,8 +50,8 @@ class Posts:
         match step:
             case Step.CALL:
                 return call_items(words, view)
-            case Step.VOTE | Step.VOTE_ANEW:
-                return vote_items(words, view, await self._names.of(view.round.lot), anew=step is Step.VOTE_ANEW)
+            case Step.VOTE | Step.REPEATED_VOTE:
+                return vote_items(words, view, await self._names.of(view.round.lot), anew=step is Step.REPEATED_VOTE)
             case Step.ANNOUNCEMENT:
                 return announcement_items(words, view, await self._names.of([view.round.album_id]))
             case Step.SUMMARY:
@@ -63,7 +63,7 @@ class Posts:
         return []
 
 
-_PINGING = {Step.CALL, Step.VOTE, Step.VOTE_ANEW, Step.ANNOUNCEMENT}
+_PINGING = {Step.CALL, Step.VOTE, Step.REPEATED_VOTE, Step.ANNOUNCEMENT}
 
 
 def call_items(words: Words, view: RoundView) -> list[Item]:
@@ -115,7 +115,7 @@ def vote_items(words: Words, view: RoundView, albums: Albums, *, anew: bool) -> 
     """The vote with its button; once it is over, only that it is."""
     t, one = words.t, view.round
     if one.state is not State.VOTING:
-        if view.post(Step.VOTE) is None and view.post(Step.VOTE_ANEW) is None:
+        if view.post(Step.VOTE) is None and view.post(Step.REPEATED_VOTE) is None:
             return []  # it could not be posted in time
         return [
             _heading(words, view),
