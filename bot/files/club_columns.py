@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 from msgspec import Struct
 
 from bot.files.column_names import NAMES, Role, role_of, words
-from bot.files.dates import read_date
+from bot.files.dates import read_date, read_day
 from bot.files.problems import MAX_COLUMNS
 from bot.files.scores import is_absent, read_score, read_scores
 from bot.files.tables import Record, column_key
@@ -32,6 +33,9 @@ _OF_NOBODY = words(
     r"s the a de di da von van our club group team overall total final sum of out by per score scores in on for \d+"
     r" album avg max min we"
 )
+_OUT_OF = re.compile(
+    r"(?:/|\bout of|\bof|\bvon|\bsur|\bde|\bsu|\bvan|\bav|\b[01]\s?(?:-|–|to|bis|à|a))\s?(5|10|20|100)\b"
+)
 _MOST = 0.8
 _LONGEST_NAME = 60
 
@@ -40,6 +44,8 @@ def known_columns(record: Record) -> int:
     """How many cells of a row are names of columns that a club's spreadsheet has; 0 without one for the album."""
     names = [column_key(cell) for cell in record.cells[:MAX_COLUMNS] if len(cell) <= _LONGEST_NAME]
     roles = {role for name in names if (role := role_of(name)) is not None}
+    if any("album" in name.split() for name in names):
+        roles.add(Role.ALBUM)
     if not roles & {Role.ALBUM, Role.LINK} and not any(map(_PICK.search, names)):
         return 0
     return len(roles | ({Role.ALBUM} if Role.LINK in roles else set()))
@@ -52,9 +58,9 @@ def assign(header: Sequence[str], columns: Sequence[Sequence[str]]) -> tuple[Col
     members = [""] * len(header)
     for number, cells in enumerate(columns):
         role, key = roles[number], keys[number]
-        if role is Role.DATE and not _mostly_dates(cells):
+        if role is Role.DATE and not _mostly_dates(cells, read_day):
             roles[number] = Role.ROUND if "week" in key or "day" in key else None
-        elif role is Role.ROUND and _mostly_dates(cells):
+        elif role is Role.ROUND and _mostly_dates(cells, read_day):
             roles[number] = Role.DATE  # "Week": 2024-01-31
         elif role is Role.SCORE and _NOTE.search(key) and cells and not _mostly_scores(cells):
             roles[number] = Role.NOTE  # "Notes" are scores in French and words in English
@@ -62,6 +68,11 @@ def assign(header: Sequence[str], columns: Sequence[Sequence[str]]) -> tuple[Col
             roles[number] = None  # a member who is called like that: "Chi"
         elif role is Role.SCORE and (member := _member(header[number])):
             roles[number], members[number] = Role.MEMBER, member
+    if Role.ALBUM not in roles:  # "Album - Artist": both in one column
+        for number, key in enumerate(keys):
+            if roles[number] is Role.ARTIST and "album" in key.split():
+                roles[number] = Role.ALBUM
+                break
     _choose_persons(roles, keys)
     for number, cells in enumerate(columns):
         if roles[number] is None and cells and _mostly_scores(cells) and header[number].strip():
@@ -81,6 +92,12 @@ def assign(header: Sequence[str], columns: Sequence[Sequence[str]]) -> tuple[Col
         Column(number, header[number].strip(), role or Role.NOT_USED, members[number])
         for number, role in enumerate(roles)
     )
+
+
+def named_scale(column: Column) -> Decimal | None:
+    """What the column's scores are out of, where its name says it: "Score /10", "Rating (1-5)", "Note sur 20"."""
+    match = _OUT_OF.search(column.name.casefold())
+    return Decimal(match[1]) if match else None
 
 
 def is_person(column: Column) -> bool:
@@ -127,8 +144,8 @@ def _member(name: str) -> str:
     return " ".join(kept)[:_LONGEST_NAME]
 
 
-def _mostly_dates(cells: Sequence[str]) -> bool:
-    return sum(read_date(cell) is not None for cell in cells) >= len(cells) / 2
+def _mostly_dates(cells: Sequence[str], read: Callable[[str], object] = read_date) -> bool:
+    return sum(read(cell) is not None for cell in cells) >= len(cells) / 2
 
 
 def _mostly_scores(cells: Sequence[str]) -> bool:

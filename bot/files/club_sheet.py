@@ -11,9 +11,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.albums import AlbumRef, NotAnAlbum, SearchText, ShortLink, TrackRef, Unreadable, fold
-from bot.files.club_columns import Column, assign, is_person, is_timestamp, known_columns
+from bot.files.club_columns import Column, assign, is_person, is_timestamp, known_columns, named_scale
 from bot.files.column_names import Role
-from bot.files.dates import DateOrder, TypedDate, judge, read_date
+from bot.files.dates import DateOrder, TypedDate, judge, read_day
 from bot.files.decoding import is_workbook, lines_of, text_of
 from bot.files.library_file import clean, named
 from bot.files.library_rows import links_in, search_for
@@ -41,6 +41,7 @@ class WhyNot(StrEnum):
     NO_DATE = "no_date"
     UNREADABLE_DATE = "unreadable_date"
     REPEATED = "repeated"  # the same album on the same day as a row above
+    IN_THE_FUTURE = "in_the_future"  # the club has not had it yet
     OPEN_QUOTE = "open_quote"  # a quotation mark that is never closed
     ABOVE_THE_NAMES = "above_the_names"  # above the row with the column names
     # of cells; the row becomes a round all the same
@@ -116,10 +117,11 @@ class ClubSheet(Struct, frozen=True):
     members: tuple[str, ...]
 
 
-def read_club_sheet(data: bytes, order: DateOrder | None = None) -> ClubSheet:
+def read_club_sheet(data: bytes, order: DateOrder | None = None, *, until: date | None = None) -> ClubSheet:
     """Read a club's spreadsheet: CSV with any separator, or an Excel workbook where that can be read.
 
-    `order`: what the curator answered, if the order of day and month was unclear.
+    `order`: what the curator answered, if the order of day and month was unclear. `until`: rows of later days are
+    left out, since they are only planned.
 
     Raises:
         FileProblem: the file as a whole cannot be read; see `problems`.
@@ -134,13 +136,14 @@ def read_club_sheet(data: bytes, order: DateOrder | None = None) -> ClubSheet:
         first_row = lines[0][:1000].split(",")
     if table is None:
         raise NoSuchColumns((Role.ALBUM,), tuple(filter(None, map(clean, first_row[:MAX_COLUMNS]))))
-    return _Sheet(table, order).read()
+    return _Sheet(table, order, until).read()
 
 
 class _Sheet:
     """One reading."""
 
-    def __init__(self, table: Table, order: DateOrder | None) -> None:
+    def __init__(self, table: Table, order: DateOrder | None, until: date | None) -> None:
+        self.until = until
         # An exported sheet often has empty columns at its right end.
         width = max((n for n, name in enumerate(table.header.cells, 1) if name.strip()), default=0)
         if width > MAX_COLUMNS:
@@ -167,14 +170,15 @@ class _Sheet:
             raise NoSuchColumns(tuple(missing), tuple(filter(None, map(clean, header))))
         self._tell_raters(whole)
         self.scales = {
-            column.number: stated_scale(
+            column.number: named_scale(column)
+            or stated_scale(
                 named_score.score for r in whole for named_score in read_scores(_cell(r, column.number)) or ()
             )
             for column in self.columns
             if column.role in (Role.SCORE, Role.MEMBER)
         }
         [date_column] = self._columns(Role.DATE)
-        dates = [(r, typed) for r in whole if (typed := read_date(_cell(r, date_column.number))) is not None]
+        dates = [(r, typed) for r in whole if (typed := read_day(_cell(r, date_column.number))) is not None]
         self.order = order or judge(typed for _, typed in dates)
         self.unclear = None
         if self.order is DateOrder.UNCLEAR:
@@ -242,13 +246,16 @@ class _Sheet:
                 return SkippedRow(record.line, clean(record.text), why)
         assert isinstance(album, tuple)
         assert isinstance(when, TypedDate)
+        on = when.on(self.order)
+        if on is not None and self.until is not None and on > self.until:
+            return SkippedRow(record.line, clean(record.text), WhyNot.IN_THE_FUTURE)
         extra = " ".join(record.cells[len(self.columns) :]).strip()
         if extra:
             odd.append(OddCell("", clean(extra), WhyNot.EXTRA_CELL))
         scores = self._scores(record, odd)
         return SheetRound(
             record.line,
-            when.on(self.order),
+            on,
             *album,
             self._text(record, Role.PICKER),
             scores,
@@ -264,7 +271,7 @@ class _Sheet:
         text = _cell(record, column.number)
         if not text.strip():
             return WhyNot.NO_DATE
-        if (typed := read_date(text)) is None:
+        if (typed := read_day(text)) is None:
             return WhyNot.UNREADABLE_DATE
         if not typed.has_day:
             odd.append(OddCell(column.name, clean(text), WhyNot.DAY_MISSING))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from enum import StrEnum
 
 
@@ -25,7 +26,11 @@ class Role(StrEnum):
 
 
 def words(pattern: str) -> re.Pattern[str]:
-    """A pattern that finds any of the alternatives, which white space separates, as a whole word."""
+    """A pattern that finds any of the alternatives, which white space separates, as a whole word.
+
+    Accents and the marks of Japanese letters are left out, as `fold` leaves them out of the names.
+    """
+    pattern = "".join(c for c in unicodedata.normalize("NFKD", pattern) if not unicodedata.combining(c))
     return re.compile(rf"\b(?:{' '.join(pattern.split()).replace(' ', '|')})\b")
 
 
@@ -41,7 +46,7 @@ NAMES: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
         ),
         (
             Role.MEAN,
-            r"mean average avg durchschnitt\w* schnitt mittel\w* moyenne promedio media gemiddelde? snitt srednia",
+            r"mean average avg durchschnitt\w* schnitt mittel\w* moyenne promedio media gemiddelde? snitt srednia 平均\w*",
         ),
         (Role.RATER, r"raters? rated_by reviewers? reviewed_by voters? bewertet_von bewerter\w* note_par"),
         (Role.LINK, r"links? urls? uri spotify lien enlace collegamento lank lenke"),
@@ -51,38 +56,38 @@ NAMES: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
             r" recommend\w+ ausgewahlt auswahl ausgesucht vorgeschlagen vorschlag gewahlt eingereicht choisi\w* choix"
             r" elegid\w+ propuest\w+ scelt\w+ propost\w+ escolhid\w+ sugerid\w+ gekozen voorgesteld vald valgt"
             r" foreslag\w* wybrał\w* zaproponował\w* whose who wer von qui quien chi quem wie host"
-            r" curator kurator\w* выбрал\w*",
+            r" curator kurator\w* выбрал\w* 選んだ人 選者 推薦者? 選出者? 担当者?",
         ),
         (
             Role.DATE,
             r"dates? datum fecha data dato daty? day tag jour dia when wann meeting treffen listened played months?"
-            r" monat mois mes mese mes maned manad miesiac timestamp zeitstempel horodateur marca_temporal дата",
+            r" monat mois mes mese mes maned manad miesiac timestamp zeitstempel horodateur marca_temporal дата 日付け? 日時? 開催日 タイムスタンプ",
         ),
         (
             Role.SCORE,
             r"scores? ratings? rated grades? bewertung\w* wertung\w* punkte sterne note notes nota notas"
             r" puntuacion\w* puntaje puntos voto voti punteggio cijfer beoordeling betyg karakter\w* ocen[ay]?"
-            r" stars? etoiles оценк\w*",
+            r" stars? etoiles оценк\w* 点数? 評価 スコア 採点",
         ),
         (
             Role.ALBUM,
             r"albums? \w*album \w*titel records? lp title titre titulo titolo tytuł tittel disco disque platte plade"
-            r" płyta skiva plaat альбом\w* アルバム",
+            r" płyta skiva plaat альбом\w* アルバム\w* 作品 タイトル",
         ),
         (
             Role.ARTIST,
             r"artists? artist_name\w* bands? act musicians? interpret\w* kunstler\w* gruppe group artistes? artistas?"
-            r" artiest\w* wykonawca исполнител\w* アーティスト",
+            r" artiest\w* wykonawca исполнител\w* アーティスト\w*",
         ),
-        (Role.THEME, r"themes? thema tema motto temat"),
+        (Role.THEME, r"themes? thema tema motto temat テーマ"),
         (
             Role.ROUND,
-            r"rounds? runde ronda manche turno weeks? woche semaine semana settimana no nr num number nummer season",
+            r"rounds? runde ronda manche turno weeks? woche semaine semana settimana no nr num number nummer season 回 第\w*回",
         ),
         (
             Role.NOTE,
             r"comments? remarks? reviews? kommentare? bemerkung\w* commentaires? comentarios? commenti? thoughts? why"
-            r" warum reason begrundung",
+            r" warum reason begrundung コメント 感想 メモ レビュー",
         ),
     )
 )

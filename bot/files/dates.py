@@ -41,6 +41,9 @@ _YEAR_FIRST = re.compile(r"(\d{4})(?:\s*[-/.年]\s*|\s+)(\d{1,2})(?:\s*[-/.月]\
 _COMPACT = re.compile(r"((?:19|20)\d{2})(\d{2})(\d{2})", re.ASCII)
 _YEAR_LAST = re.compile(r"(\d{1,2})\s*([-/. ])\s*(\d{1,2})\s*\2\s*'?(\d{4}|\d{2})\.?", re.ASCII)
 _MONTH_ONLY = re.compile(r"(?P<y>\d{4})\s*[-/.]\s*(?P<m>\d{1,2})|(?P<m2>\d{1,2})\s*[-/.]\s*(?P<y2>\d{4})", re.ASCII)
+_EXCEL_DAY = re.compile(r"[2-7]\d{4}(?:\.\d+)?", re.ASCII)  # 1954 to 2119
+_EXCEL_ZERO = date(1899, 12, 30).toordinal()
+_RANGE = re.compile(r"\s*[–—]\s*|\s+(?:-|to|until|bis|au|al|a|do|t/m)\s+")
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 
 
@@ -80,6 +83,18 @@ class TypedDate(Struct, frozen=True):
     def fits(self, order: DateOrder) -> bool:
         """Whether it is a date in this order."""
         return (self.month_first if order is DateOrder.MONTH_FIRST else self.day_first) is not None
+
+
+def read_day(cell: str) -> TypedDate | None:
+    """Read a cell of a column of days: a date, the first of a range of dates, or a number as Excel counts days."""
+    if (typed := read_date(cell)) is not None:
+        return typed
+    text = cell.strip()
+    if _EXCEL_DAY.fullmatch(text):
+        return _certain(date.fromordinal(_EXCEL_ZERO + int(text[:5])))
+    if len(parts := _RANGE.split(text)) == 2 and read_date(parts[1]) is not None:
+        return read_date(parts[0])
+    return None
 
 
 @lru_cache(maxsize=4096)

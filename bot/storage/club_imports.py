@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from bot.albums import AlbumId
-from bot.caller import MemberId, RequestId
+from bot.caller import Caller, MemberId, RequestId
 from bot.curation.club import Round
 from bot.curation.ids import ClubId, RoundNumber
 from bot.storage.declarations import Declaration, Documents, MemberRows
@@ -60,6 +60,12 @@ class ClubImport(Struct, frozen=True):
     begun_at: datetime | None
     ended_at: datetime | None
     rounds: int
+
+    @classmethod
+    def of_file(cls, caller: Caller, club_id: ClubId, name: str, file: bytes, now: datetime) -> ClubImport:
+        """A file that a curator sent just now."""
+        id_, member, state = caller.interaction_id, caller.member_id, ImportState.ASKED
+        return cls(id_, club_id, member, caller.locale, name, file, None, {}, state, now, None, None, 0)
 
 
 class FoundAlbum(Struct, frozen=True):

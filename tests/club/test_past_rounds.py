@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from bot.albums import AlbumId
@@ -200,8 +202,6 @@ async def test_an_import_goes_on_after_a_restart(tmp_path: Path) -> None:
             await server.until(lambda: any("/search" in call[1] for call in world.calls()), 60)
         world.spotify.faults.clear()
         async with world.running():
-            from datetime import timedelta
-
             world.ahead += timedelta(minutes=2)
             assert "Imported 12 past rounds" in await until_said(server, asked, "Imported")
             assert len(await rounds(server)) == 12
@@ -298,3 +298,38 @@ async def test_a_long_history_has_pages_with_who_kept_what(world: World) -> None
     assert "Page 3 of 3" in text
     assert text.count("<t:") == 6
     assert f"kept by <@{ADA}>" in text
+
+
+async def test_an_excel_workbook_is_read_and_a_planned_row_is_left_out(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    book, data = openpyxl.Workbook(), io.BytesIO()
+    sheet = book.active
+    for row in (
+        ("Week", "Album", "Artist", "Ada"),
+        (date(2020, 1, 6), *title(server, 0), 4.5),
+        (date(2099, 1, 6), *title(server, 1), None),
+    ):
+        sheet.append(row)
+    book.save(data)
+    asked = await sent(server, WireFile("club.xlsx", data.getvalue()))
+    assert "its day is still to come" in said(server, asked)
+    await server.press(message_of(server, asked), "Start", CURATOR)
+    await until_said(server, asked, "Imported 1 past round")
+    assert [str(score) for _, score in await scores(server)] == ["4.5"]
+
+
+async def test_after_a_restart_the_buttons_of_previews_say_what_to_do(tmp_path: Path) -> None:
+    async with made(tmp_path) as world:
+        server = Server(world)
+        async with world.running():
+            await server.start()
+            new = await server.curate("new", name="C", pick="vote", day="monday", time="20:00")
+            await new.message(60.0)
+            asked = await sent(server, csv_file("date,album", f"2020-01-01,spotify:album:{server.albums[0]}"))
+        async with world.running():
+            for preview in (message_of(server, new), message_of(server, asked)):
+                pressed = await server.press(preview, "Start", CURATOR)
+                assert "Use the command again" in await server.read(pressed)
+            assert len(await world.bot.clubs.of_guild(GuildId(world.discord.GUILD))) == 1
+            assert await rounds(server) == []

@@ -491,3 +491,46 @@ def test_no_bytes_raise_anything_but_a_problem_of_the_file(data: bytes, has_head
     except FileProblem:
         return
     assert sheet.rounds
+
+
+# -- what real spreadsheets have
+
+
+def test_japanese_column_names_and_dates_are_read() -> None:
+    sheet = read("日付,アルバム,アーティスト,選んだ人,点数\n2023年1月9日,Blue,Joni Mitchell,エイダ,8\n")
+    assert list(roles(sheet).values()) == [Role.DATE, Role.ALBUM, Role.ARTIST, Role.PICKER, Role.SCORE]
+    assert [(row.on, row.picker) for row in sheet.rounds] == [(date(2023, 1, 9), "エイダ")]
+
+
+@pytest.mark.parametrize("name", ["Album - Artist", "Album/Artist", "Album & Artist"])
+def test_album_and_artist_may_be_in_one_column(name: str) -> None:
+    (row,) = read(f'Date,{name},Picker\n2023-01-09,"Blue - Joni Mitchell",Ada\n').rounds
+    assert row.reference == SearchText("Blue - Joni Mitchell")
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("1/16/2023 - 1/22/2023", "Week"),
+        ("1/16/2023 – 1/22/2023", "Date"),
+        ("16 January 2023 to 22 January 2023", "Week"),
+        ("44942", "Date"),
+        ("44942.75", "Date"),
+    ],
+)
+def test_a_range_of_dates_begins_a_round_and_excel_counts_days(typed: str, name: str) -> None:
+    (row,) = read(f"{name},Album\n{typed},Blue\n").rounds
+    assert row.on == date(2023, 1, 16)
+
+
+def test_a_scale_in_the_name_of_a_column_counts_however_low_the_scores_are() -> None:
+    for name in ("Score /10", "Rating (1-10)", "Note sur 10", "Score out of 10"):
+        (row,) = read(f"Date,Album,{name}\n2023-01-09,Blue,4\n").rounds
+        assert [(one.score.value, one.score.out_of) for one in row.scores] == [(4, 10)]
+
+
+def test_rows_of_days_to_come_are_left_out() -> None:
+    text = "Date,Album\n2026-03-01,Blue\n2026-03-08,Red\n"
+    sheet = read_club_sheet(text.encode(), until=date(2026, 3, 2))
+    assert [row.on for row in sheet.rounds] == [date(2026, 3, 1)]
+    assert [(row.line, row.why) for row in sheet.skipped] == [(3, WhyNot.IN_THE_FUTURE)]

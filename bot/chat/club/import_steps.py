@@ -17,7 +17,7 @@ from bot.caller import MemberId, RequestId
 from bot.changes import Outcome
 from bot.chat.cards import Card
 from bot.chat.club import import_words
-from bot.chat.club.importing import order_of, progress, read, report
+from bot.chat.club.importing import progress, read, report
 from bot.chat.sharing import as_text
 from bot.chat.words import Words
 from bot.clubs.past_rounds import ALREADY, NOT_SEARCHED, PastRounds, id_of
@@ -62,7 +62,7 @@ class ImportSteps:
         if one.file is None:  # restored from a backup, which leaves files out
             await self._past_rounds.stop(one.id)
             return None
-        sheet = await read(one.file, order_of(one))
+        sheet = await read(one)
         found = await self._imports.found(one.id)
         new: dict[int, FoundAlbum] = {}
         same = {row.reference: found[row.line] for row in sheet.rounds if row.line in found}
@@ -112,7 +112,7 @@ class ImportSteps:
         stored = None if one is None else await self._clubs.get(one.club_id)
         if one is None or stored is None:
             return []
-        sheet = None if one.file is None else await read(one.file, order_of(one))
+        sheet = None if one.file is None else await read(one)
         if "done" in payload:
             is_shown = one.state is ImportState.RUNNING and sheet is not None
             return [progress(words, one, payload["done"], len(sheet.rounds))] if is_shown and sheet else []

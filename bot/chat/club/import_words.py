@@ -77,7 +77,7 @@ def preview(words: Words, club: str, name: str, sheet: ClubSheet, people: Mappin
     days = sorted(row.on for row in rows if row.on is not None)
     lines = [
         t.plural(
-            "{count} row of “{file}” becomes a past round of {club}, from {first} to {last}.",
+            "{count} row of “{file}” becomes a past round of {club}, on {first}.",
             "{count} rows of “{file}” become past rounds of {club}, from {first} to {last}.",
             len(rows),
             file=plain(name, 60),
@@ -139,6 +139,8 @@ def why_not(words: Words, why: WhyNot) -> str:
             return t("it has no date")
         case WhyNot.UNREADABLE_DATE:
             return t("its date cannot be read")
+        case WhyNot.IN_THE_FUTURE:
+            return t("its day is still to come")
         case WhyNot.REPEATED:
             return t("a row above has the same album on the same day")
         case WhyNot.OPEN_QUOTE:
@@ -212,8 +214,11 @@ def _columns(words: Words, sheet: ClubSheet) -> str:
 
 def _scores(words: Words, sheet: ClubSheet) -> str:
     t = words.t
-    if not any(scores_of(row) for row in sheet.rounds):
+    scores = [one.score for row in sheet.rounds for one in scores_of(row)]
+    if not scores:
         return t("There are no scores in that file.")
+    if all(score.out_of is not None for score in scores):
+        return ""
     return t("Scores that do not say it are out of {top}.", top=t.number(sheet.out_of))
 
 

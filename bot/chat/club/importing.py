@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import discord
@@ -37,10 +38,13 @@ LISTED = 4
 _reading = asyncio.Semaphore(2)
 
 
-async def read(data: bytes, order: DateOrder | None) -> ClubSheet:
-    """Read a spreadsheet beside the event loop. FileProblem."""
+async def read(one: ClubImport) -> ClubSheet:
+    """Read the file of an import beside the event loop. FileProblem."""
+    order = None if one.date_order is None else DateOrder(one.date_order)
+    # a day later than now somewhere on earth
+    until = (one.asked_at + timedelta(days=1)).date()
     async with _reading:
-        return await asyncio.to_thread(read_club_sheet, data, order)
+        return await asyncio.to_thread(read_club_sheet, one.file or b"", order, until=until)
 
 
 class Importing:
@@ -65,7 +69,8 @@ class Importing:
                 return [await self._list(words, caller, stored)]
             try:
                 data = await self._attachments.read(file)
-                sheet = await read(data, None)
+                new = ClubImport.of_file(caller, stored.id, file.filename, data, self._answering.now())
+                sheet = await read(new)
             except FileProblem as error:
                 return [text_card(import_words.problem(words, error))]
             except DownloadFailed:
@@ -79,21 +84,7 @@ class Importing:
                 )
                 return [text_card(said)]
             people = await self._members(interaction, stored.guild_id, names_in(sheet))
-            new = ClubImport(
-                caller.interaction_id,
-                stored.id,
-                caller.member_id,
-                caller.locale,
-                file.filename,
-                data,
-                None,
-                people,
-                ImportState.ASKED,
-                self._answering.now(),
-                None,
-                None,
-                0,
-            )
+            new = replace(new, people=people)
             await self._imports.ask(new)
             return [_question_card(words, caller.member_id, stored, new, sheet)]
 
@@ -189,7 +180,7 @@ class Importing:
         one = replace(one, date_order=order or one.date_order, people=one.people if people is None else people)
         if one.file is None or not await self._imports.change(id_, one.date_order, one.people):
             return Beside([_over(words)])
-        return [_question_card(words, caller.member_id, stored, one, await read(one.file, order_of(one)))]
+        return [_question_card(words, caller.member_id, stored, one, await read(one))]
 
     async def start(self, interaction: Interaction, caller: Caller, owner: MemberId, id_: RequestId) -> None:
         """The Start button; its message then shows how far the import is."""
@@ -289,11 +280,6 @@ class Importing:
             return None
         await self._answering.own_club(caller, one.club_id)
         return one if one.state is ImportState.DONE else None
-
-
-def order_of(one: ClubImport) -> DateOrder | None:
-    """What the curator said about the dates of a file; None: nothing."""
-    return None if one.date_order is None else DateOrder(one.date_order)
 
 
 def progress(words: Words, one: ClubImport, done: int, total: int) -> Card:
