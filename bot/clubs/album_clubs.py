@@ -20,7 +20,7 @@ from bot.curation.choice import Facts
 from bot.curation.club import Choice, Club, ClubSettings, Nomination, Outcome, Round, Step
 from bot.curation.ids import ClubId, RoundNumber
 from bot.curation.ratings import Score
-from bot.curation.refusals import Refused
+from bot.curation.refusals import Reason, Refused
 from bot.curation.rounds import advance, wake_at
 from bot.storage import Storage
 from bot.storage.clubs import LogEntry, StoredClub
@@ -219,24 +219,27 @@ class AlbumClubs:
     async def ask_to_swap(self, stored: StoredClub, asker: MemberId, other: MemberId, asked: int) -> None:
         """Ask a member by direct message to swap places with another. `asked`: tells this question from others."""
         number = stored.club.coming.number
-        payload = {"club": stored.id, "round": number, "step": "swap", "asker": asker, "other": other}
+        payload = {"club": stored.id, "round": number, "step": "swap", "asker": asker, "other": other, "asked": asked}
         message = Message(NOTICE, f"{stored.id}:swap:{asker}:{other}:{asked}", Direct(other), payload, stored.locale)
         await self._storage.outbox.add(message, self._now())
 
-    async def was_asked_to_swap(self, stored: StoredClub, asker: MemberId, other: MemberId) -> bool:
+    async def was_asked_to_swap(self, stored: StoredClub, asker: MemberId, other: MemberId, asked: int) -> bool:
         """Whether a member really asked another to swap places: anybody could make up a button."""
-        return await self._storage.outbox.has(NOTICE, f"{stored.id}:swap:{asker}:{other}:")
+        return await self._storage.outbox.has(NOTICE, f"{stored.id}:swap:{asker}:{other}:{asked}")
 
-    async def swap(self, club_id: ClubId, asked_in: RoundNumber, asker: MemberId, other: MemberId) -> Outcome | Refused:
-        """Swap the places of two members, and tell the one who asked. NoSuchClub."""
+    async def swap(
+        self, club_id: ClubId, asked_in: RoundNumber, asker: MemberId, other: MemberId, asked: int
+    ) -> Outcome | Refused:
+        """Swap the places of two members, once for each question, and tell the one who asked. NoSuchClub."""
 
         def event(c: Connection, stored: StoredClub, facts: Facts) -> Outcome | Refused:
             outcome = turns.swap(stored.club, asked_in, asker, other)
             if isinstance(outcome, Outcome):
                 payload = {"club": stored.id, "round": asked_in, "step": "swapped", "other": other}
-                subject = f"{stored.id}:swapped:{asker}:{other}:{facts.now.timestamp()}"
+                subject = f"{stored.id}:swapped:{asker}:{other}:{asked}"
                 message = Message(NOTICE, subject, Direct(asker), payload, stored.locale)
-                self._storage.outbox.put(c, message, facts.now)
+                if not self._storage.outbox.put(c, message, facts.now):
+                    return Refused(Reason.ALREADY)
             return outcome
 
         return await self.apply(club_id, event)

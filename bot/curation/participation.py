@@ -39,6 +39,8 @@ def nominate(
     if (there := coming.nominated(album)) is not None:
         if there.member_id != member:
             return Refused(Reason.ALREADY_NOMINATED)
+        if replacing is not None:  # pressed twice: it has taken the other one's place, with its note
+            return Refused(Reason.CHANGED_MEANWHILE)
         noted = replace(there, note=nomination.note)
         return _with_nominations(club, tuple(noted if one is there else one for one in coming.nominations))
     if refused := check_member(club, member, past) or check_album(club, album, year, past):

@@ -130,7 +130,7 @@ async def test_a_swap_that_nobody_asked_for_cannot_be_accepted(world: World) -> 
     for member in (ADA, BEN):
         await server.said("join", member)
     before = (await server.state()).order
-    answer = await world.discord.press(BEN, f"club-swap:{BEN}:1:1:{ADA}", server.posts[0])
+    answer = await world.discord.press(BEN, f"club-swap:{BEN}:1:1:{ADA}:7", server.posts[0])
     assert "no longer exists" in await server.read(answer)
     assert (await server.state()).order == before
 

@@ -89,7 +89,7 @@ def feature(
         Component("club-rating", place, rating.submit, inputs=(SCORE, REVIEW, NAMED)),
         Component("club-replace", (MemberId, ClubId, AlbumId, AlbumId), nominating.replace, owner),
         Component("club-withdraw", (MemberId, ClubId, AlbumId), nominating.take_back, owner),
-        Component("club-swap", (MemberId, ClubId, RoundNumber, MemberId), turns.accept_swap, owner),
+        Component("club-swap", (MemberId, ClubId, RoundNumber, MemberId, RequestId), turns.accept_swap, owner),
         Component("curate-start", draft, starting.start, owner),
         Component("curate-cancel", draft, starting.cancel, owner),
         Component("curate-change", draft, starting.change, owner),

@@ -15,7 +15,7 @@ from bot.chat.club.answering import Answering
 from bot.chat.club.names import name_of, paged
 from bot.chat.club.settings import topics
 from bot.chat.components import CustomId
-from bot.chat.reply import Interaction, caller_of
+from bot.chat.reply import Beside, Interaction, caller_of
 from bot.chat.words import Words, date, plain
 from bot.clubs.album_clubs import Event
 from bot.clubs.channels import Curator
@@ -120,7 +120,7 @@ class Curating:
     ) -> None:
         """The button that ends a step."""
 
-        async def make(words: Words) -> Sequence[Card]:
+        async def make(words: Words) -> Sequence[Card] | Beside:
             self._answering.curators.check(caller)
             stored = await self._answering.own_club(caller, club_id)
             seen = Seen(number, state, datetime.fromtimestamp(hour, UTC))
@@ -129,7 +129,7 @@ class Curating:
                 club_id, lambda c, now, facts: curators.end_step(now.club, facts, seen), curator=curator
             )
             if isinstance(outcome, Refused):
-                return [await self._answering.refused(words, outcome, stored)]
+                return Beside([await self._answering.refused(words, outcome, stored)])
             return [text_card(words.t("Done. The club is told in its channel."))]
 
         await self._answering(interaction, make, name="button curate-next", edits=True)

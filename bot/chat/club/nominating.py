@@ -14,7 +14,7 @@ from bot.chat.club.answering import Answering, sentence
 from bot.chat.club.dates import paused, until_voting_opens, voting_opens
 from bot.chat.club.names import Albums, name_of, note_of, paged
 from bot.chat.components import CustomId
-from bot.chat.reply import Interaction, caller_of
+from bot.chat.reply import Beside, Interaction, caller_of
 from bot.chat.words import Words, plain
 from bot.curation.club import Nomination, Pick, Round, State
 from bot.curation.ids import ClubId
@@ -38,7 +38,7 @@ class Nominating:
         """`/club nominate`."""
         caller = caller_of(interaction)
 
-        async def make(words: Words) -> Sequence[Card]:
+        async def make(words: Words) -> Sequence[Card] | Beside:
             stored = await self._answering.club(interaction, named)
             album = await self._answering.album(caller.member_id, text)
             return await self._nominate(words, stored, caller.member_id, album, (note or "").strip()[:NOTE_MOST])
@@ -50,7 +50,7 @@ class Nominating:
     ) -> None:
         """The member confirms that a nomination takes the place of another one."""
 
-        async def make(words: Words) -> Sequence[Card]:
+        async def make(words: Words) -> Sequence[Card] | Beside:
             stored = await self._answering.own_club(caller, club_id)
             album = await self._answering.finder.album(owner, new)
             note = self._notes.pop((club_id, owner, new), "")
@@ -63,13 +63,13 @@ class Nominating:
     ) -> None:
         """The button that takes a nomination back."""
 
-        async def make(words: Words) -> Sequence[Card]:
+        async def make(words: Words) -> Sequence[Card] | Beside:
             outcome = await self._answering.clubs.apply(
                 club_id, lambda c, stored, facts: withdraw(stored.club, owner, album)
             )
             if isinstance(outcome, Refused):
                 stored = await self._answering.clubs.get(club_id)
-                return [await self._answering.refused(words, outcome, stored, album)]
+                return Beside([await self._answering.refused(words, outcome, stored, album)])
             albums = await self._answering.names.of([album])
             said = words.t("You took back {album}.", album=name_of(words, albums, album))
             return [text_card(said)]
@@ -85,14 +85,14 @@ class Nominating:
         note: str,
         *,
         replacing: AlbumId | None = None,
-    ) -> Sequence[Card]:
+    ) -> Sequence[Card] | Beside:
         nomination = Nomination(album.id, member, note, self._answering.now())
         year = int(album.year) if album.year.isdecimal() else None
         outcome = await self._answering.clubs.nominate(stored.id, nomination, year=year, replacing=replacing)
         if not isinstance(outcome, Refused):
             return [receipt(words, stored, member, album, note, self._answering.now())]
         if outcome.reason is not Reason.CONFIRM_REPLACING:
-            return [await self._answering.refused(words, outcome, stored, album.id)]
+            return Beside([await self._answering.refused(words, outcome, stored, album.id)])
         while len(self._notes) >= NOTES_KEPT:
             del self._notes[next(iter(self._notes))]
         self._notes[stored.id, member, album.id] = note

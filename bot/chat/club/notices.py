@@ -162,7 +162,7 @@ def swap_card(words: Words, stored: StoredClub, payload: Mapping[str, Any]) -> C
     )
     accept: Button = button(
         t("Swap"),
-        CustomId("club-swap", payload["other"], stored.id, payload["round"], asker),
+        CustomId("club-swap", payload["other"], stored.id, payload["round"], asker, payload["asked"]),
         discord.ButtonStyle.primary,
     )
     return text_card(text, accept, kind=Kind.CLUB)

@@ -16,7 +16,7 @@ from bot.chat.club.answering import Answering
 from bot.chat.components import CustomId, Form
 from bot.chat.menus import Choice
 from bot.chat.modals import Modal, select_input, text_input
-from bot.chat.reply import Interaction, caller_of
+from bot.chat.reply import Beside, Interaction, caller_of
 from bot.chat.words import Words, date, plain
 from bot.curation.calendar import FIRST_AHEAD, Calendar, Rhythm, parse_clock, parse_timezone, preview
 from bot.curation.club import ClubSettings, Pick
@@ -157,11 +157,11 @@ class Starting:
     async def start(self, interaction: Interaction, caller: Caller, owner: MemberId, asked: RequestId) -> None:
         """The Start button."""
 
-        async def make(words: Words) -> Sequence[Card]:
+        async def make(words: Words) -> Sequence[Card] | Beside:
             self._answering.curators.check(caller)
             draft = self._drafts.pop(asked, None)
             if draft is None or caller.guild_id is None:
-                return [_expired(words)]
+                return Beside([_expired(words)])
             if (why_not := cannot_live_here(words, interaction)) is not None:
                 self._drafts[asked] = draft
                 return [text_card(why_not, _start_button(words, owner, asked))]

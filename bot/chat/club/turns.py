@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from discord import ui
 
-from bot.caller import Caller, MemberId
+from bot.caller import Caller, MemberId, RequestId
 from bot.chat.cards import Card, Kind, album_section, attribution, text_card
 from bot.chat.club.answering import Answering, sentence
-from bot.chat.reply import Interaction, caller_of
+from bot.chat.reply import Beside, Interaction, caller_of
 from bot.chat.words import Words, date
 from bot.clubs import NoSuchClub
 from bot.curation import turns
@@ -107,16 +107,17 @@ class Turns:
         club_id: ClubId,
         asked_in: RoundNumber,
         asker: MemberId,
+        asked: RequestId,
     ) -> None:
         """The other member accepts, in the direct message that asked them."""
 
-        async def make(words: Words) -> Sequence[Card]:
+        async def make(words: Words) -> Sequence[Card] | Beside:
             stored = await self._answering.clubs.get(club_id)
-            if not await self._answering.clubs.was_asked_to_swap(stored, asker, owner):
+            if not await self._answering.clubs.was_asked_to_swap(stored, asker, owner, asked):
                 raise NoSuchClub
-            outcome = await self._answering.clubs.swap(club_id, asked_in, asker, owner)
+            outcome = await self._answering.clubs.swap(club_id, asked_in, asker, owner, asked)
             if isinstance(outcome, Refused):
-                return [await self._answering.refused(words, outcome, stored)]
+                return Beside([await self._answering.refused(words, outcome, stored)])
             said = words.t("You swapped places with {member}.", member=f"<@{asker}>")
             return [text_card(f"{said}\n{order_line(words, outcome.club)}", kind=Kind.CLUB)]
 
