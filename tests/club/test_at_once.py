@@ -11,7 +11,7 @@ from bot.caller import MemberId
 from bot.curation.club import State
 from tests.club.stage import CURATOR, ONE, Server
 from tests.club.test_robustness import to_listening
-from tests.discord_wire import Json, WireInteraction, buttons, texts
+from tests.discord_wire import Json, WireInteraction, texts
 from tests.world import ADA, BEN, CHLOE, World
 
 OTHER = CURATOR + 1
