@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 import webbrowser
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -32,6 +33,8 @@ from bot.sandbox.standin import free_port
 from bot.sandbox.switches import Mood, Switches
 
 REFRESH_S = 0.3
+OWNED, OWNED_EVERY = 6, 5
+"""How many albums of the catalogue each member has at the start: every fifth, from the last one."""
 ALIVE_S = 15.0
 """How often a page whose world does not change is told that the demo runs."""
 HOST = "127.0.0.1"
@@ -303,13 +306,26 @@ async def running(stage: Stage, port: int = 0) -> AsyncIterator[str]:
             await runner.cleanup()
 
 
+def furnish(stage: Stage) -> None:
+    """Let the members have libraries already, as people have."""
+    albums = [*stage.spotify.catalogue.albums]
+    for number, name in enumerate(stage.members):
+        saved = stage.spotify.accounts[name.lower()].saved
+        for place, album in enumerate(albums[-1 - number :: -OWNED_EVERY][:OWNED]):
+            saved[album] = stage.clock.now() - timedelta(days=40 + 17 * place + number)
+
+
 async def show(port: int) -> int:
-    """Show the demo until Ctrl-C."""
+    """Show the demo until Ctrl-C. 1 if the port is taken."""
     logs.configure("WARNING", "console", ())
+    if port and not _is_free(port):
+        click.echo(f"Port {port} is in use. Choose another one with --port.", err=True)
+        return 1
     async with set_up() as stage:
         await stage.members["Chloe"].send(
             stage.channel, "New here? Type / below. /link links a Spotify account, and /save saves an album."
         )
+        furnish(stage)
         async with running(stage, port) as address:
             click.echo(_welcome(address), color=False if os.environ.get("NO_COLOR") else None)
             if has_browser(os.environ, sys.platform, is_terminal=sys.stdout.isatty()):
@@ -320,6 +336,16 @@ async def show(port: int) -> int:
             await stop.wait()
     click.echo("Closed. Nothing was kept.")
     return 0
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
 
 
 def has_browser(environment: Mapping[str, str], platform: str, *, is_terminal: bool) -> bool:

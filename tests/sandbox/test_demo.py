@@ -222,3 +222,20 @@ def test_a_browser_is_opened_only_where_somebody_sees_it(surroundings: dict[str,
     assert demo.has_browser(surroundings, "linux", is_terminal=True) is is_shown
     assert not demo.has_browser(surroundings, "linux", is_terminal=False)
     assert demo.has_browser({}, "darwin", is_terminal=True)
+
+
+async def test_the_members_of_the_demo_have_libraries_of_their_own_from_the_start() -> None:
+    async with visit() as guest:
+        demo.furnish(guest.stage)
+        state = await guest.sees(lambda state: of(state, "Ada")["count"] > 0)
+        shelves = [{album["id"] for album in member["albums"]} for member in state["members"]]
+        assert [len(shelf) for shelf in shelves] == [demo.OWNED] * 3
+        assert not set.intersection(*shelves)
+        assert ALBUM not in set.union(*shelves)
+
+
+async def test_a_port_that_is_taken_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    async with visit() as guest:
+        taken = int(guest.address.rstrip("/").rsplit(":", 1)[1])
+        assert await demo.show(taken) == 1
+    assert f"Port {taken} is in use." in capsys.readouterr().err

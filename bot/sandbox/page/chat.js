@@ -97,6 +97,15 @@ function addApps(article) {
   (tools ?? article).append(opener);
 }
 
+// ---------------------------------------------------------------- a page that was asleep for too long
+
+let wasServed = false;
+setInterval(() => {
+  const isServed = Boolean(window.simcordPreview?.authorized);
+  if (wasServed && !isServed) window.location.reload();
+  wasServed = isServed;
+}, 3000);
+
 // ---------------------------------------------------------------- what SimCord draws
 
 let last = 0n;

@@ -90,6 +90,7 @@ function makeCard(member) {
     state: node("p", { class: "state" }),
     shelf: node("ul", { class: "shelf" }),
     empty: node("p", { class: "shelf-empty" }, "No saved albums yet."),
+    more: node("a", { class: "more", href: `${spotify}/library`, target: "_blank", rel: "noopener" }),
     listed: listed.input,
     takes: messages.input,
     inbox: node("details", {}),
@@ -104,7 +105,7 @@ function makeCard(member) {
       node("img", { src: face(member.name), alt: "", width: 48, height: 48 }),
       node("h3", {}, member.name, ...(member.curates ? [node("small", {}, "curates")] : [])),
       card.state),
-    card.shelf, card.empty,
+    card.shelf, card.empty, card.more,
     node("div", { class: "toggles" }, listed.label, messages.label),
     card.inbox);
   return card;
@@ -136,12 +137,14 @@ function drawMember(member) {
     $("members").append(card.element);
   }
   const albums = member.count === 1 ? "1 saved album" : `${member.count} saved albums`;
-  card.state.textContent = member.linked ? `Linked as ${member.account} · ${albums}` : "Not linked";
+  card.state.textContent = `${member.linked ? `Linked as ${member.account}` : "Not linked"} · ${albums}`;
   card.state.classList.toggle("is-linked", member.linked);
   card.listed.checked = member.listed;
   card.takes.checked = member.takesMessages;
   card.shelf.hidden = member.count === 0;
   card.empty.hidden = member.count !== 0;
+  card.more.hidden = member.count <= member.albums.length;
+  card.more.textContent = `All ${member.count} albums`;
   drawShelf(card, member);
   const drawn = JSON.stringify(member.messages);
   if (drawn === card.drawn) return;
@@ -183,6 +186,7 @@ function drawThreads(threads) {
   $("threads").replaceChildren(...threads.map((thread) => {
     const list = node("div", {});
     drawMessages(list, thread.messages, null);
+    if (!thread.messages.length) list.append(node("p", { class: "shelf-empty" }, "Nobody has written here yet."));
     return node("article", { class: "thread" }, node("h3", {}, thread.name), list);
   }));
 }
