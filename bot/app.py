@@ -46,6 +46,7 @@ from bot.chat.attachments import Attachments
 from bot.chat.client import Client, IntentRefused, LoginRefused, point_at
 from bot.chat.club.answering import Curators
 from bot.chat.collecting import Collecting
+from bot.chat.crate_pages import CratePages
 from bot.chat.crates import CrateCards
 from bot.chat.delivery import Delivery
 from bot.chat.features import Feature
@@ -132,6 +133,7 @@ class Services(Struct, frozen=True):
     metrics: Metrics | None
     alerts: Alerts
     now: Callable[[], datetime]
+    monotonic: Callable[[], float]
 
     async def health(self) -> dict[str, bool]:
         """Which parts work."""
@@ -359,6 +361,7 @@ async def _build(
         metrics,
         alerts,
         now,
+        monotonic,
     )
     return services
 
@@ -392,13 +395,13 @@ def features(
 ) -> tuple[Feature, ...]:
     """What the bot does in Discord."""
     saver = saving.Saving(ways, renewals, library, resolver, reply)
-    crate_cards = CrateCards(crates, finder, reply, rng=random.SystemRandom(), now=now)
+    crate_cards = CrateCards(crates, finder, reply, public_pages, rng=random.SystemRandom(), now=now)
     return (
         saving.feature(saver),
         account.feature(members),
         own_app.feature(ways),
         hosting.feature(host_answers),
-        crate_commands.feature(crate_cards, saver, reply),
+        crate_commands.feature(crate_cards, CratePages(crates, public_pages, reply, now=now), saver, reply),
         sharing.feature(sharing.Sharing(finder, crate_cards, saver, reply), saver),
         club.feature(answering, public_pages, spotify, tokens, saver, club_importing, crates),
         transfer.feature(importing, library, tokens, attachments, watch, reply),
@@ -422,7 +425,7 @@ async def website(
     services: Services, amend: Callable[[web.Application], None] = lambda site: None
 ) -> AsyncIterator[int]:
     """The listening web site; yields its port. `amend`: may change the site before it listens, as the sandbox does."""
-    names = AlbumNames(services.catalogue)
+    names = AlbumNames(services.catalogue, monotonic=services.monotonic, now=services.now)
     app = site.build(
         services.linking,
         services.discord_login,

@@ -11,6 +11,7 @@ from bot.albums import AlbumId
 from bot.caller import Caller, GuildId, MemberId
 from bot.changes import Action
 from bot.chat.components import Component
+from bot.chat.crate_pages import CratePages, PageAction
 from bot.chat.crates import CrateCards, Format, Page, Sort, View
 from bot.chat.features import Feature
 from bot.chat.groups import CURATE
@@ -29,6 +30,11 @@ SORTS = [
     app_commands.Choice(name=msg("The newest first"), value=Sort.DATE.value),
     app_commands.Choice(name=msg("By artist"), value=Sort.ARTIST.value),
     app_commands.Choice(name=msg("Kept by most first"), value=Sort.KEPT.value),
+]
+ACTIONS = [
+    app_commands.Choice(name=msg("On"), value=PageAction.ON.value),
+    app_commands.Choice(name=msg("Off"), value=PageAction.OFF.value),
+    app_commands.Choice(name=msg("Another address"), value=PageAction.RENEW.value),
 ]
 FORMATS = [
     app_commands.Choice(name=msg("CSV"), value=Format.CSV.value),
@@ -99,7 +105,7 @@ def guild_of(interaction: Interaction) -> GuildId:
     return GuildId(interaction.guild_id or 0)
 
 
-def feature(cards: CrateCards, saving: Saving, reply: Reply) -> Feature:
+def feature(cards: CrateCards, pages: CratePages, saving: Saving, reply: Reply) -> Feature:
     """The commands and buttons of this module."""
     handlers = Handlers(cards, saving, reply)
     group = app_commands.Group(
@@ -177,7 +183,9 @@ def feature(cards: CrateCards, saving: Saving, reply: Reply) -> Feature:
         work = cards.export(caller, guild_of(interaction), crate, Format(format))
         await handlers.answer(interaction, work, "crate export")
 
-    curate = app_commands.Group(name=command_name("crate"), description=msg("Make, rename and archive crates"))
+    curate = app_commands.Group(
+        name=command_name("crate"), description=msg("Make, rename and archive crates, and give them pages")
+    )
 
     @curate.command(name=command_name("new"), description=msg("Make a crate"))
     @app_commands.rename(name=command_name("name"))
@@ -201,6 +209,22 @@ def feature(cards: CrateCards, saving: Saving, reply: Reply) -> Feature:
         caller = caller_of(interaction)
         await handlers.answer(interaction, cards.archive(caller, guild_of(interaction), crate), "curate crate archive")
 
+    @curate.command(name=command_name("page"), description=msg("A public page with all albums of a crate"))
+    @app_commands.rename(action=command_name("action"), crate=command_name("crate"))
+    @app_commands.describe(
+        action=msg("Turn it on, off, or give it another address"),
+        crate=msg("Which crate; the first one if you leave this out"),
+    )
+    @app_commands.choices(action=ACTIONS)
+    async def page(interaction: Interaction, action: str, crate: Name | None = None) -> None:
+        caller, guild = caller_of(interaction), guild_of(interaction)
+        match PageAction(action):
+            case PageAction.OFF:
+                work = pages.close(caller, guild, crate)
+            case wanted:
+                work = pages.open(caller, guild, crate, renew=wanted is PageAction.RENEW)
+        await handlers.answer(interaction, work, "curate crate page")
+
     async def crates(interaction: Interaction, text: str) -> Choices:
         names = await cards.suggest(guild_of(interaction), text)
         return [app_commands.Choice(name=name, value=name) for name in names[:25]]
@@ -208,7 +232,7 @@ def feature(cards: CrateCards, saving: Saving, reply: Reply) -> Feature:
     async def albums(interaction: Interaction, text: str) -> Choices:
         return await saving.suggest(interaction, Action.SAVE, text)
 
-    with_crate: tuple[Subcommand, ...] = (add, show, remove, pick, export, rename, archive)
+    with_crate: tuple[Subcommand, ...] = (add, show, remove, pick, export, rename, archive, page)
     for command in with_crate:
         command.autocomplete("crate")(crates)
     with_album: tuple[Subcommand, ...] = (add, remove)

@@ -27,6 +27,7 @@ from bot.chat.cards import (
 from bot.chat.components import CustomId
 from bot.chat.reply import Reply
 from bot.chat.words import Words, plain
+from bot.clubs.public_pages import PublicPages
 from bot.curation import draw as drawing
 from bot.files import exports
 from bot.library.finder import AlbumFinder, NotFound
@@ -80,6 +81,7 @@ class CrateCards:
         crates: Crates,
         finder: AlbumFinder,
         reply: Reply,
+        pages: PublicPages,
         *,
         rng: random.Random,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -87,6 +89,7 @@ class CrateCards:
         self._crates = crates
         self._finder = finder
         self._reply = reply
+        self._pages = pages
         self._rng = rng
         self._now = now
 
@@ -175,6 +178,8 @@ class CrateCards:
         buttons += [_turn(t("Older"), crate, page, number + 1)] if number < last else []
         if page.view is View.PRIVATE:
             buttons.append(button(t("Save all I don't have"), CustomId("crate-save", crate.id, page.by)))
+        if (url := await self._pages.crate_url(crate)) is not None:
+            lines.append(t("[The page of this crate]({url}) shows all of it.", url=url))
         items: list[Item] = [ui.TextDisplay("\n".join(lines))]
         if last:
             figures = {"page": t.number(number + 1), "pages": t.number(last + 1)}

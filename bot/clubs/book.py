@@ -6,14 +6,15 @@ to be named, and otherwise nobody.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.albums import AlbumId
 from bot.caller import MemberId
-from bot.curation.club import Choice, Club, Round
+from bot.curation.club import Choice, Club, Pick, Round
 from bot.curation.ids import ClubId, RoundNumber
 from bot.curation.ratings import RatedRound, Scale, Score, Summary, summarise
 from bot.storage import Storage
@@ -35,7 +36,7 @@ class Review(Struct, frozen=True):
 
 
 class BookRound(Struct, frozen=True):
-    """A round that had an album.
+    """A round that had an album. `on`: the day of its announcement, where the club is. `pick`: how one was looked for.
 
     `picker`: the name of who nominated or picked it, if they agreed. `is_members`: whether any member did. `voters`: how
     many voted. `summary`: None: nobody rated it, or its summary is still to come. `ended_at`: None while people listen.
@@ -43,9 +44,11 @@ class BookRound(Struct, frozen=True):
 
     number: RoundNumber
     album_id: AlbumId
+    on: date
     announced_at: datetime
     ended_at: datetime | None
     choice: Choice | None
+    pick: Pick
     picker: str | None
     is_members: bool
     among: int | None
@@ -97,6 +100,8 @@ def read_book(c: Connection, storage: Storage, club_id: ClubId) -> Book | None:
     names = names_in(c, {member for member in members if member is not None})
     themes, ballots = storage.clubs.themes_in(c, club_id), storage.ballots.counted_of_club_in(c, club_id)
 
+    zone = ZoneInfo(club.calendar.timezone)
+
     def shown(one: Round) -> BookRound | None:
         if one.album_id is None:
             return None
@@ -105,9 +110,11 @@ def read_book(c: Connection, storage: Storage, club_id: ClubId) -> Book | None:
         return BookRound(
             one.number,
             one.album_id,
+            _day(one, zone),
             one.announced_at or one.opened_at,
             one.ended_at if one is not club.listening else None,
             one.choice,
+            one.pick,
             names.get(one.chosen_by) if one.chosen_by is not None else None,
             one.choice not in (Choice.STAND_IN, Choice.CRATE, None),
             one.among,
@@ -141,6 +148,12 @@ def names_in(c: Connection, members: set[MemberId]) -> dict[MemberId, str]:
         for member, chosen in preferences_of(c, members).items()
         if chosen.is_named and chosen.shown_name
     }
+
+
+def _day(one: Round, zone: ZoneInfo) -> date:
+    if one.imported_at is not None:
+        return one.imported_at.date()  # noon of the day that its spreadsheet names, wherever the club is
+    return (one.announced_at or one.opened_at).astimezone(zone).date()
 
 
 def _picker(one: Round, names: dict[MemberId, str]) -> MemberId | None:

@@ -25,7 +25,9 @@ class PageEntry(Struct, frozen=True):
 class CratePage(Struct, frozen=True):
     """A crate as its public page shows it, the newest entry first."""
 
+    id: int
     name: str
+    created_at: datetime
     entries: tuple[PageEntry, ...]
 
 
@@ -34,10 +36,12 @@ def read_crate(c: Connection, id_: int) -> CratePage | None:
     found = crate_with_entries(c, id_)
     if found is None:
         return None
-    crate, entries = found
+    crate, created_at, entries = found
     names = names_in(c, {entry.member_id for entry in entries if entry.member_id is not None})
     return CratePage(
+        crate.id,
         crate.name,
+        created_at,
         tuple(
             PageEntry(entry.album_id, entry.added_at, names.get(entry.member_id or MemberId(0)), entry.note)
             for entry in entries

@@ -351,13 +351,13 @@ def remove_entries_of_message(
     return [AlbumId(album_id) for _, album_id in gone]
 
 
-def crate_with_entries(c: Connection, id_: int) -> tuple[Crate, list[Entry]] | None:
-    """A crate and its entries, the newest first, without who kept them. For pages, whose address names the crate."""
+def crate_with_entries(c: Connection, id_: int) -> tuple[Crate, datetime, list[Entry]] | None:
+    """A crate, when it was made, and its entries, the newest first, without who kept them. For pages, whose address names the crate."""
     row = c.execute("SELECT * FROM crates WHERE id = ?", (id_,)).fetchone()
     if row is None:
         return None
     rows = c.execute("SELECT * FROM crate_entries WHERE crate_id = ? ORDER BY added_at DESC, album_id", (id_,))
-    return _crate(row), [_entry(each, ()) for each in rows]
+    return _crate(row), to_moment(row["created_at"]), [_entry(each, ()) for each in rows]
 
 
 def _key(name: str) -> str:

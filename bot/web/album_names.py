@@ -57,7 +57,11 @@ class AlbumNames:
                 self._asking[id_] = asyncio.create_task(self._ask(id_), name="album of a page")
         if asking := [self._asking[id_] for id_ in wanted if id_ in self._asking]:
             await asyncio.wait(asking, timeout=self._wait_s)
-        return {id_: album for id_ in wanted if (album := self._known(id_)) is not None}
+        return self.known(wanted)
+
+    def known(self, ids: Iterable[AlbumId]) -> dict[AlbumId, Album]:
+        """Those of these albums that are known already; nothing is asked."""
+        return {id_: album for id_ in ids if (album := self._known(id_)) is not None}
 
     def to_come(self, ids: Iterable[AlbumId]) -> int:
         """How many of these albums have a name that is not known yet."""

@@ -10,19 +10,18 @@ from bot.clubs.book import Book
 from bot.clubs.public_pages import PublicPages
 from bot.files import exports
 from bot.web.album_names import AlbumNames
-from bot.web.album_view import IMAGE_HOSTS, NAME_MOST
+from bot.web.album_view import NAME_MOST
 from bot.web.book_feeds import ENTRIES_MOST, basic, dates, feed, folded, value
 from bot.web.book_rows import book_row
 from bot.web.book_view import show_book
 from bot.web.drawing import draw, rendered
-from bot.web.html_text import HtmlText, set_locale, text_of
+from bot.web.html_text import HtmlText, text_of
 from bot.web.outside_text import legible
-from bot.web.parts import Part, policy
+from bot.web.parts import Part
+from bot.web.public import COVERS, noindex, page_of, prefer, sent
 
 ROUNDS: Final = 100
 """Rounds on one page. A club that meets every week fills it in two years."""
-COVERS: Final = policy({"img-src": " ".join(["'self'", *(f"https://{host}" for host in IMAGE_HOSTS)])})
-"""The policy of a page with covers: the strict one, and pictures from Spotify's hosts."""
 
 
 def part(pages: PublicPages, names: AlbumNames) -> Part:
@@ -93,7 +92,8 @@ class Books:
 
     async def _rows(self, request: web.Request) -> tuple[Book, list[exports.ClubRound]]:
         book = await self._book(request)
-        albums = await self._names.of(one.album_id for one in book.rounds)
+        albums = await self._names.of(one.album_id for one in book.rounds[:ROUNDS])
+        albums |= self._names.known(one.album_id for one in book.rounds)
         t = text_of(request)
         return book, [book_row(t, book, one, albums) for one in reversed(book.rounds)]
 
@@ -103,32 +103,3 @@ class Books:
             raise web.HTTPNotFound
         prefer(request, book.locale)
         return book
-
-
-def prefer(request: web.Request, locale: str | None) -> None:
-    """The language of the club or the server, for a reader whose browser asks for none."""
-    if not request.headers.get("Accept-Language"):
-        set_locale(request, locale)
-
-
-def page_of(request: web.Request, count: int, size: int) -> tuple[int, int]:
-    """Which page of a long list is asked for, and which is the last. HTTPNotFound: there is no such page."""
-    last = max(-(-count // size), 1)
-    asked = request.query.get("page", "1")
-    if not (asked.isascii() and asked.isdecimal() and len(asked) < 6 and 1 <= int(asked) <= last):
-        raise web.HTTPNotFound
-    return int(asked), last
-
-
-def sent(body: bytes, kind: str, name: str = "") -> web.Response:
-    """A file of this type. `name`: a browser saves it under this name, and does not show it."""
-    response = noindex(web.Response(body=body, content_type=kind, charset="utf-8"))
-    if name:
-        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
-
-
-def noindex(response: web.Response) -> web.Response:
-    """The same, and no search engine keeps it."""
-    response.headers["X-Robots-Tag"] = "noindex, nofollow"
-    return response

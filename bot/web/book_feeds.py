@@ -67,7 +67,7 @@ def feed(t: Text, book: Book, albums: Albums, page: str, url: str, site: str) ->
     """The feed of a club. `site`: PUBLIC_URL, which makes identities differ from those of other bots."""
     entries = tuple(_entry(t, book, one, albums, page, site) for one in book.rounds[:ENTRIES_MOST])
     latest = max((_changed_at(one) for one in book.rounds), default=book.club.coming.opened_at)
-    return Feed(_urn(site, book), legible(book.name, NAME_MOST), _rfc3339(latest), url, page, entries)
+    return Feed(_urn(site, book), legible(book.name, NAME_MOST), rfc3339(latest), url, page, entries)
 
 
 def dates(t: Text, book: Book, now: datetime, site: str) -> tuple[Date, ...]:
@@ -117,12 +117,12 @@ def _parts(line: str) -> Sequence[str]:
 
 
 def _entry(t: Text, book: Book, one: BookRound, albums: Albums, page: str, site: str) -> Entry:
-    album, name = albums.get(one.album_id), round_name(t, book, one)
+    album, name = albums.get(one.album_id), round_name(t, one)
     return Entry(
         _urn(site, book, one.number),
-        t("{round}: {album}", round=name, album=_album(t, album)),
-        _rfc3339(one.announced_at),
-        _rfc3339(_changed_at(one)),
+        t("{round}: {album}", round=name, album=album_name(t, album)),
+        rfc3339(one.announced_at),
+        rfc3339(_changed_at(one)),
         f"{page}#round-{one.number}",
         album_url(one.album_id),
         t("Open in Spotify"),
@@ -134,7 +134,8 @@ def _picker(t: Text, one: BookRound) -> str:
     return t("a member") if one.picker is None else legible(one.picker, NAME_MOST)
 
 
-def _album(t: Text, album: Album | None) -> str:
+def album_name(t: Text, album: Album | None) -> str:
+    """An album as plain text."""
     if album is None:
         return t("an album on Spotify")
     title, by = legible(album.title, TITLE_MOST), legible(album.by, TITLE_MOST)
@@ -162,5 +163,6 @@ def _urn(site: str, book: Book, *of: object) -> str:
     return uuid5(NAMESPACE_URL, "/".join([site, "club", str(book.id), *map(str, of)])).urn
 
 
-def _rfc3339(moment: datetime) -> str:
+def rfc3339(moment: datetime) -> str:
+    """A time in a feed."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

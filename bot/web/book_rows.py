@@ -8,7 +8,6 @@ from bot.files.exports import ClubRound
 from bot.text import Text
 from bot.web.album_view import NAME_MOST, TEXT_MOST, TITLE_MOST, Albums
 from bot.web.outside_text import legible
-from bot.web.standings_view import day_of
 
 
 def book_row(t: Text, book: Book, one: BookRound, albums: Albums) -> ClubRound:
@@ -17,7 +16,7 @@ def book_row(t: Text, book: Book, one: BookRound, albums: Albums) -> ClubRound:
     picker = "" if not one.is_members else t("a member") if one.picker is None else legible(one.picker, NAME_MOST)
     return ClubRound(
         one.number,
-        day_of(book.club.calendar, one.announced_at),
+        one.on,
         one.album_id,
         legible(album.title, TITLE_MOST) if album is not None else "",
         tuple(legible(artist, NAME_MOST) for artist in album.artists) if album is not None else (),

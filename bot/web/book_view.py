@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 from msgspec import Struct
 
 from bot.clubs.book import Book, BookRound
 from bot.curation.calendar import Rhythm
-from bot.curation.club import Choice
+from bot.curation.club import Choice, Pick
 from bot.curation.ratings import Score
 from bot.text import Text
 from bot.web.album_view import NAME_MOST, TEXT_MOST, TITLE_MOST, Albums, AlbumShown, album_shown, bdi, named
 from bot.web.html_text import HtmlText
 from bot.web.outside_text import legible
-from bot.web.standings_view import Season, Table, day_of, mean_of, season, tables
+from bot.web.standings_view import Season, Table, mean_of, season, tables
 
 
 class Figure(Struct, frozen=True):
@@ -86,8 +87,24 @@ def found(t: HtmlText | Text, one: BookRound, who: str) -> str:
             return t("Nominated by {member}. It was the only nomination.", member=who)
         case Choice.PICKER | Choice.STANDBY:
             return t("Picked by {member}.", member=who)
+        case Choice.STAND_IN if one.pick is Pick.TURNS:
+            return t("Nobody picked an album, so this is the curator's stand-in.")
+        case Choice.STAND_IN if one.pick is Pick.CRATE:
+            return t("The crate was empty, so this is the curator's stand-in.")
         case Choice.STAND_IN:
             return t("There was no nomination, so this is the curator's stand-in.")
+        case Choice.CRATE if one.pick is Pick.TURNS:
+            return t.plural(
+                "Nobody picked an album, so this was drawn from the crate, out of {count} album.",
+                "Nobody picked an album, so this was drawn from the crate, out of {count} albums.",
+                one.among or 1,
+            )
+        case Choice.CRATE if one.pick is Pick.VOTE:
+            return t.plural(
+                "There was no nomination, so this was drawn from the crate, out of {count} album.",
+                "There was no nomination, so this was drawn from the crate, out of {count} albums.",
+                one.among or 1,
+            )
         case Choice.CRATE:
             return t.plural(
                 "Drawn from the crate, out of {count} album.",
@@ -108,7 +125,7 @@ def _lines(t: HtmlText, book: Book) -> tuple[Markup, ...]:
     if book.club.paused_at is not None:
         lines.append(t("The club is paused."))
         return tuple(lines)
-    day = t.date(day_of(calendar, book.club.club_hour_at))
+    day = t.date(book.club.club_hour_at.astimezone(ZoneInfo(calendar.timezone)).date())
     match calendar.rhythm:
         case Rhythm.WEEKLY:
             lines.append(t("A new album every week. Next: {day}, {time}.", day=day, time=when))
@@ -120,7 +137,7 @@ def _lines(t: HtmlText, book: Book) -> tuple[Markup, ...]:
 
 
 def _round(t: HtmlText, book: Book, one: BookRound, albums: Albums) -> RoundShown:
-    day = t.date(day_of(book.club.calendar, one.announced_at))
+    day = t.date(one.on)
     return RoundShown(
         f"round-{one.number}",
         t("Round {number}, {day}", number=t.number(one.number), day=day) if one.number > 0 else escape(day),

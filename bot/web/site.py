@@ -23,7 +23,7 @@ from bot.clubs.public_pages import PublicPages
 from bot.errors import UserError
 from bot.settings import Settings
 from bot.text import Text, texts
-from bot.web import book, guide, ops, pages, reading
+from bot.web import book, crate, guide, ops, pages, reading
 from bot.web import linking as link_pages
 from bot.web.album_names import AlbumNames
 from bot.web.drawing import TEMPLATES, Templates, show
@@ -78,6 +78,7 @@ def build(
             guide.part(linking, settings),
             reading.part(settings.contact),
             book.part(public_pages, names),
+            crate.part(public_pages, names),
             ops.part(health, readiness),
         ),
     )

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 from msgspec import Struct
 
 from bot.caller import MemberId
 from bot.clubs.book import OTHERS, Book, BookRound, with_years
-from bot.curation.calendar import Calendar
 from bot.curation.ids import RoundNumber
 from bot.curation.ratings import Standing, Summary, by_decade, by_mean, by_picker, most_divisive, summarise
 from bot.text import Text
@@ -63,16 +60,11 @@ class Season(Struct, frozen=True):
     rows: tuple[SeasonRow, ...]
 
 
-def day_of(calendar: Calendar, moment: datetime) -> date:
-    """The day of a moment where the club is."""
-    return moment.astimezone(ZoneInfo(calendar.timezone)).date()
-
-
-def round_name(t: HtmlText | Text, book: Book, one: BookRound) -> str:
+def round_name(t: HtmlText | Text, one: BookRound) -> str:
     """ "Round 12"; imported rounds have no number, and are named by their day."""
     if one.number > 0:
         return t("Round {number}", number=t.number(one.number))
-    return t.date(day_of(book.club.calendar, one.announced_at))
+    return t.date(one.on)
 
 
 def mean_of(t: HtmlText | Text, points: Fraction) -> str:
@@ -123,14 +115,14 @@ def season(t: HtmlText, book: Book, albums: Albums) -> Season | None:
         count=t.number(len(rated)),
         top=t.number(book.scale.top),
         high=mean_of(t, best[1].mean),
-        best=round_name(t, book, best[0]),
+        best=round_name(t, best[0]),
         low=mean_of(t, worst[1].mean),
-        worst=round_name(t, book, worst[0]),
+        worst=round_name(t, worst[0]),
     )
     labelled = [(_short(one), summary) for one, summary in rated]
     rows = tuple(
         SeasonRow(
-            t.number(one.number) if one.number > 0 else round_name(t, book, one),
+            t.number(one.number) if one.number > 0 else round_name(t, one),
             album_shown(t, one.album_id, albums),
             mean_of(t, summary.mean),
             t.fixed(summary.spread, 1),
@@ -148,4 +140,4 @@ def _extreme(
 
 
 def _short(one: BookRound) -> str:
-    return str(one.number) if one.number > 0 else f"{one.announced_at:%y-%m}"
+    return str(one.number) if one.number > 0 else f"{one.on:%Y-%m}"

@@ -1,4 +1,4 @@
-"""The club book as a browser shows it, checked with axe."""
+"""The club book and the page of a crate as a browser shows them, checked with axe."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, Route
 
 from tests.pages.sight import AA, TEXTS, Sight, contrast
-from tests.web import books
+from tests.web import books, crates
 from tests.web.stage import Stage
 
 pytestmark = [pytest.mark.pages, pytest.mark.asyncio(loop_scope="module")]
@@ -127,3 +127,17 @@ async def test_a_book_prints_on_white_without_what_is_only_for_screens(sight: Si
     )
     assert not await sight.page.locator("header").is_visible()
     assert await sight.page.evaluate("getComputedStyle(document.querySelector('.round')).breakInside") == "avoid"
+
+
+async def test_a_crate_is_legible_accessible_and_shows_covers_untouched(sight: Sight) -> None:
+    stage = sight.stage
+    await with_covers(sight.page, stage)
+    ids = sorted(stage.spotify.catalogue.albums)[:24]
+    long = "W" * 200 + "Z" + "\u0335\u0321\u0348" * 40
+    await stage.storage.preferences.set_named(books.ADA, long)
+    crate = await crates.filled(stage.storage, ids, notes=("", "For autumn.", long))
+    await sight.page.goto(await crates.open_crate(stage.public_pages, crate))
+    await load_covers(sight.page)
+    assert await sight.page.locator("img.cover").count() == 24
+    await stays_in_place(sight)
+    await is_accessible(sight.page)

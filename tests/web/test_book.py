@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import pytest
+from msgspec.structs import replace
 
 from bot.albums import AlbumId
+from bot.curation.club import Choice
+from bot.curation.ids import RoundNumber
 from bot.sandbox.catalogue import Album, Artist, Track
 from bot.web.outside_text import legible
 from tests.web import books
@@ -102,6 +106,31 @@ async def test_a_forgotten_member_is_on_no_page(stage: Stage, browser: Browser) 
     url = await open_book(stage.public_pages, await season(stage.storage, albums(stage, 8), note="A note of hers"))
     await stage.storage.forget(ADA)
     assert "Ada" not in (await browser.get(url)).text
+
+
+async def test_a_round_from_a_spreadsheet_is_named_by_its_day_and_its_picker_by_nothing(
+    stage: Stage, browser: Browser
+) -> None:
+    club = await season(stage.storage, albums(stage, 2))
+    noon = datetime(2019, 5, 6, 12, tzinfo=UTC)
+    one = replace(
+        books.past(3, albums(stage, 3)[2]),
+        number=RoundNumber(0),
+        choice=Choice.PICKER,
+        chosen_by=None,
+        picker_name="Somebody of the sheet",
+        opened_at=noon,
+        announced_at=noon,
+        ended_at=noon,
+        imported_at=noon,
+    )
+    await stage.storage.database.write(lambda c: stage.storage.clubs.close_in(c, club.id, one))
+    url = await open_book(stage.public_pages, club)
+    text = (await browser.get(url)).text
+    assert '<p class="when">May 6, 2019</p>' in text
+    assert "Round 0" not in text
+    for place in ("", "/feed.atom", "/rounds.csv", "/rounds.json"):
+        assert "Somebody of the sheet" not in (await browser.get(f"{url}{place}")).text
 
 
 # -- the address
