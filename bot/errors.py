@@ -94,6 +94,10 @@ class NoHostApp(UserError):
     """The host has no Spotify app: every member brings their own."""
 
 
+class NoSearch(UserError):
+    """Only links to albums can be looked up for a member who is not linked, because the host's app cannot be asked."""
+
+
 class NotAnAddress(UserError):
     """What was entered as a name and an e-mail address cannot be one."""
 

@@ -218,6 +218,24 @@ async def test_utf_16_is_read(world: World) -> None:
     assert "names 1 album" in await said(asked)
 
 
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("x.txt", b"\xef\xbb\xbf" + FIRST.encode()),
+        ("x.csv", "album,link\n".encode("utf-16-le") + f"x,spotify:album:{FIRST}\n".encode("utf-16-le")),
+        ("x.csv", f'artist,album,link\n"A\nB","a ""quoted"" title,\nover lines",spotify:album:{FIRST}\n'.encode()),
+        ("x.csv", f"artist,album,link\r\n=1+1,@x,spotify:album:{FIRST}\r\n".encode()),
+    ],
+    ids=["BOM", "UTF-16 without a mark", "quotes across lines", "formulas"],
+)
+async def test_whatever_wrote_the_file_its_album_is_found(world: World, name: str, data: bytes) -> None:
+    await world.link(ADA)
+    asked = await ask(world, WireFile(name, data))
+    assert "names 1 album" in await said(asked)
+    await until_said(world, await press(world, asked, "Save 1"), "Your import is done: saved 1 album.")
+    assert world.saved() == [FIRST]
+
+
 def zipped() -> bytes:
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
@@ -239,12 +257,16 @@ def zipped() -> bytes:
             "That file names more than 10,000 albums",
         ),
         (WireFile("x.json", b'{"albums": ['), "That JSON file breaks off or has a mistake in line 1."),
+        (WireFile("x.json", b"[" * 100_000), "it is nested too deeply."),
+        (WireFile("x.json", b'{"a":' * 100_000), "it is nested too deeply."),
+        (WireFile("x.txt", b"\x00" * 1_000_000), "That file is not text."),
+        (WireFile("x.txt", b"\x00" + FIRST.encode() + b"\x00"), "That file is not text."),
         (WireFile("x.png", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4), "That file is not text."),
         (WireFile("x.txt", b"hello\nworld\n"), "I found no albums in that file."),
         (WireFile("x.txt", b"x", status=404), "I could not get that file from Discord. Send it again."),
         (WireFile("x.txt", b"x", status=302), "I could not get that file from Discord. Send it again."),
     ],
-    ids=["zip", "empty", "large", "lies", "huge", "line", "albums", "json", "png", "none", "404", "302"],
+    ids=["zip", "empty", "large", "lies", "huge", "line", "albums", "json", "nested", "nested objects", "NULs", "some NULs", "png", "none", "404", "302"],
 )  # fmt: skip
 async def test_a_file_that_cannot_be_imported_is_refused_with_its_reason(
     world: World, file: WireFile, says: str

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from yarl import URL
 
+from bot.accounts.renewals import KIND as RENEWAL
+from bot.accounts.tokens import consent_ends_at
 from bot.caller import MemberId
 from bot.sandbox.faults import FAULTS
 from bot.storage.links import Link
@@ -257,3 +261,87 @@ def traces_of(world: World, blobs: list[bytes]) -> list[bytes]:
     folder = world.settings.database_path.parent
     found = b"".join((folder / name).read_bytes() for name in ("gatefold.db", "gatefold.db-wal"))
     return [blob for blob in blobs if blob in found]
+
+
+# -- reminders to renew
+
+
+async def reminded(world: World, member: int = ADA) -> list[str]:
+    """The direct messages of a member, once nothing is due any more."""
+    world.bot.schedule.wake()
+    world.bot.storage.outbox.ring()
+    async with asyncio.timeout(LONG_S):
+        while await due_timers(world) or await world.bot.storage.outbox.open_count() or not world.bot.delivery.is_idle:
+            await asyncio.sleep(0.01)
+    return [text_of(message) for message in world.discord.direct_messages.get(member, [])]
+
+
+async def due_timers(world: World) -> int:
+    seconds = int(world.now().timestamp())
+    query = "SELECT COUNT(*) FROM timers WHERE kind = ? AND try_at <= ?"
+    return await world.bot.storage.database.read(lambda c: c.execute(query, (RENEWAL, seconds)).fetchone()[0])
+
+
+async def link_in_flow(world: World) -> datetime:
+    """Link Ada as a person does, which sets the timer; when the consent ends."""
+    world.spotify.add_account("ada", account_id="acc-ada", display_name="Ada")
+    message = await (await world.discord.slash(ADA, "link")).message()
+    await link_in_browser(world, label(message, "Link Spotify")["url"])
+    account = await world.bot.tokens.account(MemberId(ADA))
+    assert account is not None
+    return consent_ends_at(account)
+
+
+def at_hour(day: datetime, hour: int) -> datetime:
+    return datetime.combine(day.date(), time(hour), UTC)
+
+
+async def test_a_member_is_reminded_twice_and_only_by_day(world: World) -> None:
+    ends_at = await link_in_flow(world)
+    counts = []
+    for days in (15, 14, 13, 4, 3, 2, 1, 0):
+        for hour in (0, 9, 12, 15, 19, 23):
+            world.ahead = at_hour(ends_at - timedelta(days=days), hour) - datetime.now(UTC)
+            counts.append((days, hour, len(await reminded(world))))
+    changes = [(days, hour) for (_, _, before), (days, hour, now) in pairwise(counts) if now > before]
+    assert [days for days, _ in changes] == [14, 3]
+    assert {hour for _, hour in changes} <= {12, 15, 19}, "since the step before, which was at 9 h or later"
+    assert counts[-1][2] == 2
+
+
+async def test_after_a_long_downtime_one_reminder_comes_and_not_by_night(world: World) -> None:
+    ends_at = await link_in_flow(world)
+    world.ahead = at_hour(ends_at - timedelta(days=2), 3) - datetime.now(UTC)
+    assert await reminded(world) == []
+    world.ahead = at_hour(ends_at - timedelta(days=2), 19) - datetime.now(UTC)
+    assert len(await reminded(world)) == 1
+    world.ahead = at_hour(ends_at - timedelta(hours=1), 19) - datetime.now(UTC)
+    assert len(await reminded(world)) == 1
+
+
+# -- a host without an app
+
+
+async def test_without_an_app_of_the_hosts_links_have_names_and_words_say_what_to_do(tmp_path: Path) -> None:
+    async with made(tmp_path, spotify_client_id="", spotify_client_secret=None) as world, world.running():
+        shared = await world.discord.slash(ADA, "share", {"album": f"https://open.spotify.com/album/{FIRST}"})
+        assert "Slow Harbour" in await said(shared)
+        assert {call.path for call in world.spotify.calls} == {"/oembed"}
+        searched = await world.discord.slash(ADA, "share", {"album": "slow harbour"})
+        assert "I can search for you only once you have linked" in await said(searched)
+        typed = await world.discord.autocomplete(ADA, "save", "albums", "slow harbour")
+        await typed.answered()
+        assert len(typed.choices) == 1
+        assert "link" in typed.choices[0]["name"].casefold()
+        # what is asked for by words waits until the member has linked an app of their own
+        titles = [album.title for album in world.spotify.catalogue.albums.values()]
+        alone = next(album for album in world.spotify.catalogue.albums.values() if titles.count(album.title) == 1)
+        waiting = await world.save(alone.title)
+        await said(waiting)
+        assert labels(waiting.history[-1]) == ["Use my own Spotify app"]
+        register(world)
+        world.spotify.add_account("ada", account_id="acc-ada", display_name="Ada")
+        url = buttons(waiting.history[-1])[0]["url"]
+        await link_in_browser(world, url, link=URL(url).query["link"], client_id=OWN)
+        await until_said(waiting, "Saved")
+        assert world.saved() == [alone.id]

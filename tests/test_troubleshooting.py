@@ -80,7 +80,7 @@ def in_discord() -> Iterator[str]:
 
 def on_pages() -> Iterator[str]:
     for error in every_error():
-        if not isinstance(error, errors.NotLinked | errors.NoSuchAlbum):
+        if not isinstance(error, errors.NotLinked | errors.NoSearch | errors.NoSuchAlbum):
             yield pages.of_error(texts(None), error).title
     yield from (pages.bad_request(texts(None), status).title for status in (400, 404))
     yield pages.too_many(texts(None)).title

@@ -22,6 +22,7 @@ from bot.errors import (
     LinkExpired,
     NeedsRelink,
     NoHostApp,
+    NoSearch,
     NoSeatFree,
     NotAClientId,
     NotAllowlisted,
@@ -486,6 +487,12 @@ class Words:
                 )
             case NoHostApp():
                 return t("This bot has no Spotify app. Use {link} with a Spotify app of your own.", link=link)
+            case NoSearch():
+                return t(
+                    "I can search for you only once you have linked your Spotify account: use {link}. Links to albums "
+                    "work without it.",
+                    link=link,
+                )
             case NotAnAddress():
                 return t("That cannot be a name and an e-mail address. Check both and try again.")
             case NoSeatFree():

@@ -33,7 +33,7 @@ def is_workbook(data: bytes) -> bool:
 
 
 def text_of(data: bytes) -> str:
-    """Decode a file: UTF-8 or UTF-16 by their marks, else UTF-8, else Windows-1252 or Latin-1.
+    """Decode a file: UTF-8 or UTF-16 by their marks, else UTF-16 by its NULs, else UTF-8, else Windows-1252 or Latin-1.
 
     Raises:
         FileTooLarge, EmptyFile, ZipFile, ExcelFile, NotText: what the file is instead.
@@ -60,6 +60,8 @@ def _decoded(data: bytes) -> tuple[str, bool]:
     """The text, and whether its encoding is known rather than guessed."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "replace"), True
+    if (unmarked := _unmarked_utf_16(data)) is not None:
+        return data.decode(unmarked, "replace"), True
     try:
         return data.decode("utf-8-sig"), True
     except UnicodeDecodeError:
@@ -73,6 +75,15 @@ def _decoded(data: bytes) -> tuple[str, bool]:
         return data.decode("cp1252"), False
     except UnicodeDecodeError:
         return data.decode("latin-1"), False
+
+
+def _unmarked_utf_16(data: bytes) -> str | None:
+    """The byte order of UTF-16 without its mark: most characters of such a list are Latin, with a NUL on one side."""
+    head = data[:4096]
+    first, second, most = head[::2].count(0), head[1::2].count(0), len(head) // 4
+    if second > most and not first:
+        return "utf-16-le"
+    return "utf-16-be" if first > most and not second else None
 
 
 def lines_of(text: str) -> list[str]:

@@ -12,7 +12,7 @@ from bot.accounts.tokens import Tokens
 from bot.albums import Album, AlbumId, AlbumRef, Ignored, NotAnAlbum, SearchText, ShortLink, TrackRef
 from bot.caller import MemberId
 from bot.changes import Outcome
-from bot.errors import NeedsRelink, NoSuchAlbum, NotLinked, UserError
+from bot.errors import NeedsRelink, NoSearch, NoSuchAlbum, NotLinked, UserError
 from bot.library.resolver import AlbumResolver
 from bot.pasted_text import read_one
 from bot.spotify.app import Access
@@ -124,7 +124,7 @@ class AlbumFinder:
         return await self._by_words(member, words)  # 22 letters: a word, after all
 
     async def _by_track(self, member: MemberId, track: str) -> Album:
-        album = await self._spotify.album_of_track(await self._access(member), track)
+        album = await self._spotify.album_of_track(await self._asking(member), track)
         self._catalogue.see([album])
         return album
 
@@ -139,7 +139,7 @@ class AlbumFinder:
         return NotFound(Outcome.NO_ALBUM, text)
 
     async def _by_words(self, member: MemberId, words: str) -> Album | NotFound:
-        access = await self._access(member)
+        access = await self._asking(member)
         found = await self._resolver.named(access, words)
         if found.album_id is not None:
             return await self._catalogue.album(access, found.album_id)
@@ -152,3 +152,10 @@ class AlbumFinder:
         access = await self._tokens.access(member)
         await access.token.current()
         return access
+
+    async def _asking(self, member: MemberId) -> Access:
+        """Access for what only Spotify's API knows. NoSearch: only a linked member could ask."""
+        try:
+            return await self._access(member)
+        except NotLinked:
+            raise NoSearch from None

@@ -390,7 +390,9 @@ def test_a_text_that_begins_like_json_is_a_text() -> None:
 # -- encodings
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le-bom", "utf-16-be-bom"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-16-le-bom", "utf-16-be-bom"]
+)
 def test_unicode_is_read_with_and_without_its_mark(encoding: str) -> None:
     text = f"artist,album,link\nBjörk,Début 🎶 日本,spotify:album:{A}\n"
     marks = {"utf-16-le-bom": ("utf-16-le", b"\xff\xfe"), "utf-16-be-bom": ("utf-16-be", b"\xfe\xff")}

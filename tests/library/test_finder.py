@@ -9,7 +9,7 @@ import pytest
 from bot.albums import Album
 from bot.caller import MemberId
 from bot.changes import Outcome
-from bot.errors import NotLinked
+from bot.errors import NoSearch
 from bot.library.finder import AlbumFinder, NotFound
 from bot.library.resolver import AlbumResolver
 from tests.world import ADA, FIRST, SECOND, World, made
@@ -64,5 +64,5 @@ async def test_without_a_secret_a_link_is_enough_and_only_a_search_needs_somebod
         found = await finder(world).find(MEMBER, FIRST)
         assert isinstance(found, Album)
         assert found.title
-        with pytest.raises(NotLinked):
+        with pytest.raises(NoSearch):
             await finder(world).find(MEMBER, "some words")
