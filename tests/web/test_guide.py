@@ -216,8 +216,10 @@ def test_only_a_proxy_nearby_says_for_whom_it_asks(peer: str, forwarded: str | N
 
 async def test_a_flood_of_links_is_stopped_and_the_rest_of_the_site_is_not(stage: Stage, browser: Browser) -> None:
     flood = {"X-Forwarded-For": "203.0.113.9"}
-    answers = [await browser.get("/callback/spotify", headers=flood) for _ in range(BURST + 50)]
-    last = answers[-1]
+    for _ in range(10 * BURST):  # more than the burst, because some are allowed again meanwhile
+        last = await browser.get("/callback/spotify", headers=flood)
+        if last.status == 429:
+            break
     assert (last.status, last.title) == (429, "Too many requests from your network.")
     assert last.headers["Retry-After"] == "60"
     assert (await browser.get("/privacy", headers=flood)).status == 200
