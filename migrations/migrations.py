@@ -690,3 +690,9 @@ def m019_repeated_votes(db: Database) -> None:
     db.conn.execute(
         "UPDATE outbox SET payload = replace(payload, '\"vote_anew\"', '\"repeated_vote\"') WHERE kind LIKE 'club %'"
     )
+
+
+@step
+def m020_origins_of_requests(db: Database) -> None:
+    """Which card a request came from, if that counts who saved the album: "club:round" of a club's card."""
+    db.conn.execute("ALTER TABLE change_requests ADD COLUMN origin TEXT")

@@ -13,7 +13,7 @@ from discord import app_commands
 from bot.accounts.renewals import Renewals
 from bot.albums import Album, AlbumId
 from bot.caller import Caller, MemberId, RequestId
-from bot.changes import Action, LibraryChange, Outcome
+from bot.changes import Action, LibraryChange
 from bot.chat import library_cards
 from bot.chat.cards import Card, progress_card, text_card
 from bot.chat.components import Component
@@ -69,21 +69,13 @@ class Saving:
         """A button on a card that others see, too: whoever uses it saves the album to their own library."""
         await self._change_album(interaction, caller, Action.SAVE, album, "button save", edits=False)
 
-    async def save_and_tell(
-        self,
-        interaction: Interaction,
-        caller: Caller,
-        album: AlbumId,
-        name: str,
-        saved: Callable[[], Awaitable[None]],
+    async def save_counted(
+        self, interaction: Interaction, caller: Caller, album: AlbumId, name: str, origin: str
     ) -> None:
-        """The same, on a card whose owner counts how many saved the album: `saved` is told when it is new to them."""
+        """The same, on a card that counts for how many the album was new, also of those who link first."""
 
         async def work(_: OnProgress) -> Report:
-            report = await self._library.change_album(caller, Action.SAVE, album)
-            if any(change.outcome is Outcome.SAVED for change in report.request.changes):
-                await saved()
-            return report
+            return await self._library.change_album(caller, Action.SAVE, album, origin=origin)
 
         await self._answer(interaction, caller, work, name, Action.SAVE)
 

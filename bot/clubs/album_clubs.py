@@ -285,10 +285,6 @@ class AlbumClubs:
 
         return await self._storage.database.read(read)
 
-    async def count_save(self, club_id: ClubId, number: RoundNumber) -> None:
-        """Count that somebody saved the album of a round with the button of its card."""
-        await self._storage.clubs.count_save(club_id, number)
-
     async def remind(self, club_id: ClubId, member: MemberId, locale: str | None, *, is_on: bool) -> None:
         """Turn a member's reminders on or off."""
         await self._storage.clubs.remind(club_id, member, locale, is_on=is_on)

@@ -82,9 +82,11 @@ class Library:
         changes = [new_change(reference) for reference in read(text)]
         return await self._ask(caller, action, changes, on_progress)
 
-    async def change_album(self, caller: Caller, action: Action, album: AlbumId) -> Report:
-        """Save or remove the album of a button."""
-        return await self._ask(caller, action, [NewChange(Kind.ALBUM, album)])
+    async def change_album(
+        self, caller: Caller, action: Action, album: AlbumId, *, origin: str | None = None
+    ) -> Report:
+        """Save or remove the album of a button. `origin`: the button's card, if that counts who saved the album."""
+        return await self._ask(caller, action, [NewChange(Kind.ALBUM, album)], origin=origin)
 
     async def change_albums(
         self, caller: Caller, action: Action, ids: Sequence[AlbumId], on_progress: OnProgress | None = None
@@ -305,9 +307,15 @@ class Library:
     # -- one request
 
     async def _ask(
-        self, caller: Caller, action: Action, changes: list[NewChange], on_progress: OnProgress | None = None
+        self,
+        caller: Caller,
+        action: Action,
+        changes: list[NewChange],
+        on_progress: OnProgress | None = None,
+        *,
+        origin: str | None = None,
     ) -> Report:
-        accepted = await self._changes.accept(caller, action, changes, self._now())
+        accepted = await self._changes.accept(caller, action, changes, self._now(), origin=origin)
         report = await self._kept(accepted.request, accepted.pending, on_progress)
         return replace(report, earlier=accepted.untold) if accepted.untold else report
 

@@ -123,6 +123,7 @@ async def open_storage(
         raise
     links = Links(database, vault)
     timers = Timers(database)
+    clubs = Clubs(database)
     return Storage(
         database,
         vault,
@@ -130,7 +131,7 @@ async def open_storage(
         links,
         SeatRequests(database, vault),
         LinkAttempts(database, vault),
-        LibraryChanges(database, vault, outbox),
+        LibraryChanges(database, vault, outbox, on_saved=clubs.count_save_in),
         RegisteredCommands(database),
         ToldAlerts(database),
         timers,
@@ -138,7 +139,7 @@ async def open_storage(
         MemberPreferences(database),
         Guilds(database),
         Crates(database),
-        Clubs(database),
+        clubs,
         Ballots(database, vault),
         Ratings(database),
         ClubImports(database, vault),

@@ -106,7 +106,7 @@ class LibraryChanges:
             ),
             MemberRows(
                 "change_requests",
-                exports=("id", "member_id", "action", "undoes", "locale", "created_at", "ended_at", "told"),
+                exports=("id", "member_id", "action", "undoes", "origin", "locale", "created_at", "ended_at", "told"),
                 withholds=("interaction_token_sealed", "undone_by", "answer"),
             ),
         ),
@@ -114,8 +114,12 @@ class LibraryChanges:
         omits=("change_requests.interaction_token_sealed",),
     )
 
-    def __init__(self, database: Engine, vault: Vault, outbox: Outbox) -> None:
+    def __init__(
+        self, database: Engine, vault: Vault, outbox: Outbox, *, on_saved: Callable[[Connection, str], None]
+    ) -> None:
+        """`on_saved`: is called in the transaction in which a request ends that saved something, with its origin."""
         self._database = database
+        self._on_saved = on_saved
         self._vault = vault
         self._outbox = outbox
         self._flush: asyncio.Future[None] | None = None
@@ -128,9 +132,11 @@ class LibraryChanges:
         changes: Sequence[NewChange],
         now: datetime,
         also: Callable[[Connection], None] | None = None,
+        origin: str | None = None,
     ) -> Accepted:
         """Store a request; a second time with the same id changes nothing.
 
+        `origin`: the card that it came from, if that counts who saved the album.
         `also`: what is stored in the same transaction; what it raises stores nothing.
 
         It outlives the process at once, and a power cut after `on_disk()`: wait for that before the first write
@@ -147,9 +153,9 @@ class LibraryChanges:
                 also(c)
             cursor = c.execute(
                 "INSERT INTO change_requests"
-                " (id, member_id, action, interaction_token_sealed, locale, created_at, ended_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-                (id_, member, str(action), sealed, caller.locale, at, ended_at),
+                " (id, member_id, action, interaction_token_sealed, locale, created_at, ended_at, origin)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+                (id_, member, str(action), sealed, caller.locale, at, ended_at, origin),
             )
             if cursor.rowcount:
                 _insert(c, id_, member, changes)
@@ -544,7 +550,10 @@ class LibraryChanges:
                 (to_seconds(now), id_),
             ).fetchall()
             for row in rows:
-                ended.append(_whole(c, row))
+                ended.append(request := _whole(c, row))
+                origin = row["origin"]
+                if origin is not None and any(change.outcome is Outcome.SAVED for change in request.changes):
+                    self._on_saved(c, origin)
                 if row["answer"] != "awaited":
                     self._tell_in(c, id_, now)
         return ended

@@ -57,6 +57,11 @@ class LogEntry(Struct, frozen=True):
     did_at: datetime
 
 
+def origin_of(club_id: ClubId, number: RoundNumber) -> str:
+    """The origin of a request that the card of a round led to."""
+    return f"{club_id}:{number}"
+
+
 def _club(row: Row) -> StoredClub:
     return StoredClub(
         ClubId(row["id"]),
@@ -294,14 +299,13 @@ class Clubs:
 
     # -- small things
 
-    async def count_save(self, club_id: ClubId, number: RoundNumber) -> None:
-        """Count that somebody saved the album of a round with the button of its card."""
-        await self._database.write(
-            lambda c: c.execute(
-                "INSERT INTO club_saves (club_id, number, saves) SELECT id, ?, 1 FROM clubs WHERE id = ?"
-                " ON CONFLICT (club_id, number) DO UPDATE SET saves = club_saves.saves + 1",
-                (number, club_id),
-            )
+    def count_save_in(self, c: Connection, origin: str) -> None:
+        """Count that somebody saved the album of a round with the button of its card. `origin`: see `origin_of`."""
+        club_id, number = origin.split(":")
+        c.execute(
+            "INSERT INTO club_saves (club_id, number, saves) SELECT id, ?, 1 FROM clubs WHERE id = ?"
+            " ON CONFLICT (club_id, number) DO UPDATE SET saves = club_saves.saves + 1",
+            (int(number), int(club_id)),
         )
 
     def saves_in(self, c: Connection, club_id: ClubId, number: RoundNumber) -> int:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.caller import MemberId
 from tests.club.stage import CURATOR, MEMBERS, Server
 from tests.discord_wire import texts
 from tests.world import ADA, BEN, CHLOE, World
@@ -94,7 +95,7 @@ async def test_a_tie_is_not_explained_by_the_fewest_votes(world: World) -> None:
 async def test_a_club_that_takes_turns_says_that_nobody_picked(world: World) -> None:
     server = Server(world)
     await server.start(pick="turns")
-    await world.discord.slash(ADA, "crate add", {"album": server.albums[3]})
+    await server.read(await world.discord.slash(ADA, "crate add", {"album": server.albums[3]}))
     await server.to_club_hour()
     await server.until(lambda: len(server.posts) == 3)
     assert "Nobody picked an album, so this was drawn from the crate, out of 1 album." in "\n".join(
@@ -193,3 +194,26 @@ async def test_means_are_written_as_the_reader_writes_numbers(world: World) -> N
     await server.until(lambda: len(server.posts) >= 4)
     history = await world.discord.slash(ADA, "club history", {}, locale="de")
     assert "3,75" in await server.read(history)
+
+
+async def test_the_summary_counts_those_who_linked_after_pressing_save(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    await server.nominate(0, ADA)
+    await server.to_club_hour()
+    announced = await server.post()
+    while "Listen and rate it" not in "\n".join(texts(announced)):
+        announced = await server.post()
+    await world.link(BEN, "ben")
+    await server.read(await server.press(announced, "Save", BEN))
+    asked = await server.press(announced, "Save", CHLOE)
+    assert "Link your Spotify account once" in await server.read(asked)
+    await world.link(CHLOE, "chloe")
+    world.bot.library.linked(MemberId(CHLOE))
+    await server.until(lambda: bool(world.saved("chloe")))
+    # pressed again, it is in her library already
+    await server.read(await server.press(announced, "Save", CHLOE))
+    await server.to_club_hour()
+    await server.until(lambda: any("what you thought of" in "\n".join(texts(post)) for post in server.posts))
+    (summary,) = [text for post in server.posts if "what you thought of" in (text := "\n".join(texts(post)))]
+    assert "2 members saved it with the button of its card." in summary

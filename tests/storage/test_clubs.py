@@ -11,6 +11,7 @@ from bot.curation.club import ClubSettings, Pick
 from bot.curation.ids import ClubId, RoleId, RoundNumber
 from bot.curation.ratings import Scale
 from bot.storage import Storage
+from bot.storage.clubs import origin_of
 from bot.storage.vault import Unopenable
 from tests.storage.clubs import BEGIN, GUILD, ONE, add, new_club, of_member
 from tests.storage.rows import ADA, BEN, X, Y, Z, at, execute, on_disk, rows
@@ -100,7 +101,8 @@ async def test_everything_of_a_club_goes_with_its_server(storage: Storage) -> No
 async def test_saves_are_counted_for_each_round_and_only_of_clubs_that_exist(storage: Storage) -> None:
     stored = await of_member(storage, ADA)
     for club_id in (stored.id, stored.id, ClubId(99)):
-        await storage.clubs.count_save(club_id, ONE)
+        origin = origin_of(club_id, ONE)
+        await storage.database.write(lambda c, origin=origin: storage.clubs.count_save_in(c, origin))
     saves = [
         await storage.database.read(lambda c, n=n: storage.clubs.saves_in(c, stored.id, n))
         for n in (ONE, RoundNumber(2))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import discord
@@ -53,6 +52,7 @@ from bot.curation.ids import ClubId, RoundNumber
 from bot.files.dates import DateOrder
 from bot.schedule import Schedule
 from bot.spotify.client import Spotify
+from bot.storage.clubs import origin_of
 from bot.storage.crates import Crates
 
 
@@ -75,8 +75,7 @@ def feature(
     starting, settings, curating = Starting(answering), Settings(answering), Curating(answering)
 
     async def save(interaction: Interaction, caller: Caller, album: AlbumId, club: ClubId, number: RoundNumber) -> None:
-        counted = partial(answering.clubs.count_save, club, number)
-        await saving.save_and_tell(interaction, caller, album, "button save-club", counted)
+        await saving.save_counted(interaction, caller, album, "button save-club", origin_of(club, number))
 
     place, owner = (ClubId, RoundNumber), Audience.OWNER
     draft = (MemberId, RequestId)
