@@ -19,9 +19,11 @@ from PIL import Image
 from playwright.async_api import Browser, async_playwright
 
 from bot import logs
+from bot.sandbox import demo
 from bot.sandbox.components import flatten
 from bot.sandbox.season import CLUB, ZONE, Season, filled, play_on, raised
-from bot.sandbox.story import until
+from bot.sandbox.stage import set_up
+from bot.sandbox.story import follow, until
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "pictures"
@@ -31,6 +33,7 @@ WIDTH = 600
 SCALE = 2
 FILM_WIDTH = 640
 BOOK = (900, 1150)
+DEMO = (1200, 800)
 FRAME_MS = 2600
 COLOURS = 128
 """Of a picture: text and flat covers need no more."""
@@ -90,6 +93,7 @@ async def main() -> int:
         async with raised(lambda line: None) as season:
             await play_on(season)
             await _book(Studio(season, browser))
+        await _demo(browser)
         await browser.close()
     total = 0
     for path in sorted(FOLDER.iterdir()):
@@ -217,6 +221,34 @@ async def _book(studio: Studio) -> None:
     )
     _save(_image(await tab.screenshot()), "book.png", 256)
     await tab.context.close()
+
+
+async def _demo(browser: Browser) -> None:
+    """The demo's page: Chloe has shared an album, and Ada has linked and saved one."""
+    async with set_up() as stage, demo.running(stage) as address:
+        demo.furnish(stage)
+        ada, chloe, channel = stage.members["Ada"], stage.members["Chloe"], stage.channel
+        link = await ada.slash(channel, "link")
+        url = next(part["url"] for part in flatten(link.response.components) if part.get("label") == "Link Spotify")
+        await follow(url, ada.id, "ada")
+        found = await chloe.autocomplete(channel, "share", "album", "sundays")
+        await chloe.slash(channel, "share", album=found[0]["value"], note="For the train home.")
+        found = await ada.autocomplete(channel, "save", "albums", "slow")
+        await ada.slash(channel, "save", albums=found[0]["value"])
+        context = await browser.new_context(
+            viewport={"width": DEMO[0], "height": DEMO[1]}, color_scheme="light", reduced_motion="reduce"
+        )
+        tab = await context.new_page()
+        await tab.goto(address)
+        chat = tab.frame_locator("#chat")
+        await chat.get_by_role("button", name="Undo").wait_for()
+        await tab.locator("li.is-new").wait_for(state="detached")
+        for frame in tab.frames:
+            # not through `wait_for_function`, which the pages' policy forbids
+            while not await frame.evaluate("[...document.images].every((image) => image.naturalWidth > 0)"):  # noqa: ASYNC110 - a page has no event for it
+                await asyncio.sleep(0.1)
+        _save(_image(await tab.screenshot()), "demo.png", 256)
+        await context.close()
 
 
 def _texts(components: Sequence[Json]) -> list[str]:

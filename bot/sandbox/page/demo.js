@@ -8,7 +8,7 @@ const cards = new Map();
 let statusTimer = null;
 
 const MOODS = {
-  works: "",
+  works: "What members save is in their libraries at once.",
   down: "Calls to Spotify fail. What is saved now is queued.",
   later: "Spotify asks to wait for 5 minutes. What is saved now is queued.",
   limit: "The app has used up its calls for today. What is saved now is queued until the limit ends: move the clock a day ahead.",
