@@ -160,11 +160,17 @@ class Outside:
         async with self.storage() as storage:
             await storage.database.write(lambda c: insert_links(c, rows))
 
-    @asynccontextmanager
-    async def running(self, kind: Kind) -> AsyncIterator[Bot]:
-        """A bot that has answered its first `/save`; Gatefold's database is made first if there is none."""
+    async def prepare(self, kind: Kind) -> None:
+        """Make Gatefold's database, if there is none: with links, and with what the first start of all leaves in it."""
         if kind == "gatefold" and not self.database.exists():
             await self.link_all()
+            async with self.started(kind) as bot:
+                await self.greeted(bot)
+
+    @asynccontextmanager
+    async def running(self, kind: Kind) -> AsyncIterator[Bot]:
+        """A bot that has answered its first `/save`."""
+        await self.prepare(kind)
         async with self.started(kind) as bot:
             await self.ready(bot)
             yield bot
@@ -220,13 +226,15 @@ class Outside:
         await (await self.save(0, self.albums[0])).message(10)
 
     def _hide_development_packages(self) -> Path:
-        """A folder for the module path in which `rich` cannot be imported.
+        """A folder for the module path in which two packages cannot be imported.
 
-        structlog loads it where it is installed. Development tools bring it; the lock for hosts does not have it.
+        structlog loads it and greenlet where they are installed. Development tools bring them; the lock for hosts does
+        not have them.
         """
         hidden = self.folder / "hidden"
         hidden.mkdir(exist_ok=True)
-        (hidden / "rich.py").write_text("raise ModuleNotFoundError('rich')\n", encoding="utf-8")
+        for name in ("rich", "greenlet"):
+            (hidden / f"{name}.py").write_text(f"raise ModuleNotFoundError({name!r})\n", encoding="utf-8")
         return hidden
 
     def _bare(self) -> dict[str, object]:

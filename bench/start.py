@@ -1,4 +1,4 @@
-"""From the start of the process to the first answered `/save`, with an empty memory and a made database."""
+"""From the start of the process to the first answered `/save`: a restart, as every start but the first of all is."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ async def measure(scale: Scale) -> list[Line]:
     for round_ in range(scale.starts):
         for kind in in_turn(round_):
             async with outside() as out:
-                if kind == "gatefold":
-                    await out.link_all()
+                await out.prepare(kind)
                 begun = time.monotonic()
                 async with out.started(kind) as bot:
                     await out.ready(bot)

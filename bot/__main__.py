@@ -1,6 +1,7 @@
 """The `gatefold` command; `python -m bot` is the same."""
 
 import gc
+import sys
 
 
 def main() -> None:
@@ -8,6 +9,12 @@ def main() -> None:
     # While modules load, the garbage collector finds nothing and takes a tenth of the start time. The program switches
     # it on again.
     gc.disable()
+    if sys.argv[1:] == ["run"]:
+        # Without the library of the command line, which the bot would keep in memory for nothing.
+        from bot.admin.running import run_or_say_why_not
+
+        run_or_say_why_not()
+        return
     from bot.cli import main as gatefold
 
     gatefold(prog_name="gatefold")

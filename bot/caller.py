@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NewType
+
+from bot.private import Private
 
 MemberId = NewType("MemberId", int)
 """A member's Discord id."""
@@ -13,8 +14,7 @@ RequestId = NewType("RequestId", int)
 """The id of the interaction that asked: a later one is greater."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Private, frozen=True):
     """The member who used a command, a button or a modal. Built once from the interaction.
 
     `guild_id`: None outside a server. `locale`: the member's own, such as "en-US"; `guild_locale`: the server's.
@@ -25,5 +25,5 @@ class Caller:
     guild_id: GuildId | None
     locale: str
     interaction_id: RequestId
-    interaction_token: str = field(repr=False)
+    interaction_token: str
     guild_locale: str | None = None

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import sys
 from importlib import import_module
-from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from bot import __version__
-from bot.settings import SettingsError, ignored
+from bot.admin.sentences import sentences
 
-ENV_FILE = Path(".env")
-"""In the folder where the bot starts."""
 PLACES = {
     "setup": "bot.admin.setup_command",
     "run": "bot.admin.run_command",
@@ -69,35 +65,7 @@ class _Commands(click.Group):
         except Exception as error:
             if ctx.meta.get(_DEBUG):
                 raise
-            _fail(*_sentences(error))
-
-
-def _sentences(error: Exception) -> list[str]:
-    from bot.admin.setup import SetupError
-    from bot.app import StartError
-    from bot.errors import StorageUnavailable
-    from bot.maintenance.control import ControlError
-    from bot.storage import StorageStartupError
-
-    match error:
-        case SettingsError(is_not_set_up=True):
-            there = "there is no .env here" if not ENV_FILE.exists() else "its .env has none of the required settings"
-            return [
-                f"Gatefold is not set up in {Path.cwd()}: {there}.",
-                *ignored(ENV_FILE),
-                "Run `gatefold setup` in this folder, or change to the folder that has your .env.",
-            ]
-        case SettingsError(problems=problems):
-            told = [f"- {problem}" for problem in [*problems, *ignored(ENV_FILE)]]
-            return ["These settings do not work:", *told, "`gatefold setup` asks for what is missing or wrong."]
-        case ControlError() | StartError() | StorageStartupError() | SetupError():
-            return [str(error)]
-        case StorageUnavailable():
-            return [f"The database cannot be read or written ({error}). Check the space on the disk."]
-        case OSError(filename=str() | bytes() | Path() as file):
-            return [f"{os.fsdecode(file)} cannot be read or written ({error.strerror}). Run this as the bot's user."]
-        case _:
-            return [f"Something broke ({type(error).__name__}). Run this again with --debug, and report the traceback."]
+            _fail(*sentences(error))
 
 
 @click.group(cls=_Commands, params=[_debug], context_settings={"help_option_names": ["-h", "--help"]})

@@ -7,10 +7,10 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.errors import LinkExpired, WrongBrowser
+from bot.private import Private
 from bot.storage.attempts import LinkAttempts, OAuthState
 
 DISCORD, SPOTIFY = "discord", "spotify"
@@ -19,8 +19,7 @@ LINK = "link"
 _COOKIE = _STATE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Redirect:
+class Redirect(Private, frozen=True):
     """Where the browser goes, and the cookie that it is to keep. No repr: both are secrets."""
 
     url: str

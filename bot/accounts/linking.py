@@ -44,6 +44,7 @@ from bot.errors import (
     UserError,
     WrongDiscordAccount,
 )
+from bot.private import Private
 from bot.settings import Settings
 from bot.spotify import oauth
 from bot.spotify.app import Access, App, FixedToken
@@ -66,8 +67,7 @@ class Linked(Struct, frozen=True):
     waiting: int = 0
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class LinkNews:
+class LinkNews(Private, frozen=True):
     """What the member's private message is to say now. `interaction_token` None: it cannot be edited.
 
     `locale`: the member's, from the interaction that asked for the link.
@@ -79,8 +79,7 @@ class LinkNews:
     locale: str | None = None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class LinkOffer:
+class LinkOffer(Private, frozen=True):
     """What is open to a member, for 10 minutes. No repr: the addresses are secrets.
 
     `host_url`: links through the host's app; None when all its seats are taken, or when there is none. `own_app_url`: the

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
-import structlog
 
-from bot import app, logs
-from bot.settings import ignored, load
-
-ENV_FILE = Path(".env")
+from bot.admin import running
 
 
 @click.command(short_help="Run the bot.")
@@ -24,8 +18,4 @@ def run() -> None:
       gatefold run
       LOG_LEVEL=DEBUG gatefold run
     """
-    settings = load()
-    logs.configure(settings.log_level, settings.log_format, settings.secrets())
-    for sentence in ignored(ENV_FILE):
-        structlog.get_logger("gatefold.settings").warning("setting ignored", reason=sentence)
-    app.serve(settings)
+    running.run()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from discord import ButtonStyle
 
@@ -17,10 +16,10 @@ from bot.chat.modals import Modal, text_input
 from bot.chat.reply import Interaction, Reply, Visibility
 from bot.chat.words import Words, soon
 from bot.errors import AppTaken, NotAClientId, NotAnAddress, RedirectMissing, UnknownApp, UserError
+from bot.private import Private
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Ways:
+class Ways(Private, frozen=True):
     """The ways to link that are open to a member. No repr: the buttons lead to one-time links.
 
     `buttons`: the likely one first. `note`: why the host's app is not among them; empty where it is.

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from bot.caller import MemberId
 from bot.errors import AppRejected, PremiumLapsed, StorageUnavailable, TryLater
+from bot.private import Private
 from bot.settings import AlbumEndpointChoice
 from bot.spotify.gate import Gate
 from bot.spotify.wire import Endpoint
@@ -120,19 +121,17 @@ class TokenSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Private, frozen=True):
     """The right to call Spotify: through which app, and with whose token."""
 
     app: App
-    token: TokenSource = field(repr=False)
+    token: TokenSource
 
 
-@dataclass(frozen=True, slots=True)
-class FixedToken:
+class FixedToken(Private, frozen=True):
     """A token that is sent as it is and never renewed: after the exchange it has no row yet."""
 
-    token: str = field(repr=False)
+    token: str
 
     async def current(self) -> str:
         """The token."""

@@ -7,6 +7,7 @@ turned into one of ours here, since aiohttp's carry the Authorization header in 
 from __future__ import annotations
 
 import asyncio
+import html
 import random
 import re
 import time
@@ -428,8 +429,6 @@ class Spotify:
             except ValueError:  # half an IPv6 address, say
                 raise NoSuchAlbum from None
         elif match := _OG_URL.search(body):
-            import html  # here, because its table of names takes a tenth of a megabyte
-
             target = html.unescape((match[1] or match[2]).decode("utf-8", "replace"))
         else:
             raise NoSuchAlbum

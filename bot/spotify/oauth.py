@@ -10,7 +10,6 @@ import base64
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from typing import TypeGuard
 from urllib.parse import urlencode
 
@@ -24,6 +23,7 @@ from bot.errors import (
     UnknownApp,
     UserError,
 )
+from bot.private import Private
 
 SCOPES = ("user-library-read", "user-library-modify")
 """All that saving, removing, `contains` and listing need."""
@@ -32,8 +32,7 @@ CONSENT_DAYS = 182
 """A refresh token dies six months after the consent, and refreshing does not extend that."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Tokens:
+class Tokens(Private, frozen=True):
     """What the token endpoint gives. `refresh_token` None: keep the old one. No repr: these are secrets."""
 
     access_token: str
@@ -42,8 +41,7 @@ class Tokens:
     scope: str
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class RefreshAnswer:
+class RefreshAnswer(Private, frozen=True):
     """What a refresh led to. `refresh_token`: the new one, if the answer held one, whatever else was wrong with it.
 
     No repr: these are secrets.
@@ -53,8 +51,7 @@ class RefreshAnswer:
     outcome: Tokens | UserError | GrantRefused
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class AppToken:
+class AppToken(Private, frozen=True):
     """A token of an app itself, without any member. No repr: it is a secret."""
 
     token: str

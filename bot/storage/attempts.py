@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from msgspec import Struct
 
 from bot.caller import Caller
+from bot.private import Private
 from bot.storage.declarations import Declaration, MemberRows
 from bot.storage.engine import Connection, Engine, Row
 from bot.storage.moments import to_seconds
@@ -24,8 +24,7 @@ PROBES_MAX = 20
 """How often a client id may be tried with one link."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Attempt:
+class Attempt(Private, frozen=True):
     """One link that was given to one member. `interaction_token` None: it does not open. No repr: a secret.
 
     `locale`: the member's when they asked for the link. `client_id`: the member's own app to link through; None: the

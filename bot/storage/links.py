@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.errors import AccountTaken, AppTaken, NeedsRelink, NoSeatFree, StorageUnavailable
+from bot.private import Private
 from bot.storage.apps import forget_other_apps
 from bot.storage.declarations import Declaration, MemberRows
 from bot.storage.engine import Connection, Engine, Row
@@ -42,8 +42,7 @@ class Link(Struct, frozen=True):
     locale: str | None = None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class StoredTokens:
+class StoredTokens(Private, frozen=True):
     """A link's tokens, opened. No repr: these are secrets."""
 
     link: Link

@@ -11,7 +11,6 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from math import ceil
@@ -21,6 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from bot.caller import MemberId
+from bot.private import Private
 from bot.storage.declarations import Declaration, MemberRows
 from bot.storage.engine import Connection, Engine, Row
 from bot.storage.vault import SealedColumn, Vault
@@ -52,22 +52,20 @@ class State(StrEnum):
     GIVEN_UP = "given up"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Private, frozen=True):
     """The private message of an interaction. `or_directly`: send a direct message when it cannot be edited."""
 
     member_id: MemberId
-    token: str = field(repr=False)
+    token: str
     asked_at: datetime
     or_directly: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class FollowUp:
+class FollowUp(Private, frozen=True):
     """A further private message of an interaction, which exists only while the token works."""
 
     member_id: MemberId
-    token: str = field(repr=False)
+    token: str
     asked_at: datetime
 
 
@@ -123,8 +121,7 @@ class Message(Struct, frozen=True):
     pages_sent: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(Private, frozen=True):
     """A stored message that is due.
 
     `way`: how it leaves now; a direct message where an answer can no longer be edited. `page`: the card that is
@@ -139,7 +136,7 @@ class Queued:
     way: Way
     member_id: MemberId | None
     channel_id: int | None
-    token: str | None = field(repr=False)
+    token: str | None
     token_until: datetime | None
     or_directly: bool
     payload: Mapping[str, Any]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.caller import Caller, MemberId
+from bot.private import Private
 from bot.storage.declarations import Declaration, MemberRows
 from bot.storage.engine import Connection, Engine, Row
 from bot.storage.moments import to_moment, to_seconds
@@ -24,8 +24,7 @@ Also = Callable[[Connection], None]
 """What is stored in the same transaction."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class SeatRequest:
+class SeatRequest(Private, frozen=True):
     """A member who asked for a seat. No repr: name and e-mail address are for the host alone.
 
     `name`, `email`: None once the seat was given. `given_at`: from then on, it is held for this member.

@@ -13,6 +13,7 @@ LATER = {
     "sqlite_utils": "migrations, where there are any to apply",
     "openpyxl": "reads spreadsheets",
     "bot.monitoring.metrics": "as prometheus_client",
+    "click": "the other commands",
     "bot.admin.doctor": "a command of its own",
     "bot.admin.setup": "a command of its own",
     "bot.admin.database_commands": "commands of their own",
