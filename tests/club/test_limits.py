@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bot.sandbox.catalogue import Album, Artist, Track
-from tests.club.stage import Server
+from tests.club.stage import CURATOR, Server
 from tests.club.test_curators import changed
-from tests.discord_wire import flatten, texts
+from tests.discord_wire import WireFile, flatten, texts
 from tests.world import ADA, World
 
 MEMBERS = [300_000_000_000_000_000 + place for place in range(25)]
@@ -73,3 +73,32 @@ async def test_approval_takes_all_25_albums_on_one_ballot(world: World) -> None:
     await server.until(lambda: opened.callback is not None)
     receipt = await server.read(await world.discord.submit(ADA, opened, {"approved": ids}))
     assert receipt.count("\n- ") == 25
+
+
+@pytest.mark.parametrize("locale", ["en-US", "de", "ja"])
+async def test_the_fullest_preview_of_a_spreadsheet_is_within_what_discord_takes(world: World, locale: str) -> None:
+    server = Server(world)
+    await server.start("*" * 60)
+    long = "*_[`" * 20
+    people = [f"{'*_' * 12}{place:02}" for place in range(30)]
+    for place, name in enumerate(people):
+        if place % 2:
+            world.discord.join(MEMBERS[0] + 100 + place, name)
+    columns = [
+        "Date",
+        "Album",
+        "Picker",
+        *(f"Score {name}" for name in people),
+        *(f"Year {long}{n}" for n in range(20)),
+    ]
+    rows = [[f"2020-01-{n:02}", f"{long}{n}", people[n % 30], *["4"] * 30, *["x"] * 20] for n in range(1, 29)]
+    rows += [["", f"{long}{n}", "", *[long] * 50] for n in range(20)]
+    text = "\n".join(";".join(row) for row in [columns, *rows])
+    file = WireFile(f"{'_' * 200}.csv", text.encode())
+    asked = await world.discord.slash(CURATOR, "curate import", {"file": file}, locale=locale)
+    assert f"<@{MEMBERS[0] + 101}>" in "\n".join(texts(await asked.message(60.0)))
+    for broken in (";".join([long] * 90) + "\n1;2", "Date,Album\n" + "03/04/2021,x\n"):
+        asked = await world.discord.slash(
+            CURATOR, "curate import", {"file": WireFile(file.name, broken.encode())}, locale=locale
+        )
+        await asked.message(60.0)

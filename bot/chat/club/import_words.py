@@ -8,6 +8,7 @@ from bot.albums import SearchText
 from bot.caller import MemberId
 from bot.changes import Outcome
 from bot.chat import file_words
+from bot.chat.club.names import TEXT_SPACE
 from bot.chat.words import Words, day, plain
 from bot.clubs import past_rounds
 from bot.curation.imported import member_of, names_in, noon, scores_of
@@ -18,6 +19,8 @@ from bot.files.exports import SheetRow
 from bot.files.problems import FileProblem
 from bot.files.scores import NamedScore
 
+WIDTHS = (30, 15, 6)
+"""Characters of names from the file."""
 NAMED = 5
 """How many rows, people and columns the card names; all rows are in the file."""
 
@@ -71,7 +74,16 @@ def question(words: Words, unclear: UnclearDate) -> str:
 
 
 def preview(words: Words, club: str, name: str, sheet: ClubSheet, people: Mapping[str, MemberId]) -> str:
-    """What an import would do."""
+    """What an import would do. Names from the file are cut until everything fits."""
+    text = ""
+    for most in WIDTHS:
+        text = _preview(words, club, name, sheet, people, most)
+        if len(text) <= TEXT_SPACE:
+            break
+    return text
+
+
+def _preview(words: Words, club: str, name: str, sheet: ClubSheet, people: Mapping[str, MemberId], most: int) -> str:
     t = words.t
     rows = [row for row in sheet.rounds if row.on is not None]
     days = sorted(row.on for row in rows if row.on is not None)
@@ -86,13 +98,16 @@ def preview(words: Words, club: str, name: str, sheet: ClubSheet, people: Mappin
             last=day(noon(days[-1])),
         )
     ]
-    lines += [f"- {day(noon(row.on))} · {plain(row.typed, 60)}{_by(words, row, people)}" for row in rows[:3] if row.on]
+    lines += [
+        f"- {day(noon(row.on))} · {plain(row.typed, 2 * most)}{_by(row, people, most)}" for row in rows[:3] if row.on
+    ]
     if len(rows) > 3:
         lines.append(f"- {t.plural('and {count} more', 'and {count} more', len(rows) - 3)}")
-    lines += [_columns(words, sheet), _scores(words, sheet), _people(words, sheet, people), _searches(words, sheet)]
+    lines += [_columns(words, sheet, most), _scores(words, sheet), _people(words, sheet, people, most)]
+    lines.append(_searches(words, sheet))
     if sheet.skipped:
         lines.append(t.plural("{count} row is left out:", "{count} rows are left out:", len(sheet.skipped)))
-        lines += [f"- {_skipped(words, row)}" for row in sheet.skipped[:NAMED]]
+        lines += [f"- {_skipped(words, row, most)}" for row in sheet.skipped[:NAMED]]
     if odd := sum(len(row.odd) for row in sheet.rounds):
         lines.append(
             t.plural(
@@ -181,14 +196,14 @@ def not_found(words: Words, why: str) -> str:
     return t("Spotify has no such album.")
 
 
-def _by(words: Words, row: SheetRound, people: Mapping[str, MemberId]) -> str:
+def _by(row: SheetRound, people: Mapping[str, MemberId], most: int) -> str:
     if not row.picker:
         return ""
     member = member_of(row.picker, people)
-    return f" · {f'<@{member}>' if member is not None else plain(row.picker, 40)}"
+    return f" · {f'<@{member}>' if member is not None else plain(row.picker, most)}"
 
 
-def _columns(words: Words, sheet: ClubSheet) -> str:
+def _columns(words: Words, sheet: ClubSheet, most: int) -> str:
     t = words.t
     uses = {
         Role.DATE: t("date"),
@@ -204,8 +219,8 @@ def _columns(words: Words, sheet: ClubSheet) -> str:
         Role.THEME: t("theme"),
         Role.NOTE: t("note"),
     }
-    used = [f"“{plain(one.name, 30)}” ({uses[one.role]})" for one in sheet.columns if one.role in uses][:12]
-    unused = [f"“{plain(one.name, 30)}”" for one in sheet.columns if one.role is Role.NOT_USED and one.name][:12]
+    used = [f"“{plain(one.name, most)}” ({uses[one.role]})" for one in sheet.columns if one.role in uses][:12]
+    unused = [f"“{plain(one.name, most)}”" for one in sheet.columns if one.role is Role.NOT_USED and one.name][:12]
     lines = [t("I use these columns: {columns}.", columns=t.list(used))]
     if unused:
         lines.append(t("I do not use {columns}.", columns=t.list(unused)))
@@ -222,16 +237,16 @@ def _scores(words: Words, sheet: ClubSheet) -> str:
     return t("Scores that do not say it are out of {top}.", top=t.number(sheet.out_of))
 
 
-def _people(words: Words, sheet: ClubSheet, people: Mapping[str, MemberId]) -> str:
+def _people(words: Words, sheet: ClubSheet, people: Mapping[str, MemberId], most: int) -> str:
     t = words.t
     names = names_in(sheet)
     if not names:
         return ""
-    known = [f"{plain(name, 30)} → <@{id_}>" for name in names if (id_ := member_of(name, people)) is not None]
+    known = [f"{plain(name, most)} → <@{id_}>" for name in names if (id_ := member_of(name, people)) is not None]
     lines = []
     if known:
         lines.append(t("These names are members of this server: {names}.", names=_few(words, known)))
-    if unknown := [plain(name, 30) for name in names if member_of(name, people) is None]:
+    if unknown := [plain(name, most) for name in names if member_of(name, people) is None]:
         lines.append(
             t(
                 "These are not, or are not clear: {names}. As pickers they stay as text, and their scores without a name.",
@@ -261,12 +276,12 @@ def _searches(words: Words, sheet: ClubSheet) -> str:
     )
 
 
-def _skipped(words: Words, row: SkippedRow) -> str:
+def _skipped(words: Words, row: SkippedRow, most: int) -> str:
     return words.t(
         "line {line}: {why} ({text})",
         line=words.t.number(row.line),
         why=why_not(words, row.why),
-        text=plain(row.text, 60),
+        text=plain(row.text, 2 * most),
     )
 
 
