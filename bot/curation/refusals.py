@@ -48,6 +48,7 @@ class Reason(StrEnum):
     NOT_RATING = "not_rating"
 
     NOT_IN_ORDER = "not_in_order"
+    NOT_BOTH_IN_ORDER = "not_both_in_order"
     ALREADY_IN_ORDER = "already_in_order"
     NOBODY_ELSE = "nobody_else"
 

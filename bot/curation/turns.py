@@ -39,10 +39,8 @@ def swap(club: Club, asked_in: RoundNumber, member: MemberId, other: MemberId) -
 
     `asked_in`: the coming round when it was asked. An offer of an earlier round is refused: the order has moved.
     """
-    if member == other:
-        return Refused(Reason.NOBODY_ELSE)
-    if member not in club.order or other not in club.order:
-        return Refused(Reason.NOT_IN_ORDER)
+    if member == other or member not in club.order or other not in club.order:
+        return Refused(Reason.NOT_BOTH_IN_ORDER)
     if club.coming.number != asked_in:
         return Refused(Reason.CHANGED_MEANWHILE)
     places = {member: other, other: member}

@@ -99,6 +99,23 @@ async def test_settings_are_changed_in_forms_and_say_from_when_they_apply(world:
     assert "is the stand-in now" in await changed(server, "stand-in", {"album": server.albums[5]})
 
 
+async def test_a_step_that_cannot_be_ended_now_is_not_asked_about(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    await server.ordered("pause")
+    assert "The club is paused" in await server.ordered("next")
+    await server.ordered("resume")
+    await server.ordered("skip")
+    assert "calls for the next one" in await server.ordered("next")
+
+
+async def test_a_club_that_is_not_there_is_named_with_those_that_are(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    said = await server.said("now", club="@everyone **Jazz**")
+    assert "There is no club “@\u200beveryone \\*\\*Jazz\\*\\*” here. The clubs of this server: The Club." in said
+
+
 async def test_the_role_to_ping_is_the_only_one_that_a_post_may_ping(world: World) -> None:
     server = Server(world)
     await server.start()

@@ -263,8 +263,8 @@ def test_two_members_swap_their_turns() -> None:
 def test_an_offer_to_swap_ends_with_its_round_or_when_one_has_left() -> None:
     stage = Stage(ClubSettings(pick=Pick.TURNS), order=(ANN, BOB))
 
-    assert turns.swap(stage.club, RoundNumber(1), ANN, DAN) == Refused(Reason.NOT_IN_ORDER)
-    assert turns.swap(stage.club, RoundNumber(1), ANN, ANN) == Refused(Reason.NOBODY_ELSE)
+    assert turns.swap(stage.club, RoundNumber(1), ANN, DAN) == Refused(Reason.NOT_BOTH_IN_ORDER)
+    assert turns.swap(stage.club, RoundNumber(1), ANN, ANN) == Refused(Reason.NOT_BOTH_IN_ORDER)
     stage.up_to(FIRST_HOUR)
     assert turns.swap(stage.club, RoundNumber(1), ANN, BOB) == Refused(Reason.CHANGED_MEANWHILE)
 

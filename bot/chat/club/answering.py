@@ -34,11 +34,12 @@ class NoClub(UserError):
 
 
 class WhichClub(UserError):
-    """The server has several clubs, and none, or none of this name, was named."""
+    """The server has several clubs and none was named, or it has none of the name that was `typed`."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], typed: str | None) -> None:
         super().__init__()
         self.names = names
+        self.typed = typed
 
 
 class NoAlbum(UserError):
@@ -132,7 +133,7 @@ class Answering(Struct, frozen=True):
         else:
             found = clubs if len(clubs) == 1 else [one for one in clubs if one.channel_id == interaction.channel_id]
         if len(found) != 1:
-            raise WhichClub([one.name for one in clubs])
+            raise WhichClub([one.name for one in clubs], named if not found else None)
         return found[0]
 
     async def album(self, member: MemberId, text: str) -> Album:
@@ -175,6 +176,12 @@ def _unclear(words: Words, error: UserError) -> str:
             )
         case WhichClub():
             names = t.list([plain(name, 60) for name in error.names[:10]])
+            if error.typed:
+                return t(
+                    "There is no club “{typed}” here. The clubs of this server: {names}.",
+                    typed=plain(error.typed, 60),
+                    names=names,
+                )
             return t("This server has several clubs: {names}. Name the one that you mean in “club”.", names=names)
         case NotCurating():
             return t("These buttons have expired. Use the command again.")
@@ -260,8 +267,10 @@ def sentence(words: Words, refused: Refused, stored: StoredClub, album: str) -> 
         case Reason.NOT_RATING:
             return t("This album cannot be rated now: ratings are open from its announcement to its summary.")
         case Reason.NOT_IN_ORDER:
+            return t("You don't take turns in this club. Join with {command}.", command=words.command("club join"))
+        case Reason.NOT_BOTH_IN_ORDER:
             return t(
-                "You don't take turns in this club, or the other member doesn't. Join with {command}.",
+                "Two members can swap places only if both take turns in this club. Members join with {command}.",
                 command=words.command("club join"),
             )
         case Reason.ALREADY_IN_ORDER:

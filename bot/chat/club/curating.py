@@ -23,7 +23,7 @@ from bot.curation import curators
 from bot.curation.club import Club, Pick, State
 from bot.curation.curators import Seen
 from bot.curation.ids import ClubId, RoundNumber
-from bot.curation.refusals import Refused
+from bot.curation.refusals import Reason, Refused
 from bot.storage.clubs import LogEntry, StoredClub
 
 LOG_MOST = 20
@@ -103,6 +103,8 @@ class Curating:
         async def make(words: Words) -> Sequence[Card]:
             stored = await self._answering.club(interaction, named)
             club = stored.club
+            if club.paused_at is not None:
+                return [await self._answering.refused(words, Refused(Reason.PAUSED), stored)]
             seen = (stored.id, club.coming.number, club.coming.state, int(club.club_hour_at.timestamp()))
             yes = button(words.t("End it now"), CustomId("curate-next", *seen))
             return [text_card(_next_question(words, club), yes)]
@@ -255,4 +257,6 @@ def _next_question(words: Words, club: Club) -> str:
         return t("This closes the nominations and opens the vote now. It cannot be undone.")
     if coming.state is State.VOTING:
         return t("This closes the vote and announces the album now. It cannot be undone.")
+    if coming.state is State.SKIPPED:
+        return t("This ends the current round and calls for the next one now. It cannot be undone.")
     return t("This ends the current round and announces the next album now. It cannot be undone.")

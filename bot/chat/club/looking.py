@@ -175,11 +175,10 @@ class Looking:
             view = await self._result_view(stored, round_)
             if view is None:
                 return [text_card(t("There is no result yet. Results are shown when a vote is over."))]
-            heading = t(
-                "{club}: vote of round {number}", club=plain(stored.name, 60), number=t.number(view.round.number)
-            )
-            count = view.count
+            facts = {"club": plain(stored.name, 60), "number": t.number(view.round.number)}
+            heading, count = t("{club}: vote of round {number}", **facts), view.count
             if count is None:
+                heading = t("{club}, round {number}", **facts)
                 albums = await self._answering.names.of([view.round.album_id])
                 how = chosen(words, view) or t("This round had no album.")
                 return _listed(words, heading, [how], albums)
