@@ -319,6 +319,54 @@ async def test_after_a_long_downtime_one_reminder_comes_and_not_by_night(world: 
     assert len(await reminded(world)) == 1
 
 
+async def test_a_reminder_that_discord_did_not_take_by_day_waits_for_the_next_day(world: World) -> None:
+    ends_at = await link_in_flow(world)
+    last = ends_at - timedelta(days=3)
+    limit = {"message": "limited", "retry_after": 3600.0, "global": False}
+    world.discord.fault("POST", "/users/@me/channels", status=429, json=limit)
+    world.ahead = at_hour(last, 19) + timedelta(minutes=44) - datetime.now(UTC)
+    world.bot.schedule.wake()
+    async with asyncio.timeout(LONG_S):
+        while not await tried(world):
+            await asyncio.sleep(0.01)
+    for hour in (21, 27, 33):  # evening, night and morning
+        world.ahead = at_hour(last, 0) + timedelta(hours=hour) - datetime.now(UTC)
+        world.bot.storage.outbox.ring()
+        async with asyncio.timeout(LONG_S):
+            while (await due_at(world)) < world.now():
+                await asyncio.sleep(0.01)
+        assert world.discord.direct_messages == {}
+    world.ahead = at_hour(last + timedelta(days=1), 19) + timedelta(minutes=46) - datetime.now(UTC)
+    assert len(await reminded(world)) == 1
+
+
+async def test_a_reminder_that_waits_is_not_sent_once_the_member_has_renewed(world: World) -> None:
+    ends_at = await link_in_flow(world)
+    limit = {"message": "limited", "retry_after": 3600.0, "global": False}
+    world.discord.fault("POST", "/users/@me/channels", status=429, json=limit)
+    world.ahead = at_hour(ends_at - timedelta(days=3), 19) - datetime.now(UTC)
+    world.bot.schedule.wake()
+    async with asyncio.timeout(LONG_S):
+        while not await tried(world):
+            await asyncio.sleep(0.01)
+    message = await (await world.discord.slash(ADA, "link")).message()
+    await link_in_browser(world, buttons(message)[0]["url"])
+    world.ahead += timedelta(days=1)
+    assert await reminded(world) == []
+
+
+async def tried(world: World) -> bool:
+    query = "SELECT 1 FROM outbox WHERE kind = ? AND tries > 0"
+    return await world.bot.storage.database.read(lambda c: c.execute(query, (RENEWAL,)).fetchone()) is not None
+
+
+async def due_at(world: World) -> datetime:
+    """When the reminder is tried next."""
+    query = "SELECT due_at FROM outbox WHERE kind = ?"
+    row = await world.bot.storage.database.read(lambda c: c.execute(query, (RENEWAL,)).fetchone())
+    return datetime.fromtimestamp(row["due_at"], UTC)
+
+
 # -- a host without an app
 
 

@@ -17,7 +17,10 @@ from bot.storage.links import Link
 from bot.storage.outbox import Direct, Message, State
 
 KIND: Final = "consent renewal"
-"""The kind of the timers, one per member, and of the messages. Payload: `ends_at`, in seconds since 1970."""
+"""The kind of the timers, one per member, and of the messages.
+
+Payload: `ends_at`, in seconds since 1970, and `member`, as text.
+"""
 DAYS_BEFORE = (14, 3)
 FIRST_HOUR, LAST_HOUR = 10, 20
 """Reminders leave between these hours (UTC), spread evenly over the members."""
@@ -62,6 +65,22 @@ class Renewals:
             await self._storage.outbox.add(self._message(link, days), now)
         return None if is_last else last
 
+    async def is_current(self, member: MemberId, ends_at: datetime) -> bool:
+        """Whether a reminder of the consent that ends then is still true and wanted."""
+        link = await self._storage.links.get(member)
+        if (
+            link is None
+            or link.broken is not None
+            or int(consent_ends_at(link).timestamp()) != int(ends_at.timestamp())
+        ):
+            return False
+        return await self._storage.links.is_reminded(member)
+
+    def quiet_until(self, member: MemberId) -> datetime | None:
+        """When this member may be written to again; None: now, because it is day."""
+        now = self._now()
+        return None if _is_day(now, margin_s=0) else _next_day(now, member)
+
     async def is_wanted(self, member: MemberId) -> bool:
         """Whether the member wants reminders; False when they are not linked."""
         return await self._storage.links.is_reminded(member)
@@ -83,7 +102,7 @@ class Renewals:
             KIND,
             f"{link.member_id}:{int(link.consented_at.timestamp())}:{days}",
             Direct(MemberId(link.member_id)),
-            {"ends_at": int(ends_at.timestamp())},
+            {"ends_at": int(ends_at.timestamp()), "member": str(link.member_id)},
             link.locale,
         )
 
@@ -104,9 +123,9 @@ def _offset_s(member_id: int) -> int:
     return number % ((LAST_HOUR - FIRST_HOUR) * 3600 - MARGIN_S)
 
 
-def _is_day(now: datetime) -> bool:
+def _is_day(now: datetime, margin_s: int = MARGIN_S) -> bool:
     midnight = datetime.combine(now.date(), time(), UTC)
-    begin, end = midnight + timedelta(hours=FIRST_HOUR), midnight + timedelta(hours=LAST_HOUR, seconds=-MARGIN_S)
+    begin, end = midnight + timedelta(hours=FIRST_HOUR), midnight + timedelta(hours=LAST_HOUR, seconds=-margin_s)
     return begin <= now < end
 
 

@@ -16,7 +16,7 @@ from bot.accounts.tokens import Tokens, consent_ends_at
 from bot.caller import Caller, MemberId
 from bot.chat.cards import Button, Card, button, text_card
 from bot.chat.components import Audience, Component, CustomId, Handler
-from bot.chat.delivery import Delivery
+from bot.chat.delivery import Delivery, Postponed
 from bot.chat.features import Feature
 from bot.chat.own_app import OwnApp
 from bot.chat.reply import Interaction, Reply, Visibility, Work, caller_of
@@ -99,8 +99,15 @@ class Account:
         await self.answer(interaction, set_(), "button remind", edits=True)
 
     async def draw_reminder(self, payload: Mapping[str, Any], words: Words) -> Sequence[Card]:
-        """To the member: the consent ends soon."""
-        text = words.consent_ends(datetime.fromtimestamp(payload["ends_at"], UTC))
+        """To the member: the consent ends soon. A message that is late, after a downtime or an outage, waits for the day."""
+        ends_at = datetime.fromtimestamp(payload["ends_at"], UTC)
+        if "member" in payload:  # older versions left it out
+            member = MemberId(int(payload["member"]))
+            if not await self._renewals.is_current(member, ends_at):
+                return []
+            if (until := self._renewals.quiet_until(member)) is not None:
+                raise Postponed(until)
+        text = words.consent_ends(ends_at)
         off = words.t("{account} turns these reminders off.", account=words.command("account"))
         renew = button(words.t("Renew"), CustomId("link-now"), ButtonStyle.primary)
         return [text_card(f"{text}\n-# {off}", renew)]

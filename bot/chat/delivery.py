@@ -33,7 +33,10 @@ KEPT = timedelta(days=30)
 """How long it is known what was told."""
 
 Drawer = Callable[[Mapping[str, Any], Words], Awaitable[Sequence[Card]]]
-"""Makes the cards of a message from its payload, in the language of its words. No cards: nothing is left to say."""
+"""Makes the cards of a message from its payload, in the language of its words. No cards: nothing is left to say.
+
+Postponed: not now.
+"""
 
 Blocked = Callable[[Mapping[str, Any]], Awaitable[None]]
 """Is told the payload of a message whose channel the bot cannot post in."""
@@ -47,6 +50,14 @@ _NO_WAY_IN = {
 }
 
 _log = structlog.get_logger("gatefold.delivery")
+
+
+class Postponed(Exception):
+    """Raised by a drawer: the message is to be sent at `until`, and not now."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(until)
+        self.until = until
 
 
 class Delivery:
@@ -191,6 +202,9 @@ class Delivery:
             await self._try(message)
         except Gone:
             pass  # its member unlinked, and everything about them was deleted
+        except Postponed as error:
+            until = error.until
+            await self._stored(lambda: self._outbox.postpone(message, until), message)
         except UserError as error:
             # a name cannot be looked up, or the disk is full
             _log.warning("a message waits", kind=message.kind, error=type(error).__name__)

@@ -313,6 +313,15 @@ class Outbox:
             durable=False,
         )
 
+    async def postpone(self, message: Queued, due_at: datetime) -> None:
+        """Send the message at `due_at`, and what waits behind it before."""
+        await self._database.write(
+            lambda c: c.execute(
+                "UPDATE outbox SET due_at = ?, tries = 0 WHERE id = ?", (ceil(due_at.timestamp()), message.id)
+            ),
+            durable=False,
+        )
+
     async def settle(self, message: Queued, state: State, now: datetime, message_id: int | None = None) -> None:
         """End a message; its store notes it in the same transaction. `message_id`: of the first card, if it can be edited."""
 
