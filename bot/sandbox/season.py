@@ -60,8 +60,8 @@ class Season:
         """Start the bot on the database of the last time. `services`: those of the first start."""
         if services is None:
             services = await self._running.enter_async_context(built(self._settings, self.clock))
+            _list_servers(services.client, self.env)
             await self.env.restart_bot(services.client)
-            # Discord lists the bot's servers in each new session; SimCord lists none.
             for guild in self.env.backend.guilds.values():
                 self.env.backend.emit("GUILD_CREATE", guild_create_payload(self.env.backend, guild))
             await self.env.settle()
@@ -247,6 +247,14 @@ def filled(modal: Json, changed: Mapping[str, str]) -> dict[str, Any]:
         else:
             values[name] = [one["value"] for one in options if one.get("default")]
     return values
+
+
+def _list_servers(client: discord.Client, env: simcord.Env) -> None:
+    """Let the next session list the bot's servers, as Discord does: SimCord lists none."""
+    parsers = client._connection.parsers
+    ready = parsers["READY"]
+    listed = [{"id": str(guild_id), "unavailable": True} for guild_id in env.backend.guilds]
+    parsers["READY"] = lambda data: ready({**data, "guilds": listed})
 
 
 def built(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[app.Services]:

@@ -91,7 +91,7 @@ async def test_only_who_wants_to_and_has_not_acted_is_reminded_a_day_before(worl
     server = Server(world)
     await server.start()
     for member in (ADA, BEN):
-        assert "I will remind you" in await server.said("remind", member, reminders="on")
+        assert "I will message you a day before" in await server.said("remind", member, reminders="on")
     await server.nominate(0, ADA)
     await server.nominate(1, CHLOE)
     vote_at = (await server.state()).vote_at

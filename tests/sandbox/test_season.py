@@ -74,6 +74,18 @@ async def test_the_member_who_linked_has_what_they_saved_and_nobody_else_has(pla
     assert not any(titles.values())
 
 
+async def test_nobody_hears_of_what_did_not_happen(played: tuple[Season, list[str]]) -> None:
+    _, lines = played
+    direct = [line for line in lines if "┊ to " in line]
+    assert any("to Ben: Tuesday Club: voting ends in 1 day" in line for line in direct)
+    assert not any("removed from the server" in line or "can't post" in line for line in lines)
+
+
+async def test_whoever_links_after_pressing_save_is_counted(played: tuple[Season, list[str]]) -> None:
+    season, _ = played
+    assert "1 member saved it with the button of its card." in posts(season, "what you thought of")[0]
+
+
 async def test_it_is_told_without_markup_in_lines_that_fit(played: tuple[Season, list[str]]) -> None:
     _, lines = played
     assert len(lines) < 420

@@ -216,9 +216,7 @@ class Looking:
             await self._answering.clubs.remind(stored.id, caller.member_id, caller.locale, is_on=is_on)
             if is_on:
                 return [
-                    text_card(
-                        t("I will remind you by direct message, a day before a step ends and you have not taken part.")
-                    )
+                    text_card(t("I will message you a day before a step ends, if you have not taken part by then."))
                 ]
             return [text_card(t("I will not remind you any more."))]
 
