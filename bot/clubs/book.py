@@ -6,8 +6,7 @@ to be named, and otherwise nobody.
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, tzinfo
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -100,7 +99,7 @@ def read_book(c: Connection, storage: Storage, club_id: ClubId) -> Book | None:
     names = names_in(c, {member for member in members if member is not None})
     themes, ballots = storage.clubs.themes_in(c, club_id), storage.ballots.counted_of_club_in(c, club_id)
 
-    zone = ZoneInfo(club.calendar.timezone)
+    zone = club.calendar.zone
 
     def shown(one: Round) -> BookRound | None:
         if one.album_id is None:
@@ -150,7 +149,7 @@ def names_in(c: Connection, members: set[MemberId]) -> dict[MemberId, str]:
     }
 
 
-def _day(one: Round, zone: ZoneInfo) -> date:
+def _day(one: Round, zone: tzinfo) -> date:
     if one.imported_at is not None:
         return one.imported_at.date()  # noon of the day that its spreadsheet names, wherever the club is
     return (one.announced_at or one.opened_at).astimezone(zone).date()

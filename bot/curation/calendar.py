@@ -50,6 +50,11 @@ class Calendar(Struct, frozen=True):
             day += _DAY
         return cls(day, clock, timezone, rhythm)
 
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone itself."""
+        return _zone(self.timezone)
+
     def starting_from(self, earliest: datetime) -> Calendar:
         """The same hours, with the first one at `earliest` or later: other weeks, where not every week has one."""
         return Calendar.starting(self.anchor.weekday(), self.clock, self.timezone, self.rhythm, earliest)
@@ -74,7 +79,7 @@ class Calendar(Struct, frozen=True):
 
     def same_clock_from(self, instant: datetime) -> datetime:
         """The club's time of day, on whatever day comes first, at `instant` or later."""
-        zone = _zone(self.timezone)
+        zone = self.zone
         day = instant.astimezone(zone).date() - _DAY
         while (hour := _instant(day, self.clock, zone)) < instant:
             day += _DAY
@@ -82,7 +87,7 @@ class Calendar(Struct, frozen=True):
 
     def _hours(self, instant: datetime) -> Iterator[datetime]:
         """All club hours, from a little before `instant`."""
-        zone = _zone(self.timezone)
+        zone = self.zone
         # Two days: where a country crossed the date line, a club day may be resolved to the day after it.
         for day in self._days(instant.astimezone(zone).date() - 2 * _DAY):
             yield _instant(day, self.clock, zone)

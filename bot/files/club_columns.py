@@ -46,7 +46,7 @@ def known_columns(record: Record) -> int:
     roles = {role for name in names if (role := role_of(name)) is not None}
     if any("album" in name.split() for name in names):
         roles.add(Role.ALBUM)
-    if not roles & {Role.ALBUM, Role.LINK} and not any(map(_PICK.search, names)):
+    if not roles & {Role.ALBUM, Role.LINK} and not any(re.search(_PICK, name) for name in names):
         return 0
     return len(roles | ({Role.ALBUM} if Role.LINK in roles else set()))
 
@@ -62,7 +62,7 @@ def assign(header: Sequence[str], columns: Sequence[Sequence[str]]) -> tuple[Col
             roles[number] = Role.ROUND if "week" in key or "day" in key else None
         elif role is Role.ROUND and _mostly_dates(cells, read_day):
             roles[number] = Role.DATE  # "Week": 2024-01-31
-        elif role is Role.SCORE and _NOTE.search(key) and cells and not _mostly_scores(cells):
+        elif role is Role.SCORE and re.search(_NOTE, key) and cells and not _mostly_scores(cells):
             roles[number] = Role.NOTE  # "Notes" are scores in French and words in English
         elif role in (Role.PICKER, Role.RATER) and _mostly_scores(cells):
             roles[number] = None  # a member who is called like that: "Chi"
@@ -84,7 +84,7 @@ def assign(header: Sequence[str], columns: Sequence[Sequence[str]]) -> tuple[Col
                 break
         else:  # a column that is called "Date" is that one, so that each of its rows can say what is wrong with it
             for number, key in enumerate(keys):
-                if roles[number] in (None, Role.ROUND) and _DATE.search(key):
+                if roles[number] in (None, Role.ROUND) and re.search(_DATE, key):
                     roles[number] = Role.DATE
                     break
     _keep_one_of_each(roles)
@@ -102,21 +102,21 @@ def named_scale(column: Column) -> Decimal | None:
 
 def is_person(column: Column) -> bool:
     """Whether the column's name says that it names people, but not which."""
-    return role_of(column_key(column.name)) is None and _PERSON.search(column_key(column.name)) is not None
+    return role_of(column_key(column.name)) is None and re.search(_PERSON, column_key(column.name)) is not None
 
 
 def is_timestamp(column: Column) -> bool:
     """Whether the column says when a form was sent, by its name."""
-    return _TIMESTAMP.search(column_key(column.name)) is not None
+    return re.search(_TIMESTAMP, column_key(column.name)) is not None
 
 
 def _choose_persons(roles: list[Role | None], keys: Sequence[str]) -> None:
     """Tell what "Pick" (an album or a person) and "Name" (the picker's or the rater's) are, by what is missing."""
     for number, key in enumerate(keys):
-        if roles[number] is None and _PICK.search(key):
+        if roles[number] is None and re.search(_PICK, key):
             roles[number] = Role.PICKER if {Role.ALBUM, Role.LINK} & set(roles) else Role.ALBUM
     for number, key in enumerate(keys):
-        if roles[number] is None and _PERSON.search(key):
+        if roles[number] is None and re.search(_PERSON, key):
             if Role.PICKER not in roles:
                 roles[number] = Role.PICKER
             elif Role.SCORE in roles:
@@ -139,7 +139,7 @@ def _member(name: str) -> str:
     kept = [
         word
         for word in re.split(r"[\s:()\[\]/–—_-]+", re.sub(r"['’]s\b", "", name))
-        if (key := column_key(word)) and not score.fullmatch(key) and not _OF_NOBODY.fullmatch(key)
+        if (key := column_key(word)) and not re.fullmatch(score, key) and not re.fullmatch(_OF_NOBODY, key)
     ]
     return " ".join(kept)[:_LONGEST_NAME]
 

@@ -25,18 +25,19 @@ class Role(StrEnum):
     NOT_USED = "not_used"
 
 
-def words(pattern: str) -> re.Pattern[str]:
+def words(pattern: str) -> str:
     """A pattern that finds any of the alternatives, which white space separates, as a whole word.
 
-    Accents and the marks of Japanese letters are left out, as `fold` leaves them out of the names.
+    Accents and the marks of Japanese letters are left out, as `fold` leaves them out of the names. It is compiled with
+    its first use, because few servers ever import a spreadsheet.
     """
     pattern = "".join(c for c in unicodedata.normalize("NFKD", pattern) if not unicodedata.combining(c))
-    return re.compile(rf"\b(?:{' '.join(pattern.split()).replace(' ', '|')})\b")
+    return rf"\b(?:{' '.join(pattern.split()).replace(' ', '|')})\b"
 
 
 # On names as `column_key` makes them: lower case, no accents. "_" is a space inside one alternative. The first role
 # that a name matches counts: "release date" is no date of a round, "average score" no member's score.
-NAMES: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
+NAMES: tuple[tuple[Role, str], ...] = tuple(
     (role, words(pattern.replace("_", r"\s")))
     for role, pattern in (
         (
@@ -97,7 +98,7 @@ def role_of(name: str) -> Role | None:
     """What a column with this name (by `column_key`) is for; None if the name does not say."""
     if re.search(r"\balbum artists?\b(?!.*\b(?:uri|url|id|link))", name):
         return Role.ARTIST
-    role = next((role for role, pattern in NAMES if pattern.search(name)), None)
+    role = next((role for role, pattern in NAMES if re.search(pattern, name)), None)
     if role in (Role.PICKER, Role.DATE, Role.SCORE) and "album" in name.split() and not re.search(r"\bby\b", name):
         return role if name.split()[0] != "album" else Role.ALBUM  # "album of the day", "album pick"
     return role

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import io
-import zipfile
 from datetime import date, datetime
 from typing import Any
 
@@ -40,6 +39,8 @@ def rows_of(data: bytes) -> list[list[str]]:
     except ImportError:
         raise ExcelFile from None
     try:
+        import zipfile  # here, because few servers ever import a workbook
+
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             # What a directory states is also the most that Python unpacks.
             unpacked = sum(entry.file_size for entry in archive.infolist())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 from msgspec import Struct
@@ -125,7 +124,7 @@ def _lines(t: HtmlText, book: Book) -> tuple[Markup, ...]:
     if book.club.paused_at is not None:
         lines.append(t("The club is paused."))
         return tuple(lines)
-    day = t.date(book.club.club_hour_at.astimezone(ZoneInfo(calendar.timezone)).date())
+    day = t.date(book.club.club_hour_at.astimezone(calendar.zone).date())
     match calendar.rhythm:
         case Rhythm.WEEKLY:
             lines.append(t("A new album every week. Next: {day}, {time}.", day=day, time=when))
