@@ -160,7 +160,7 @@ class Season:
         await (await self.start()).until_health(200)
         await server.start()
         await changed(server, "posts", {"event": ["yes"]})
-        assert "I will remind you" in await server.said("remind", CHLOE, reminders="on")
+        assert "I will message you a day before" in await server.said("remind", CHLOE, reminders="on")
         await server.nominate(0, ADA, note="Side two.")
         await server.nominate(1, BEN)
         await self.until_quiet()
