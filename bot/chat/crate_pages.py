@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from bot.caller import Caller, GuildId
 from bot.chat.cards import Card, text_card
+from bot.chat.club.books import with_reach
 from bot.chat.crates import refusal
 from bot.chat.reply import Reply
 from bot.chat.words import Words, plain
@@ -67,7 +68,7 @@ class CratePages:
             command=words.command("crate show"),
             mydata=words.command("mydata"),
         )
-        return [text_card(text)]
+        return [text_card(with_reach(words, self._pages, text))]
 
     async def close(self, caller: Caller, guild: GuildId, name: str | None) -> Sequence[Card]:
         """Turn the public page of a crate off."""

@@ -27,6 +27,11 @@ class PublicPages:
         self.site = site
         self.now = now
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the site can be opened only on the machine that runs the bot: plain http is for loopback alone."""
+        return not self.site.startswith("https://")
+
     # -- the book of a club
 
     async def book_url(self, club_id: ClubId) -> str | None:

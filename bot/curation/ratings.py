@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from enum import StrEnum
 from fractions import Fraction
+from functools import cache, lru_cache
 from math import sqrt
 from typing import Generic, TypeVar
 
@@ -70,8 +71,13 @@ class Score(Struct, frozen=True):
 
     def on(self, scale: Scale) -> Fraction:
         """The score in points of another scale: 1 stays 1, and the best score stays the best."""
-        points = Fraction(self.steps, self.scale.steps_per_point)
-        return 1 + (points - 1) * Fraction(scale.top - 1, self.scale.top - 1)
+        return _points(self.steps, self.scale, scale)
+
+
+@cache  # there are some 1,500 scores, and a page of a club asks for the same ones again and again
+def _points(steps: int, scale: Scale, other: Scale) -> Fraction:
+    points = Fraction(steps, scale.steps_per_point)
+    return 1 + (points - 1) * Fraction(other.top - 1, scale.top - 1)
 
 
 class ScoreProblem(StrEnum):
@@ -125,8 +131,11 @@ class Summary(Struct, frozen=True):
 
 def summarise(scores: Sequence[Score], scale: Scale) -> Summary | None:
     """Sum up. Scores on another scale are converted. None: nobody rated."""
-    if not scores:
-        return None
+    return _summarised(tuple(scores), scale) if scores else None
+
+
+@lru_cache(2048)  # standings sum up the same albums by mean, by spread, by picker and by decade
+def _summarised(scores: tuple[Score, ...], scale: Scale) -> Summary:
     points = [score.on(scale) for score in scores]
     mean = sum(points, Fraction(0)) / len(points)
     variance = sum(((p - mean) ** 2 for p in points), Fraction(0)) / len(points)

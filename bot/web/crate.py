@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
@@ -22,7 +21,7 @@ from bot.web.drawing import draw, rendered
 from bot.web.html_text import HtmlText, text_of
 from bot.web.outside_text import legible
 from bot.web.parts import Part
-from bot.web.public import COVERS, noindex, page_of, sent
+from bot.web.public import COVERS, Turns, noindex, page_of, sent
 
 ENTRIES: Final = 50
 """Albums on one page: so many names may have to be asked for."""
@@ -36,9 +35,9 @@ class EntryShown(Struct, frozen=True):
     note: str
 
 
-def part(pages: PublicPages, names: AlbumNames) -> Part:
+def part(pages: PublicPages, names: AlbumNames, turns: Turns) -> Part:
     """The page of every crate that has one."""
-    crates = CratePages(pages, names)
+    crates = CratePages(pages, names, turns)
     routes = [
         web.get("/crate/{id}", crates.page),
         web.get("/crate/{id}/feed.atom", crates.feed),
@@ -51,9 +50,10 @@ def part(pages: PublicPages, names: AlbumNames) -> Part:
 class CratePages:
     """The pages of crates."""
 
-    def __init__(self, pages: PublicPages, names: AlbumNames) -> None:
+    def __init__(self, pages: PublicPages, names: AlbumNames, turns: Turns) -> None:
         self._pages = pages
         self._names = names
+        self._turns = turns
 
     async def page(self, request: web.Request) -> web.StreamResponse:
         """`GET`: some albums of the crate, the newest first."""
@@ -62,59 +62,66 @@ class CratePages:
         shown = crate.entries[(number - 1) * ENTRIES : number * ENTRIES]
         ids = [entry.album_id for entry in shown]
         albums = await self._names.of(ids)
-        t = HtmlText(text_of(request))
-        return noindex(
-            draw(
-                "crate.html",
-                request,
-                name=legible(crate.name, NAME_MOST),
-                count=len(crate.entries),
-                entries=[_shown(t, entry, albums) for entry in shown],
-                to_come=self._names.to_come(ids),
-                page=number,
-                last=last,
-                address=request.match_info["id"],
-            )
-        )
+        facts = {"to_come": self._names.to_come(ids), "page": number, "last": last, "address": _address(request)}
+
+        def drawn() -> web.Response:
+            t = HtmlText(text_of(request))
+            entries = [_shown(t, entry, albums) for entry in shown]
+            name, count = legible(crate.name, NAME_MOST), len(crate.entries)
+            return draw("crate.html", request, name=name, count=count, entries=entries, **facts)
+
+        return noindex(await self._turns.draw(drawn))
 
     async def feed(self, request: web.Request) -> web.StreamResponse:
         """`GET`: the albums that were added last, as an Atom feed."""
         crate = await self._crate(request)
         latest = crate.entries[:ENTRIES_MOST]
         albums = await self._names.of(entry.album_id for entry in latest)
-        t, site = text_of(request), self._pages.site
-        page = f"{site}/crate/{request.match_info['id']}"
-        entries = tuple(_entry(t, crate, entry, albums, page, site) for entry in latest)
-        updated = rfc3339(latest[0].added_at if latest else crate.created_at)
-        made = Feed(_urn(site, crate), legible(crate.name, NAME_MOST), updated, f"{page}/feed.atom", page, entries)
-        return sent(rendered("feed.xml", request, feed=made).encode(), "application/atom+xml")
+
+        def drawn() -> bytes:
+            t, site = text_of(request), self._pages.site
+            page = f"{site}/crate/{_address(request)}"
+            entries = tuple(_entry(t, crate, entry, albums, page, site) for entry in latest)
+            updated = rfc3339(latest[0].added_at if latest else crate.created_at)
+            name = legible(crate.name, NAME_MOST)
+            made = Feed(_urn(site, crate), name, updated, f"{page}/feed.atom", page, entries)
+            return rendered("feed.xml", request, feed=made).encode()
+
+        return sent(await self._turns.draw(drawn), "application/atom+xml")
 
     async def csv(self, request: web.Request) -> web.StreamResponse:
-        """`GET`: all albums as CSV."""
-        _, rows = await self._rows(request)
-        return sent(exports.write_csv(exports.CrateEntry, rows), "text/csv", "crate.csv")
+        """`GET`: all albums as CSV. Names that are not known are left out: files ask Spotify for nothing."""
+        crate, albums = await self._all(request)
+
+        def drawn() -> bytes:
+            return exports.write_csv(exports.CrateEntry, _rows(text_of(request), crate, albums))
+
+        return sent(await self._turns.draw(drawn), "text/csv", "crate.csv")
 
     async def json(self, request: web.Request) -> web.StreamResponse:
-        """`GET`: all albums as JSON."""
-        crate, rows = await self._rows(request)
-        about = {
-            "crate": legible(crate.name, NAME_MOST),
-            "exported_at": self._pages.now().astimezone(UTC).isoformat(timespec="seconds"),
-        }
-        return sent(exports.write_json(exports.CrateEntry, rows, about), "application/json", "crate.json")
+        """`GET`: all albums as JSON, as above."""
+        crate, albums = await self._all(request)
+
+        def drawn() -> bytes:
+            now = self._pages.now().isoformat(timespec="seconds")
+            about = {"crate": legible(crate.name, NAME_MOST), "exported_at": now}
+            return exports.write_json(exports.CrateEntry, _rows(text_of(request), crate, albums), about)
+
+        return sent(await self._turns.draw(drawn), "application/json", "crate.json")
 
     async def _crate(self, request: web.Request) -> CratePage:
-        crate = await self._pages.crate(request.match_info["id"])
+        crate = await self._turns.read(self._pages.crate(_address(request)))
         if crate is None:
             raise web.HTTPNotFound
         return crate
 
-    async def _rows(self, request: web.Request) -> tuple[CratePage, list[exports.CrateEntry]]:
-        """A file names the albums that are known, and asks Spotify for nothing: it may be fetched every minute."""
+    async def _all(self, request: web.Request) -> tuple[CratePage, Albums]:
         crate = await self._crate(request)
-        albums = self._names.known(entry.album_id for entry in crate.entries)
-        t = text_of(request)
-        return crate, [_row(t, entry, albums) for entry in crate.entries]
+        return crate, self._names.known(entry.album_id for entry in crate.entries)
+
+
+def _address(request: web.Request) -> str:
+    return request.match_info["id"]
 
 
 def _shown(t: HtmlText, entry: PageEntry, albums: Albums) -> EntryShown:
@@ -136,6 +143,10 @@ def _entry(t: Text, crate: CratePage, entry: PageEntry, albums: Albums, page: st
         t("Open in Spotify"),
         t("Added by {member}: {note}", member=member, note=note) if note else t("Added by {member}.", member=member),
     )
+
+
+def _rows(t: Text, crate: CratePage, albums: Albums) -> list[exports.CrateEntry]:
+    return [_row(t, entry, albums) for entry in crate.entries]
 
 
 def _row(t: Text, entry: PageEntry, albums: Albums) -> exports.CrateEntry:

@@ -7,7 +7,6 @@ that turn the direction of what follows, and towers of accents, which cover the 
 from __future__ import annotations
 
 import unicodedata
-from itertools import pairwise
 
 from bot.albums import is_control
 
@@ -17,13 +16,19 @@ ACCENTS_MOST = 3
 
 def legible(text: str, most: int = 2000) -> str:
     """The text in one line, of at most `most` characters."""
+    if text.isascii() and text.isprintable():
+        return _within(text, most)
     kept: list[str] = []
     accents = 0
     for character in text:
         accents = accents + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
         if accents <= ACCENTS_MOST:
             kept.append(" " if is_control(character) or _is_no_character(character) else character)
-    line = " ".join("".join(kept).split())
+    return _within("".join(kept), most)
+
+
+def _within(text: str, most: int) -> str:
+    line = " ".join(text.split())
     return line if len(line) <= most else _cut(line, most - 1) + "…"
 
 
@@ -33,7 +38,6 @@ def _is_no_character(character: str) -> bool:
 
 def _cut(line: str, most: int) -> str:
     """The beginning of a line, which does not end within a letter and its accents."""
-    for place, (_, following) in reversed([*enumerate(pairwise(line[: most + 1]), 1)]):
-        if not unicodedata.combining(following):
-            return line[:place].rstrip()
-    return line[:most]
+    while most > 1 and unicodedata.combining(line[most]):
+        most -= 1
+    return line[:most].rstrip()

@@ -31,6 +31,7 @@ from bot.web.html_text import text_of
 from bot.web.ops import Parts
 from bot.web.pages import Page
 from bot.web.parts import STRICT, Part
+from bot.web.public import Turns
 from bot.web.visitors import Visitors, address_of
 
 IDLE_S = 8.0
@@ -71,14 +72,15 @@ def build(
     names: AlbumNames,
 ) -> web.Application:
     """The application, of all its parts."""
+    turns = Turns()
     return _assembled(
         settings,
         (
             link_pages.part(linking, login, settings),
             guide.part(linking, settings),
             reading.part(settings.contact),
-            book.part(public_pages, names),
-            crate.part(public_pages, names),
+            book.part(public_pages, names, turns),
+            crate.part(public_pages, names, turns),
             ops.part(health, readiness),
         ),
     )

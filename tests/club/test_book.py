@@ -28,7 +28,9 @@ async def test_a_curator_turns_the_book_on_renews_it_and_turns_it_off(world: Wor
     assert "The club book is off" in await server.ordered("book off")
     assert "The club book is off" in await server.ordered("book renew")
 
-    first = address(await server.ordered("book on"))
+    said = await server.ordered("book on")
+    assert "only on the machine that runs this bot" in said
+    first = address(said)
     assert address(await server.said("now", BEN)) == first
     assert (await opened(first))[0] == 200
 

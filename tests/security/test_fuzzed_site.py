@@ -52,6 +52,8 @@ paths = st.one_of(
     st.sampled_from([b"/", b"/privacy", b"/healthz", b"/readyz", b"/callback/discord", b"/callback/spotify"]),
     marked.map(lambda bite: b"/link/" + bite),
     marked.map(lambda bite: b"/static/" + bite),
+    marked.map(lambda bite: b"/club/" + bite),
+    marked.map(lambda bite: b"/crate/" + bite + b"/feed.atom"),
     marked.map(lambda bite: b"/" + bite),
 )  # fmt: skip
 names = st.sampled_from([b"state", b"code", b"error", b"error_description", b"next", b"redirect_uri"])

@@ -28,12 +28,16 @@ class Books:
         async def change(stored: StoredClub, curator: Curator) -> Callable[[Words], str]:
             url = await self._pages.open_book(stored.id, curator)
             assert url is not None
-            return lambda words: words.t(
-                "The club book: {url}\nEverybody who knows this address can read it, and {command} shows it to members. It "
-                "names only members who agreed to that in {mydata}; others are “a member”.",
-                url=url,
-                command=words.command("club now"),
-                mydata=words.command("mydata"),
+            return lambda words: with_reach(
+                words,
+                self._pages,
+                words.t(
+                    "The club book: {url}\nEverybody who knows this address can read it, and {command} shows it to "
+                    "members. It names only members who agreed to that in {mydata}; others are “a member”.",
+                    url=url,
+                    command=words.command("club now"),
+                    mydata=words.command("mydata"),
+                ),
             )
 
         await self._do(interaction, named, "book on", change)
@@ -74,6 +78,14 @@ class Books:
             return [text_card(said(words))]
 
         await self._answering(interaction, make, name=f"curate {did}")
+
+
+def with_reach(words: Words, pages: PublicPages, said: str) -> str:
+    """The same, and who can open the page, where that is not everybody."""
+    if not pages.is_local:
+        return said
+    local = words.t("At the moment, it can be opened only on the machine that runs this bot. The host can change that.")
+    return f"{said}\n{local}"
 
 
 def _is_off(words: Words) -> str:

@@ -166,7 +166,7 @@ def club_commands(
             msg("Rate the current album; hidden until the summary"),
             rate,
             score=msg("1 to 5 in halves, or 1 to 10, as the club has it"),
-            review=msg("Shown in the summary, without your name"),
+            review=msg("Shown in the summary and the club book, without your name"),
             club=WHICH,
         ),
         _command(
