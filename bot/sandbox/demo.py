@@ -80,6 +80,7 @@ class Demo:
             web.post("/demo/clock", self._move_clock),
             web.post("/demo/apps", self._message_command),
             web.post("/demo/press", self._press),
+            web.post("/demo/write", self._write),
             web.route("*", "/{tail:.*}", self._chat.forward),
         ]
 
@@ -238,6 +239,20 @@ class Demo:
 
         return await self._acted(act)
 
+    async def _write(self, request: web.Request) -> web.Response:
+        """A message in a thread, which SimCord's page does not show."""
+        fields = await _fields(request)
+        member = self._member(fields["member"])
+
+        async def act() -> None:
+            threads = self._stage.channel.threads
+            thread = next((each for each in threads if str(each.id) == fields["thread"]), None)
+            if thread is None:
+                raise web.HTTPNotFound(text="This thread is gone.")
+            await member.send(thread, fields["text"])
+
+        return await self._acted(act)
+
     async def _acted(self, act: Callable[[], Awaitable[None]]) -> web.Response:
         """Do something in SimCord's world as a member, and show what comes of it."""
         async with self._chat.turn:
@@ -299,7 +314,8 @@ async def running(stage: Stage, port: int = 0) -> AsyncIterator[str]:
         try:
             site = web.TCPSite(runner, HOST, port or free_port())
             await site.start()
-            yield f"http://{HOST}:{runner.addresses[0][1]}/"
+            stage.links.chat = f"http://{HOST}:{runner.addresses[0][1]}/"
+            yield stage.links.chat
         finally:
             fresh.cancel()
             await asyncio.gather(fresh, return_exceptions=True)

@@ -40,7 +40,8 @@ class Scene:
 
     def clock(self) -> str:
         """The time in the demo, in UTC."""
-        return self._stage.clock.now().strftime("%a %-d %b %Y, %H:%M UTC")
+        now = self._stage.clock.now()
+        return f"{now:%a} {now.day} {now:%b %Y, %H:%M} UTC"
 
     def _member(self, name: str, member: simcord.MemberActor) -> Json:
         account = self._stage.spotify.accounts[name.lower()]
@@ -76,9 +77,9 @@ class Scene:
         return [] if channel is None else self._messages(channel, member.id)
 
     def _threads(self) -> Iterator[Json]:
-        """The threads of the channel, the newest first."""
+        """The threads of the channel, the oldest first."""
         backend = self._stage.env.backend
-        for channel in sorted(backend.channels.values(), key=lambda each: -each.id):
+        for channel in sorted(backend.channels.values(), key=lambda each: each.id):
             if channel.is_thread and channel.parent_id == self._stage.channel.id:
                 yield {"id": str(channel.id), "name": channel.name or "", "messages": self._messages(channel.id, None)}
 

@@ -22,7 +22,7 @@ from bot.sandbox.clock import Clock, pass_time
 from bot.sandbox.discord_login import DiscordLogin
 from bot.sandbox.files import Files
 from bot.sandbox.portraits import BOT, portrait
-from bot.sandbox.site_links import keeping_here
+from bot.sandbox.site_links import SiteLinks
 from bot.sandbox.spotify_server import SpotifyServer
 from bot.sandbox.standin import free_port
 from bot.settings import Settings, from_values
@@ -49,6 +49,7 @@ class Stage:
     members: dict[str, simcord.MemberActor]
     spotify: SpotifyServer
     services: app.Services
+    links: SiteLinks
 
     def catch_up(self) -> None:
         """Let SimCord's clock show what the bot's shows."""
@@ -85,9 +86,10 @@ async def set_up() -> AsyncIterator[Stage]:
             files.set_picture(env.backend.get_user(user.id), portrait(name))
         files.set_picture(env.backend.bot_user, portrait(BOT))
         login.users.update({member.id: name for name, member in members.items()})
-        stage = Stage(clock, env, channel, members, spotify, services)
+        links = SiteLinks(spotify.base_url)
+        stage = Stage(clock, env, channel, members, spotify, services, links)
         async with (
-            app.website(services, keeping_here(spotify.base_url)),
+            app.website(services, links.amend),
             app.scheduled(services),
             app.working(services),
         ):

@@ -15,7 +15,9 @@ import discord
 import pytest
 
 from bot.sandbox import demo
+from bot.sandbox.components import flatten
 from bot.sandbox.stage import Stage, set_up
+from bot.sandbox.story import follow
 from tests.sandbox.linking import link
 
 simcord = pytest.importorskip("simcord")
@@ -187,6 +189,34 @@ async def test_the_clock_moves_until_a_club_posts_something() -> None:
         assert (stage.clock.now() - began_at).days >= 1
 
 
+async def test_the_page_after_linking_leads_back_to_the_demo() -> None:
+    async with visit() as guest:
+        stage, ada = guest.stage, guest.stage.members["Ada"]
+        asked = await ada.slash(stage.channel, "link")
+        url = next(part["url"] for part in flatten(asked.response.components) if part.get("label") == "Link Spotify")
+        page = await follow(url, ada.id, "ada")
+        assert f'href="{guest.address}">Open Discord' in page
+        assert "https://discord.com" not in page
+
+
+async def test_members_write_in_the_thread_of_an_album() -> None:
+    async with visit() as guest:
+        stage, ada = guest.stage, guest.stage.members["Ada"]
+        options = {"name": "Night owls", "pick": "vote", "day": "friday", "time": "20:00"}
+        shown = await ada.slash(stage.channel, "curate new", **options)
+        await ada.click(shown.response.message, label="Start")
+        for name, album in (("Ada", ALBUM), ("Ben", OTHER)):
+            await stage.members[name].slash(stage.channel, "club nominate", album=album)
+        for _ in range(2):
+            await guest.post("clock", {"by": "step"})
+        thread = (await guest.sees(lambda state: bool(state["threads"])))["threads"][0]
+        said = {"member": guest.member("Chloe"), "thread": thread["id"], "text": "The second side is the better one."}
+        assert await guest.post("write", said) == 200
+        state = await guest.sees(lambda state: bool(state["threads"][0]["messages"]))
+        assert state["threads"][0]["messages"][0]["by"] == "Chloe"
+        assert await guest.post("write", {**said, "thread": "1"}) == 404
+
+
 async def test_the_club_book_shows_covers_and_links_of_the_stand_in() -> None:
     async with visit() as guest:
         stage, ada = guest.stage, guest.stage.members["Ada"]
@@ -239,3 +269,40 @@ async def test_a_port_that_is_taken_is_named(capsys: pytest.CaptureFixture[str])
         taken = int(guest.address.rstrip("/").rsplit(":", 1)[1])
         assert await demo.show(taken) == 1
     assert f"Port {taken} is in use." in capsys.readouterr().err
+
+
+async def test_an_action_on_what_was_published_anew_meanwhile_is_not_lost() -> None:
+    async with visit() as guest:
+        stage = guest.stage
+        _, page = await guest.get("")
+        capability = re.search(r'src="/chat#([\w-]+)"', page)
+        assert capability is not None
+        headers = {"X-Simcord-Capability": capability[1]}
+        async with guest.session.post(f"{guest.address}api/pages", json={}, headers=headers) as answer:
+            seen = await answer.json()
+        headers["X-Simcord-Context"] = seen["context"]["id"]
+        await stage.members["Chloe"].send(stage.channel, "Something new.")
+        await _published(guest, headers, "Something new.")
+        action = {
+            "protocol_version": seen["protocolVersion"],
+            "kind": "send_message",
+            "sequence": 1,
+            "request_id": "one",
+            "generation": seen["context"]["generation"],
+            "bot_generation": seen["botGeneration"],
+            "published_revision": seen["publishedRevision"],
+            "target_id": None,
+            "content": "Typed a moment too late.",
+            "reply_to_id": None,
+        }
+        async with guest.session.post(f"{guest.address}api/action", json=action, headers=headers) as answer:
+            receipt = await answer.json()
+        assert not receipt["rejected"], receipt
+        assert stage.channel.last_message.content == "Typed a moment too late."
+
+
+async def _published(guest: Visit, headers: dict[str, str], text: str) -> None:
+    """Until the chat page shows a text."""
+    async with asyncio.timeout(WAIT_S):
+        while text not in (await guest.get("api/state", **headers))[1]:
+            await asyncio.sleep(0.05)

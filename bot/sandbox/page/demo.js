@@ -177,18 +177,32 @@ function drawMessages(place, messages, press) {
 
 const here = (url) => url.replace(/^https:\/\/open\.spotify\.com/, spotify);
 
-let threadsDrawn = "";
+function makeForm(thread) {
+  const input = node("input", { type: "text", "aria-label": `Message in the thread ${thread.name}`, placeholder: "Write as the chosen member", maxlength: 2000, autocomplete: "off" });
+  const form = node("form", { class: "write" }, input, node("button", { type: "submit" }, "Send"));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (input.value.trim() && await post("write", { member: chosenMember(), thread: thread.id, text: input.value.trim() })) input.value = "";
+  });
+  return form;
+}
+
+const threadCards = new Map();
 function drawThreads(threads) {
-  const drawn = JSON.stringify(threads);
-  if (drawn === threadsDrawn) return;
-  threadsDrawn = drawn;
   $("threads-part").hidden = threads.length === 0;
-  $("threads").replaceChildren(...threads.map((thread) => {
-    const list = node("div", {});
-    drawMessages(list, thread.messages, null);
-    if (!thread.messages.length) list.append(node("p", { class: "shelf-empty" }, "Nobody has written here yet."));
-    return node("article", { class: "thread" }, node("h3", {}, thread.name), list);
-  }));
+  for (const thread of threads) {
+    let card = threadCards.get(thread.id);
+    if (!card) {
+      card = { list: node("div", {}), drawn: "" };
+      threadCards.set(thread.id, card);
+      $("threads").prepend(node("article", { class: "thread" }, node("h3", {}, thread.name), card.list, makeForm(thread)));
+    }
+    const drawn = JSON.stringify(thread.messages);
+    if (drawn === card.drawn) continue;
+    card.drawn = drawn;
+    drawMessages(card.list, [...thread.messages].reverse(), null);
+    if (!thread.messages.length) card.list.append(node("p", { class: "shelf-empty" }, "Nobody has written here yet."));
+  }
 }
 
 // ---------------------------------------------------------------- the world
