@@ -254,6 +254,25 @@ async def test_a_held_seat_is_listed_and_can_be_freed(crowded: World) -> None:
     assert labels(offer)[0] == "Link Spotify"
 
 
+async def test_a_host_who_accepted_no_messages_finds_the_request_in_seats_and_can_have_it_sent(crowded: World) -> None:
+    crowded.discord.refuses_direct_messages.add(HOST)
+    await (await ask(crowded)).message()
+    await crowded.discord.direct_message(crowded.discord.OWNER)
+    await crowded.idle(BEN)
+    message = await (await crowded.discord.slash(HOST, "seats")).message()
+    assert f"<@{ADA}> asked for a seat" in text_of(message)
+    assert "ada@example.org" not in text_of(message)
+    stranger = await press(crowded, message, "Send again", CHLOE)
+    assert "Only the host" in text_of(await stranger.message())
+    crowded.discord.refuses_direct_messages.clear()
+    assert "I send you the request" in text_of(await (await press(crowded, message, "Send again", HOST)).message())
+    request = await crowded.discord.direct_message(HOST, 60)
+    assert "ada@example.org" in text_of(request)
+    await crowded.bot.linking.unlink(MemberId(ADA))
+    assert "ada@example.org" not in await newest(crowded, request, "has deleted what")
+    assert "asked for a seat" not in text_of(await (await crowded.discord.slash(HOST, "seats")).message())
+
+
 @pytest.mark.parametrize("when", ["asked", "given", "linked"])
 @pytest.mark.parametrize("command", ["unlink", "forget"])
 async def test_whoever_asked_for_a_seat_leaves_nothing_in_the_messages_to_the_hosts(

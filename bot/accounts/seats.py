@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -75,10 +76,11 @@ class HeldSeat(Struct, frozen=True):
 
 
 class Seats(Struct, frozen=True):
-    """All seats. `total` 0: there is no limit."""
+    """All seats. `total` 0: there is no limit. `asked`: who waits for an answer, and since when."""
 
     total: int
     taken: tuple[Seat | HeldSeat, ...]
+    asked: tuple[tuple[MemberId, datetime], ...] = ()
 
 
 class SeatKeeper:
@@ -110,7 +112,7 @@ class SeatKeeper:
             for link in links
         ]
         taken += [HeldSeat(id_, at, at + REQUEST_LIFE) for id_, at in held if id_ not in sitting]
-        return Seats(self._total, tuple(taken))
+        return Seats(self._total, tuple(taken), tuple(await self._storage.seats.open()))
 
     async def free(self, member: MemberId) -> bool:
         """Free a member's seat, or one that is held for them: they are told, and what they have pending stays.
@@ -154,11 +156,16 @@ class SeatKeeper:
             self._storage.timers.put(c, EXPIRY, str(member), now + REQUEST_LIFE)
             close_messages_in(c, self._storage.outbox, member, Closed.REPLACED, now)
             for host, locale in locales.items():
-                subject = f"{member}:{int(now.timestamp())}:{host}"
-                message = Message(ASKED, subject, Direct(host), {"member_id": str(member)}, locale)
-                self._storage.outbox.put(c, message, now)
+                self._storage.outbox.put(c, _asked(member, host, locale), now)
 
         await self._storage.seats.ask(caller, name, email, now, also)
+
+    async def send_again(self, member: MemberId, host: MemberId) -> None:
+        """Send an open request to a host once more, who accepted no direct messages before, for example."""
+        request = await self._storage.seats.get(member)
+        if request is not None and request.email is not None:
+            locale, now = await self._storage.links.locale_of(host), self._now()
+            await self._storage.outbox.add(_asked(member, host, locale), now)
 
     async def can_ask(self, member: MemberId) -> datetime | None:
         """When the member may ask again; None: now. Each request is a message to every host."""
@@ -201,3 +208,9 @@ class SeatKeeper:
         if self._apps.host is None:
             raise NoHostApp
         return self._apps.host.client_id
+
+
+def _asked(member: MemberId, host: MemberId, locale: str | None) -> Message:
+    """The message to a host that a member asks for a seat."""
+    subject = f"{member}:{secrets.token_hex(8)}:{host}"
+    return Message(ASKED, subject, Direct(host), {"member_id": str(member)}, locale)

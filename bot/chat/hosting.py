@@ -21,8 +21,8 @@ from bot.chat.words import Words, date, soon
 from bot.storage.seats import Given
 from bot.text import command_name, msg
 
-PAGE = 8
-"""Seats shown at a time; each takes three of the 40 components that a message may have."""
+PAGE, REQUESTS = 8, 3
+"""Seats and requests shown at a time; each takes three of the 40 components that a message may have."""
 DASHBOARD = "https://developer.spotify.com/dashboard"
 
 
@@ -102,6 +102,10 @@ class Hosting:
         for seat in seats.taken[page * PAGE : (page + 1) * PAGE]:
             free = button(t("Free seat"), CustomId("seat-ask-free", seat.member_id, page))
             items.append(ui.Section(self._line(caller, seat), accessory=free))
+        for member, asked_at in seats.asked[:REQUESTS]:
+            asked = t("{member} asked for a seat {when}", member=f"<@{member}>", when=date(asked_at))
+            again = button(t("Send again"), CustomId("seat-again", member, page))
+            items.append(ui.Section(asked, accessory=again))
         turns = []
         if page:
             turns.append(button(t("Back"), CustomId("seats", page - 1)))
@@ -140,6 +144,16 @@ class Hosting:
             return [text_card(words.t("This request has already been answered."))]
 
         await self.answer(interaction, caller, give, "button seat-done", edits=True)
+
+    async def send_again(self, interaction: Interaction, caller: Caller, member: MemberId, page: int) -> None:
+        """Send the host a request once more, as a direct message: only such a message is edited when it ends."""
+
+        async def again() -> Beside:
+            await self._seats.send_again(member, caller.member_id)
+            t = self._reply.words(caller.locale).t
+            return Beside([text_card(t("I send you the request as a direct message. Allow those if none arrives."))])
+
+        await self.answer(interaction, caller, again, "button seat-again", edits=True)
 
     # -- messages
 
@@ -235,6 +249,7 @@ def feature(hosting: Hosting) -> Feature:
         Component("seats", (int,), hosting.show),
         Component("seat-ask-free", (MemberId, int), hosting.ask_free),
         Component("seat-free", (MemberId, int), hosting.free),
+        Component("seat-again", (MemberId, int), hosting.send_again),
         Component("seat-done", (MemberId,), hosting.give),
     )
     return Feature("hosting", (seats,), components)

@@ -117,6 +117,15 @@ class SeatRequests:
         rows = await self._database.read(lambda c: c.execute(query, (oldest,)).fetchall())
         return [(MemberId(row["member_id"]), to_moment(row["given_at"])) for row in rows]
 
+    async def open(self) -> list[tuple[MemberId, datetime]]:
+        """Whose request no host has answered yet, and when they asked; the earliest first."""
+        query = (
+            "SELECT member_id, asked_at FROM seat_requests WHERE given_at IS NULL AND email_sealed IS NOT NULL"
+            " ORDER BY asked_at, member_id"
+        )
+        rows = await self._database.read(lambda c: c.execute(query).fetchall())
+        return [(MemberId(row["member_id"]), to_moment(row["asked_at"])) for row in rows]
+
     async def release(self, member_id: int, also: Also) -> bool:
         """Hold no seat for this member any more; False when none was held."""
 
