@@ -22,7 +22,8 @@ from bot.spotify.wire import MAX_PAGE
 
 OWN_S, OWN_MAX_MEMBERS, OWN_ALBUMS = 60.0, 500, 200
 OFFERS = 5
-_YEAR = re.compile(r"\W?\b([0-9]{4})\b\W*$")
+_YEAR = re.compile(r"(?:\([^()]*?)?\W?(?<![0-9])([0-9]{4})(?![0-9])(?:[^()]*\))?\W*$")
+"""The year at the end, with the rest of its parentheses: "(2011)", "(12 tracks, 2011)", "(September 16, 2011)"."""
 _SEPARATOR = re.compile(r"\s+[-–—|/]\s+|\s*[「」『』]\s*|\s+(?:by|von|de|par|por|du|van|av|af|di)\s+", re.IGNORECASE)
 """What may be between title and artist, in the languages that the bot writes and in some more."""
 LABEL_CUT = 60

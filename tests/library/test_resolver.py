@@ -228,6 +228,15 @@ async def test_the_year_in_a_label_tells_two_editions_apart(harness: Harness) ->
     assert (offered.outcome, {*offered.choices}) == (Outcome.OFFERED, {first, second})
 
 
+@pytest.mark.parametrize(
+    "end", ["(12 tracks, 2019)", "(September 16, 2019)", "(16. September 2019)", "(2019年9月16日)"]
+)
+async def test_what_tells_editions_apart_in_a_label_is_no_part_of_the_title(harness: Harness, end: str) -> None:
+    harness.exists("Slow Tides", "Mara Vey", "1999")
+    second = harness.exists("Slow Tides", "Mara Vey", "2019")
+    assert await harness.resolved(f"Slow Tides by Mara Vey {end}") == Resolution(second)
+
+
 async def test_a_label_that_was_cut_to_fit_a_choice_means_its_album(harness: Harness) -> None:
     title = "A Very Long Title About Nothing In Particular That Goes On And On And On"
     id_ = harness.exists(title, "Mara Vey and Her Orchestra", "1999")
