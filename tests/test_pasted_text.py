@@ -634,7 +634,7 @@ def test_digits_of_other_scripts_make_no_id(digit: str) -> None:
 
 
 def vars_of(reference: Reference) -> list[str]:
-    return [getattr(reference, name) for name in reference.__dataclass_fields__]
+    return [getattr(reference, name) for name in type(reference).__match_args__]
 
 
 # -- one link
