@@ -66,14 +66,15 @@ class PastRounds:
 
         return await self._storage.database.write(write)
 
-    async def note(self, one: ClubImport, found: Mapping[int, FoundAlbum], done: int) -> None:
-        """Note the albums of rows, and let the message show how far the import is."""
+    async def note(self, one: ClubImport, found: Mapping[int, FoundAlbum], done: int, total: int) -> None:
+        """Note the albums of rows, and let the message show how far the import is: `done` of `total` rows."""
         await self._imports.note(one.id, found)
 
         def write(c: Connection) -> None:
             address = self._imports.answer_in(c, one.id, self._now())
             if address is not None:
-                message = Message(IMPORT, f"{one.id}:{done}", address, {"import": one.id, "done": done}, one.locale)
+                payload = {"import": one.id, "done": done, "total": total}
+                message = Message(IMPORT, f"{one.id}:{done}", address, payload, one.locale)
                 self._storage.outbox.put(c, message, self._now())
 
         await self._storage.database.write(write, durable=False)

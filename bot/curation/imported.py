@@ -14,6 +14,7 @@ from bot.curation.club import Choice, Pick, Round, State
 from bot.curation.ids import RoundNumber
 from bot.curation.ratings import Scale, Score
 from bot.files.club_sheet import ClubSheet, SheetRound
+from bot.files.column_names import Role
 from bot.files.scores import NamedScore
 
 NAME_MOST, THEME_MOST, NOTE_MOST = 60, 200, 500
@@ -61,10 +62,13 @@ def imported(
     `albums`: those that were found, by the line of their row; rows without one are left out.
     """
     rows = [row for row in sheet.rounds if row.line in albums and row.on is not None]
+    # Where each score has a row of its own, a note is a rater's, and no picker's.
+    has_notes = all(column.role is not Role.RATER for column in sheet.columns)
     rows.sort(key=lambda row: (row.on or date.min, row.line), reverse=True)
     for number, row in enumerate(rows, 1):
         assert row.on is not None
-        yield _round(row, albums[row.line], people, RoundNumber(lowest - number), noon(row.on), sheet.out_of)
+        note = row.note[:NOTE_MOST] if has_notes else ""
+        yield _round(row, albums[row.line], people, RoundNumber(lowest - number), noon(row.on), sheet.out_of, note)
 
 
 def score_of(score: NamedScore, out_of: int) -> Score:
@@ -83,7 +87,13 @@ def scores_of(row: SheetRound) -> tuple[NamedScore, ...]:
 
 
 def _round(
-    row: SheetRound, album: AlbumId, people: Mapping[str, MemberId], number: RoundNumber, at: datetime, out_of: int
+    row: SheetRound,
+    album: AlbumId,
+    people: Mapping[str, MemberId],
+    number: RoundNumber,
+    at: datetime,
+    out_of: int,
+    note: str,
 ) -> ImportedRound:
     picker = member_of(row.picker, people) if row.picker else None
     scores = [(member_of(one.member, people), score_of(one, out_of)) for one in scores_of(row)]
@@ -96,7 +106,7 @@ def _round(
         album_id=album,
         choice=Choice.PICKER if row.picker else None,
         chosen_by=picker,
-        note=row.note[:NOTE_MOST],
+        note=note,
         scale=_scale(score for _, score in scores),
         announced_at=at,
         ended_at=at,

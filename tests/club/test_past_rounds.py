@@ -333,3 +333,45 @@ async def test_after_a_restart_the_buttons_of_previews_say_what_to_do(tmp_path: 
                 assert "Use the command again" in await server.read(pressed)
             assert len(await world.bot.clubs.of_guild(GuildId(world.discord.GUILD))) == 1
             assert await rounds(server) == []
+
+
+async def test_two_curators_who_import_the_same_spreadsheet_at_once_make_each_round_once(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    rows = [f"2020-01-{n + 1:02},spotify:album:{id_}" for n, id_ in enumerate(server.albums[:8])]
+    asked = [
+        await world.discord.slash(curator, "curate import", {"file": csv_file("date,album", *rows)})
+        for curator in (CURATOR, CHLOE)
+    ]
+    for one, curator in zip(asked, (CURATOR, CHLOE), strict=True):
+        await one.message(60.0)
+        await server.press(message_of(server, one), "Start", curator)
+    ends = [await until_said(server, one, "mported") for one in asked]
+    assert sorted("Nothing new" in end for end in ends) == [False, True]
+    assert [one.album_id for one in await rounds(server)] == server.albums[:8]
+
+
+async def test_finishing_an_import_twice_makes_no_round_twice(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    asked = await begun(server, csv_file("date,album", f"2020-01-01,spotify:album:{server.albums[0]}"))
+    await until_said(server, asked, "Imported 1 past round")
+    # a process that was killed after the rounds were stored finds its timer still there
+    await world.bot.storage.timers.set("club import", f"import {asked.id}", world.now())
+    await server.quiet()
+    assert len(await rounds(server)) == 1
+    assert len(world.discord.direct_messages.get(CURATOR, [])) == 0
+
+
+async def test_a_server_that_is_forgotten_takes_its_imports_with_it(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    await imported(server, "date,album,rating", f"2020-01-01,spotify:album:{server.albums[0]},4")
+    storage = world.bot.storage
+    guild = GuildId(world.discord.GUILD)
+    await storage.database.write(lambda c: c.execute("DELETE FROM clubs WHERE guild_id = ?", (guild,)))
+    tables = ("club_imports", "club_import_rows", "club_rounds", "ratings")
+    left = await storage.database.read(
+        lambda c: [c.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in tables]
+    )
+    assert left == [0, 0, 0, 0]

@@ -28,7 +28,7 @@ from bot.library.finder import AlbumFinder, NotFound
 from bot.storage.club_imports import ClubImport, ClubImports, FoundAlbum, ImportState
 from bot.storage.clubs import Clubs
 
-AT_A_TIME, PAUSE_S = 10, 1.0
+AT_A_TIME, PAUSE_S = 10, 2.0
 """Albums that are looked for at a time, and the pause after them, in which others are served."""
 RETRY_S = 30.0
 """The pause after Spotify did not answer."""
@@ -53,6 +53,8 @@ class ImportSteps:
         self._past_rounds = past_rounds
         self._finder = finder
         self._now = now
+        # The file that was read last: it may take a second, and is needed for every few albums.
+        self._last: tuple[RequestId, ClubSheet] | None = None
 
     async def step(self, key: str, due_at: datetime) -> datetime | None:
         """Look for a few albums; when to go on, None: it is over."""
@@ -62,7 +64,7 @@ class ImportSteps:
         if one.file is None:  # restored from a backup, which leaves files out
             await self._past_rounds.stop(one.id)
             return None
-        sheet = await read(one)
+        sheet = await self._sheet(one)
         found = await self._imports.found(one.id)
         new: dict[int, FoundAlbum] = {}
         same = {row.reference: found[row.line] for row in sheet.rounds if row.line in found}
@@ -81,11 +83,16 @@ class ImportSteps:
                     break
             new[row.line] = same[row.reference]
         if len(new) < len(rows):
-            await self._past_rounds.note(one, new, len(found) + len(new))
+            await self._past_rounds.note(one, new, len(found) + len(new), len(sheet.rounds))
             return next_at
         await self._imports.note(one.id, new)
         await self._past_rounds.finish(one.id, sheet)
         return None
+
+    async def _sheet(self, one: ClubImport) -> ClubSheet:
+        if self._last is None or self._last[0] != one.id:
+            self._last = (one.id, await read(one))
+        return self._last[1]
 
     async def _album(self, member: MemberId, row: SheetRound) -> FoundAlbum:
         """The album of a row. TryLater."""
@@ -112,11 +119,11 @@ class ImportSteps:
         stored = None if one is None else await self._clubs.get(one.club_id)
         if one is None or stored is None:
             return []
-        sheet = None if one.file is None else await read(one)
         if "done" in payload:
-            is_shown = one.state is ImportState.RUNNING and sheet is not None
-            return [progress(words, one, payload["done"], len(sheet.rounds))] if is_shown and sheet else []
-        failures = [] if sheet is None else await self._failures(words, one, sheet)
+            is_shown = one.state is ImportState.RUNNING
+            return [progress(words, one, payload["done"], payload["total"])] if is_shown else []
+        failures = [] if one.file is None else await self._failures(words, one, await self._sheet(one))
+        self._last = None
         return [report(words, stored.name, one, payload["rounds"], failures)]
 
     async def _failures(self, words: Words, one: ClubImport, sheet: ClubSheet) -> list[ImportFailure]:
