@@ -17,6 +17,7 @@ from bot.spotify import oauth
 from bot.spotify.app import Access, App
 from bot.spotify.client import Spotify
 from bot.spotify.gate import PATIENCE_S
+from bot.storage.engine import Row
 from bot.storage.links import Link, Links, StoredTokens
 from bot.storage.vault import Unopenable
 
@@ -59,9 +60,12 @@ class Tokens:
         self._unstored: dict[MemberId, StoredTokens] = {}
         self._is_stopped = False
 
-    async def access(self, member: MemberId) -> Access:
-        """Through which app a member is served, and with which token. NotLinked, NeedsRelink."""
-        stored = await self._opened(member)
+    async def access(self, member: MemberId, row: Row | None = None) -> Access:
+        """Through which app a member is served, and with which token. NotLinked, NeedsRelink.
+
+        `row`: theirs in `links`, if it was read just now.
+        """
+        stored = await self._opened(member, row)
         app = await self._apps.of(stored.link.client_id, member)
         return Access(app, MemberToken(self, member, stored.access_token if self._is_fresh(stored) else None))
 
@@ -146,9 +150,9 @@ class Tokens:
             return stored.access_token if self._is_fresh(stored) else None
         return stored.access_token if stored.access_token != rejected else None
 
-    async def _opened(self, member: MemberId) -> StoredTokens:
+    async def _opened(self, member: MemberId, row: Row | None = None) -> StoredTokens:
         try:
-            stored = await self._links.tokens(member)
+            stored = await self._links.tokens(member) if row is None else self._links.opened(row)
         except Unopenable:
             _log.warning("a stored token does not open: this member must link again", member=member)
             self._on_unopenable()

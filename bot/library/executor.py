@@ -33,7 +33,8 @@ from bot.library.report import NAMES
 from bot.library.resolver import AlbumResolver, Resolution
 from bot.spotify.app import Access
 from bot.spotify.client import Spotify
-from bot.storage.changes import CHUNK, Ending, Key, LibraryChanges
+from bot.storage.changes import CHUNK, Accepted, Ending, Key, LibraryChanges
+from bot.storage.engine import Row
 
 NAME_S = 2.0
 """How long look-ups of names may hold up the write."""
@@ -88,15 +89,15 @@ class ChangeExecutor:
         self._now = now
 
     async def chunks(
-        self, member: MemberId, first: list[LibraryChange] | None, has_arrived: Callable[[], bool]
+        self, member: MemberId, first: Accepted | None, has_arrived: Callable[[], bool]
     ) -> AsyncGenerator[Chunk, None]:
         """Try everything that is pending for a member once, a chunk at a time, the oldest first.
 
-        A request that fills a chunk lets later ones go in between. `first`: the oldest chunk, if it was read just
+        A request that fills a chunk lets later ones go in between. `first`: what was accepted just
         now. `has_arrived`: whether something was accepted since this was asked last. StorageUnavailable.
         """
         lanes = deque([_Lane(_START, _START)])
-        batch = first
+        batch, link = (None, None) if first is None else (first.pending, first.link)
         while lanes:
             lane = lanes.popleft()
             if lane.until is None and has_arrived():
@@ -104,7 +105,7 @@ class ChangeExecutor:
             if batch is None:
                 batch = await self._changes.chunk(member, lane.after, lane.until)
             is_full = len(batch) == CHUNK
-            endings, held = await self._carry_out(member, batch) if batch else ([], {})
+            endings, held = await self._carry_out(member, batch, link) if batch else ([], {})
             ended = await self._changes.end(endings, self._now()) if endings else []
             is_stuck = bool(batch) and not endings
             lane.held = weightier(held.values(), lane.held)
@@ -129,14 +130,14 @@ class ChangeExecutor:
                 # nothing more for now; what arrives while the others go on is taken between their chunks
                 lane.after = batch[-1].key if batch else lane.after
                 lanes.append(lane)
-            batch = None
+            batch = link = None
 
     async def _carry_out(
-        self, member: MemberId, batch: list[LibraryChange]
+        self, member: MemberId, batch: list[LibraryChange], link: Row | None
     ) -> tuple[list[Ending], dict[RequestId, UserError]]:
         """Carry changes out, joined: what came of them, and why others stay pending."""
         try:
-            access = await self._tokens.access(member)
+            access = await self._tokens.access(member, link)
             await access.token.current()  # whoever is not linked waits, and nothing is looked up
             return await self._carry_out_with(access, member, batch)
         except UserError as error:

@@ -29,7 +29,7 @@ from bot.library.retries import Retries, Retry
 from bot.library.runner import MemberRunner, OnProgress
 from bot.pasted_text import read
 from bot.spotify.client import Spotify
-from bot.storage.changes import LibraryChanges, NewChange, UndoVerdict
+from bot.storage.changes import Accepted, LibraryChanges, NewChange, UndoVerdict
 from bot.storage.engine import Connection
 
 EARLIER = 25
@@ -103,7 +103,7 @@ class Library:
         Call `answered` when the member knows that it has begun. `also`: what is stored in the same transaction.
         """
         accepted = await self._changes.accept(caller, action, changes, self._now(), also)
-        self.wake(caller.member_id, accepted.pending)
+        self.wake(caller.member_id, accepted)
         return accepted.request
 
     def why_held(self, member: MemberId) -> UserError | None:
@@ -188,8 +188,8 @@ class Library:
         """
         await self._changes.recover(self._now())
 
-    def wake(self, member: MemberId, first: list[LibraryChange] | None = None) -> None:
-        """Carry out what is pending for this member, now. `first`: the oldest chunk of it, if it was read just now."""
+    def wake(self, member: MemberId, first: Accepted | None = None) -> None:
+        """Carry out what is pending for this member, now. `first`: what was accepted just now."""
         self._retries.pop(member)
         runner = self._runner(member)
         if self._is_stopping and runner.task is None:
@@ -316,11 +316,11 @@ class Library:
         origin: str | None = None,
     ) -> Report:
         accepted = await self._changes.accept(caller, action, changes, self._now(), origin=origin)
-        report = await self._kept(accepted.request, accepted.pending, on_progress)
+        report = await self._kept(accepted.request, accepted, on_progress)
         return replace(report, earlier=accepted.untold) if accepted.untold else report
 
     async def _kept(
-        self, request: ChangeRequest, first: list[LibraryChange] | None, on_progress: OnProgress | None = None
+        self, request: ChangeRequest, first: Accepted | None, on_progress: OnProgress | None = None
     ) -> Report:
         """What comes of a request that was accepted. StorageUnavailable: it was taken back, and nothing else."""
         try:
@@ -331,7 +331,7 @@ class Library:
             raise
 
     async def _carried_out(
-        self, request: ChangeRequest, first: list[LibraryChange] | None, on_progress: OnProgress | None
+        self, request: ChangeRequest, first: Accepted | None, on_progress: OnProgress | None
     ) -> Report:
         runner = self._runner(request.member)
         future = runner.wait(request.id)

@@ -13,10 +13,11 @@ from msgspec import Struct
 
 from bot import logs
 from bot.caller import MemberId, RequestId
-from bot.changes import ChangeRequest, LibraryChange, Outcome
+from bot.changes import ChangeRequest, Outcome
 from bot.errors import InternalError, Restarting, StorageUnavailable, UserError
 from bot.library.executor import ChangeExecutor, Chunk, weightier
 from bot.library.retries import Retry
+from bot.storage.changes import Accepted
 
 _log = structlog.get_logger("gatefold.library")
 
@@ -89,10 +90,10 @@ class MemberRunner:
         """Tell the progress of a request until it ends or is held up."""
         self._watches[request.id] = _Watch(request, tell, self._monotonic)
 
-    def start(self, first: list[LibraryChange] | None, retry: Retry | None) -> None:
+    def start(self, first: Accepted | None, retry: Retry | None) -> None:
         """Carry out what is pending; if that is under way, what arrived since, too.
 
-        `first`: the oldest chunk, if it was read just now. `retry`: the attempt that this is, if it is one.
+        `first`: what was accepted just now. `retry`: the attempt that this is, if it is one.
         """
         if self.task is not None:
             self._has_arrived = self._is_new = True
@@ -107,7 +108,7 @@ class MemberRunner:
             self._release(id_, None, held)
         self._watches.clear()
 
-    async def _run(self, first: list[LibraryChange] | None, retry: Retry | None) -> None:
+    async def _run(self, first: Accepted | None, retry: Retry | None) -> None:
         held: UserError | None = None
         newest: RequestId | None = None
         try:

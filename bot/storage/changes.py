@@ -19,7 +19,7 @@ from bot.caller import Caller, MemberId, RequestId
 from bot.changes import Action, ChangeRequest, Kind, LibraryChange, Outcome
 from bot.storage.declarations import Declaration, MemberRows
 from bot.storage.engine import Connection, Engine, Row
-from bot.storage.links import CLOSED
+from bot.storage.links import CLOSED, link_row
 from bot.storage.moments import to_moment, to_seconds
 from bot.storage.outbox import Address, Answer, Direct, Message, Outbox, State
 from bot.storage.vault import SealedColumn, Vault
@@ -71,14 +71,16 @@ class Ending(Struct, frozen=True):
 
 
 class Accepted(Struct, frozen=True):
-    """A request that was stored. `pending`: the first chunk of what is pending for this member now.
+    """A request that was stored, and what carrying it out begins with.
 
-    It is read along, since every job sent to the database thread costs more than what it does.
+    That is read along, since every job sent to the database thread costs more than what it does: `pending`, the first
+    chunk of what is pending for this member now, and `link`, their row in `links`.
     `untold`: ended requests of which the member could not be told. The next answer tells.
     """
 
     request: ChangeRequest
     pending: list[LibraryChange]
+    link: Row | None
     untold: tuple[RequestId, ...]
 
 
@@ -159,7 +161,8 @@ class LibraryChanges:
             )
             if cursor.rowcount:
                 _insert(c, id_, member, changes)
-            return Accepted(request, _pending(c, member, CHUNK), self._untold_in(c, member, now))
+            pending, link = _pending(c, member, CHUNK), link_row(c, member)
+            return Accepted(request, pending, link, self._untold_in(c, member, now))
 
         accepted = await self._database.write(write, durable=also is not None)
         self._flush = self._database.flush()

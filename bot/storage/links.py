@@ -88,16 +88,18 @@ class Links:
         """The member's link."""
 
         def read(c: Connection) -> Link | None:
-            row = _row(c, member_id)
+            row = link_row(c, member_id)
             return None if row is None else _link(row)
 
         return await self._database.read(read)
 
     async def tokens(self, member_id: int) -> StoredTokens | None:
         """The member's link with its tokens. Unopenable when they do not open."""
-        row = await self._database.read(lambda c: _row(c, member_id))
-        if row is None:
-            return None
+        row = await self._database.read(lambda c: link_row(c, member_id))
+        return None if row is None else self.opened(row)
+
+    def opened(self, row: Row) -> StoredTokens:
+        """The same of a row that was read just now."""
         # whether its tokens open is looked at anew each time
         if row["broken"] not in (None, NeedsRelink.Reason.UNREADABLE):
             return StoredTokens(_link(row), "", "", to_moment(0))
@@ -138,7 +140,7 @@ class Links:
                 raise NoSeatFree
             if _has_account(c, link.account_id, link.member_id):
                 raise AccountTaken
-            row = _row(c, link.member_id)
+            row = link_row(c, link.member_id)
             before = None if row is None else _link(row)
             linked_at = link.linked_at
             if before is not None and before.account_id == link.account_id:
@@ -313,7 +315,8 @@ def _others_with(c: Connection, link: Link) -> bool:
     return c.execute(query, (link.client_id, link.member_id)).fetchone() is not None
 
 
-def _row(c: Connection, member_id: int) -> Row | None:
+def link_row(c: Connection, member_id: int) -> Row | None:
+    """A member's row, its tokens sealed: see `Links.opened`."""
     row: Row | None = c.execute("SELECT * FROM links WHERE member_id = ?", (member_id,)).fetchone()
     return row
 

@@ -62,7 +62,7 @@ async def test_what_arrives_before_a_runner_has_begun_is_not_forgotten(stage: St
     changes = stage.storage.changes
     first = await changes.accept(caller(MEMBER, 1), Action.SAVE, [NewChange(Kind.ALBUM, FIRST)], stage.now())
     await changes.accept(caller(MEMBER, 2), Action.SAVE, [NewChange(Kind.ALBUM, SECOND)], stage.now())
-    stage.library.wake(MEMBER, first.pending)
+    stage.library.wake(MEMBER, first)
     stage.library.wake(MEMBER)  # its task has not had a turn yet
     async with asyncio.timeout(60):
         while not stage.library.is_idle:
