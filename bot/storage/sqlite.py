@@ -57,7 +57,7 @@ class Transaction:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None:
-                self._c.execute("COMMIT")
+                self._c.commit()
         finally:
             if self._c.in_transaction:
                 self._c.execute("ROLLBACK")
