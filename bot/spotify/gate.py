@@ -1,6 +1,6 @@
 """The gate: one per Spotify client id, because Spotify counts per app, not per member.
 
-It lets at most 32 calls through at a time, and is closed until a time by a 429, the daily quota's included.
+It lets at most 48 calls through at a time, and is closed until a time by a 429, the daily quota's included.
 Nothing else closes it.
 """
 
@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from bot.errors import StorageUnavailable, TryLater
 from bot.spotify.wire import RETRY_AFTER_MAX_S
 
-PLACES = 32
+PLACES = 48
 PATIENCE_S = 4.0
 """How long a call waits at a closed gate; longer than that is told, never slept."""
 

@@ -753,7 +753,7 @@ async def test_at_most_four_parts_of_one_command_run_side_by_side(served: Served
     assert served.server.max_in_flight == 4
 
 
-async def test_at_most_32_calls_are_in_flight_over_all_members(served: Served) -> None:
+async def test_at_most_48_calls_are_in_flight_over_all_members(served: Served) -> None:
     served.server.delay_s = 0.005
     wanted = served.albums(120)
     for number in range(20):
@@ -767,7 +767,7 @@ async def test_at_most_32_calls_are_in_flight_over_all_members(served: Served) -
         *refreshes,
     )
     assert len(served.calls()) == 20 * 6 + 20 + 5
-    assert served.server.max_in_flight == PLACES == 32
+    assert served.server.max_in_flight == PLACES == 48
 
 
 async def test_after_a_refusal_no_further_part_begins_and_what_did_not_begin_is_not_in_doubt(served: Served) -> None:

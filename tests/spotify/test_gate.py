@@ -1,4 +1,4 @@
-"""The gate: 32 places, closed until a time, patient for a moment, and blind to the wall clock."""
+"""The gate: 48 places, closed until a time, patient for a moment, and blind to the wall clock."""
 
 from __future__ import annotations
 
@@ -63,15 +63,15 @@ async def emptied(gate: Gate, tasks: list[asyncio.Task[None]]) -> None:
         gate.leave()
 
 
-async def test_32_calls_have_a_place_and_the_33rd_waits_for_one() -> None:
+async def test_48_calls_have_a_place_and_the_49th_waits_for_one() -> None:
     gate = Watch().gate
     tasks = await fill(gate, PLACES + 1)
-    assert PLACES == 32
-    assert [task.done() for task in tasks] == [True] * 32 + [False]
-    assert gate.in_flight == 32
+    assert PLACES == 48
+    assert [task.done() for task in tasks] == [True] * 48 + [False]
+    assert gate.in_flight == 48
     gate.leave()
     await tasks[-1]
-    assert gate.in_flight == 32
+    assert gate.in_flight == 48
 
 
 async def test_a_call_that_is_cancelled_in_the_queue_takes_no_place() -> None:
@@ -80,7 +80,7 @@ async def test_a_call_that_is_cancelled_in_the_queue_takes_no_place() -> None:
     tasks[-2].cancel()
     gate.leave()
     await tasks[-1]
-    assert gate.in_flight == 32
+    assert gate.in_flight == 48
     assert tasks[-2].cancelled()
 
 
@@ -144,7 +144,7 @@ async def test_a_closing_that_came_while_a_call_stood_in_the_queue_holds_it_up()
     watch.gate.leave()
     with pytest.raises(TryLater):
         await tasks[-1]
-    assert watch.gate.in_flight == 31
+    assert watch.gate.in_flight == PLACES - 1
     await emptied(watch.gate, tasks[1:-1])
     watch.clock.now += 100
     full = await fill(watch.gate, PLACES)
