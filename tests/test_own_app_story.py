@@ -136,6 +136,36 @@ async def test_a_member_links_through_their_own_app_with_the_modal_and_what_wait
     assert "Linked as" in text_of(submitted.history[-1])
 
 
+async def test_whoever_has_an_own_app_can_renew_it_or_use_another_and_unlinking_leaves_no_trace_of_it(
+    world: World,
+) -> None:
+    register(world)
+    world.spotify.add_account("ada", account_id="acc-ada", display_name="Ada")
+    message = await (await world.discord.slash(ADA, "link")).message()
+    url = label(message, "Use my own Spotify app")["url"]
+    await link_in_browser(world, url, link=URL(url).query["link"], client_id=OWN)
+    message = await (await world.discord.slash(ADA, "link")).message()
+    assert labels(message) == ["Link again", "Use the bot's app", "Use another Spotify app", "Enter client ID"]
+    other = "c" * 32
+    world.spotify.register_app(other, redirect_uris={world.settings.redirect_to_spotify}, allowlist=["ada"])
+    url = label(message, "Use another Spotify app")["url"]
+    await link_in_browser(world, url, link=URL(url).query["link"], client_id=other)
+    await (await world.save(FIRST)).message()
+    await world.idle()
+    found = await bytes_on_disk(world)
+    assert OWN.encode() not in found
+    assert other.encode() in found
+    await world.bot.linking.unlink(MemberId(ADA))
+    assert other.encode() not in await bytes_on_disk(world)
+
+
+async def bytes_on_disk(world: World) -> bytes:
+    """Whatever stands in the database and its log."""
+    await world.bot.storage.database.truncate_log()
+    folder = world.settings.database_path.parent
+    return b"".join((folder / name).read_bytes() for name in ("gatefold.db", "gatefold.db-wal"))
+
+
 async def test_somebody_elses_form_is_refused(world: World) -> None:
     message = await (await world.discord.slash(ADA, "link")).message()
     pressed = await press(world, message, "Enter client ID", BEN)

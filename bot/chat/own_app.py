@@ -47,7 +47,8 @@ class OwnApp:
         form = (button(t("Enter client ID"), CustomId("own-app", member)),) if all_ else ()
         if offer.renew_url is not None:
             host = () if offer.host_url is None else (link_button(offer.host_url, t("Use the bot's app")),)
-            return Ways((link_button(offer.renew_url, label), *host, *form), "")
+            other = (link_button(offer.own_app_url, t("Use another Spotify app")),) if all_ else ()
+            return Ways((link_button(offer.renew_url, label), *host, *other, *form), "")
         if offer.host_url is not None:
             return Ways((link_button(offer.host_url, label), own, *form), "")
         if not offer.has_host_app:

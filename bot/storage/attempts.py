@@ -53,6 +53,11 @@ class OAuthState(Struct, frozen=True):
     locale: str | None
 
 
+def forget_other_attempts(c: Connection, member_id: int, client_id: str) -> None:
+    """Delete what the member began through an app of their own that they no longer use."""
+    c.execute("DELETE FROM link_attempts WHERE member_id = ? AND client_id <> ?", (member_id, client_id))
+
+
 class LinkAttempts:
     """Attempts and OAuth states: small, short-lived."""
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from bot.errors import AccountTaken, AppTaken, NeedsRelink, NoSeatFree, StorageUnavailable
 from bot.private import Private
 from bot.storage.apps import forget_other_apps
+from bot.storage.attempts import forget_other_attempts
 from bot.storage.declarations import Declaration, MemberRows
 from bot.storage.engine import Connection, Engine, Row
 from bot.storage.moments import to_moment, to_seconds
@@ -181,6 +182,7 @@ class Links:
                 c.execute("UPDATE change_requests SET undone_by = ? WHERE member_id = ?", (CLOSED, link.member_id))
             # An app that is no longer used leaves nothing behind, nor does the request for a seat.
             forget_other_apps(c, link.member_id, link.client_id)
+            forget_other_attempts(c, link.member_id, link.client_id)
             c.execute("DELETE FROM seat_requests WHERE member_id = ?", (link.member_id,))
             if also is not None:
                 also(c)
