@@ -313,7 +313,7 @@ async def test_an_excel_workbook_is_read_and_a_planned_row_is_left_out(world: Wo
         sheet.append(row)
     book.save(data)
     asked = await sent(server, WireFile("club.xlsx", data.getvalue()))
-    assert "its day is still to come" in said(server, asked)
+    assert "its date is in the future" in said(server, asked)
     await server.press(message_of(server, asked), "Start", CURATOR)
     await until_said(server, asked, "Imported 1 past round")
     assert [str(score) for _, score in await scores(server)] == ["4.5"]

@@ -49,7 +49,7 @@ def problem(words: Words, error: FileProblem) -> str:
         case problems.ZipFile():
             return t("That is a zip file. Open it, and send me the spreadsheet that is inside, as CSV.")
         case problems.NotText():
-            return t("That file is no spreadsheet that I can read. Save it as CSV, and send me that file.")
+            return t("I can't read that file as a spreadsheet. Save it as CSV, and send me that file.")
     return file_words.problem(words, error)
 
 
@@ -111,8 +111,8 @@ def _preview(words: Words, club: str, name: str, sheet: ClubSheet, people: Mappi
     if odd := sum(len(row.odd) for row in sheet.rounds):
         lines.append(
             t.plural(
-                "{count} cell is not taken as it is; the file below says which.",
-                "{count} cells are not taken as they are; the file below says which.",
+                "{count} cell is changed or left out; the file below says which.",
+                "{count} cells are changed or left out; the file below says which.",
                 odd,
             )
         )
@@ -153,15 +153,15 @@ def why_not(words: Words, why: WhyNot) -> str:
         case WhyNot.NO_DATE:
             return t("it has no date")
         case WhyNot.UNREADABLE_DATE:
-            return t("its date cannot be read")
+            return t("its date cannot be read; write it with a year, such as 2024-01-31")
         case WhyNot.IN_THE_FUTURE:
-            return t("its day is still to come")
+            return t("its date is in the future")
         case WhyNot.REPEATED:
             return t("a row above has the same album on the same day")
         case WhyNot.OPEN_QUOTE:
             return t("a quotation mark is never closed")
         case WhyNot.ABOVE_THE_NAMES:
-            return t("it is above the names of the columns")
+            return t("it is above the row with the column names")
         case WhyNot.OTHER_DATE_ORDER:
             return t("this date is only a date with day and month the other way round, so it is read that way")
         case WhyNot.DAY_MISSING:
@@ -181,7 +181,7 @@ def not_found(words: Words, why: str) -> str:
     t = words.t
     match why:
         case past_rounds.ALREADY:
-            return t("The club has had this album.")
+            return t("The club has already had this album.")
         case past_rounds.NOT_SEARCHED:
             return t(
                 "I could not search for it, because nobody's Spotify access was at hand. Link your account, or give a "
@@ -234,7 +234,7 @@ def _scores(words: Words, sheet: ClubSheet) -> str:
         return t("There are no scores in that file.")
     if all(score.out_of is not None for score in scores):
         return ""
-    return t("Scores that do not say it are out of {top}.", top=t.number(sheet.out_of))
+    return t("Scores without a scale count as out of {top}.", top=t.number(sheet.out_of))
 
 
 def _people(words: Words, sheet: ClubSheet, people: Mapping[str, MemberId], most: int) -> str:
@@ -245,11 +245,12 @@ def _people(words: Words, sheet: ClubSheet, people: Mapping[str, MemberId], most
     known = [f"{plain(name, most)} → <@{id_}>" for name in names if (id_ := member_of(name, people)) is not None]
     lines = []
     if known:
-        lines.append(t("These names are members of this server: {names}.", names=_few(words, known)))
+        lines.append(t("These names belong to members of this server: {names}.", names=_few(words, known)))
     if unknown := [plain(name, most) for name in names if member_of(name, people) is None]:
         lines.append(
             t(
-                "These are not, or are not clear: {names}. As pickers they stay as text, and their scores without a name.",
+                "No single member goes by these names: {names}. They stay as text beside what they picked; their scores have no "
+                "name.",
                 names=_few(words, unknown),
             )
         )

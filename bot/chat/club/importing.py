@@ -320,7 +320,7 @@ def report(words: Words, club: str, one: ClubImport, rounds: int, failures: Sequ
 
 
 def _doing(words: Words) -> str:
-    return words.t("Looking for the albums of your spreadsheet. The rounds are stored when all are found.")
+    return words.t("Looking up the albums in your spreadsheet. The rounds are stored when that is done.")
 
 
 def _question_card(words: Words, owner: MemberId, stored: StoredClub, one: ClubImport, sheet: ClubSheet) -> Card:
