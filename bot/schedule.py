@@ -33,6 +33,18 @@ Handler = Callable[[str, datetime], Awaitable[datetime | None]]
 _log = structlog.get_logger("gatefold.schedule")
 
 
+class NotYet(Exception):
+    """What a timer is for cannot be done now, for a reason that passes: its handler is tried again later.
+
+    `code`: the reason, safe to log. `retry_s`: not before this.
+    """
+
+    def __init__(self, code: int | str, retry_s: float = 0.0) -> None:
+        super().__init__(str(code))
+        self.code = code
+        self.retry_s = retry_s
+
+
 class _Kind(Struct, frozen=True):
     handler: Handler
     max_concurrent: int
@@ -164,9 +176,11 @@ class Schedule:
             next_at = await self._kinds[timer.kind].handler(timer.key, timer.due_at)
         except Exception as error:
             # StorageUnavailable has told the host already.
-            log = _log.warning if isinstance(error, StorageUnavailable) else _log.exception
-            log("a timer failed", kind=timer.kind, key=timer.key, tries=timer.tries + 1)
+            log = _log.warning if isinstance(error, StorageUnavailable | NotYet) else _log.exception
+            log("a timer failed", kind=timer.kind, key=timer.key, tries=timer.tries + 1, error=_code(error))
             pause_s = min(FIRST_RETRY_S * 2 ** min(timer.tries, 16), LAST_RETRY_S)
+            if isinstance(error, NotYet):
+                pause_s = max(pause_s, error.retry_s)
             await self._store(lambda: self._timers.fail(timer, self._now() + timedelta(seconds=pause_s)))
         else:
             await self._store(lambda: self._timers.finish(timer, next_at))
@@ -190,3 +204,8 @@ class Schedule:
             for task in (sleeping, waking):
                 task.cancel()
             await asyncio.gather(sleeping, waking, return_exceptions=True)
+
+
+def _code(error: Exception) -> int | str:
+    """What is logged of an error beside its traceback."""
+    return error.code if isinstance(error, NotYet) else type(error).__name__

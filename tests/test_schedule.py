@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from bot.schedule import FIRST_RETRY_S, LAST_RETRY_S, MAX_CONCURRENT, Schedule
+from bot.schedule import FIRST_RETRY_S, LAST_RETRY_S, MAX_CONCURRENT, NotYet, Schedule
 from bot.storage import Storage, open_storage
 from bot.storage.engine import Connection
 
@@ -209,6 +209,28 @@ async def test_a_handler_that_fails_is_retried_with_backoff_and_keeps_its_due_ti
     pauses = [later - earlier for earlier, later in pairwise(tried)]
     assert pauses == [min(FIRST_RETRY_S * 2**number, LAST_RETRY_S) for number in range(11)]
     assert await left(storage) == []
+
+
+async def test_a_handler_that_is_told_when_to_come_back_is_not_tried_before_and_leaves_no_traceback(
+    storage: Storage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock()
+    tried: list[float] = []
+
+    async def handler(key: str, due_at: datetime) -> None:
+        tried.append((clock.now - NOON).total_seconds())
+        if len(tried) == 1:
+            raise NotYet(429, 3600.5)
+
+    schedule = Schedule(storage.timers, now=clock.time, sleep=clock.sleep)
+    schedule.register("limited", handler)
+    await schedule.at("limited", "", NOON)
+    async with running(schedule):
+        while len(tried) < 2:
+            (row,) = await left(storage)
+            await clock.move(row["try_at"] - clock.now.timestamp())
+    assert tried[1] == 3601.0
+    assert "Traceback" not in capsys.readouterr().out
 
 
 async def test_a_handler_that_always_fails_or_hangs_holds_up_no_other(storage: Storage) -> None:

@@ -133,7 +133,7 @@ class Season:
 
     def is_quiet(self) -> bool:
         """Whether nothing is due and no message waits."""
-        now = int((datetime.now(UTC) + self.ahead).timestamp())
+        now = int((datetime.now(UTC) + self.ahead).timestamp()) + 1  # timers are set for full seconds
         (row,) = self.out.rows(
             "SELECT (SELECT COUNT(*) FROM timers WHERE kind LIKE 'club %' AND kind <> 'club heartbeat' AND due_at <= ?)"
             " + (SELECT COUNT(*) FROM outbox WHERE state IN ('stored', 'sending'))",

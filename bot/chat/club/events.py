@@ -19,6 +19,7 @@ from bot.chat.messages import Failure, Messages
 from bot.chat.words import AllWords
 from bot.clubs import AlbumClubs, NoSuchClub
 from bot.curation.ids import ClubId
+from bot.schedule import NotYet
 from bot.storage.clubs import StoredClub
 
 LENGTH = timedelta(hours=1)
@@ -45,7 +46,7 @@ class Events:
         self._now = now
 
     async def show(self, key: str, due_at: datetime) -> None:
-        """Let the server's event of a club say when its next club hour is. Failure: it is tried again."""
+        """Let the server's event of a club say when its next club hour is. NotYet: it is tried again."""
         try:
             stored = await self._clubs.get(ClubId(int(key)))
         except NoSuchClub:
@@ -54,7 +55,7 @@ class Events:
             await self._show(stored)
         except Failure as failure:
             if not failure.is_final:
-                raise
+                raise NotYet(failure.code, failure.retry_s) from None
             _log.warning("an event was not made", error=failure.code)
             await self._clubs.channels.refused(stored, "event")
 

@@ -15,6 +15,7 @@ from bot.chat.messages import Failure, Messages
 from bot.chat.words import AllWords, Words
 from bot.clubs import AlbumClubs
 from bot.curation.ids import ClubId, RoundNumber
+from bot.schedule import NotYet
 
 _GONE = {10003, 10008}
 """Somebody deleted the channel, or the announcement: there is nothing to open a thread under."""
@@ -31,7 +32,7 @@ class Threads:
         self._words = words
 
     async def open(self, subject: str, due_at: datetime) -> None:
-        """Open the thread under a post; the nominator's note is its first message. Failure: it is tried again."""
+        """Open the thread under a post; the nominator's note is its first message. NotYet: it is tried again."""
         found = await self._clubs.channels.announcement(subject)
         if found is None:
             return
@@ -45,7 +46,7 @@ class Threads:
             thread_id = await self._messages.open_thread(post.channel_id, post.message_id, name)
         except Failure as failure:
             if not failure.is_final:
-                raise
+                raise NotYet(failure.code, failure.retry_s) from None
             _log.warning("a thread was not opened", error=failure.code)
             if failure.code not in _GONE:
                 await self._clubs.channels.refused(view.stored, "thread")
