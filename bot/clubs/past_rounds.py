@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from bot.albums import AlbumId
 from bot.caller import Caller, MemberId, RequestId
 from bot.curation.imported import imported
-from bot.files.club_sheet import ClubSheet
+from bot.files.club_rows import ClubSheet
 from bot.storage import Storage
 from bot.storage.club_imports import ClubImport, FoundAlbum, ImportState
 from bot.storage.clubs import StoredClub

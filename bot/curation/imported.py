@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -13,9 +14,11 @@ from bot.caller import MemberId
 from bot.curation.club import Choice, Pick, Round, State
 from bot.curation.ids import RoundNumber
 from bot.curation.ratings import Scale, Score
-from bot.files.club_sheet import ClubSheet, SheetRound
+from bot.files.club_rows import ClubSheet, SheetRound
 from bot.files.column_names import Role
-from bot.files.scores import NamedScore
+
+if TYPE_CHECKING:
+    from bot.files.scores import NamedScore
 
 NAME_MOST, THEME_MOST, NOTE_MOST = 60, 200, 500
 _ID = re.compile(r"(?:<@!?)?(\d{17,20})>?", re.ASCII)
@@ -83,6 +86,8 @@ def scores_of(row: SheetRound) -> tuple[NamedScore, ...]:
     """The scores of a row; where it has only their mean, that one."""
     if row.scores or row.mean is None:
         return row.scores
+    from bot.files.scores import NamedScore  # loaded by now: the reader made the row
+
     return (NamedScore("", row.mean),)
 
 

@@ -8,7 +8,6 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from dotenv.parser import parse_stream
 from msgspec import Struct
 
 SECRETS = Path("/run/secrets")
@@ -52,6 +51,8 @@ class Line(Struct, frozen=True):
 
 def env_lines(content: str) -> Iterator[Line]:
     """The statements of an env file. Nothing is expanded: a `$` is a `$`."""
+    from dotenv.parser import parse_stream  # here, because a service has no .env
+
     for found in parse_stream(io.StringIO(content)):
         if found.key is not None or found.error:
             skipped = len(found.original.string) - len(found.original.string.lstrip())

@@ -22,7 +22,7 @@ from bot.chat.sharing import as_text
 from bot.chat.words import Words
 from bot.clubs.past_rounds import ALREADY, NOT_SEARCHED, PastRounds, id_of
 from bot.errors import NeedsRelink, NotLinked, StorageUnavailable, TryLater, UserError
-from bot.files.club_sheet import ClubSheet, SheetRound
+from bot.files.club_rows import ClubSheet, SheetRound
 from bot.files.exports import ImportFailure
 from bot.library.finder import AlbumFinder, NotFound
 from bot.storage.club_imports import ClubImport, ClubImports, FoundAlbum, ImportState

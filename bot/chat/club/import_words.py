@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from bot.albums import SearchText
 from bot.caller import MemberId
@@ -13,11 +14,13 @@ from bot.chat.words import Words, day, plain
 from bot.clubs import past_rounds
 from bot.curation.imported import member_of, names_in, noon, scores_of
 from bot.files import problems
-from bot.files.club_sheet import ClubSheet, OddCell, SheetRound, SkippedRow, UnclearDate, WhyNot
+from bot.files.club_rows import ClubSheet, OddCell, SheetRound, SkippedRow, UnclearDate, WhyNot
 from bot.files.column_names import Role
 from bot.files.exports import SheetRow
 from bot.files.problems import FileProblem
-from bot.files.scores import NamedScore
+
+if TYPE_CHECKING:
+    from bot.files.scores import NamedScore
 
 WIDTHS = (30, 15, 6)
 """Characters of names from the file."""

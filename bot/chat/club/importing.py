@@ -22,7 +22,7 @@ from bot.chat.reply import Beside, Interaction, caller_of
 from bot.chat.words import Words, date, plain
 from bot.clubs.past_rounds import PastRounds
 from bot.curation.imported import name_key, names_in
-from bot.files.club_sheet import ClubSheet, read_club_sheet
+from bot.files.club_rows import ClubSheet
 from bot.files.dates import DateOrder
 from bot.files.exports import ImportFailure, SheetRow, write_csv
 from bot.files.problems import FileProblem
@@ -40,11 +40,17 @@ _reading = asyncio.Semaphore(2)
 
 async def read(one: ClubImport) -> ClubSheet:
     """Read the file of an import beside the event loop. FileProblem."""
+    async with _reading:
+        return await asyncio.to_thread(_read, one)
+
+
+def _read(one: ClubImport) -> ClubSheet:
+    from bot.files.club_sheet import read_club_sheet  # here, because few servers ever import a spreadsheet
+
     order = None if one.date_order is None else DateOrder(one.date_order)
     # a day later than now somewhere on earth
     until = (one.asked_at + timedelta(days=1)).date()
-    async with _reading:
-        return await asyncio.to_thread(read_club_sheet, one.file or b"", order, until=until)
+    return read_club_sheet(one.file or b"", order, until=until)
 
 
 class Importing:
