@@ -747,12 +747,19 @@ class Words:
             import_=self.command("import"),
             export=self.command("export"),
         )
+        together = t(
+            "On a server, {share} shows an album to everybody, {crate} what members have collected, and {club} the round "
+            "of the album club.",
+            share=self.command("share"),
+            crate=self.command("crate show"),
+            club=self.command("club now"),
+        )
         private = t(
             "Only you see my answers. If Spotify is busy, your albums are queued and I message you when they are done."
         )
         lines = [t("**I save albums to your own Spotify library.**")]
         lines += [f"{place}. {step}" for place, step in enumerate(steps, 1)]
-        return "\n".join([*lines, "", files, also, self.with_privacy(private)])
+        return "\n".join([*lines, "", together, files, also, self.with_privacy(private)])
 
     def earlier(self) -> str:
         """Heads what could not be told when it happened."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bot.albums import AlbumId
 from bot.caller import MemberId
-from bot.curation.ballots import Ballot
+from bot.curation.ballots import Ballot, Method
 from bot.curation.club import Club, Round
 from bot.curation.ids import RoundNumber
 from bot.curation.refusals import PastRound, Reason, Refused
@@ -43,11 +43,15 @@ def check_member(club: Club, member: MemberId, past: Sequence[PastRound]) -> Ref
 
 
 def check_first_choice(club: Club, round_: Round, member: MemberId, ballot: Ballot) -> Refused | None:
-    """Whether a ballot may have this first choice: not the member's own nomination, if that is set."""
+    """Whether a ballot may have this first choice: not the member's own nomination, if that is set.
+
+    With approval no album is first, so it is enough to choose another album, too.
+    """
     if not club.settings.not_own_first or not ballot:
         return None
-    first = round_.nominated(ballot[0])
-    return Refused(Reason.OWN_FIRST) if first is not None and first.member_id == member else None
+    firsts = ballot if round_.method is Method.APPROVAL else ballot[:1]
+    own = {one.album_id for one in round_.by(member)}
+    return Refused(Reason.OWN_FIRST) if own.issuperset(firsts) else None
 
 
 def _with_current(club: Club, past: Sequence[PastRound]) -> list[PastRound]:

@@ -14,7 +14,7 @@ from tests.world import ADA, BEN, CHLOE, World
 DATE = "<t:"
 
 
-async def settings(server: Server, topic: str, **values: str) -> str:
+async def settings(server: Server, topic: str, **values: str | list[str]) -> str:
     """Change settings through the panel, as a curator does."""
     panel = await server.curate("settings")
     await panel.message(8.0)
@@ -171,7 +171,7 @@ async def test_a_veto_during_a_vote_does_not_send_the_nominator_to_nominate(worl
 async def test_the_log_says_which_settings_were_changed(world: World) -> None:
     server = Server(world)
     await server.start()
-    await settings(server, "posts", thread="no")
+    await settings(server, "posts", thread=["no"])
     assert "changed settings: Posts" in await server.ordered("log")
 
 
@@ -217,3 +217,36 @@ async def test_the_summary_counts_those_who_linked_after_pressing_save(world: Wo
     await server.until(lambda: any("what you thought of" in "\n".join(texts(post)) for post in server.posts))
     (summary,) = [text for post in server.posts if "what you thought of" in (text := "\n".join(texts(post)))]
     assert "2 members saved it with the button of its card." in summary
+
+
+async def test_a_skipped_vote_sends_nobody_to_a_result_that_never_comes(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    await server.nominate(0, ADA)
+    await server.nominate(1, BEN)
+    await server.to_vote()
+    await server.until(lambda: len(server.posts) == 2)
+    await server.ordered("skip")
+    await server.until(lambda: "skipped" in "\n".join(texts(server.posts[1])))
+    assert "/club result" not in "\n".join(texts(server.posts[1]))
+    assert "This round is skipped." in await server.said("nominations")
+
+
+async def test_with_approval_ones_own_nomination_needs_another_album_beside_it(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    assert "from now on" in await settings(server, "counting", method=["approval"], scale=["halves"])
+    assert "from now on" in await settings(server, "rules", own=["no"])
+    await server.nominate(0, ADA)
+    await server.nominate(1, BEN)
+    await server.to_vote()
+    await server.until(lambda: len(server.posts) == 2)
+
+    async def approve(*albums: int) -> str:
+        opened = await server.club("vote", ADA)
+        await server.until(lambda: opened.callback is not None)
+        chosen = [server.albums[album] for album in albums]
+        return await server.read(await world.discord.submit(ADA, opened, {"approved": chosen}))
+
+    assert "Choose another album, too." in await approve(0)
+    assert "Your vote is in." in await approve(0, 1)

@@ -262,6 +262,8 @@ def sentence(words: Words, refused: Refused, stored: StoredClub, album: str) -> 
             return t("There is no vote now. Look at {command}.", command=words.command("club now"))
         case Reason.BAD_BALLOT:
             return _bad_ballot(words, refused.ballot, stored)
+        case Reason.OWN_FIRST if stored.club.coming.method is Method.APPROVAL:
+            return t("In this club nobody votes only for their own nomination. Choose another album, too.")
         case Reason.OWN_FIRST:
             return t("In this club nobody votes first for their own nomination. Put another album first.")
         case Reason.NOT_RATING:

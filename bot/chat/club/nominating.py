@@ -171,6 +171,8 @@ def nominations_cards(
         lines.append(f"- {_nominated(words, one, name_of(words, albums, one.album_id, 40), reader, coming)}")
         if note := note_of(one.note, 200):
             lines.append(note)
+    if coming.state is State.SKIPPED:
+        lines.append(t("This round is skipped."))
     if coming.pick is Pick.VOTE and coming.state is State.NOMINATING:
         lines.append(paused(words) if stored.club.paused_at is not None else voting_opens(words, stored.club, now))
     shown = attribution(words, [*albums.values()])

@@ -117,10 +117,10 @@ def vote_items(words: Words, view: RoundView, albums: Albums, *, anew: bool) -> 
     if one.state is not State.VOTING:
         if view.post(Step.VOTE) is None and view.post(Step.REPEATED_VOTE) is None:
             return []  # it could not be posted in time
-        return [
-            _heading(words, view),
-            ui.TextDisplay(t("Voting is over. See {command}.", command=words.command("club result"))),
-        ]
+        over = t("Voting is over. See {command}.", command=words.command("club result"))
+        if one.state is State.SKIPPED:
+            over = t("This round was skipped, so the vote is not counted.")
+        return [_heading(words, view), ui.TextDisplay(over)]
     lines = []
     if anew:
         lines.append(t("I was not running while this vote should have been held, so it is held now."))
