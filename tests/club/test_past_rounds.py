@@ -375,3 +375,60 @@ async def test_a_server_that_is_forgotten_takes_its_imports_with_it(world: World
         lambda c: [c.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in tables]
     )
     assert left == [0, 0, 0, 0]
+
+
+async def test_a_name_of_two_members_or_of_nobody_known_stays_text(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    world.discord.join(BEN, "ben")
+    world.discord.join(CHLOE, "chloe", nick="Ben")
+    world.discord.join(ADA, "adalbert")
+    link = f"spotify:album:{server.albums[0]}"
+    asked = await sent(server, csv_file("date,album,picker", f"2020-01-01,{link},Ben", f"2020-01-02,{link},Ada"))
+    assert "No single member goes by these names: Ben and Ada." in said(server, asked)
+    refused = {"code": 50001, "message": "Missing Access"}
+    world.discord.fault("GET", "/guilds/*/members/search", status=403, json=refused, times=9)
+    asked = await sent(server, csv_file("date,album,picker", f"2020-01-01,{link},Chloe"))
+    assert "No single member goes by these names: Chloe." in said(server, asked)
+
+
+async def test_names_can_be_kept_as_text_although_members_have_them(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    world.discord.join(BEN, "ben")
+    asked = await sent(server, csv_file("date,album,picker", f"2020-01-01,spotify:album:{server.albums[0]},Ben"))
+    assert f"<@{BEN}>" in said(server, asked)
+    as_text = await server.press(message_of(server, asked), "Keep names as text", CURATOR)
+    assert f"<@{BEN}>" not in await server.read(as_text)
+    await server.press(message_of(server, as_text), "Start", CURATOR)
+    await until_said(server, asked, "Imported 1")
+    (one,) = await rounds(server)
+    assert (one.chosen_by, one.picker_name) == (None, "Ben")
+
+
+async def test_a_long_import_ends_with_a_direct_message(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    world.spotify.fault(path="/v1/search", times=None, **FAULTS["unavailable"])
+    name, by = title(server, 0)
+    asked = await begun(server, csv_file("date,album,artist", f"2020-01-01,{name},{by}"))
+    await server.until(lambda: any("/search" in call[1] for call in world.calls()), 60)
+    world.ahead += timedelta(minutes=20)
+    world.spotify.faults.clear()
+    server.wake()
+    told = "\n".join(texts(await world.discord.direct_message(CURATOR, 60.0)))
+    assert "Imported 1 past round" in told
+    assert "Imported" not in said(server, asked)
+
+
+async def test_without_any_access_to_a_search_only_links_are_imported_and_the_file_says_so(tmp_path: Path) -> None:
+    async with made(tmp_path, spotify_client_secret="") as world, world.running():
+        server = Server(world)
+        await server.start()
+        asked = await begun(
+            server, csv_file("date,album", f"2020-01-01,spotify:album:{server.albums[0]}", "2020-01-02,Blue")
+        )
+        await until_said(server, asked, "Imported 1 past round")
+        (row,) = rows_in(server, asked)
+        assert "Link your account" in row["why"]
+        assert row["at"] == "3"

@@ -21,7 +21,7 @@ from bot.chat.club.importing import progress, read, report
 from bot.chat.sharing import as_text
 from bot.chat.words import Words
 from bot.clubs.past_rounds import ALREADY, NOT_SEARCHED, PastRounds, id_of
-from bot.errors import NeedsRelink, NotLinked, StorageUnavailable, TryLater, UserError
+from bot.errors import Refused, StorageUnavailable, TryLater, UserError
 from bot.files.club_rows import ClubSheet, SheetRound
 from bot.files.exports import ImportFailure
 from bot.library.finder import AlbumFinder, NotFound
@@ -104,11 +104,11 @@ class ImportSteps:
             album = await self._finder.find(member, text)
         except (TryLater, StorageUnavailable):
             raise
-        except (NotLinked, NeedsRelink):
-            return FoundAlbum(None, NOT_SEARCHED)
-        except UserError as error:
-            _log.info("an album of a spreadsheet was not found", error=type(error).__name__)
+        except Refused:
             return FoundAlbum(None, Outcome.NO_ALBUM)
+        except UserError as error:  # nobody is linked, or Spotify does not serve the app
+            _log.info("an album of a spreadsheet was not looked up", error=type(error).__name__)
+            return FoundAlbum(None, NOT_SEARCHED)
         if isinstance(album, NotFound):
             return _edition(album)
         return FoundAlbum(album.id)
