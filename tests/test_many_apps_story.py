@@ -324,7 +324,7 @@ async def test_a_reminder_that_discord_did_not_take_by_day_waits_for_the_next_da
     last = ends_at - timedelta(days=3)
     limit = {"message": "limited", "retry_after": 3600.0, "global": False}
     world.discord.fault("POST", "/users/@me/channels", status=429, json=limit)
-    world.ahead = at_hour(last, 19) + timedelta(minutes=44) - datetime.now(UTC)
+    world.ahead = at_hour(last, 19) + timedelta(minutes=30) - datetime.now(UTC)
     world.bot.schedule.wake()
     async with asyncio.timeout(LONG_S):
         while not await tried(world):
@@ -336,7 +336,7 @@ async def test_a_reminder_that_discord_did_not_take_by_day_waits_for_the_next_da
             while (await due_at(world)) < world.now():
                 await asyncio.sleep(0.01)
         assert world.discord.direct_messages == {}
-    world.ahead = at_hour(last + timedelta(days=1), 19) + timedelta(minutes=46) - datetime.now(UTC)
+    world.ahead = at_hour(last + timedelta(days=1), 19) + timedelta(minutes=30) - datetime.now(UTC)
     assert len(await reminded(world)) == 1
 
 
@@ -393,3 +393,20 @@ async def test_without_an_app_of_the_hosts_links_have_names_and_words_say_what_t
         await link_in_browser(world, url, link=URL(url).query["link"], client_id=OWN)
         await until_said(waiting, "Saved")
         assert world.saved() == [alone.id]
+
+
+async def test_seats_fit_into_a_message_however_many_there_are(tmp_path: Path) -> None:
+    async with made(tmp_path, spotify_seats=0, hosts=str(HOST)) as world, world.running():
+        for number in range(20):
+            await world.link(CHLOE + 1 + number, f"a{number}")
+        for number in range(5):
+            await world.bot.seats.ask(caller(MemberId(ADA + number)), "Ada", f"a{number}@example.org", [])
+        message = await (await world.discord.slash(HOST, "seats")).message()
+        assert "20 seats are taken" in text_of(message)
+        seen = text_of(message)
+        for _ in range(2):
+            message = await (await press(world, message, "Next", HOST)).message()
+            seen += text_of(message)
+        assert labels(message)[-1] == "Back"
+        assert all(f"<@{CHLOE + 1 + number}>" in seen for number in range(20))
+        assert world.discord.problems == []

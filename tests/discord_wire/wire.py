@@ -405,7 +405,7 @@ class DiscordWire(Gateway):
             return message
         return message | {"content": "", "embeds": [], "attachments": [], "components": []}
 
-    async def direct_message(self, user_id: int, timeout: float = 3.0) -> Json:
+    async def direct_message(self, user_id: int, timeout: float = 60.0) -> Json:
         """The member's next message from the bot that this method did not hand out yet."""
         read = self._handed_out.get(user_id, 0)
         found = await self._mail.until(
