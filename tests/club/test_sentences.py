@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from bot.caller import MemberId
 from tests.club.stage import CURATOR, MEMBERS, Server
 from tests.discord_wire import texts
-from tests.world import ADA, BEN, CHLOE, World
+from tests.world import ADA, BEN, CHLOE, World, made
 
 DATE = "<t:"
 
@@ -250,3 +251,27 @@ async def test_with_approval_ones_own_nomination_needs_another_album_beside_it(w
 
     assert "Choose another album, too." in await approve(0)
     assert "Your vote is in." in await approve(0, 1)
+
+
+async def test_who_picks_and_how_to_join_stand_in_the_answer_of_now(world: World) -> None:
+    server = Server(world)
+    await server.start(pick="turns")
+    assert f"<@{CURATOR}> picks the next album with </club pick" in await server.said("now")
+    await server.said("leave", CURATOR)
+    now = await server.said("now")
+    assert "Nobody takes turns yet. Join with </club join" in now
+    assert "Next club hour: <t:" in now
+
+
+async def test_a_line_about_missed_club_hours_does_not_say_twice_that_the_bot_was_down(tmp_path: Path) -> None:
+    async with made(tmp_path) as world:
+        server = Server(world)
+        async with world.running():
+            await server.start()
+            await server.quiet()
+            hour = (await server.state()).club_hour_at
+        world.ahead += hour + timedelta(days=16) - world.now()
+        async with world.running():
+            await server.quiet()
+            (missed,) = [text for post in server.posts if "were skipped" in (text := "\n".join(texts(post)))]
+    assert "This is late" not in missed

@@ -296,9 +296,16 @@ def now_lines(words: Words, view: RoundView, now: datetime) -> list[str]:
                 lines.append(voting_opens(words, club, now))
         case State.NOMINATING if coming.pick is Pick.CRATE:
             lines.append(t("The album is drawn from the crate."))
+        case State.NOMINATING if club.order:
+            picker = f"<@{club.order[0]}>"
+            lines.append(
+                t("{member} picks the next album with {command}.", member=picker, command=words.command("club pick"))
+            )
+        case State.NOMINATING:
+            lines.append(t("Nobody takes turns yet. Join with {command}.", command=words.command("club join")))
     if coming.state is State.VOTING and view.voters:
         lines.append(voters(words, view.voters))
-    if takes_turns(club):
+    if takes_turns(club) and club.order:
         lines.append(order_line(words, club))
     else:
         lines += next_club_hour(words, club)

@@ -39,7 +39,7 @@ class Posts:
         items = await self._items(words, view, step, payload)
         if not items:
             return []
-        if payload["late"]:
+        if payload["late"] and step is not Step.MISSED:  # which says itself that the bot was not running
             items.append(ui.TextDisplay(f"-# {words.t('This is late: I was not running when it was due.')}"))
         card = Card(*items, kind=Kind.CLUB)
         if step in _PINGING:
