@@ -143,7 +143,12 @@ class Delivery:
         elif isinstance(address, FollowUp):
             await self._messages.follow_up(address.token, card)
         else:
-            await self._to_hosts(message, page, secrets.token_urlsafe(12), None)
+            try:
+                await self._to_hosts(message, page, secrets.token_urlsafe(12), None)
+            except Failure as failure:
+                # with one of them it may be; without storage, the others cannot be told alone later
+                if not failure.may_have_arrived:
+                    raise
 
     # -- the worker
 

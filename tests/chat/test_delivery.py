@@ -505,6 +505,15 @@ async def test_a_host_who_has_the_message_does_not_get_it_again_while_another_is
     assert (office.said(ADA), office.said(BEN)) == (["disk"], ["disk"])
 
 
+async def test_what_one_host_has_counts_as_told_while_nothing_can_be_stored(office: Office) -> None:
+    delivery = to_hosts(office, ADA, BEN)
+    office.world.discord.fault(*POST, status=429, json={"message": "limited", "retry_after": 99.0}, user_id=BEN)
+    async with office.working(delivery), full_disk(office):
+        message = Message("test", "disk", Hosts(), {"cards": ["disk"]})
+        assert await delivery.send_anyway(message, 60.0) is State.CONFIRMED
+    assert office.said(ADA) == ["disk"]
+
+
 async def test_a_host_is_told_in_the_language_in_which_they_linked(office: Office) -> None:
     office.locales[BEN] = "de"
     delivery = to_hosts(office, ADA, BEN)
