@@ -295,7 +295,9 @@ async def test_a_host_who_accepted_no_messages_finds_the_request_in_seats_and_ca
     stranger = await press(crowded, message, "Send again", CHLOE)
     assert "Only the host" in text_of(await stranger.message())
     crowded.discord.refuses_direct_messages.clear()
-    assert "I send you the request" in text_of(await (await press(crowded, message, "Send again", HOST)).message())
+    assert "I am sending you the request" in text_of(
+        await (await press(crowded, message, "Send again", HOST)).message()
+    )
     request = await crowded.discord.direct_message(HOST, 60)
     assert "ada@example.org" in text_of(request)
     await crowded.bot.linking.unlink(MemberId(ADA))

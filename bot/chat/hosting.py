@@ -151,7 +151,11 @@ class Hosting:
         async def again() -> Beside:
             await self._seats.send_again(member, caller.member_id)
             t = self._reply.words(caller.locale).t
-            return Beside([text_card(t("I send you the request as a direct message. Allow those if none arrives."))])
+            text = t(
+                "I am sending you the request as a direct message. If it does not arrive, allow direct messages from "
+                "members of this server."
+            )
+            return Beside([text_card(text)])
 
         await self.answer(interaction, caller, again, "button seat-again", edits=True)
 
