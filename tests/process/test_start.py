@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.util import find_spec
+
 from tests.process.harness import Outside, Running, until_said
 from tests.world import ADA, FIRST, SECOND
 
@@ -25,6 +28,30 @@ LATER = {
 """Modules that are loaded when they are needed, with what for."""
 
 
+PACKAGES = {
+    "aiohappyeyeballs",
+    "aiohttp",
+    "aiosignal",
+    "attr",
+    "attrs",
+    "cryptography",
+    "discord",
+    "frozenlist",
+    "idna",
+    "markupsafe",
+    "msgspec",
+    "multidict",
+    "propcache",
+    "structlog",
+    "typing_extensions",
+    "uvloop",
+    "yarl",
+}
+"""What a bot that serves needs of others. Each costs time at every start, and memory for as long as it runs."""
+OF_DEVELOPERS = {"greenlet", "pygments", "rich"}
+"""Packages that others look for; a host does not have them."""
+
+
 def loaded(process: Running) -> set[str]:
     """Every module that was imported since the interpreter's start, and the packages that they are in."""
     names = {line.rpartition("|")[2].strip() for line in process.stderr.splitlines() if line.startswith("import time:")}
@@ -40,3 +67,7 @@ async def test_a_bot_that_serves_has_loaded_nothing_that_it_can_do_without(out: 
         assert ("commands registered" in process.stderr) is registers
         assert {"discord", "aiohttp.web", "bot.chat.saving"} <= names
         assert sorted(names & LATER.keys()) == []
+        others = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"bot", "migrations"}
+        unexpected = others - PACKAGES - OF_DEVELOPERS
+        # what is looked for in vain is in the list, too
+        assert [name for name in sorted(unexpected) if name[0] != "_" and find_spec(name) is not None] == []
