@@ -52,10 +52,9 @@ def test_what_can_be_a_struct_is_no_dataclass() -> None:
 
 
 def _needs_dataclass(kind: Any) -> bool:
-    """A field that does not count for equality, or is not shown; or instances that change, or are made otherwise."""
-    given = kind.__dataclass_params__
+    """A field that does not count for equality, or is not shown; or instances that are made otherwise."""
     odd = [field for field in dataclasses.fields(kind) if not (field.compare and field.repr)]
-    return bool(odd) or not given.frozen or not given.init
+    return bool(odd) or not kind.__dataclass_params__.init
 
 
 def test_a_club_is_read_as_versions_without_structs_wrote_it() -> None:

@@ -13,7 +13,6 @@ import hashlib
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -93,8 +92,7 @@ class LinkOffer(Private, frozen=True):
     renew_url: str | None = None
 
 
-@dataclass(eq=False, slots=True)
-class _Finish:
+class _Finish(Struct, eq=False):
     """A link that is being made."""
 
     member: MemberId

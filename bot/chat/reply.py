@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
@@ -74,8 +73,7 @@ class _Made(Struct, frozen=True):
     is_beside: bool
 
 
-@dataclass(slots=True)
-class _Seen:
+class _Seen(Struct):
     """How an interaction goes. `first_s`: from its arrival to the first answer; None: that did not arrive."""
 
     received: float

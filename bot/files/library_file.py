@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from bot.albums import (
     MAX_QUERY,
@@ -89,8 +88,7 @@ class LibraryFile(Struct, frozen=True):
     left_out: Mapping[str, int]
 
 
-@dataclass(slots=True)
-class Collected:
+class Collected(Struct):
     """What has been found so far: each album once, unread rows with what was in them."""
 
     found: dict[object, FoundAlbum] = field(default_factory=dict)

@@ -6,7 +6,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 
 from msgspec import Struct
@@ -61,8 +60,7 @@ class Chunk(Struct, frozen=True):
     held: Mapping[RequestId, UserError]
 
 
-@dataclass(slots=True)
-class _Lane:
+class _Lane(Struct):
     """A stretch of a member's pending changes. `until`: its one request; None: all that follow `start`."""
 
     start: Key

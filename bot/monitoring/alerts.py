@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -61,8 +60,7 @@ class Alert(Struct, frozen=True):
     facts: Facts
 
 
-@dataclass(slots=True)
-class _State:
+class _State(Struct):
     """The state of one cause. `next_at`, `seen_at`, `store_at`: monotonic; the next message is no sooner than `next_at`."""
 
     open_since: datetime | None = None
@@ -72,7 +70,7 @@ class _State:
     store_at: float = float("-inf")
     is_stored: bool = True
     is_untold: bool = False
-    facts: Facts = field(default_factory=Facts)
+    facts: Facts = Facts()
 
 
 class Alerts:

@@ -42,7 +42,10 @@ ALBUM = msg("A link, or a title: pick from the suggestions")
 
 def _command(name: str, description: str, function: Callable[..., Any], /, **options: str) -> Any:
     """A command with its options' names and descriptions, all of which are in the catalogue."""
-    function = app_commands.describe(**options)(function)
+    # as locale_str, since discord.py wraps every str as if it were a docstring, which takes a while for 50 of them
+    function = app_commands.describe(**{name: app_commands.locale_str(text) for name, text in options.items()})(
+        function
+    )
     return app_commands.Command(name=name, description=description, callback=function)
 
 
