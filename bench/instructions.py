@@ -10,49 +10,81 @@ import asyncio
 import re
 import shutil
 from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from bench.figures import Line, compared
-from bench.outside import Bot, Kind, Outside, outside
+from bench.outside import MEMBER, Bot, Kind, Outside, outside
 from bench.save import KNOWN
 from bench.scale import Scale
+from bot.albums import AlbumId
+from tests.discord_wire import WireInteraction
 
-RATIO = 1.4
-"""The ratio that is allowed."""
-WHAT = "one `/save` at 0 ms a call, instructions of the bot"
+RATIO, PRESS_RATIO = 1.4, 1.1
+"""The ratios that are allowed."""
+SAVE = "one `/save` at 0 ms a call, instructions of the bot"
+PRESS = "Save on a shared card at 0 ms a call, instructions (floor: Gatefold's `/save`)"
+PATIENCE_S = 60.0
+"""How long an answer may take: valgrind slows a bot down about 50 times."""
 PAUSE_S = 0.3
 """After a run of saves: what the bot does after its last answer is counted, too."""
 _TOTALS = re.compile(r"^(?:totals|summary): (\d+)", re.MULTILINE)
+Send = Callable[[AlbumId], Awaitable[WireInteraction]]
 
 
 async def measure(scale: Scale) -> list[Line]:
-    """Millions of instructions a save; without valgrind, a line that says so."""
+    """Millions of instructions a save; without valgrind, lines that say so."""
     if shutil.which("valgrind") is None or shutil.which("vgdb") is None:
-        return [Line(WHAT, "", "NOT MEASURED (valgrind is not installed)", "", f"≤ {RATIO:g}")]
-    bare = await _millions("bare", scale)
-    ours = await _millions("gatefold", scale)
-    return [compared(WHAT, [bare], [ours], "million", RATIO)]
+        missing = "NOT MEASURED (valgrind is not installed)"
+        return [Line(what, "", missing, "", f"≤ {most:g}") for what, most in ((SAVE, RATIO), (PRESS, PRESS_RATIO))]
+    async with outside(answer_within_s=PATIENCE_S) as out, _counting(out, "bare") as bot:
+        bare = await _millions(out, bot, partial(out.save, 0), scale)
+    async with outside(answer_within_s=PATIENCE_S) as out, _counting(out, "gatefold") as bot:
+        ours = await _millions(out, bot, partial(out.save, 0), scale)
+        cards = {
+            id_: await (await out.discord.slash(MEMBER, "share", {"album": id_})).message(PATIENCE_S)
+            for id_ in known(out)
+        }
+        press = await _millions(out, bot, lambda id_: out.discord.press(MEMBER, f"save:{id_}", cards[id_]), scale)
+    return [
+        compared(SAVE, [bare], [ours], "million", RATIO),
+        compared(PRESS, [ours], [press], "million", PRESS_RATIO),
+    ]
 
 
-async def _millions(kind: Kind, scale: Scale) -> float:
-    async with outside() as out:
-        if kind == "gatefold":
-            await out.link_all()
-        counting = ("valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={out.folder}/counts")
-        async with out.started(kind, under=counting) as bot:
-            await out.greeted(bot)
-            await _saves(out, max(scale.warm_saves, KNOWN))
-            await _tell(bot, "instrumentation on")
-            short, long = scale.counted_saves
-            await _counted(out, bot, KNOWN)  # the first pass after counting began
-            first = await _counted(out, bot, short)
-            second = await _counted(out, bot, long)
+def known(out: Outside) -> list[AlbumId]:
+    """The albums that are saved again and again."""
+    return out.albums[:KNOWN]
+
+
+@asynccontextmanager
+async def _counting(out: Outside, kind: Kind) -> AsyncIterator[Bot]:
+    """A bot under valgrind that knows the albums, and whose instructions are counted from now on."""
+    if kind == "gatefold":
+        await out.link_all()
+    callgrind = ("valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={out.folder}/counts")
+    async with out.started(kind, under=callgrind) as bot:
+        await out.greeted(bot)
+        await _saves(out, partial(out.save, 0), KNOWN)
+        await _tell(bot, "instrumentation on")
+        yield bot
+
+
+async def _millions(out: Outside, bot: Bot, send: Send, scale: Scale) -> float:
+    """Of one save, in millions."""
+    await _saves(out, send, max(scale.warm_saves, 1))
+    await _tell(bot, "zero")
+    short, long = scale.counted_saves
+    first = await _counted(out, bot, send, short)
+    second = await _counted(out, bot, send, long)
     return (second - first) / (long - short) / 1e6
 
 
-async def _counted(out: Outside, bot: Bot, saves: int) -> int:
+async def _counted(out: Outside, bot: Bot, send: Send, saves: int) -> int:
     """The instructions of so many saves."""
-    await _saves(out, saves)
+    await _saves(out, send, saves)
     before = set(out.folder.glob("counts*"))
     await _tell(bot, "dump")
     (made,) = set(out.folder.glob("counts*")) - before
@@ -66,10 +98,10 @@ def _total(dump: Path) -> int:
     return int(found[1])
 
 
-async def _saves(out: Outside, count: int) -> None:
+async def _saves(out: Outside, send: Send, count: int) -> None:
     for number in range(count):
         out.clear_libraries()
-        await (await out.save(0, out.albums[number % KNOWN])).message(30)
+        await (await send(known(out)[number % KNOWN])).message(PATIENCE_S)
         if out.saved() != 1:
             raise RuntimeError("a save did not save the album, so nothing was measured")
     await asyncio.sleep(PAUSE_S)

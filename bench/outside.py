@@ -25,6 +25,7 @@ from bot.storage.engine import Connection
 from bot.storage.links import ACCESS, REFRESH
 from bot.storage.vault import Vault, new_key
 from tests.discord_wire import DiscordWire, WireInteraction
+from tests.discord_wire.wire import ANSWER_WITHIN_S
 
 ROOT = Path(__file__).resolve().parents[1]
 APP = 1_100_000_000_000_000_001
@@ -91,10 +92,17 @@ class Outside:
         own_apps: int = 0,
         albums: int = 0,
         clock: Callable[[], float] = time.monotonic,
+        answer_within_s: float = ANSWER_WITHIN_S,
     ) -> None:
         self.folder = folder
         self.key = new_key()
-        self.discord = DiscordWire(application_id=APP, bot_token=BOT_TOKEN, client_secret=DISCORD_SECRET, clock=clock)
+        self.discord = DiscordWire(
+            application_id=APP,
+            bot_token=BOT_TOKEN,
+            client_secret=DISCORD_SECRET,
+            clock=clock,
+            answer_within_s=answer_within_s,
+        )
         catalogue = Catalogue()
         catalogue.add(synthetic(albums))
         self.spotify = SpotifyServer(
@@ -273,10 +281,21 @@ async def outside(
     own_apps: int = 0,
     albums: int = 0,
     clock: Callable[[], float] = time.monotonic,
+    answer_within_s: float = ANSWER_WITHIN_S,
 ) -> AsyncIterator[Outside]:
-    """Both platforms, running, and a folder that is deleted afterwards. Discord must have had no objection."""
+    """Both platforms, running, and a folder that is deleted afterwards. Discord must have had no objection.
+
+    `answer_within_s`: how long an interaction may wait for its first answer, which is Discord's 3 s unless given.
+    """
     with tempfile.TemporaryDirectory(prefix="gatefold-bench-") as folder:
-        made = Outside(Path(folder), members=members, own_apps=own_apps, albums=albums, clock=clock)
+        made = Outside(
+            Path(folder),
+            members=members,
+            own_apps=own_apps,
+            albums=albums,
+            clock=clock,
+            answer_within_s=answer_within_s,
+        )
         gc.collect()
         gc.freeze()
         async with made.discord.running(), made.spotify.running():

@@ -5,24 +5,36 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench import table
+from bench import instructions, table
 from bench.figures import Line, compared
 from bench.outside import KINDS, Kind, outside
+from bench.scale import QUICK
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 async def test_every_row_runs_with_tiny_numbers_and_writes_nothing() -> None:
     before = table.DOCUMENT.read_bytes()
+    # Without valgrind, which takes a minute more: see the next test.
+    environment = {**os.environ, "PATH": str(ROOT / "no programs")}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench", "--quick", cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        sys.executable,
+        "-m",
+        "bench",
+        "--quick",
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     async with asyncio.timeout(300):
         output, errors = await process.communicate()
@@ -50,7 +62,17 @@ async def test_every_row_runs_with_tiny_numbers_and_writes_nothing() -> None:
         "pending changes, gate closed: ready",
     ):
         assert row in told
+    assert told.count("NOT MEASURED (valgrind is not installed)") == 2
     assert table.DOCUMENT.read_bytes() == before
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
+async def test_instructions_are_counted_and_a_save_costs_millions() -> None:
+    save, press = await instructions.measure(replace(QUICK, warm_saves=10, counted_saves=(2, 12)))
+    figures = [float(cell.split()[0]) for cell in (save.floor, save.ours, press.ours)]
+    assert all(1 < figure < 20 for figure in figures)
 
 
 async def test_the_floor_makes_the_same_calls_and_sends_the_same_card() -> None:
