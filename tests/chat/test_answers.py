@@ -39,6 +39,15 @@ async def untold(world: World, albums: str) -> None:
     await world.idle()
 
 
+async def break_the_reminder(world: World) -> None:
+    """Let the next answer of Ada's break where it looks for a reminder that it must carry."""
+    database, links = world.bot.storage.database, world.bot.storage.links
+    await database.write(lambda c: links.reminder_refused(c, ADA))
+    await database.write(
+        lambda c: c.execute("CREATE TRIGGER broken BEFORE UPDATE ON links BEGIN SELECT RAISE(ABORT, 'broken'); END")
+    )
+
+
 async def kept_requests(world: World) -> int:
     """How many requests of Ada's are on the disk."""
     return await world.bot.storage.database.read(
@@ -124,6 +133,20 @@ async def test_what_ends_after_the_interactions_token_died_is_told_directly_and_
     assert "Saved" in text(await world.discord.direct_message(ADA, 8.0))
     await world.idle()
     assert [r.path for r in world.discord.requests[before:] if r.path.startswith("/webhooks/")] == []
+
+
+async def test_an_error_card_counts_as_telling_nothing(world: World) -> None:
+    await world.link(ADA)
+    await untold(world, FIRST)
+    # the answer to the next command breaks while it is drawn: after what is untold was read
+    await break_the_reminder(world)
+    interaction = await world.save(SECOND)
+    assert "Something broke" in await said(interaction)
+    assert SECOND_TITLE in await until_said(interaction, "Saved to your library.")
+    await world.idle()
+    answer = await said(await world.unsave(SECOND))
+    assert "Finished since your last command" in answer
+    assert f"Saved **{FIRST_TITLE}**" in answer
 
 
 # -- a write that nothing proved

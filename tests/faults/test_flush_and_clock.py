@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -31,47 +29,13 @@ from bot.storage import Storage, open_storage
 from bot.storage.links import Link
 from tests.accounts.stage import made_tokens
 from tests.callers import caller
+from tests.faults.disk import Disk
 from tests.postman import Postman
 from tests.spotify.stage import made_app, unobserved
 from tests.world import ADA, FIRST, SECOND, SPOTIFY_ID, SPOTIFY_SECRET
 
 MEMBER = MemberId(ADA)
 DAY = timedelta(days=1)
-
-
-class Disk:
-    """What happens when a commit is to be flushed."""
-
-    def __init__(self) -> None:
-        self.fails = False
-        self.is_full = False
-        self.failures = 0
-
-    def sync(self, handle: int) -> None:
-        """A flush of the log."""
-        if self.fails:
-            self.failures += 1
-            raise OSError(5, "Input/output error")
-        os.fdatasync(handle)
-
-    def connect(self, path: Path, **options: object) -> sqlite3.Connection:
-        """A connection whose flushes fail while `fails`: as SQLite says it of an fsync that failed."""
-        disk = self
-
-        class Failing(sqlite3.Connection):
-            is_flushed = False
-
-            def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
-                if sql.startswith("PRAGMA synchronous"):
-                    self.is_flushed = sql.endswith("FULL")
-                if disk.is_full and sql.startswith("DELETE FROM change_requests"):
-                    raise sqlite3.OperationalError("database or disk is full")
-                if sql == "COMMIT" and disk.fails and self.is_flushed:
-                    disk.failures += 1
-                    raise sqlite3.OperationalError("disk I/O error")
-                return super().execute(sql, *values)
-
-        return sqlite3.connect(path, factory=Failing, **options)  # type: ignore[call-overload,no-any-return]
 
 
 @dataclass

@@ -200,3 +200,31 @@ async def test_an_answer_that_the_full_disk_does_not_let_be_noted_is_noted_later
             await asyncio.sleep(0.01)
     await until(stage, 1)  # the first pause is 2 s
     assert stage.told[0].request.changes[0].outcome is Outcome.SAVED
+
+
+# -- unlinked meanwhile
+
+
+async def test_nothing_is_tried_again_for_a_member_who_has_unlinked(stage: Stage) -> None:
+    down(stage)
+    await stage.save(FIRST)
+    assert stage.library.next_retry_s == 2.0
+    assert stage.library.why_held(MEMBER) is not None
+    await stage.storage.unlink(MEMBER)
+    stage.library.unlinked(MEMBER)
+    assert stage.library.next_retry_s == float("inf")
+    assert stage.library.why_held(MEMBER) is None
+
+
+async def test_a_change_whose_member_unlinks_while_it_is_carried_out_is_dropped_and_over(stage: Stage) -> None:
+    stage.server.fault(path=WRITE, method="PUT", delay_s=0.5)
+    saving = asyncio.create_task(stage.save(FIRST))
+    async with asyncio.timeout(60):
+        while not any(call.method == "PUT" for call in stage.server.calls):
+            await asyncio.sleep(0.01)
+    await stage.storage.unlink(MEMBER)
+    stage.library.unlinked(MEMBER)
+    report = await saving
+    assert [change.outcome for change in report.request.changes] == [Outcome.DROPPED]
+    assert report.request.ended
+    assert report.held is None

@@ -43,7 +43,9 @@ def test_an_attempt_that_was_replaced_or_removed_is_skipped() -> None:
     retries.put(ADA, at(10.0))
     retries.put(ADA, at(50.0))
     retries.put(BEN, at(20.0))
+    assert retries.next_at() == 20.0
     assert retries.pop(BEN) == at(20.0)
+    assert retries.next_at() == 50.0
     assert retries.due(30.0) is None
     assert retries.next_at() == 50.0
     assert retries.due(50.0) == ADA

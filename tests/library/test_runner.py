@@ -27,6 +27,39 @@ async def test_a_large_request_tells_how_far_it_is_after_each_chunk(stage: Stage
     assert sorted(stage.saved) == sorted(ids)
 
 
+async def test_what_is_left_is_guessed_to_take_as_long_as_what_is_done(stage: Stage) -> None:
+    seen: list[Progress] = []
+
+    def on_progress(progress: Progress) -> None:
+        seen.append(progress)
+        stage.time += 30
+
+    await stage.save_many(stage.albums(5 * CHUNK), on_progress)
+    assert [progress.left_s for progress in seen] == [0, 45, 40, 22.5, 0]
+
+
+async def test_how_far_a_request_is_counts_its_own_albums_alone(stage: Stage) -> None:
+    later = [NewChange(Kind.ALBUM, SECOND)]
+    await stage.storage.changes.accept(caller(MEMBER, 2), Action.SAVE, later, stage.now())
+    seen: list[Progress] = []
+    await stage.save_many(stage.albums(5), seen.append)  # in one chunk with the later one
+    assert [(progress.counts, progress.left) for progress in seen] == [({Outcome.SAVED: 5}, 0)]
+
+
+async def test_what_cannot_be_done_now_is_not_tried_at_each_chunk_of_a_large_request(stage: Stage) -> None:
+    tracks = [track.id for track in stage.server.catalogue.albums[FIRST].tracks[:2]]
+    stage.server.fault(path="/v1/tracks/*", times=None, **FAULTS["unavailable"])
+    later = [NewChange(Kind.TRACK, track) for track in tracks]
+    await stage.storage.changes.accept(caller(MEMBER, 2), Action.SAVE, later, stage.now())
+    await stage.save_many(stage.albums(5 * CHUNK))
+    async with asyncio.timeout(60):
+        while not stage.library.is_idle:
+            await asyncio.sleep(0.005)
+    asked = Counter(call.path for call in stage.server.calls if call.path.startswith("/v1/tracks/"))
+    assert asked.keys() == {f"/v1/tracks/{track}" for track in tracks}
+    assert len(set(asked.values())) == 1
+
+
 async def test_a_later_small_request_goes_in_between_the_chunks_of_a_large_one(stage: Stage) -> None:
     stage.server.delay_s = 0.02
     ids = stage.albums(10 * CHUNK)

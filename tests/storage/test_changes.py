@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from bot.storage import Storage, open_storage
 from bot.storage.changes import CHUNK, OUTCOME_MESSAGE, Ending, Key, NewChange, UndoVerdict
 from bot.storage.outbox import Queued, State, Way
 from tests.callers import caller
+from tests.faults.disk import Disk
 from tests.storage.rows import ADA, BEN, KEY, NOW, REMOVE, SAVE, X, Y, Z, ask, at, execute, link, on_disk, put, rows
 
 TOKEN = "answer-token-of-the-undo"
@@ -469,6 +471,17 @@ async def test_a_request_that_is_noted_for_a_write_is_not_withdrawn_and_others_a
     assert [row["id"] for row in await rows(storage, "change_requests")] == [1]
 
 
+async def test_a_request_can_be_taken_back_while_the_disk_does_not_flush(tmp_path: Path) -> None:
+    disk = Disk()
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY], disk.connect, disk.sync)
+    await ask(storage, 1, X)
+    disk.fails = True
+    assert await storage.changes.withdraw(RequestId(1))
+    disk.fails = False
+    assert await storage.changes.get(RequestId(1)) is None
+    await storage.close()
+
+
 # -- what the member is told
 
 
@@ -635,13 +648,20 @@ async def test_what_may_have_arrived_is_not_told_by_the_next_answer(storage: Sto
 
 
 async def test_why_a_request_stays_pending_is_told_once_a_day(storage: Storage) -> None:
-    await ask(storage, 1, X)
+    day = NOW - NOW % 86_400
+    await ask(storage, 1, X, now=day)
     await answered(storage, 1, tells_end=False)
-    for _ in range(2):
-        await storage.changes.tell_held(RequestId(1), "revoked", at())
-    assert [message.payload["reason"] for message in await told_by_outbox(storage)] == ["revoked"]
-    await end(storage, 1, Outcome.SAVED)
-    await storage.changes.tell_held(RequestId(1), "revoked", at(NOW + 86_400))
+    for second in (day, day + 86_399):
+        await storage.changes.tell_held(RequestId(1), "revoked", at(second))
+    assert len(await rows(storage, "outbox")) == 1
+    await storage.changes.tell_held(RequestId(1), "revoked", at(day + 86_400))
+    assert [json.loads(row["payload"])["reason"] for row in await rows(storage, "outbox")] == ["revoked"] * 2
+
+
+async def test_of_a_request_that_has_ended_nothing_says_why_it_stays_pending(storage: Storage) -> None:
+    await done(storage, 1, X)
+    await answered(storage, 1, tells_end=False)
+    await storage.changes.tell_held(RequestId(1), "revoked", at())
     assert [message.kind for message in await told_by_outbox(storage)] == [OUTCOME_MESSAGE]
 
 

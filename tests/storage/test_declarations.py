@@ -185,6 +185,9 @@ async def test_an_export_holds_every_row_of_the_member_no_secret_and_nothing_of_
     assert of_link["linked_at"] == at().isoformat()
     (change,) = exported["library_changes"]
     assert change["album_id"] == X
+    assert change["position"] == 0
+    (request,) = exported["change_requests"]
+    assert request["id"] == change["request_id"] == str(int(ADA) * 4)
 
 
 async def test_of_a_member_who_is_not_known_nothing_is_exported(storage: Storage) -> None:

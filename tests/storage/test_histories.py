@@ -46,3 +46,16 @@ async def test_a_reading_its_timer_and_its_message_are_stored_together(storage: 
     await begin(storage)
     assert [(row["kind"], row["key"]) for row in await rows(storage, "timers")] == [(READ, key_of(CHANNEL))]
     assert [row["channel_id"] for row in await rows(storage, "outbox")] == [CHANNEL]
+
+
+async def test_how_far_it_is_is_told_every_ten_pages_and_at_the_end(storage: Storage) -> None:
+    await begin(storage)
+    told = []
+    for page in range(1, 23):
+        current = await storage.histories.of_channel(CHANNEL)
+        assert current is not None
+        before = len(await rows(storage, "outbox"))
+        await storage.histories.add(current, [], page, 100, at(), is_last=page == 22)
+        if len(await rows(storage, "outbox")) > before:
+            told.append(page)
+    assert told == [10, 20, 22]

@@ -224,6 +224,18 @@ async def test_a_restored_database_is_flushed_before_it_takes_the_place_of_the_o
     assert len(on_the_disk) == (5 if replace else 4)  # the old one is kept aside first
 
 
+async def test_an_old_database_that_is_copied_aside_is_flushed_before_the_new_one_takes_its_place(
+    backup: Path, tmp_path: Path, on_the_disk: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "new" / "gatefold.db"
+    await (await open_storage(path, [KEY])).close()
+    without_hard_links(monkeypatch)
+    on_the_disk.clear()
+    done = put_back(backup, path, replace=True)
+    assert done.aside is not None
+    assert on_the_disk.index(("flush", done.aside.name)) < on_the_disk.index(("name", "gatefold.db"))
+
+
 async def test_a_copy_that_is_damaged_is_thrown_away_and_told(storage: Storage, tmp_path: Path) -> None:
     await filled(storage)
     (tmp_path / "kept").mkdir()

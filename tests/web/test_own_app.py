@@ -17,6 +17,7 @@ from bot.errors import (
     NotAClientId,
     NotAllowlisted,
     RedirectMissing,
+    Restarting,
     TryLater,
     UnknownApp,
     UserError,
@@ -80,6 +81,21 @@ async def test_the_guide_leads_into_the_same_link(stage: Stage, browser: Browser
     account = await stage.tokens.account(MIA)
     assert account is not None
     assert (account.client_id, account.is_own_app) == (OWN, True)
+
+
+async def test_while_the_bot_stops_the_guide_takes_nothing_and_the_link_stays_good(
+    stage: Stage, browser: Browser
+) -> None:
+    registered(stage)
+    offer = await stage.linking.offer(caller(MIA))
+    link_id = offer.own_app_url.partition("?link=")[2]
+    stage.linking.is_stopping = True
+    with pytest.raises(Restarting):
+        await stage.linking.check_link(link_id)
+    with pytest.raises(Restarting):
+        await stage.linking.use_own_app(link_id, OWN)
+    stage.linking.is_stopping = False
+    await stage.linking.check_link(link_id)
 
 
 async def test_tokens_of_an_own_app_rotate_and_are_refreshed_through_it(stage: Stage, browser: Browser) -> None:
