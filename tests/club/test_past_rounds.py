@@ -19,7 +19,7 @@ from bot.curation.ratings import Score
 from bot.sandbox.faults import FAULTS
 from bot.storage.club_imports import ImportState
 from tests.club.stage import CURATOR, ONE, Server
-from tests.discord_wire import Json, WireFile, WireInteraction, buttons, texts
+from tests.discord_wire import Json, WireFile, WireInteraction, buttons, flatten, texts
 from tests.world import ADA, BEN, CHLOE, World, made
 
 
@@ -296,6 +296,13 @@ async def test_a_long_history_has_pages_with_who_kept_what(world: World) -> None
     last = await server.press(last.history[-1], "Older")
     text = await server.read(last)
     assert "Page 3 of 3" in text
+    await world.link(ADA)
+    offer = await server.club("catchup")
+    assert "30 albums of this club" in await server.read(offer)
+    more = await server.press(offer.history[-1], "Older")
+    assert "Page 2 of 2" in await server.read(more)
+    (select,) = [part for part in flatten(more.history[-1]["components"]) if part["type"] == 3]
+    assert {option["value"] for option in select["options"]} == {*ids[:5]}
     assert text.count("<t:") == 6
     assert f"kept by <@{ADA}>" in text
 

@@ -82,6 +82,7 @@ def feature(
     components = (
         Component("save-club", (AlbumId, ClubId, RoundNumber), save),
         Component("club-history", (ClubId, int), looking.history_page),
+        Component("club-catchup", (MemberId, ClubId, int), looking.catch_up_page, owner),
         Component("club-vote", place, voting.press),
         Component("club-ballot", place, voting.submit, inputs=(*RANKS, APPROVED)),
         Component("club-rate", place, rating.press),

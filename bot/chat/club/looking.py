@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import discord
@@ -13,7 +13,7 @@ from discord import ui
 
 from bot.accounts.tokens import Tokens
 from bot.albums import AlbumId
-from bot.caller import Caller
+from bot.caller import Caller, MemberId
 from bot.chat.cards import Card, Item, Kind, attribution, button, text_card
 from bot.chat.club.answering import Answering
 from bot.chat.club.dates import next_club_hour, paused, voting_opens
@@ -45,7 +45,7 @@ from bot.storage.crates import Crates
 
 HISTORY_PAGE = 12
 BEST_MOST = 10
-CATCH_UP_MOST = 25
+CATCH_UP_PAGE = 25
 _log = structlog.get_logger("gatefold.chat")
 
 
@@ -129,14 +129,7 @@ class Looking:
         heading = t("{club}: rounds so far", club=plain(stored.name, 60))
         lines = fitting(lambda most: [line(view, most) for view in views])
         items: list[Item] = [ui.TextDisplay("\n".join([f"### {heading}", *lines]))]
-        if last:
-            figures = {"page": t.number(number + 1), "pages": t.number(last + 1)}
-            items.append(ui.TextDisplay(f"-# {t('Page {page} of {pages}', **figures)}"))
-            turns = [(t("Newer"), number - 1), (t("Older"), number + 1)]
-            buttons = [
-                button(label, CustomId("club-history", stored.id, page)) for label, page in turns if 0 <= page <= last
-            ]
-            items.append(ui.ActionRow(*buttons))
+        items += _turns(words, number, last, lambda page: CustomId("club-history", stored.id, page))
         return Card(*items, *attribution(words, [*albums.values()]), kind=Kind.PRIVATE)
 
     async def standings(self, interaction: Interaction, named: str | None) -> None:
@@ -227,29 +220,45 @@ class Looking:
         member = caller_of(interaction).member_id
 
         async def make(words: Words) -> Sequence[Card]:
-            t, stored = words.t, await self._answering.club(interaction, named)
-            over = await self._answering.clubs.over(stored.id)
-            had = [*over, *([stored.club.listening] if stored.club.listening else [])]
-            ids = [*dict.fromkeys(one.album_id for one in reversed(had) if one.album_id is not None)]
-            if not ids:
-                return [text_card(t("The club has had no album yet."))]
-            access = await self._tokens.access(member)
-            missing = await self._missing(access, ids)
-            if not missing:
-                return [text_card(t("Every album of this club is in your library."))]
-            shown = missing[:CATCH_UP_MOST]
-            albums = await self._answering.names.of(shown)
-            choices = [Choice(id_, short_name(words, albums, id_)) for id_ in shown]
-            row = menu(CustomId("save-chosen"), t("Albums to save"), choices, most=len(choices))
-            said = t.plural(
-                "{count} album of this club is not in your library. Choose what to save.",
-                "{count} albums of this club are not in your library. Choose what to save.",
-                len(missing),
-            )
-            items: list[Item] = [ui.TextDisplay(said), row]
-            return [Card(*items, *attribution(words, [*albums.values()]), kind=Kind.PRIVATE)]
+            return [await self._catch_up(words, member, await self._answering.club(interaction, named), 0)]
 
         await self._answering(interaction, make, name="club catchup")
+
+    async def catch_up_page(
+        self, interaction: Interaction, caller: Caller, owner: MemberId, club_id: ClubId, number: int
+    ) -> None:
+        """Another page of it."""
+
+        async def make(words: Words) -> Sequence[Card]:
+            stored = await self._answering.own_club(caller, club_id)
+            return [await self._catch_up(words, caller.member_id, stored, number)]
+
+        await self._answering(interaction, make, name="button club-catchup", edits=True)
+
+    async def _catch_up(self, words: Words, member: MemberId, stored: StoredClub, number: int) -> Card:
+        t, over = words.t, await self._answering.clubs.over(stored.id)
+        had = [*over, *([stored.club.listening] if stored.club.listening else [])]
+        ids = [*dict.fromkeys(one.album_id for one in reversed(had) if one.album_id is not None)]
+        if not ids:
+            return text_card(t("The club has had no album yet."))
+        access = await self._tokens.access(member)
+        missing = await self._missing(access, ids)
+        if not missing:
+            return text_card(t("Every album of this club is in your library."))
+        last = (len(missing) - 1) // CATCH_UP_PAGE
+        number = min(number, last)
+        shown = missing[number * CATCH_UP_PAGE : (number + 1) * CATCH_UP_PAGE]
+        albums = await self._answering.names.of(shown)
+        choices = [Choice(id_, short_name(words, albums, id_)) for id_ in shown]
+        said = t.plural(
+            "{count} album of this club is not in your library. Choose what to save.",
+            "{count} albums of this club are not in your library. Choose what to save.",
+            len(missing),
+        )
+        items: list[Item] = [ui.TextDisplay(said)]
+        items.append(menu(CustomId("save-chosen"), t("Albums to save"), choices, most=len(choices)))
+        items += _turns(words, number, last, lambda page: CustomId("club-catchup", member, stored.id, page))
+        return Card(*items, *attribution(words, [*albums.values()]), kind=Kind.PRIVATE)
 
     async def _missing(self, access: Access, ids: Sequence[AlbumId]) -> list[AlbumId]:
         missing: list[AlbumId] = []
@@ -258,6 +267,17 @@ class Looking:
             saved = await self._spotify.contains(access, part)
             missing += [id_ for id_ in part if not saved.get(id_, False)]
         return missing
+
+
+def _turns(words: Words, number: int, last: int, page_id: Callable[[int], CustomId]) -> list[Item]:
+    """Which page it is, and buttons for the next ones; nothing where there is only one."""
+    if not last:
+        return []
+    t = words.t
+    figures = {"page": t.number(number + 1), "pages": t.number(last + 1)}
+    turns = [(t("Newer"), number - 1), (t("Older"), number + 1)]
+    buttons = [button(label, page_id(page)) for label, page in turns if 0 <= page <= last]
+    return [ui.TextDisplay(f"-# {t('Page {page} of {pages}', **figures)}"), ui.ActionRow(*buttons)]
 
 
 CONTAINS_MOST = 20
