@@ -127,8 +127,13 @@ def _short(five_bytes: bytes) -> str:
 # -- setting up
 
 
-def configure(level: str, style: str, secrets: Iterable[str], stream: TextIO | None = None) -> None:
-    """Set the whole process's log up. `style`: console or json. `stream`: stderr unless another is given."""
+def configure(
+    level: str, style: str, secrets: Iterable[str], stream: TextIO | None = None, *, is_final: bool = False
+) -> None:
+    """Set the whole process's log up. `style`: console or json. `stream`: stderr unless another is given.
+
+    `is_final`: it is never set up again, so that loggers need not look at each line how it is.
+    """
     handler = _Handler(stream or sys.stderr, secrets)
     shared: list[Any] = [
         merge_contextvars,
@@ -147,8 +152,7 @@ def configure(level: str, style: str, secrets: Iterable[str], stream: TextIO | N
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=lambda *name: _Logger(handler.write, *name),
-        # A stream of a test's is replaced by the next one's, and loggers that are kept would go on with the first.
-        cache_logger_on_first_use=stream is None,
+        cache_logger_on_first_use=is_final,
     )
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

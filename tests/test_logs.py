@@ -305,3 +305,13 @@ def test_an_exception_follows_its_line(style: str, start: Start) -> None:
         assert (rest[0], rest[-1]) == ("Traceback (most recent call last):", "ValueError: it is broken")
     else:
         assert json.loads(first)["exception"].endswith("ValueError: it is broken")
+
+
+def test_a_logger_that_wrote_once_follows_when_the_log_is_set_up_again(start: Start) -> None:
+    log = structlog.get_logger("gatefold.test")
+    with restored():
+        configure("ERROR", "console", ())
+        log.info("before")
+    stream = start()
+    log.info("after")
+    assert "after" in stream.getvalue()

@@ -20,7 +20,7 @@ def run() -> None:
     gc.freeze()
     gc.enable()
     settings = load()
-    logs.configure(settings.log_level, settings.log_format, settings.secrets())
+    logs.configure(settings.log_level, settings.log_format, settings.secrets(), is_final=True)
     for sentence in ignored(ENV_FILE):
         structlog.get_logger("gatefold.settings").warning("setting ignored", reason=sentence)
     app.serve(settings)
