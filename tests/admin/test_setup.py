@@ -92,7 +92,7 @@ def test_from_nothing_it_asks_one_thing_at_a_time_and_writes_what_the_bot_starts
     settings = ada.run()
     assert ada.asked == [*GOOD, "CHANGE"]
     assert ada.hidden == {"DISCORD_TOKEN", "DISCORD_CLIENT_SECRET", "SPOTIFY_CLIENT_SECRET"}
-    assert load() == settings
+    assert vars(load()) == vars(settings)
     assert settings.public_url == GOOD["PUBLIC_URL"]
     assert settings.database_path == Path("data/gatefold.db")
     assert mode(".env") == 0o600

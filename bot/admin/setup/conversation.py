@@ -281,7 +281,7 @@ class Setup:
         try:
             # Read back as the bot will read it, before it replaces the old file.
             settings = load(draft.path)
-            if settings != load(self._file, **self._overrides()):
+            if vars(settings) != vars(load(self._file, **self._overrides())):
                 raise SetupError(f"{self._file} could not be written so that it reads back as it was typed.")
             draft.keep()
         except SettingsError as error:
