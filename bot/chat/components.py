@@ -49,8 +49,8 @@ class CustomId:
             raise ValueError(f"not a custom id: {verb!r} with {fields!r}")
         object.__setattr__(self, "verb", verb)
         object.__setattr__(self, "fields", texts)
-        if len(str(self)) > MAX_LENGTH:
-            raise ValueError(f"a custom id of {len(str(self))} characters: {self}")
+        if len(text := str(self)) > MAX_LENGTH:
+            raise ValueError(f"a custom id of {len(text)} characters: {text}")
 
     def __str__(self) -> str:
         return ":".join((self.verb, *self.fields))

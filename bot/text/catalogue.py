@@ -44,7 +44,7 @@ class Text:
 
     def __call__(self, sentence: str, /, **facts: str) -> str:
         """A sentence."""
-        return self.unfilled(sentence).format(**facts)
+        return self._translations.gettext(sentence).format(**facts)
 
     def unfilled(self, sentence: str, /) -> str:
         """A sentence with its placeholders still in it, for `str.format` of another type such as markup."""
