@@ -14,12 +14,14 @@ class Disk:
         self.fails = False
         self.is_full = False
         self.failures = 0
+        self.flushes = 0
 
     def sync(self, handle: int) -> None:
         """A flush of the log."""
         if self.fails:
             self.failures += 1
             raise OSError(5, "Input/output error")
+        self.flushes += 1
         os.fdatasync(handle)
 
     def connect(self, path: Path, **options: object) -> sqlite3.Connection:
@@ -37,6 +39,7 @@ class Disk:
                 if sql == "COMMIT" and disk.fails and self.is_flushed:
                     disk.failures += 1
                     raise sqlite3.OperationalError("disk I/O error")
+                disk.flushes += sql == "COMMIT" and self.is_flushed
                 return super().execute(sql, *values)
 
         return sqlite3.connect(path, factory=Failing, **options)  # type: ignore[call-overload,no-any-return]

@@ -482,6 +482,22 @@ async def test_a_request_can_be_taken_back_while_the_disk_does_not_flush(tmp_pat
     await storage.close()
 
 
+async def test_a_change_costs_one_flush_of_the_disk_from_its_command_to_its_answer(tmp_path: Path) -> None:
+    disk = Disk()
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY], disk.connect, disk.sync)
+    before = disk.flushes
+    await ask(storage, 1, X, Y)
+    await storage.changes.on_disk()
+    await begin(storage, (1, X, False))
+    await storage.changes.not_carried_out([key(1)])
+    await begin(storage, (1, X, False))
+    for position in (0, 1):
+        await end(storage, 1, Outcome.SAVED, position)
+    await answered(storage, 1)
+    assert disk.flushes == before + 1
+    await storage.close()
+
+
 # -- what the member is told
 
 

@@ -302,6 +302,15 @@ async def test_what_cannot_be_read_is_refused_on_a_page_like_any_other(
         assert "marked" not in seen
 
 
+@pytest.mark.parametrize("expects", [b"100-continue", b"something else"])
+async def test_what_a_browser_expects_is_never_met(stage: Stage, expects: bytes) -> None:
+    head = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: " + expects + b"\r\n\r\n"
+    status, headers, body = parsed(await raw(stage, head))
+    assert status == 417
+    protected(headers)
+    assert "<h1>This request is not valid.</h1>" in body
+
+
 async def test_1_mb_of_error_description_is_hung_up_on(
     stage: Stage, browser: Browser, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

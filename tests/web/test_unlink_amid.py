@@ -11,7 +11,7 @@ import pytest
 
 from bot.accounts.browser import SPOTIFY
 from bot.accounts.linking import LinkNews
-from bot.errors import LinkExpired, Restarting
+from bot.errors import LinkExpired, Restarting, StorageUnavailable
 from tests.web.stage import MIA, NOAH, PROFILE_CALL, TOKEN_CALL, Answer, Browser, Stage, parameter
 
 
@@ -153,3 +153,22 @@ async def test_a_link_whose_attempt_is_just_being_taken_is_not_made_when_its_mem
     await stage.linking.unlink(MIA)
     await asyncio.gather(finishing, return_exceptions=True)
     assert await stage.counts() == (0, 0, 0)
+
+
+async def test_a_token_that_is_only_in_memory_is_dropped_when_its_member_unlinks(
+    stage: Stage, browser: Browser
+) -> None:
+    async def takes_writes(yes: bool) -> None:
+        pragma = f"PRAGMA query_only = {int(not yes)}"
+        await stage.storage.database.read(lambda c: c.execute(pragma).fetchall())
+
+    await browser.get(await browser.to_last_callback(await stage.ask()))
+    token = (await stage.tokens.access(MIA)).token
+    await takes_writes(False)
+    with pytest.raises(StorageUnavailable):
+        await token.renewed(await token.current())
+    await takes_writes(True)
+    await stage.linking.unlink(MIA)
+    await takes_writes(False)
+    async with asyncio.timeout(60):
+        await stage.tokens.stop(3600.0)  # would wait until it can store what is only in memory
