@@ -2,8 +2,9 @@
 
 A sample of small faults (mutants) is drawn with a seed: cosmic-ray's operators, and two of our own that leave a call or
 a keyword argument out, since most real mistakes are of that kind. First all fast tests run once under coverage, so that
-each mutant meets only tests that run its line, for a minute: those of its own package first, then some of each file. A mutant that no test notices is printed
-as a difference. It is a missing test, or it is harmless and has its reason in `.ci/mutants.toml`.
+each mutant meets only tests that run its line, for a minute: those of its own package first, then some of each file. A
+mutant that no test notices is printed as a difference. It is a missing test, or it is harmless and has its reason in
+`.ci/mutants.toml`.
 
 Mutants live in copies of the repository, never in the checkout. Lines that run only while a module is imported are not
 changed: every test would have to run for them. Nor are calls that log.
