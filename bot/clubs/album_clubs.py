@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import structlog
+
 from bot.albums import AlbumId
 from bot.caller import GuildId, MemberId
 from bot.clubs.channels import ClubChannels, Curator, NoSuchClub
@@ -22,6 +24,7 @@ from bot.curation.ids import ClubId, RoundNumber
 from bot.curation.ratings import Score
 from bot.curation.refusals import Reason, Refused
 from bot.curation.rounds import advance, wake_at
+from bot.errors import StorageUnavailable
 from bot.storage import Storage
 from bot.storage.clubs import LogEntry, StoredClub
 from bot.storage.crates import count_pick, drawable
@@ -34,6 +37,8 @@ STEP, VOTERS, EVENT = "club step", "club voters", "club event"
 BEAT_S = 60.0
 VOTERS_PAUSE = timedelta(seconds=5)
 """The number of voters is shown this long after a ballot: many ballots at once are one edit."""
+
+_log = structlog.get_logger("gatefold.clubs")
 
 Event = Callable[[Connection, StoredClub, Facts], Outcome | Refused]
 
@@ -213,7 +218,11 @@ class AlbumClubs:
         """Store what many members do at the same time: those who wait share one flush of the disk."""
         refused = await self._storage.database.write(write, durable=False)
         if refused is None:
-            await asyncio.shield(self._storage.database.flush())
+            try:
+                await asyncio.shield(self._storage.database.flush())
+            except StorageUnavailable as error:
+                # It is stored, and only a power cut could take it away: to say that nothing was changed would be wrong.
+                _log.warning("a ballot or a rating was stored, and not flushed to the disk", error=str(error))
         return refused
 
     async def ask_to_swap(self, stored: StoredClub, asker: MemberId, other: MemberId, asked: int) -> None:
