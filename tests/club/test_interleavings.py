@@ -133,10 +133,8 @@ class Interleavings(RuleBasedStateMachine):
             work.append(partial(self._vote, member, tuple(ballot), coming.number))
             if listening is not None:
                 work.append(partial(self._rate, member, data.draw(st.integers(2, 10)), listening.number))
-        if at_the_hour:
+        if at_the_hour and (due_at := self.run(self._due_at())) is not None:  # None: it is paused
             self.now = max(self.now, self.club.club_hour_at)
-            due_at = self.run(self._due_at())
-            assert due_at is not None
             work += [partial(self.clubs.step, str(ONE), due_at)] * 2
         self.at_once(data.draw(st.permutations(work)))
 
