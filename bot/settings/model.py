@@ -28,7 +28,7 @@ def _setting(read: Reader, default: Any = attrs.NOTHING) -> Any:
     )
 
 
-@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)  # two bases come together below
+@attrs.frozen(kw_only=True, slots=False, repr=False)  # two bases come together below
 class FileSettings:
     """The settings about the database and its backups: all that a command needs that uses no key."""
 
@@ -42,7 +42,7 @@ class FileSettings:
         return []
 
 
-@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
+@attrs.frozen(kw_only=True, slots=False, repr=False)
 class KeySettings(FileSettings):
     """The settings about the keys that encrypt tokens, which only work together."""
 
@@ -74,7 +74,7 @@ class KeySettings(FileSettings):
             raise ValueError(f"{name}: {error}") from None
 
 
-@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
+@attrs.frozen(kw_only=True, slots=False, repr=False)
 class SiteSettings(FileSettings):
     """Where the site listens: all that `gatefold health` needs."""
 
@@ -85,7 +85,7 @@ class SiteSettings(FileSettings):
 _http = values.address("http", "https")
 
 
-@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
+@attrs.frozen(kw_only=True, slots=False, repr=False)
 class Settings(KeySettings, SiteSettings):
     """What a host can set; in the environment the names are in capitals."""
 
