@@ -36,10 +36,13 @@ class Disk:
                     self.is_flushed = sql.endswith("FULL")
                 if disk.is_full and sql.startswith("DELETE FROM change_requests"):
                     raise sqlite3.OperationalError("database or disk is full")
-                if sql == "COMMIT" and disk.fails and self.is_flushed:
+                return super().execute(sql, *values)
+
+            def commit(self) -> None:
+                if disk.fails and self.is_flushed:
                     disk.failures += 1
                     raise sqlite3.OperationalError("disk I/O error")
-                disk.flushes += sql == "COMMIT" and self.is_flushed
-                return super().execute(sql, *values)
+                disk.flushes += self.is_flushed
+                super().commit()
 
         return sqlite3.connect(path, factory=Failing, **options)  # type: ignore[call-overload,no-any-return]
