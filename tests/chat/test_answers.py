@@ -85,6 +85,18 @@ async def test_every_page_of_a_long_answer_is_seen_by_the_member_alone(world: Wo
     assert all(message["flags"] & PRIVATE for message in [interaction.history[-1], *interaction.followups])
 
 
+async def test_of_a_long_answer_that_breaks_off_the_rest_follows_and_nothing_comes_twice(world: World) -> None:
+    await world.link(ADA)
+    world.discord.fault("POST", "/webhooks/*", **TOO_LATE)
+    interaction = await world.save(" ".join(f"{number:022d}" for number in range(100)))
+    await interaction.followup(60.0)
+    await world.idle()
+    pages = [text(interaction.history[-1]), *map(text, interaction.followups)]
+    assert len(set(pages)) == len(pages)
+    assert all(any(f"{number:022d}" in page for page in pages) for number in range(100))
+    assert world.discord.direct_messages == {}
+
+
 async def test_a_warning_of_a_stranger_at_a_link_is_seen_by_its_owner_alone(world: World) -> None:
     link = await world.discord.slash(ADA, "link")
     await said(link)

@@ -128,6 +128,13 @@ async def test_a_given_seat_is_held_for_its_member_for_14_days(storage: Storage)
     assert await rows(storage, "seat_requests") == []
 
 
+async def test_a_host_who_has_fewer_seats_than_members_who_sit_gives_none(storage: Storage) -> None:
+    await sit(storage, ADA, 2)
+    await sit(storage, BEN, 2)
+    for member, is_free in ((ADA, True), (BEN, True), (CHLOE, False)):
+        assert await storage.seats.is_free("client", 1, member, at()) is is_free
+
+
 @pytest.mark.parametrize("is_given", [False, True])
 async def test_a_request_is_deleted_after_14_days(is_given: bool, storage: Storage, tmp_path: Path) -> None:
     await wants(storage)

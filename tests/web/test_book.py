@@ -10,10 +10,14 @@ import pytest
 from msgspec.structs import replace
 
 from bot.albums import AlbumId
-from bot.curation.club import Choice
+from bot.clubs.book import BookRound
+from bot.curation.club import Choice, Pick
 from bot.curation.ids import RoundNumber
 from bot.sandbox.catalogue import Album, Artist, Track
+from bot.text import texts
+from bot.web.book_view import found
 from bot.web.outside_text import legible
+from tests.storage.clubs import BEGIN
 from tests.web import books
 from tests.web.books import ADA, BEN, curator, open_book, season
 from tests.web.stage import Browser, Stage
@@ -63,6 +67,44 @@ async def test_a_book_shows_each_round_with_its_cover_link_figures_and_reviews(s
     assert books.REVIEWS[0] in page.text
     for caption in ("Best rated", "Most divisive", "By picker", "By decade"):
         assert caption in page.text
+
+
+@pytest.mark.parametrize(
+    ("choice", "pick", "says"),
+    [
+        (Choice.VOTE, Pick.VOTE, "Nominated by Ada and chosen by vote, with 7 ballots."),
+        (Choice.ONLY_NOMINATION, Pick.VOTE, "Nominated by Ada. It was the only nomination."),
+        (Choice.PICKER, Pick.TURNS, "Picked by Ada."),
+        (Choice.STANDBY, Pick.TURNS, "Picked by Ada."),
+        (Choice.STAND_IN, Pick.TURNS, "Nobody picked an album, so this is the curator's stand-in."),
+        (Choice.STAND_IN, Pick.CRATE, "The crate was empty, so this is the curator's stand-in."),
+        (Choice.STAND_IN, Pick.VOTE, "There was no nomination, so this is the curator's stand-in."),
+        (Choice.CRATE, Pick.TURNS, "Nobody picked an album, so this was drawn from the crate, out of 40 albums."),
+        (Choice.CRATE, Pick.VOTE, "There was no nomination, so this was drawn from the crate, out of 40 albums."),
+        (Choice.CRATE, Pick.CRATE, "Drawn from the crate, out of 40 albums."),
+        (None, Pick.VOTE, ""),
+    ],
+)
+def test_each_way_to_find_an_album_has_its_sentence(choice: Choice | None, pick: Pick, says: str) -> None:
+    one = BookRound(
+        RoundNumber(1),
+        AlbumId("x" * 22),
+        BEGIN.date(),
+        BEGIN,
+        None,
+        choice,
+        pick,
+        "Ada",
+        is_members=True,
+        among=40,
+        note="",
+        theme="",
+        voters=7,
+        scores=(),
+        summary=None,
+        reviews=(),
+    )
+    assert found(texts("en-US"), one, "Ada") == says
 
 
 async def test_ratings_of_the_current_album_stay_hidden(stage: Stage, browser: Browser) -> None:
