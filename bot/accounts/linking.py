@@ -403,8 +403,6 @@ class Linking:
             before = await asyncio.shield(storing)
         except asyncio.CancelledError:
             before = await storing  # it is stored all the same, which nobody may deny
-        if before is not None and before.client_id != link.client_id:
-            self._apps.forget(before.client_id)
         return link, before
 
     async def _app(self, attempt: Attempt) -> App:

@@ -129,7 +129,7 @@ async def _form(request: web.Request) -> dict[str, list[str]]:
     try:
         async with asyncio.timeout(BODY_S):
             body = await request.read()
-        return parse_qs(body.decode(), max_num_fields=10, strict_parsing=False)
+        return parse_qs(body.decode(), max_num_fields=10)
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
     except ValueError:

@@ -202,6 +202,18 @@ async def test_an_answer_that_the_full_disk_does_not_let_be_noted_is_noted_later
     assert stage.told[0].request.changes[0].outcome is Outcome.SAVED
 
 
+async def test_what_somebody_saves_at_spotify_while_a_write_that_was_not_done_waits_is_told_as_there_already(
+    stage: Stage,
+) -> None:
+    stage.server.fault(path=WRITE, method="PUT", times=None, **FAULTS["elsewhere"])
+    assert (await stage.save(FIRST)).held is not None
+    stage.server.accounts["ada"].saved[FIRST] = stage.now()
+    stage.server.clear_faults()
+    stage.library.wake(MEMBER)
+    await until(stage, 1)
+    assert stage.told[0].request.changes[0].outcome is Outcome.ALREADY
+
+
 # -- unlinked meanwhile
 
 
