@@ -144,13 +144,29 @@ def sample(everything: Sequence[Mutant], size: int, seed: int) -> list[Mutant]:
     shuffled = list(everything)
     chance.shuffle(shuffled)
     seen: set[tuple[str, str, int]] = set()
-    chosen = []
+    chosen: list[Mutant] = []
     for mutant in shuffled:
         key = (mutant.path, mutant.family, mutant.line)
-        if key not in seen:
+        if len(chosen) < size and key not in seen and is_code(mutant):
             seen.add(key)
             chosen.append(mutant)
-    return chosen[:size]
+    return chosen
+
+
+def mutated(mutant: Mutant, text: str) -> str:
+    """The module with the fault."""
+    return mutate_code(text, operators()[mutant.operator], mutant.occurrence) or text
+
+
+def is_code(mutant: Mutant) -> bool:
+    """Whether it changes something, and into what Python can read: operators take `**row` for a power."""
+    before = (ROOT / mutant.path).read_text()
+    after = mutated(mutant, before)
+    try:
+        compile(after, mutant.path, "exec")
+    except SyntaxError:
+        return False
+    return after != before
 
 
 # ---------------------------------------------------------------- which tests run a line
@@ -239,9 +255,7 @@ def is_noticed(mutant: Mutant, tests: Sequence[str], folder: Path) -> tuple[bool
     """Whether one of the tests fails; the difference."""
     target = folder / mutant.path
     before = target.read_text()
-    after = mutate_code(before, operators()[mutant.operator], mutant.occurrence)
-    if after is None or after == before:
-        return True, ""
+    after = mutated(mutant, before)
     difference = "".join(
         difflib.unified_diff(before.splitlines(True), after.splitlines(True), mutant.path, mutant.operator, n=2)
     )
@@ -255,8 +269,8 @@ def is_noticed(mutant: Mutant, tests: Sequence[str], folder: Path) -> tuple[bool
         return True, difference
     finally:
         target.write_text(before)
-    if done.returncode in (4, 5):  # a test that is not there: the coverage is too old
-        raise RuntimeError(done.stdout.decode() + done.stderr.decode())
+    if b"ERROR: not found" in done.stdout + done.stderr:
+        raise RuntimeError("The coverage is older than the tests. Delete its folder.")
     return done.returncode != 0, difference
 
 
