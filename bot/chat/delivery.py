@@ -38,8 +38,8 @@ Drawer = Callable[[Mapping[str, Any], Words], Awaitable[Sequence[Card]]]
 Postponed: not now.
 """
 
-Blocked = Callable[[Mapping[str, Any]], Awaitable[None]]
-"""Is told the payload of a message whose channel the bot cannot post in."""
+Blocked = Callable[[Mapping[str, Any]], Awaitable[bool]]
+"""Is told the payload of a message whose channel the bot cannot post in; whether the message waits for the channel."""
 BLOCKED_S = 3600.0
 """A message whose channel the bot cannot post in is tried again this often, for as long as it takes."""
 _NO_WAY_IN = {
@@ -342,7 +342,9 @@ class Delivery:
             pause_s = max(min(FIRST_RETRY_S * 2 ** min(message.tries, 16), RETRY_MAX_S), failure.retry_s)
         else:
             pause_s = BLOCKED_S
-            await self._on_blocked[message.kind](message.payload)
+            if not await self._on_blocked[message.kind](message.payload):
+                await self._settle(message, State.GIVEN_UP, failure.code)
+                return
         _log.info("a message waits for its channel", kind=message.kind, error=failure.code, pause_s=pause_s)
         due_at = self._now() + timedelta(seconds=pause_s)
         await self._stored(

@@ -46,15 +46,17 @@ class ClubChannels:
         self._now = now
         storage.outbox.settles(POST, self._settled_in)
 
-    async def blocked(self, payload: Mapping[str, Any]) -> None:
-        """A club's channel takes no messages: who started the club is told once."""
+    async def blocked(self, payload: Mapping[str, Any]) -> bool:
+        """A club's channel takes no messages: who started the club is told once. False: the club is not there any more."""
 
-        def write(c: Connection) -> None:
+        def write(c: Connection) -> bool:
             stored = self._storage.clubs.get_in(c, ClubId(payload["club"]))
-            if stored is not None:
-                self._block_in(c, stored, BLOCKED)
+            if stored is None or payload.get("channel", stored.channel_id) != stored.channel_id:
+                return False
+            self._block_in(c, stored, BLOCKED)
+            return True
 
-        await self._storage.database.write(write)
+        return await self._storage.database.write(write)
 
     async def move(self, club_id: ClubId, channel_id: int, curator: Curator) -> None:
         """Let a club live in another channel; what could not be posted goes there."""

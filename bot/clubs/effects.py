@@ -53,7 +53,7 @@ def edit_post(c: Connection, storage: Storage, stored: StoredClub, subject: str,
     """Draw a post anew. `version`: tells this version from others of the same post."""
     if (post := storage.clubs.post_in(c, subject)) is None:
         return
-    payload = {"club": stored.id, "round": post.number, "step": post.step, "late": False}
+    payload = {"club": stored.id, "round": post.number, "step": post.step, "late": False, "channel": post.channel_id}
     address = Edit(post.channel_id, POST, subject)
     storage.outbox.put(c, Message(EDITED_POST, f"{subject}:{version}", address, payload, stored.locale), now)
 

@@ -247,3 +247,24 @@ async def test_a_bot_that_was_removed_while_it_was_down_says_so_and_after_30_day
             assert len(server.posts) == 1
         assert direct(world) == 1
         assert world.discord.problems == []
+
+
+async def test_a_vote_in_a_channel_that_the_club_has_left_holds_up_nothing_when_that_channel_goes(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    for album, member in enumerate((ADA, BEN)):
+        await server.nominate(album, member)
+    await server.to_vote()
+    await server.quiet()
+    other = CHANNEL + 1
+    panel = await world.discord.slash(CURATOR, "curate settings", {}, channel_id=other)
+    await panel.message(60)
+    moved = await server.press(panel.history[-1], "Move the club here", CURATOR)
+    assert "lives in this channel now" in await server.read(moved)
+    await world.discord.close_channel(CHANNEL, 10003)
+    await server.vote(ADA, 0)
+    await server.to_club_hour()
+    await server.until(lambda: len(world.discord.channel_messages.get(other, [])) == 2, 60)
+    await server.quiet()
+    assert direct(world) == 0
+    assert not (await server.stored()).is_blocked
