@@ -109,7 +109,7 @@ def sandbox(script: str | None, port: int) -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("bot"):
             raise
-        raise click.ClickException("The sandbox needs additional packages: pip install 'gatefold[sandbox]'") from None
+        _fail("The sandbox needs additional packages: pip install 'gatefold[sandbox]'")
 
     plays = {"story": story.play, "season": season.play}
     sys.exit(asyncio.run(plays[script]() if script else demo.show(port)))
