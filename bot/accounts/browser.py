@@ -68,8 +68,11 @@ class Browsers:
         oauth_state = await self._attempts.take_state(hash_of(state), self._now())
         if oauth_state is None or oauth_state.provider != provider:
             raise LinkExpired
-        is_ours = cookie is not None and _COOKIE.fullmatch(cookie) is not None
-        if cookie is None or not is_ours or not hmac.compare_digest(hash_of(cookie), oauth_state.cookie_hash):
+        if (
+            cookie is None
+            or not _COOKIE.fullmatch(cookie)
+            or not hmac.compare_digest(hash_of(cookie), oauth_state.cookie_hash)
+        ):
             raise WrongBrowser
         return oauth_state
 

@@ -51,7 +51,6 @@ class LinkPages:
             self.cookie_name,
             redirect.cookie,
             max_age=LIFE_S,
-            path="/",
             secure=self._is_https,
             httponly=True,
             # Lax: the way back is a cross-site GET

@@ -8,7 +8,7 @@ import secrets
 import pytest
 
 from bot.accounts.browser import SPOTIFY
-from bot.errors import LinkExpired, WrongDiscordAccount
+from bot.errors import LinkExpired, WrongBrowser, WrongDiscordAccount
 from tests.web.stage import MIA, NOAH, PROFILE_CALL, TOKEN_CALL, Answer, Browser, Stage, changed, parameter
 
 LONG_AGO = "This link has expired or was already used."
@@ -116,6 +116,12 @@ async def test_a_state_without_its_cookie_is_refused_and_burnt(
     # burnt: not even the right browser can use it now
     await nothing_came_of_it(stage, await browser.get(callback), 400, LONG_AGO)
     assert stage.identifications == before
+
+
+async def test_a_cookie_that_is_no_text_is_another_browsers(stage: Stage, browser: Browser) -> None:
+    callback = await browser.be(MIA, await browser.open(await stage.ask()))
+    with pytest.raises(WrongBrowser):
+        await stage.linking.take_state("discord", parameter(callback, "state"), "\udc88" * 43)
 
 
 @pytest.mark.parametrize("value", ["", "x", "x" * 5000, "é" * 43, "a b" * 15])
