@@ -94,7 +94,7 @@ class LibraryChange(Struct, frozen=True):
 class ChangeRequest(Struct, frozen=True):
     """One command or button, with its changes.
 
-    `locale`: the member's when they asked; what is sent later is in that language.
+    `locale`: the member's when they asked; what is sent later is in that language. `in_server`: it was made there.
     """
 
     id: RequestId
@@ -106,6 +106,7 @@ class ChangeRequest(Struct, frozen=True):
     ended: bool
     changes: tuple[LibraryChange, ...]
     locale: str | None = None
+    in_server: bool = False
 
     @property
     def distinct(self) -> list[LibraryChange]:

@@ -696,3 +696,9 @@ def m019_repeated_votes(db: Database) -> None:
 def m020_origins_of_requests(db: Database) -> None:
     """Which card a request came from, if that counts who saved the album: "club:round" of a club's card."""
     db.conn.execute("ALTER TABLE change_requests ADD COLUMN origin TEXT")
+
+
+@step
+def m021_requests_in_servers(db: Database) -> None:
+    """Whether a request was made in a server, where its member can show that they kept the album."""
+    db.conn.execute("ALTER TABLE change_requests ADD COLUMN in_server INTEGER NOT NULL DEFAULT 0")

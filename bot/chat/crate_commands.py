@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import discord
@@ -85,8 +86,8 @@ class Handlers:
         if crate is None:
             await self.answer(interaction, self._gone(caller), "button crate-save-all")
             return
-        albums = await self._cards.missing(caller, crate, by)
-        await self._saving.save_albums(interaction, caller, albums, "button crate-save-all", edits=True)
+        missing = partial(self._cards.missing, caller, crate, by)
+        await self._saving.save_found(interaction, caller, missing, "button crate-save-all", edits=True)
 
     async def cancel(self, interaction: Interaction, caller: Caller) -> None:
         """Save nothing."""

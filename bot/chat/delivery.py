@@ -224,8 +224,8 @@ class Delivery:
             _log.error("a message of an unknown kind is dropped", kind=message.kind)
             await self._settle(message, State.GIVEN_UP)
             return
-        cards = [*await drawer(message.payload, self._words(message.locale))]
         way, message_id = message.way, None
+        cards = await self._drawn(message, drawer, way)
         for page in range(message.page, len(cards)):
             if way is Way.ANSWER and (failure := await self._on_answer(message, page, cards[page])) is not None:
                 if not failure.is_final:
@@ -235,6 +235,7 @@ class Delivery:
                     await self._settle(message, State.GIVEN_UP, failure.code)
                     return
                 way = Way.DIRECT
+                cards = await self._drawn(message, drawer, way)
             if way is not Way.ANSWER:
                 try:
                     sent = await self._send(message, way, page, cards[page])
@@ -248,6 +249,10 @@ class Delivery:
                     return
                 message_id = message_id or sent
         await self._settle(message, State.CONFIRMED, message_id=message_id)
+
+    async def _drawn(self, message: Queued, drawer: Drawer, way: Way) -> list[Card]:
+        """The cards, as many whichever `way` they leave: that decides only what their buttons offer."""
+        return [*await drawer({**message.payload, "way": way}, self._words(message.locale))]
 
     async def _on_answer(self, message: Queued, page: int, card: Card) -> Failure | None:
         """Edit the answer, or follow it up; the failure, which is final when it is no use to try again."""

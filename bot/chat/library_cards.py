@@ -39,12 +39,12 @@ REFUSALS = {Outcome.REFUSED, Outcome.NO_SEAT, Outcome.NO_PREMIUM}
 
 
 def report(
-    words: Words, report: Report, *, ways: Ways | None = None, notes: Sequence[str] = (), may_keep: bool = False
+    words: Words, report: Report, *, ways: Ways | None = None, notes: Sequence[str] = (), is_direct: bool = False
 ) -> list[Card]:
     """What came of a request, the first message first; nearly always it is one.
 
     `ways`: how the member links, when that is what is missing. `notes`: about earlier requests.
-    `may_keep`: it was saved in a server, which may be shown that the member kept it.
+    `is_direct`: in a direct message, which belongs to no server that could be shown that the member kept it.
     """
     request, changes = report.request, report.request.distinct
     waiting = [change for change in changes if change.outcome is None]
@@ -71,7 +71,7 @@ def report(
     items += [ui.TextDisplay(text) for text in below if text]
     items += _menus(words, report, changes)
     items += [ui.TextDisplay(note) for note in notes]
-    if buttons := _buttons(words, report, changes, ways, may_keep=may_keep):
+    if buttons := _buttons(words, report, changes, ways, is_direct=is_direct):
         items.append(ui.ActionRow(*buttons))
     items += attribution(words, _shown(report, changes))
     return [
@@ -146,7 +146,7 @@ def _menus(words: Words, report: Report, changes: Sequence[LibraryChange]) -> li
 
 
 def _buttons(
-    words: Words, report: Report, changes: Sequence[LibraryChange], ways: Ways | None, *, may_keep: bool
+    words: Words, report: Report, changes: Sequence[LibraryChange], ways: Ways | None, *, is_direct: bool
 ) -> list[Button]:
     """The likely one first."""
     buttons: list[Button] = []
@@ -165,7 +165,8 @@ def _buttons(
         # without its name there is no title that leads there
         buttons.append(link_button(album_url(change.album_id), words.t("Open in Spotify")))
     is_in_library = change.outcome in (Outcome.SAVED, Outcome.ALREADY)
-    if may_keep and change.album_id and is_in_library and report.request.undoes is None:
+    may_keep = report.request.in_server and not is_direct and report.request.undoes is None
+    if may_keep and change.album_id and is_in_library:
         buttons.append(button(words.t("Show that I kept this"), CustomId("keep", change.album_id)))
     return buttons
 

@@ -34,7 +34,7 @@ from bot.monitoring.alerts import Alert, Cause, Facts
 from bot.storage.attempts import LIFE_S
 from bot.storage.changes import HELD_MESSAGE, OUTCOME_MESSAGE
 from bot.storage.links import Link
-from bot.storage.outbox import Answer, FollowUp, Hosts, Message, State
+from bot.storage.outbox import Answer, FollowUp, Hosts, Message, State, Way
 
 LINK_NEWS, HOST_ALERT = "link news", "host alert"
 LINK_S = 5.0
@@ -67,7 +67,7 @@ class Notices:
             return []
         if (imported := await self._importing.outcome(report.request)) is not None:
             return transfer.summary(words, imported)
-        return library_cards.report(words, report)
+        return library_cards.report(words, report, is_direct=payload["way"] != Way.ANSWER)
 
     async def _held(self, payload: Mapping[str, Any], words: Words) -> Sequence[Card]:
         why = NeedsRelink(NeedsRelink.Reason(payload["reason"]))

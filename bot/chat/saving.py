@@ -42,6 +42,7 @@ NOTES_MOST = 2000
 
 _log = structlog.get_logger("gatefold.chat")
 Work = Callable[[OnProgress], Awaitable[Report | str]]
+Find = Callable[[], Awaitable[Sequence[AlbumId]]]
 Albums = app_commands.Range[str, 1, 6000]
 """6,000 characters are Discord's limit, and the only one: about 260 ids."""
 
@@ -92,6 +93,14 @@ class Saving:
     ) -> None:
         """Save several albums, in the fewest writes. `edits`: the card whose button was used says what came of it."""
         work = partial(self._library.change_albums, caller, Action.SAVE, albums)
+        await self._answer(interaction, caller, work, name, Action.SAVE, edits=edits)
+
+    async def save_found(self, interaction: Interaction, caller: Caller, find: Find, name: str, *, edits: bool) -> None:
+        """The same, of albums that take a while to find: Discord waits 3 s for the first answer."""
+
+        async def work(on_progress: OnProgress) -> Report:
+            return await self._library.change_albums(caller, Action.SAVE, await find(), on_progress)
+
         await self._answer(interaction, caller, work, name, Action.SAVE, edits=edits)
 
     async def save_text(
@@ -183,8 +192,7 @@ class Saving:
             if ends_at is not None:
                 renew = words.t("{link} renews it.", link=words.command("link"))
                 notes.append(words.t.sentences([words.consent_ends(ends_at), renew]))
-            may_keep = caller.guild_id is not None
-            drawn = library_cards.report(words, report, ways=ways, notes=notes, may_keep=may_keep)
+            drawn = library_cards.report(words, report, ways=ways, notes=notes)
             return drawn
 
         def held() -> UserError | None:

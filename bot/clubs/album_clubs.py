@@ -9,9 +9,10 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from msgspec import Struct
 
 from bot.albums import AlbumId
-from bot.caller import GuildId, MemberId
+from bot.caller import GuildId, MemberId, RequestId
 from bot.clubs.channels import ClubChannels, Curator, NoSuchClub
 from bot.clubs.effects import NOTICE, carry_out, edit_post
 from bot.clubs.views import OwnPart, RoundView, own_part, view
@@ -41,6 +42,19 @@ VOTERS_PAUSE = timedelta(seconds=5)
 _log = structlog.get_logger("gatefold.clubs")
 
 Event = Callable[[Connection, StoredClub, Facts], Outcome | Refused]
+
+
+class Swap(Struct, frozen=True):
+    """A member's question to another whether they swap places, in the coming round of then. `asked`: its id."""
+
+    asker: MemberId
+    other: MemberId
+    asked_in: RoundNumber
+    asked: RequestId
+
+    def subject(self, club_id: ClubId) -> str:
+        """The subject of the direct message that asks."""
+        return f"{club_id}:swap:{self.other}:{self.asked}:{self.asker}:{self.asked_in}"
 
 
 def _advance(c: Connection, stored: StoredClub, facts: Facts) -> Outcome:
@@ -225,33 +239,45 @@ class AlbumClubs:
                 _log.warning("a ballot or a rating was stored, and not flushed to the disk", error=str(error))
         return refused
 
-    async def ask_to_swap(self, stored: StoredClub, asker: MemberId, other: MemberId, asked: int) -> None:
-        """Ask a member by direct message to swap places with another. `asked`: tells this question from others."""
-        number = stored.club.coming.number
-        payload = {"club": stored.id, "round": number, "step": "swap", "asker": asker, "other": other, "asked": asked}
-        message = Message(NOTICE, f"{stored.id}:swap:{asker}:{other}:{asked}", Direct(other), payload, stored.locale)
+    async def ask_to_swap(self, stored: StoredClub, question: Swap) -> None:
+        """Ask a member by direct message to swap places with another."""
+        payload = {"club": stored.id, "step": "swap", "asker": question.asker, "asked": question.asked}
+        payload["other"] = question.other
+        message = Message(NOTICE, question.subject(stored.id), Direct(question.other), payload, stored.locale)
         await self._storage.outbox.add(message, self._now())
 
-    async def was_asked_to_swap(self, stored: StoredClub, asker: MemberId, other: MemberId, asked: int) -> bool:
-        """Whether a member really asked another to swap places: anybody could make up a button."""
-        return await self._storage.outbox.has(NOTICE, f"{stored.id}:swap:{asker}:{other}:{asked}")
+    async def swap_question(self, club_id: ClubId, other: MemberId, asked: RequestId) -> Swap | None:
+        """What a member was asked; None: they were not, since anybody could make up a button."""
+        subject = await self._storage.outbox.subject(NOTICE, f"{club_id}:swap:{other}:{asked}:")
+        if subject is None:
+            return None
+        *_, asker, number = subject.split(":")
+        return Swap(MemberId(int(asker)), other, RoundNumber(int(number)), asked)
 
-    async def swap(
-        self, club_id: ClubId, asked_in: RoundNumber, asker: MemberId, other: MemberId, asked: int
-    ) -> Outcome | Refused:
+    async def swap(self, club_id: ClubId, question: Swap) -> Outcome | Refused:
         """Swap the places of two members, once for each question, and tell the one who asked. NoSuchClub."""
 
         def event(c: Connection, stored: StoredClub, facts: Facts) -> Outcome | Refused:
-            outcome = turns.swap(stored.club, asked_in, asker, other)
+            outcome = turns.swap(stored.club, question.asked_in, question.asker, question.other)
             if isinstance(outcome, Outcome):
-                payload = {"club": stored.id, "round": asked_in, "step": "swapped", "other": other}
-                subject = f"{stored.id}:swapped:{asker}:{other}:{asked}"
-                message = Message(NOTICE, subject, Direct(asker), payload, stored.locale)
-                if not self._storage.outbox.put(c, message, facts.now):
-                    return Refused(Reason.ALREADY)
+                return self._answer_swap_in(c, stored, question, "swapped") or outcome
             return outcome
 
         return await self.apply(club_id, event)
+
+    async def decline_swap(self, club_id: ClubId, question: Swap) -> Refused | None:
+        """Leave the order as it is, and tell the one who asked. NoSuchClub."""
+
+        def write(c: Connection) -> Refused | None:
+            return self._answer_swap_in(c, self._get_in(c, club_id), question, "swap declined")
+
+        return await self._storage.database.write(write)
+
+    def _answer_swap_in(self, c: Connection, stored: StoredClub, question: Swap, step: str) -> Refused | None:
+        payload = {"club": stored.id, "step": step, "other": question.other}
+        subject = f"{stored.id}:swap answered:{question.other}:{question.asked}"
+        message = Message(NOTICE, subject, Direct(question.asker), payload, stored.locale)
+        return None if self._storage.outbox.put(c, message, self._now()) else Refused(Reason.ALREADY)
 
     async def set_theme(self, club_id: ClubId, number: RoundNumber, theme: str, curator: Curator) -> None:
         """Set the theme of a round. NoSuchClub."""
@@ -315,7 +341,10 @@ class AlbumClubs:
 
     def _facts_in(self, c: Connection, stored: StoredClub, now: datetime, down_since: datetime | None) -> Facts:
         ballots = self._storage.ballots.open_in(c, stored.id, stored.club.coming.number)
-        return Facts(now, self._rng, ballots, drawable(c, stored.guild_id), down_since)
+        crate = drawable(c, stored.guild_id)
+        past = self._storage.clubs.past_in(c, stored.id) if crate else []
+        had = frozenset(one.album_id for one in past)
+        return Facts(now, self._rng, ballots, crate, down_since, had)
 
     def _store_in(self, c: Connection, stored: StoredClub, outcome: Outcome, now: datetime) -> None:
         self._storage.clubs.put_in(c, outcome.club)

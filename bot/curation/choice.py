@@ -19,7 +19,8 @@ class Facts(Struct, frozen=True):
     """What the state machine cannot know by itself.
 
     `ballots`: those of the coming round, without names. `crate`: the albums that a draw may take.
-    `down_since`: at the first step after a start, when the bot was last known to run.
+    `down_since`: at the first step after a start, when the bot was last known to run. `had`: the albums of past rounds,
+    which are drawn only if there is nothing else.
     """
 
     now: datetime
@@ -27,6 +28,7 @@ class Facts(Struct, frozen=True):
     ballots: tuple[Ballot, ...] = ()
     crate: tuple[CrateEntry, ...] = ()
     down_since: datetime | None = None
+    had: frozenset[AlbumId | None] = frozenset()
 
 
 class Chosen(Struct, frozen=True):
@@ -70,7 +72,9 @@ def _nominated(one: Nomination, choice: Choice) -> Chosen:
 
 
 def _from_crate(club: Club, facts: Facts) -> Chosen | None:
-    drawn = draw((entry for entry in facts.crate if entry.album_id not in club.vetoed), facts.rng)
+    entries = [entry for entry in facts.crate if entry.album_id not in club.vetoed]
+    had = {*facts.had, club.listening and club.listening.album_id}
+    drawn = draw([entry for entry in entries if entry.album_id not in had] or entries, facts.rng)
     return None if drawn is None else Chosen(drawn.album_id, Choice.CRATE, among=drawn.among)
 
 

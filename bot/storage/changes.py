@@ -108,7 +108,18 @@ class LibraryChanges:
             ),
             MemberRows(
                 "change_requests",
-                exports=("id", "member_id", "action", "undoes", "origin", "locale", "created_at", "ended_at", "told"),
+                exports=(
+                    "id",
+                    "member_id",
+                    "in_server",
+                    "action",
+                    "undoes",
+                    "origin",
+                    "locale",
+                    "created_at",
+                    "ended_at",
+                    "told",
+                ),
                 withholds=("interaction_token_sealed", "undone_by", "answer"),
             ),
         ),
@@ -148,6 +159,7 @@ class LibraryChanges:
         sealed = self._vault.seal(caller.interaction_token, member, ANSWER)
         at = to_seconds(now)
         ended_at = at if all(change.outcome for change in changes) else None
+        is_in_server = int(caller.guild_id is not None)
         request = _new_request(caller, action, changes, now)
 
         def write(c: Connection) -> Accepted:
@@ -155,9 +167,9 @@ class LibraryChanges:
                 also(c)
             cursor = c.execute(
                 "INSERT INTO change_requests"
-                " (id, member_id, action, interaction_token_sealed, locale, created_at, ended_at, origin)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-                (id_, member, str(action), sealed, caller.locale, at, ended_at, origin),
+                " (id, member_id, in_server, action, interaction_token_sealed, locale, created_at, ended_at, origin)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+                (id_, member, is_in_server, str(action), sealed, caller.locale, at, ended_at, origin),
             )
             if cursor.rowcount:
                 _insert(c, id_, member, changes)
@@ -580,6 +592,7 @@ def _whole(c: Connection, row: Row) -> ChangeRequest:
         ended=row["ended_at"] is not None,
         changes=tuple(_change(change, action) for change in changes),
         locale=row["locale"],
+        in_server=bool(row["in_server"]),
     )
 
 
@@ -606,6 +619,7 @@ def _new_request(caller: Caller, action: Action, changes: Sequence[NewChange], n
             for position, change in enumerate(changes)
         ),
         locale=caller.locale,
+        in_server=caller.guild_id is not None,
     )
 
 

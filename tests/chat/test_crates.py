@@ -93,6 +93,21 @@ async def test_save_all_asks_once_with_the_number_that_is_missing_and_saves_that
     assert set(world.saved()) == {FIRST, SECOND}
 
 
+async def test_save_all_keeps_discord_waiting_while_it_looks_what_is_missing(world: World) -> None:
+    await world.link(ADA)
+    await said(await crate(world, "add", album=LINK))
+    shown = await crate(world, "show")
+    await said(shown)
+    question = await press(world, shown, "Save all")
+    await said(question)
+    world.spotify.delay_s = 3.5
+    answer = await press(world, question, "Save 1")
+    assert "Saved" in "\n".join(texts(await answer.message(60)))
+    assert answer.callback is not None
+    assert answer.callback["type"] in (5, 6)
+    assert world.saved() == [FIRST]
+
+
 async def test_an_unlinked_member_who_wants_to_save_all_is_asked_to_link(world: World) -> None:
     await said(await crate(world, "add", album=LINK))
     shown = await crate(world, "show", member=BEN)

@@ -49,6 +49,10 @@ async def test_an_unlinked_member_links_and_the_shared_album_is_saved_right_afte
     world.bot.library.wake(BEN)  # type: ignore[arg-type]
     await world.idle(BEN)
     assert world.saved("ben") == [FIRST]
+    assert "Saved to your library" in "\n".join(texts(newest(answer)))
+    assert [button["label"] for button in buttons(newest(answer))] == ["Undo", "Show that I kept this"]
+    kept = await press(world, answer, "Show that I kept this", member=BEN)
+    assert "sees that you kept" in await said(kept)
 
 
 async def test_add_to_crate_says_who_was_first(world: World) -> None:

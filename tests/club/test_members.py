@@ -11,7 +11,7 @@ from bot.caller import MemberId
 from bot.curation.ids import RoundNumber
 from tests.club.stage import ONE, Server
 from tests.club.test_robustness import to_listening
-from tests.discord_wire import texts
+from tests.discord_wire import buttons, texts
 from tests.world import ADA, BEN, CHLOE, World
 
 
@@ -124,13 +124,30 @@ async def test_turns_are_picked_sealed_passed_and_swapped(world: World) -> None:
     assert "last in the order" in await server.said("pass", order[0])
 
 
+async def test_a_swap_can_be_declined_and_not_accepted_after_that(world: World) -> None:
+    server = Server(world)
+    await server.start(pick="turns")
+    for member in (ADA, BEN):
+        await server.said("join", member)
+    before = (await server.state()).order
+    await server.said("swap", ADA, **{"with": str(BEN)})
+    question = await world.discord.direct_message(BEN)
+    (late,) = [button["custom_id"] for button in buttons(question) if button["label"] == "Swap"]
+    assert "You keep your place" in await server.read(await server.press(question, "Decline", BEN))
+    assert not buttons(world.discord.messages[question["id"]])
+    told = "\n".join(texts(await world.discord.direct_message(ADA)))
+    assert f"<@{BEN}> would rather keep their place" in told
+    assert "already" in await server.read(await world.discord.press(BEN, late, question))
+    assert (await server.state()).order == before
+
+
 async def test_a_swap_that_nobody_asked_for_cannot_be_accepted(world: World) -> None:
     server = Server(world)
     await server.start(pick="turns")
     for member in (ADA, BEN):
         await server.said("join", member)
     before = (await server.state()).order
-    answer = await world.discord.press(BEN, f"club-swap:{BEN}:1:1:{ADA}:7", server.posts[0])
+    answer = await world.discord.press(BEN, f"club-swap:{BEN}:1:7", server.posts[0])
     assert "no longer exists" in await server.read(answer)
     assert (await server.state()).order == before
 

@@ -93,6 +93,20 @@ async def test_a_tie_is_not_explained_by_the_fewest_votes(world: World) -> None:
     assert "fewest" not in said
 
 
+async def test_an_album_that_nobody_voted_for_is_not_said_to_be_chosen_by_vote(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    await server.nominate(0, ADA)
+    await server.nominate(1, BEN)
+    await server.to_vote()
+    await server.until(lambda: len(server.posts) == 2)
+    await server.to_club_hour()
+    await server.until(lambda: len(server.posts) == 4)
+    announced = "\n".join(texts(server.posts[2]))
+    assert "Nobody voted, so the lot order decided." in announced
+    assert "chosen by vote" not in announced
+
+
 async def test_a_club_that_takes_turns_says_that_nobody_picked(world: World) -> None:
     server = Server(world)
     await server.start(pick="turns")

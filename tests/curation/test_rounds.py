@@ -7,8 +7,10 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from bot.albums import AlbumId
 from bot.curation.calendar import Rhythm
-from bot.curation.club import Choice, ClubSettings, Pick, State, Step
+from bot.curation.choice import Facts
+from bot.curation.club import Choice, Club, ClubSettings, Pick, State, Step
 from bot.curation.curators import extend, set_stand_in
 from bot.curation.draw import CrateEntry
 from bot.curation.rounds import advance, wake_at
@@ -499,6 +501,20 @@ def test_a_vetoed_album_is_not_drawn() -> None:
 
     assert listening_to is not None
     assert listening_to.album_id == "D"
+
+
+def test_an_album_that_the_club_has_had_is_drawn_only_if_there_is_no_other() -> None:
+    stage = Stage(ClubSettings(pick=Pick.CRATE))
+    c, d = CrateEntry(album("C"), 0), CrateEntry(album("D"), 5)
+    facts = replace(stage.facts(), now=FIRST_HOUR, crate=(c, d), had=frozenset({album("C")}))
+
+    assert drawn(stage.club, facts) == "D"
+    assert drawn(stage.club, replace(facts, crate=(c,))) == "C"
+
+
+def drawn(club: Club, facts: Facts) -> AlbumId | None:
+    listening = advance(club, facts).club.listening
+    return None if listening is None else listening.album_id
 
 
 # ------------------------------------------------------------------ the table

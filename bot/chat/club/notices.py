@@ -42,6 +42,13 @@ class Notices:
                 member=f"<@{payload['other']}>",
             )
             return [text_card(f"{said}\n{order_line(words, stored.club)}", kind=Kind.CLUB)]
+        if payload["step"] == "swap declined":
+            said = words.t(
+                "{club}: {member} would rather keep their place in the order.",
+                club=f"**{plain(stored.name, 60)}**",
+                member=f"<@{payload['other']}>",
+            )
+            return [text_card(said, kind=Kind.CLUB)]
         album = payload.get("album")
         albums = await self._names.of([AlbumId(album) if album else None])
         shown = name_of(words, albums, AlbumId(album)) if album else ""
@@ -153,16 +160,14 @@ def notice(words: Words, stored: StoredClub, step: str, album: str) -> str:
 
 
 def swap_card(words: Words, stored: StoredClub, payload: Mapping[str, Any]) -> Card:
-    """Somebody wants to swap places. The button holds who may press it: the addressee."""
+    """Somebody wants to swap places. The buttons hold who may press them: the addressee."""
     t, asker = words.t, MemberId(payload["asker"])
     text = t(
         "{club}: {member} would like to swap places with you in the order.",
         club=f"**{plain(stored.name, 60)}**",
         member=f"<@{asker}>",
     )
-    accept: Button = button(
-        t("Swap"),
-        CustomId("club-swap", payload["other"], stored.id, payload["round"], asker, payload["asked"]),
-        discord.ButtonStyle.primary,
-    )
-    return text_card(text, accept, kind=Kind.CLUB)
+    question = payload["other"], stored.id, payload["asked"]
+    accept: Button = button(t("Swap"), CustomId("club-swap", *question), discord.ButtonStyle.primary)
+    decline: Button = button(t.context("button", "Decline"), CustomId("club-decline", *question))
+    return text_card(text, accept, decline, kind=Kind.CLUB)

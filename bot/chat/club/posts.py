@@ -209,6 +209,8 @@ def chosen(words: Words, view: RoundView) -> str:
     t, one = words.t, view.round
     who = picker(words, one)
     match one.choice:
+        case Choice.VOTE if not view.voters:
+            return t("Nominated by {member}. Nobody voted, so the lot order decided.", member=who)
         case Choice.VOTE:
             return t.plural(
                 "Nominated by {member} and chosen by vote, with {count} ballot.",

@@ -12,10 +12,12 @@ from bot.chat.club.answering import Answering, sentence
 from bot.chat.reply import Beside, Interaction, caller_of
 from bot.chat.words import Words, date
 from bot.clubs import NoSuchClub
+from bot.clubs.album_clubs import Swap
 from bot.curation import turns
 from bot.curation.club import Club, Nomination, Outcome, Pick
-from bot.curation.ids import ClubId, RoundNumber
+from bot.curation.ids import ClubId
 from bot.curation.refusals import Reason, Refused
+from bot.storage.clubs import StoredClub
 
 Change = Callable[[Club, MemberId], Outcome | Refused]
 
@@ -87,7 +89,8 @@ class Turns:
                 refused = Refused(Reason.NOT_BY_TURNS)
             if isinstance(refused, Refused):
                 return [await self._answering.refused(words, refused, stored)]
-            await self._answering.clubs.ask_to_swap(stored, caller.member_id, other, caller.interaction_id)
+            question = Swap(caller.member_id, other, club.coming.number, caller.interaction_id)
+            await self._answering.clubs.ask_to_swap(stored, question)
             return [
                 text_card(
                     t(
@@ -100,28 +103,41 @@ class Turns:
         await self._answering(interaction, make, name="club swap")
 
     async def accept_swap(
-        self,
-        interaction: Interaction,
-        caller: Caller,
-        owner: MemberId,
-        club_id: ClubId,
-        asked_in: RoundNumber,
-        asker: MemberId,
-        asked: RequestId,
+        self, interaction: Interaction, caller: Caller, owner: MemberId, club_id: ClubId, asked: RequestId
     ) -> None:
         """The other member accepts, in the direct message that asked them."""
 
         async def make(words: Words) -> Sequence[Card] | Beside:
-            stored = await self._answering.clubs.get(club_id)
-            if not await self._answering.clubs.was_asked_to_swap(stored, asker, owner, asked):
-                raise NoSuchClub
-            outcome = await self._answering.clubs.swap(club_id, asked_in, asker, owner, asked)
+            stored, question = await self._question(club_id, owner, asked)
+            outcome = await self._answering.clubs.swap(club_id, question)
             if isinstance(outcome, Refused):
                 return Beside([await self._answering.refused(words, outcome, stored)])
-            said = words.t("You swapped places with {member}.", member=f"<@{asker}>")
+            said = words.t("You swapped places with {member}.", member=f"<@{question.asker}>")
             return [text_card(f"{said}\n{order_line(words, outcome.club)}", kind=Kind.CLUB)]
 
         await self._answering(interaction, make, name="button club-swap", edits=True)
+
+    async def decline_swap(
+        self, interaction: Interaction, caller: Caller, owner: MemberId, club_id: ClubId, asked: RequestId
+    ) -> None:
+        """The other member keeps their place."""
+
+        async def make(words: Words) -> Sequence[Card] | Beside:
+            stored, question = await self._question(club_id, owner, asked)
+            refused = await self._answering.clubs.decline_swap(club_id, question)
+            if refused is not None:
+                return Beside([await self._answering.refused(words, refused, stored)])
+            said = words.t("You keep your place, and I told {member}.", member=f"<@{question.asker}>")
+            return [text_card(said, kind=Kind.CLUB)]
+
+        await self._answering(interaction, make, name="button club-decline", edits=True)
+
+    async def _question(self, club_id: ClubId, owner: MemberId, asked: RequestId) -> tuple[StoredClub, Swap]:
+        stored = await self._answering.clubs.get(club_id)
+        question = await self._answering.clubs.swap_question(club_id, owner, asked)
+        if question is None:
+            raise NoSuchClub
+        return stored, question
 
 
 def takes_turns(club: Club) -> bool:
