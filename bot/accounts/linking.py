@@ -230,7 +230,7 @@ class Linking:
         if host is None:
             return False
         seats = self._settings.spotify_seats
-        return seats == 0 or await self._storage.seats.is_free(host.client_id, seats, member, self._now())
+        return await self._storage.seats.is_free(host.client_id, seats, member, self._now())
 
     # -- the way through the browser
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -48,6 +48,7 @@ class Stage:
     time: float = 1000.0
     ahead: timedelta = timedelta()
     last: int = 0
+    pauses: list[float] = field(default_factory=list)
 
     async def save(self, album: str, *, answered: bool = True) -> Report:
         """A command, and its answer."""
@@ -112,6 +113,10 @@ async def made(folder: Path) -> AsyncIterator[Stage]:
     def now() -> datetime:
         return datetime.now(UTC) + stage.ahead
 
+    async def noted_sleep(seconds: float) -> None:
+        stage.pauses.append(seconds)
+        await asyncio.sleep(0.01)
+
     async def no_sleep(seconds: float) -> None:
         await asyncio.sleep(0)
 
@@ -133,6 +138,7 @@ async def made(folder: Path) -> AsyncIterator[Stage]:
             spotify,
             now=now,
             monotonic=lambda: stage.time,
+            sleep=noted_sleep,
         )
         postman = Postman(storage.outbox, library, now)
         stage = Stage(storage, server, library, postman)

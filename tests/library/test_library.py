@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from bot.changes import Outcome
 from bot.library import Report
@@ -192,13 +193,17 @@ async def test_an_answer_that_the_full_disk_does_not_let_be_noted_is_noted_later
     report = await stage.save(FIRST, answered=False)
     await database.read(lambda c: c.execute("PRAGMA query_only = 1").fetchall())
     await stage.library.answered(report, arrived=True)
+    async with asyncio.timeout(60):
+        while len(stage.pauses) < 4:
+            await asyncio.sleep(0.01)
+    assert stage.pauses[:4] == [2.0, 20.0, 600.0, 600.0]
     await database.read(lambda c: c.execute("PRAGMA query_only = 0").fetchall())
     stage.server.clear_faults()
     stage.library.wake(MEMBER)
     async with asyncio.timeout(60):
         while await stage.pending():
             await asyncio.sleep(0.01)
-    await until(stage, 1)  # the first pause is 2 s
+    await until(stage, 1)
     assert stage.told[0].request.changes[0].outcome is Outcome.SAVED
 
 
@@ -212,6 +217,13 @@ async def test_what_somebody_saves_at_spotify_while_a_write_that_was_not_done_wa
     stage.library.wake(MEMBER)
     await until(stage, 1)
     assert stage.told[0].request.changes[0].outcome is Outcome.ALREADY
+
+
+async def test_of_what_is_told_later_only_a_single_album_is_named(stage: Stage) -> None:
+    many, one = await stage.save_many(stage.albums(3)), await stage.save(FIRST)
+    told = await stage.library.untold(replace(one, earlier=(many.request.id, one.request.id)))
+    assert [report.request.id for report in told] == [many.request.id, one.request.id]
+    assert [[*report.albums] for report in told] == [[], [FIRST]]
 
 
 # -- unlinked meanwhile

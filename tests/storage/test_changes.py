@@ -654,6 +654,16 @@ async def test_what_waits_for_another_attempt_is_taken_over_by_the_next_answer(s
     assert (await storage.outbox.due(at(NOW + 4000), 10))[0] == []
 
 
+async def test_what_is_being_sent_does_not_keep_the_next_answer_from_telling_the_rest(storage: Storage) -> None:
+    for id_, album in ((1, X), (2, Y)):
+        await done(storage, id_, album)
+        await answered(storage, id_, arrived=False)
+    [message], _ = await storage.outbox.due(at(), 10)
+    assert message.subject == "1"  # the other waits behind it
+    await execute(storage, "UPDATE outbox SET tries = 1 WHERE subject = '2'")
+    assert (await ask(storage, 3, Z)).untold == (2,)
+
+
 async def test_what_may_have_arrived_is_not_told_by_the_next_answer(storage: Storage) -> None:
     await done(storage, 1, X)
     await answered(storage, 1, arrived=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, datetime
 
@@ -252,6 +253,24 @@ def test_a_better_mean_stands_higher_and_everything_stays_inside() -> None:
     for dot in made_chart.dots:
         assert 0 < dot.x < WIDTH
         assert 0 < dot.top <= dot.y <= dot.bottom < HEIGHT
+
+
+@pytest.mark.parametrize(
+    ("scale", "labels"),
+    [(Scale.HALVES, ["1", "2", "3", "4", "5"]), (Scale.TEN, ["2", "4", "6", "8", "10"])],
+    ids=["five", "ten"],
+)
+def test_a_chart_has_lines_at_whole_points_and_its_rounds_share_its_width(scale: Scale, labels: list[str]) -> None:
+    summary = summarise([Score(scale, scale.steps[-1])], scale)
+    assert summary is not None
+    made_chart = chart([(str(number), summary) for number in range(4)], scale)
+    assert [line.label for line in made_chart.lines] == labels
+    heights = [line.y for line in made_chart.lines]
+    assert len({round(upper - lower) for upper, lower in itertools.pairwise(heights)}) == 1
+    places = [dot.x for dot in made_chart.dots]
+    step = (made_chart.right - made_chart.left) / 4
+    assert places == pytest.approx([made_chart.left + step * (place + 0.5) for place in range(4)], abs=0.1)
+    assert made_chart.path == " ".join(f"{dot.x:g},{dot.y:g}" for dot in made_chart.dots)
 
 
 def test_a_chart_of_many_rounds_names_only_as_many_as_have_room() -> None:
