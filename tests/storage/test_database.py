@@ -238,6 +238,11 @@ async def test_a_migration_that_fails_changes_nothing(flaw: str, tmp_path: Path)
     await (await upgraded(path, GROW)).close()
 
 
+async def test_of_a_first_migration_that_fails_the_reason_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StorageStartupError, match="nowhere"):
+        await upgraded(tmp_path / "gatefold.db", "INSERT INTO nowhere VALUES (1)")
+
+
 async def test_a_second_start_migrates_nothing(tmp_path: Path) -> None:
     path = tmp_path / "gatefold.db"
     for _ in range(3):

@@ -161,6 +161,7 @@ async def test_forgetting_a_member_leaves_no_row_that_names_them_and_no_other_me
     before = {table: await rows(storage, table) for table in tables}
     counts = await storage.forget(ADA)
     assert counts.keys() == declared
+    assert counts["links"] == len([row for row in before["links"] if row["member_id"] == ADA]) == 1
     assert await naming(storage, ADA) == set()
     for table, old in before.items():
         if table in OUTLIVING:

@@ -69,6 +69,13 @@ async def test_a_book_shows_each_round_with_its_cover_link_figures_and_reviews(s
         assert caption in page.text
 
 
+async def test_only_a_round_that_was_voted_on_shows_its_votes(stage: Stage, browser: Browser) -> None:
+    url = await open_book(stage.public_pages, await season(stage.storage, albums(stage, 6)))
+    rounds = re.split(r'id="round-(\d+)"', (await browser.get(url)).text)[1:]
+    shown = {int(number): "Votes" in text for number, text in zip(rounds[::2], rounds[1::2], strict=True)}
+    assert shown == {number: books.CHOICES[number % 6] is Choice.VOTE for number in range(1, 7)}
+
+
 @pytest.mark.parametrize(
     ("choice", "pick", "says"),
     [
@@ -288,6 +295,14 @@ def test_text_from_outside_keeps_what_people_write() -> None:
     assert legible("a" * 30, 10) == "aaaaaaaaa…"
     assert legible("two\nlines\tof  text ") == "two lines of text"
     assert legible("abcde\u0301f", 6) == "abcd…"
+
+
+def test_text_from_outside_loses_what_is_no_character_and_accents_beyond_three() -> None:
+    for code in (0xFDD0, 0xFDEF, 0xFFFE, 0x1FFFF):
+        assert legible(f"one{chr(code)}two") == "one two"
+    for code in (0xFDCF, 0xFDF0, 0xFFFD):
+        assert legible(f"one{chr(code)}two") == f"one{chr(code)}two"
+    assert legible("e" + "\u0301" * 9 + "o\u0301") == "e" + "\u0301" * 3 + "o\u0301"
 
 
 async def test_a_book_speaks_the_readers_language_and_else_the_clubs(stage: Stage, browser: Browser) -> None:

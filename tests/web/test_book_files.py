@@ -267,6 +267,7 @@ def test_a_chart_has_lines_at_whole_points_and_its_rounds_share_its_width(scale:
     assert [line.label for line in made_chart.lines] == labels
     heights = [line.y for line in made_chart.lines]
     assert len({round(upper - lower) for upper, lower in itertools.pairwise(heights)}) == 1
+    assert heights[-1] == made_chart.dots[0].y < HEIGHT / 12
     places = [dot.x for dot in made_chart.dots]
     step = (made_chart.right - made_chart.left) / 4
     assert places == pytest.approx([made_chart.left + step * (place + 0.5) for place in range(4)], abs=0.1)
