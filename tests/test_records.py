@@ -13,9 +13,14 @@ import msgspec
 import pytest
 
 import bot
+from bot.accounts.browser import Redirect
+from bot.chat.components import Form
 from bot.curation.club import Club
 from bot.curation.ids import ClubId
+from bot.private import Private
+from bot.settings.sources import Line
 from bot.storage.frozen import from_json, to_json
+from bot.storage.links import StoredTokens
 from tests.storage.clubs import new_club
 from tests.storage.rows import ADA
 
@@ -67,3 +72,30 @@ def test_a_club_is_read_as_versions_without_structs_wrote_it() -> None:
 def test_a_value_of_another_type_is_refused() -> None:
     with pytest.raises(ValueError, match="club_hour_at"):
         from_json(Club, to_json(new_club(ClubId(1), ADA)).replace('"club_hour_at":"', '"club_hour_at":"x'))
+
+
+_SECRET = ("token", "secret", "cookie", "password", "email", "_url")
+_SHOWN = ("cover_url",)
+
+
+def test_a_struct_with_a_secret_shows_no_field() -> None:
+    found = {kind for kind in structs() if any(map(_may_be_secret, kind.__struct_fields__))}
+    assert StoredTokens in found
+    assert [kind for kind in found if not issubclass(kind, Private)] == []
+
+
+def _may_be_secret(field: str) -> bool:
+    return field.endswith(_SECRET) and not field.endswith(_SHOWN)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Line(1, "DISCORD_TOKEN", "not-to-be-shown", "DISCORD_TOKEN=not-to-be-shown"),
+        Form({"email": ("not-to-be-shown",)}),
+        Redirect("https://example.org/?state=not-to-be-shown", "not-to-be-shown"),
+    ],
+    ids=lambda record: type(record).__name__,
+)
+def test_what_only_one_may_see_is_in_no_repr(record: msgspec.Struct) -> None:
+    assert "not-to-be-shown" not in f"{record!r} {record} {[record]}"

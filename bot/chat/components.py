@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any
 
-from msgspec import Struct
-
 from bot.albums import AlbumId
 from bot.caller import MemberId
+from bot.private import Private
 
 MAX_LENGTH = 100
 """Discord's limit for a custom id, and for a value of a select menu, in characters."""
@@ -94,7 +93,7 @@ class Source(Enum):
     MODAL = "modal"
 
 
-class Form(Struct, frozen=True):
+class Form(Private, frozen=True):
     """What a member filled into a modal: by the name of each field, the texts or the choices."""
 
     values: Mapping[str, tuple[str, ...]]

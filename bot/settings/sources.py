@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from msgspec import Struct
+from bot.private import Private
 
 SECRETS = Path("/run/secrets")
 """Where containers hand in secrets as files."""
@@ -40,8 +40,8 @@ def read_text(file: Path) -> str:
     return text
 
 
-class Line(Struct, frozen=True):
-    """One statement of an env file. `name`: None when it cannot be read; `value`: None when it has no `=`."""
+class Line(Private, frozen=True):
+    """One statement of an env file, which may hold a secret. `name`: None when it cannot be read; `value`: None when it has no `=`."""
 
     number: int
     name: str | None

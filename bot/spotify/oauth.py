@@ -32,6 +32,10 @@ CONSENT_DAYS = 182
 """A refresh token dies six months after the consent, and refreshing does not extend that."""
 
 
+LIFE_S = 3600
+"""How long an access token lives where the answer does not say, which it need not (RFC 6749, 5.1)."""
+
+
 class Tokens(Private, frozen=True):
     """What the token endpoint gives. `refresh_token` None: keep the old one. No repr: these are secrets."""
 
@@ -141,6 +145,7 @@ def read_app_token(status: int, body: bytes) -> AppToken:
     token, expires = data.get("access_token"), data.get("expires_in")
     if not 200 <= status < 300:
         raise _refusal(status, data)
+    expires = LIFE_S if expires is None else expires
     if not _is_token(token) or not _is_life(expires):
         raise TryLater(TryLater.Cause.UNAVAILABLE)
     return AppToken(token, expires)
@@ -202,6 +207,7 @@ def _tokens(data: dict[str, object]) -> Tokens:
     access, expires, scope = data.get("access_token"), data.get("expires_in"), data.get("scope")
     refresh = data.get("refresh_token") or None
     scope = " ".join(SCOPES) if scope is None else scope
+    expires = LIFE_S if expires is None else expires
     if (
         not _is_token(access)
         or not _is_life(expires)

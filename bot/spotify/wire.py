@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -50,6 +50,9 @@ LARGE = 8 * 1024 * 1024
 
 _ID = re.compile(r"[0-9A-Za-z]{22}", re.ASCII)
 _YEAR = re.compile(r"(?!0000)[0-9]{4}", re.ASCII)
+_COVER = re.compile(r"https://[0-9A-Za-z][!-~]{0,1000}")
+"""Discord refuses a whole message for an address with another character in it, or a longer one."""
+_MAX_TRACKS = 100_000
 
 LOOKING_UP = ("album", "track", "oembed")
 """The calls that look one thing up by its id, so that Spotify may say that there is no such thing."""
@@ -234,8 +237,8 @@ def check(request: Request, status: int, body: bytes) -> None:
             raise EndpointClosed
         case 404 if request.name in LOOKING_UP:
             raise NoSuchAlbum
-        case 404 if request.name in NAMING:
-            # these never say so about an id: an unknown one is answered with false, or accepted and ignored
+        case 404 | 408 | 425:
+            # The others never say so about an id: an unknown one is answered with false, or accepted and ignored.
             raise TryLater(TryLater.Cause.UNAVAILABLE, may_have_applied=request.name == "write")
         case 400 if "invalid" in said and (" id" in said or "uri" in said) and request.name in NAMING:
             raise NoSuchAlbum  # "Invalid base62 id": 22 characters that are no number of Spotify's
@@ -324,16 +327,18 @@ def read_saved(body: bytes) -> SavedPage:
         }
         total = page.get("total")
         is_count = isinstance(total, int) and not isinstance(total, bool) and total >= 0
-        return SavedPage(albums, len(rows) < MAX_PAGE, added_at, total if is_count else None)
+        # A page may be short although others follow.
+        is_last = not rows or (len(rows) < MAX_PAGE and not isinstance(page.get("next"), str))
+        return SavedPage(albums, is_last, added_at, total if is_count else None)
 
 
 def _moment(value: object) -> datetime | None:
     """A point in time as Spotify writes it ("2026-01-31T12:00:00Z")."""
     try:
         moment = datetime.fromisoformat(str(value))
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo is not None else None
 
 
 def read_oembed(id_: AlbumId, body: bytes) -> Album:
@@ -341,9 +346,7 @@ def read_oembed(id_: AlbumId, body: bytes) -> Album:
     with _expecting():
         data = json.loads(body)
         cover = _text(data.get("thumbnail_url"))
-        return Album(
-            id_, _text(data.get("title")) or "(untitled)", (), "", cover if cover.startswith("https://") else None
-        )
+        return Album(id_, _text(data.get("title")) or "(untitled)", (), "", cover if _COVER.fullmatch(cover) else None)
 
 
 def read_profile(body: bytes) -> Profile:
@@ -353,7 +356,7 @@ def read_profile(body: bytes) -> Profile:
         account_id = data.get("account_id") or data["id"]
         if not account_id or not isinstance(account_id, str):
             raise ValueError
-        return Profile(account_id, str(data.get("display_name") or data.get("id") or account_id))
+        return Profile(account_id, _text(data.get("display_name")) or _text(data.get("id")) or account_id)
 
 
 def _there(album: Album | None) -> Album:
@@ -389,7 +392,7 @@ def _album(data: Any) -> Album | None:
         year=released[:4] if _YEAR.match(released) else "",
         cover_url=_thumbnail(covers),
         released=released,
-        tracks=max(tracks, 0) if type(tracks := data.get("total_tracks")) is int else 0,
+        tracks=tracks if type(tracks := data.get("total_tracks")) is int and 0 <= tracks <= _MAX_TRACKS else 0,
         large_cover_url=max(covers, default=(0, None))[1],
     )
 
@@ -399,7 +402,7 @@ def _covers(images: list[dict[str, Any]]) -> list[tuple[int, str]]:
     return [
         (width if isinstance(width := image.get("width"), int) else 0, url)
         for image in images
-        if isinstance(url := image.get("url"), str) and url.startswith("https://")
+        if isinstance(url := image.get("url"), str) and _COVER.fullmatch(url)
     ]
 
 
@@ -415,4 +418,9 @@ def _rows(value: Any) -> list[dict[str, Any]]:
 
 
 def _text(value: Any) -> str:
-    return value.strip() if isinstance(value, str) else ""
+    """A text of which something can be seen, or none. Half a character can be neither stored nor sent."""
+    text = value.strip() if isinstance(value, str) else ""
+    if text.isprintable():
+        return text
+    text = text.encode("utf-8", "replace").decode()
+    return text if any(c.isprintable() and not c.isspace() for c in text) else ""

@@ -119,6 +119,11 @@ def test_more_scopes_than_asked_for_are_no_trouble() -> None:
     assert read(scope="streaming user-library-modify  user-library-read").access_token == "BQ-access"
 
 
+@pytest.mark.parametrize("life", [None, ...])
+def test_without_a_life_it_is_as_usual(life: object) -> None:
+    assert read(expires_in=life).expires_in_s == 3600
+
+
 def test_tokens_do_not_show_in_a_repr() -> None:
     assert "BQ-access" not in repr(read())
     assert "AQ-refresh" not in repr(read())
@@ -147,8 +152,7 @@ def test_a_shorter_scope_asks_to_link_again(scope: str) -> None:
         {"expires_in": 1.5},
         {"expires_in": 10**12},
         {"expires_in": float("inf")},
-        {"expires_in": None},
-        {"expires_in": ...},
+        {"expires_in": []},
         {"access_token": ""},
         {"access_token": None},
         {"access_token": 7},

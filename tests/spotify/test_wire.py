@@ -226,10 +226,18 @@ def test_an_id_that_spotify_cannot_read_is_no_such_album(fault: str, request_: R
 def test_a_404_says_that_there_is_no_album_only_where_one_is_looked_up(fault: str) -> None:
     for request in (ALBUM, TRACK):
         assert type(refused(request, FAULTS[fault])) is NoSuchAlbum
-    for request in (CONTAINS, WRITE):
+    for request in (CONTAINS, WRITE, SEARCH, PROFILE):
         error = refused(request, FAULTS[fault])
         assert isinstance(error, TryLater)
         assert (error.cause, error.may_have_applied) == (UNAVAILABLE, request is WRITE)
+
+
+@pytest.mark.parametrize("status", [404, 408, 425])
+def test_what_a_proxy_says_in_between_is_trouble(status: int) -> None:
+    for request in (CONTAINS, WRITE, SEARCH, PROFILE):
+        with pytest.raises(TryLater) as caught:
+            wire.check(request, status, b"<html>")
+        assert (caught.value.cause, caught.value.may_have_applied) == (UNAVAILABLE, request is WRITE)
 
 
 @pytest.mark.parametrize(
@@ -435,6 +443,17 @@ def test_rows_that_are_no_albums_count_for_where_the_library_ends(rows: int, is_
     assert wire.read_saved(dumped({"items": [None] * rows})) == SavedPage([], is_last)
 
 
+@pytest.mark.parametrize(("rows", "is_last"), [(0, True), (1, False), (49, False), (50, False)])
+def test_a_short_page_ends_the_library_only_when_spotify_names_no_next_one(rows: int, is_last: bool) -> None:
+    page = {"items": [None] * rows, "next": "https://api.spotify.com/v1/me/albums?offset=50"}
+    assert wire.read_saved(dumped(page)).is_last is is_last
+
+
+@pytest.mark.parametrize("moment", [None, 7, "", "soon", "2026-01-31T12:00:00", "0001-01-01T00:00:00+23:00"])
+def test_a_moment_that_cannot_be_is_left_out(moment: Any) -> None:
+    assert wire.read_saved(dumped({"items": [{"added_at": moment, "album": FULL}]})).added_at == {}
+
+
 @pytest.mark.parametrize(
     ("date", "year"),
     [
@@ -454,7 +473,7 @@ def test_a_year_is_as_much_as_is_known(date: Any, year: str) -> None:
     assert wire.read_album(dumped({**FULL, "release_date": date})).year == year
 
 
-@pytest.mark.parametrize("name", [None, "", "  ", "\u3000"])
+@pytest.mark.parametrize("name", [None, "", "  ", "\u3000", "\u200b", " \u2060 \ufeff"])
 def test_albums_and_artists_without_a_name_are_called_something(name: str | None) -> None:
     album = wire.read_album(dumped({**FULL, "name": name, "artists": [{"name": name}]}))
     assert (album.title, album.artists) == ("(untitled)", ("(unknown)",))
@@ -476,8 +495,22 @@ def test_the_smallest_cover_that_is_still_sharp_is_taken() -> None:
     assert cover() is None
 
 
-@pytest.mark.parametrize("url", ["http://i.scdn.co/x", "javascript:alert(1)", "data:image/png,x", "//i.scdn.co/x", ""])
-def test_a_cover_that_is_not_https_is_no_cover(url: str) -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://i.scdn.co/x", "javascript:alert(1)", "data:image/png,x", "//i.scdn.co/x", ""),
+        *(
+            "https://",
+            "https:// i.scdn.co",
+            "https://i.scdn.co/x y",
+            "https://i.scdn.co/x\ny",
+            "https://i.scdn.co/\u00fc",
+        ),
+        "https://i.scdn.co/" + "x" * 2048,
+    ],
+)
+def test_a_cover_that_no_message_can_show_is_no_cover(url: str) -> None:
+    assert wire.read_oembed(ids(1)[0], dumped({"title": "x", "thumbnail_url": url})).cover_url is None
     assert cover({"url": url, "width": 300}) is None
 
 
@@ -491,6 +524,8 @@ def test_a_cover_that_is_not_https_is_no_cover(url: str) -> None:
         ({"account_id": "acc", "display_name": None}, Profile("acc", "acc")),
         ({"id": "ada", "display_name": "Ada"}, Profile("ada", "Ada")),
         ({"account_id": None, "id": "ada", "display_name": None}, Profile("ada", "ada")),
+        ({"account_id": "acc", "id": "ada", "display_name": " \u200b"}, Profile("acc", "ada")),
+        ({"account_id": "acc", "id": 7, "display_name": {"x": 1}}, Profile("acc", "acc")),
     ],
 )
 def test_an_account_is_known_by_its_account_id_and_always_has_a_name(profile: dict[str, Any], read: Profile) -> None:
@@ -554,6 +589,9 @@ def test_a_contains_of_another_length_or_type_is_trouble(body: bytes) -> None:
     ("change", "read"),
     [
         ({"name": 7}, {"title": "(untitled)"}),
+        ({"name": "Slow\ud800"}, {"title": "Slow?"}),
+        ({"total_tracks": 10**400}, {"tracks": 0}),
+        ({"total_tracks": -1}, {"tracks": 0}),
         ({"artists": None}, {"artists": ("(unknown)",)}),
         ({"artists": "x"}, {"artists": ("(unknown)",)}),
         ({"artists": [None]}, {"artists": ("(unknown)",)}),
