@@ -52,6 +52,8 @@ def test_a_misspelled_name_is_told_with_the_nearest_setting(written: str, meant:
     [
         ("DISCORD_TOKEN: abc.def.ghi", "Write DISCORD_TOKEN=value"),
         ("WEB_PORT 8080", "Write WEB_PORT=value"),
+        ("BACKUP FOLDER=/backups", "Write BACKUP_FOLDER=value"),
+        ("backup foldr: /backups", "Write BACKUP_FOLDER=value"),
         ("WEB_PORT", "WEB_PORT has no = behind it"),
         ("'WEB_PORT", "cannot be read"),
         ('CONTACT="ada', "Write CONTACT=value"),
@@ -95,6 +97,19 @@ def test_a_misspelled_environment_variable_is_told_and_other_peoples_are_not(mon
     monkeypatch.setenv("BACKUP_FOLDR", "x")
     assert [sentence.partition(":")[0] for sentence in ignored()] == [
         *("Environment variable BACKUP_FOLDR", "Environment variable LOGLEVEL", "Environment variable WEBHOST")
+    ]
+
+
+def test_a_misspelled_secret_file_is_told_and_other_peoples_are_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    for name in ("discord_token", "spotify_client_secrt", "tls.key", "database_password"):
+        (secrets / name).write_text("x")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(secrets))
+    assert ignored() == [
+        f"Secret file {secrets}/spotify_client_secrt: This is not a setting. Did you mean SPOTIFY_CLIENT_SECRET?"
     ]
 
 

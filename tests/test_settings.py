@@ -289,6 +289,10 @@ def test_a_public_url_that_spotify_refuses_stops_the_start(
         ("https://@example.org", "https://"),
         ("https://example.org:0", "port"),
         ("https://-example.org", "https://"),
+        ("https://example.org/music/../bot", "https://"),
+        ("https://example.org/.", "https://"),
+        ("https://example.org/callback/spotify", "https://gatefold.example.org"),
+        ("https://example.org/music/callback/discord/", "https://gatefold.example.org"),
         ("'https://example.org'", "https://"),
     ],
 )
@@ -305,6 +309,11 @@ def test_a_public_url_that_browsers_would_read_differently_is_refused(
     [
         ("HTTPS://Gatefold.Example.ORG/Music", "https://gatefold.example.org/Music"),
         (" https://gatefold.example.org \n", "https://gatefold.example.org"),
+        ("https://gatefold.example.org:443/", "https://gatefold.example.org"),
+        ("https://gatefold.example.org:", "https://gatefold.example.org"),
+        ("http://127.0.0.1:80", "http://127.0.0.1"),
+        ("http://[::1]:80/music", "http://[::1]/music"),
+        ("https://gatefold.example.org:4430", "https://gatefold.example.org:4430"),
     ],
 )
 def test_a_public_url_is_kept_in_one_spelling(url: str, kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -312,6 +321,15 @@ def test_a_public_url_is_kept_in_one_spelling(url: str, kept: str, monkeypatch: 
 
 
 # -- one value each
+
+
+@pytest.mark.parametrize("name", ["DATABASE_PATH", "BACKUP_FOLDER", "TOKEN_KEYS_FILE"])
+@pytest.mark.parametrize("value", ["~/gatefold/x", "~ada/x", "$HOME/x", "${HOME}/x"])
+def test_a_path_that_only_a_shell_would_understand_is_refused(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problems = refused(monkeypatch, **{name: value})
+    assert f"{name}: begins with ~ or $, which nothing expands here; write the whole path." in problems
 
 
 @pytest.mark.parametrize("name", ["WEB_HOST", "METRICS_HOST"])

@@ -12,6 +12,7 @@ import attrs
 from bot.settings.model import FileSettings, KeySettings, Settings
 from bot.settings.sources import (
     Unreadable,
+    nearly_named,
     nearly_set,
     not_used,
     of_env_file,
@@ -65,13 +66,13 @@ def from_values(**given: Any) -> Settings:
 
 
 def ignored(env_file: Path = Path(".env")) -> list[str]:
-    """Lines of the file and environment variables that look like settings and set nothing, one sentence each."""
+    """Lines of the file, variables and secret files that look like settings and set nothing, one sentence each."""
     names = attrs.fields_dict(Settings).keys()
     try:
         lines = not_used(read_text(env_file), env_file, names)
     except (Unreadable, FileNotFoundError):
         lines = []
-    return [*lines, *nearly_set(os.environ, names)]
+    return [*lines, *nearly_set(os.environ, names), *nearly_named(secret_places(os.environ), names)]
 
 
 def _given(kind: type[FileSettings], env_file: Path | None, environment: Mapping[str, str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import codecs
 import io
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from bot.private import Private
@@ -91,7 +92,7 @@ def not_used(content: str, file: Path, names: Collection[str]) -> list[str]:
     for line in env_lines(content):
         where = f"{file}, line {line.number}:"
         if line.name is None:
-            found.append(f"{where} This line cannot be read.{_hint(_first_word(line.original), names)}")
+            found.append(f"{where} This line cannot be read.{_hint(line.original, names)}")
         elif line.name.lower() in names:
             name = line.name.upper()
             if line.value is None:
@@ -116,6 +117,18 @@ def nearly_set(environment: Collection[str], names: Collection[str]) -> list[str
     return found
 
 
+def nearly_named(places: Collection[Path], names: Collection[str]) -> list[str]:
+    """Secret files whose name is a setting's misspelled. Only near ones: others may keep their secrets there, too."""
+    found = []
+    for place in places:
+        with suppress(OSError):
+            for file in sorted(place.iterdir()):
+                near = None if file.name.lower() in names else nearest(file.name, names, 0.87)
+                if near:
+                    found.append(f"Secret file {_printable(str(file))}: This is not a setting. Did you mean {near}?")
+    return found
+
+
 def _unknown(line: Line, names: Collection[str]) -> str:
     assert line.name is not None
     near = nearest(line.name, names)
@@ -127,8 +140,11 @@ def _unknown(line: Line, names: Collection[str]) -> str:
     return f"{line.name if _SHOWN.fullmatch(line.name) else 'This name'} is not a setting."
 
 
-def _hint(word: str, names: Collection[str]) -> str:
-    near = nearest(word, names)
+def _hint(line: str, names: Collection[str]) -> str:
+    # a space may have been meant as an underscore, or as the =
+    near = nearest(re.split("[=:]", line, maxsplit=1)[0].strip().replace(" ", "_"), names) or nearest(
+        _first_word(line), names
+    )
     if near:
         return f" Write {near}=value, and put a value with spaces or quotes between single quotes."
     return " Write NAME=value, and put a value with spaces or quotes between single quotes."

@@ -74,6 +74,8 @@ def keys(value: Any) -> Secret:
 
 def path(value: Any) -> Path:
     """A path in the file system."""
+    if isinstance(value, str) and re.match(r"~|\$[A-Za-z{]", value):
+        raise ValueError("begins with ~ or $, which nothing expands here; write the whole path")
     return Path(one_line(value))
 
 
@@ -205,14 +207,18 @@ def public_url(value: Any) -> str:
         or parts.username is not None
         or not (_is_ip(host) or _HOST_NAME.fullmatch(host))
         or not re.fullmatch(r"[0-9A-Za-z._~/-]*", parts.path)
+        or re.search(r"/\.{1,2}(/|$)|/callback/(discord|spotify)/*$", parts.path)
     ):
         raise ValueError("must be the address at which browsers reach this bot, like https://gatefold.example.org")
     if host == "localhost" or host.endswith(".localhost"):
         raise ValueError("Spotify does not accept `localhost`: use http://127.0.0.1:PORT or an https address")
     if parts.scheme == "http" and not _is_loopback(host):
         raise ValueError("Spotify does not accept plain http here: use https, or http://127.0.0.1:PORT on this machine")
-    # Compared everywhere, so in one spelling: scheme and host in lower case, no slash at the end.
-    return urlunsplit(parts._replace(netloc=parts.netloc.lower())).rstrip("/")
+    # Compared everywhere, so in one spelling, which is the browsers': scheme and host in lower case, no port that goes
+    # without saying, no slash at the end.
+    usual = ":443" if parts.scheme == "https" else ":80"
+    netloc = parts.netloc.lower().removesuffix(usual).removesuffix(":")
+    return urlunsplit(parts._replace(netloc=netloc)).rstrip("/")
 
 
 def _split(value: str) -> SplitResult | None:
