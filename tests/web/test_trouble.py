@@ -386,6 +386,13 @@ async def test_a_wrong_discord_secret_is_told(stage: Stage, browser: Browser) ->
     assert "this bot&#39;s settings at Discord" in page.text
 
 
+@pytest.mark.parametrize("status", [200, 401, 503])
+async def test_only_a_400_says_that_discord_does_not_know_a_code(stage: Stage, browser: Browser, status: int) -> None:
+    stage.discord.fault(path="/api/v10/oauth2/token", status=status, body={"error": "invalid_grant"})
+    page = await browser.get(await browser.be(MIA, await browser.open(await stage.ask())))
+    assert (page.status, page.title) == (502, "Discord did not confirm who you are.")
+
+
 async def test_a_code_that_discord_does_not_know_is_an_old_link(stage: Stage, browser: Browser) -> None:
     stage.discord.fault(path="/api/v10/oauth2/token", **FAULTS["code_invalid"])
     page = await browser.get(await browser.be(MIA, await browser.open(await stage.ask())))
