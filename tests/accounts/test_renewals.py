@@ -150,6 +150,20 @@ async def test_whose_link_is_broken_is_not_reminded(stage: Stage) -> None:
     assert await stage.sent() == []
 
 
+async def test_a_reminder_is_true_while_its_consent_lasts_and_the_member_wants_it(stage: Stage) -> None:
+    assert not await stage.renewals.is_current(ADA, ENDS_AT)
+    await stage.link()
+    assert await stage.renewals.is_current(ADA, ENDS_AT)
+    assert not await stage.renewals.is_current(ADA, ENDS_AT + DAY)
+    await stage.renewals.set_wanted(ADA, False)
+    assert not await stage.renewals.is_current(ADA, ENDS_AT)
+    await stage.renewals.set_wanted(ADA, True)
+    await stage.storage.links.mark_broken(ADA, "revoked")
+    assert not await stage.renewals.is_current(ADA, ENDS_AT)
+    await stage.storage.forget(ADA)
+    assert not await stage.renewals.is_current(ADA, ENDS_AT)
+
+
 async def test_whoever_opted_out_is_not_reminded_also_after_linking_again(stage: Stage) -> None:
     await stage.link()
     assert await stage.renewals.is_wanted(ADA)

@@ -137,6 +137,21 @@ async def test_the_member_who_got_a_seat_is_told_once_in_their_language(stage: S
     assert request.email is None
 
 
+async def test_a_host_is_asked_again_only_for_a_request_that_is_open(stage: Stage) -> None:
+    keeper = stage.keeper()
+    await keeper.send_again(ADA, HOSTS[0])
+    assert await stage.messages(ASKED) == []
+    await keeper.ask(caller(ADA), "Ada", "ada@example.org", HOSTS)
+    stage.now += timedelta(minutes=1)
+    await keeper.send_again(ADA, HOSTS[0])
+    assert [row["member_id"] for row in await stage.messages(ASKED)] == [*HOSTS, HOSTS[0]]
+    await keeper.give(ADA)
+    stage.now += timedelta(minutes=1)
+    before = len(await stage.messages(ASKED))
+    await keeper.send_again(ADA, HOSTS[0])
+    assert len(await stage.messages(ASKED)) == before
+
+
 async def test_while_no_seat_is_free_none_is_given(stage: Stage) -> None:
     keeper = stage.keeper(1)
     await stage.link(BEN)
