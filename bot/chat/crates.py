@@ -208,11 +208,13 @@ class CrateCards:
         crate = await self._crates.find(guild, crate_name, self._now())
         if crate is None:
             return [text_card(refusal(t, Refusal.NO_CRATE, crate_name))]
-        entries = {entry.album_id: entry for entry in await self._crates.entries(crate)}
-        drawn = drawing.draw((drawing.CrateEntry(e.album_id, e.picks) for e in entries.values()), self._rng)
-        if drawn is None:
-            return [text_card(t("**{crate}** is empty.", crate=plain(crate.name)))]
-        await self._crates.picked(crate, drawn.album_id)
+        while True:  # two who draw at the same time do not draw the same album
+            entries = {entry.album_id: entry for entry in await self._crates.entries(crate)}
+            drawn = drawing.draw((drawing.CrateEntry(e.album_id, e.picks) for e in entries.values()), self._rng)
+            if drawn is None:
+                return [text_card(t("**{crate}** is empty.", crate=plain(crate.name)))]
+            if await self._crates.picked(crate, drawn.album_id, drawn.picks):
+                break
         names = await self._finder.names(caller.member_id, [drawn.album_id])
         album = names.get(drawn.album_id) or _unnamed(drawn.album_id)
         lines = [

@@ -30,8 +30,8 @@ READ_MOST = 20_000
 """Characters of a message, with all that is embedded, that are read for links."""
 CARDS_MOST = 5
 """Cards that one message becomes."""
-ADD_MOST = 25
-"""Albums of one message that go into a crate at once."""
+ADD_MOST = 100
+"""Albums of one message that go into a crate at once: a message holds fewer links."""
 _TEXTS = ("content", "url", "title", "description", "value", "name", "text")
 
 _log = structlog.get_logger("gatefold.chat")

@@ -65,6 +65,7 @@ class ClubChannels:
             if (stored := self._storage.clubs.get_in(c, club_id)) is None:
                 raise NoSuchClub
             self._storage.clubs.move_in(c, club_id, channel_id)
+            self._storage.clubs.unblock_in(c, club_id)  # whether the new channel takes messages, the next one shows
             self._storage.outbox.move_in(c, POST, stored.channel_id, channel_id, self._now())
             self._storage.clubs.log_in(c, club_id, curator.member_id, curator.did, curator.facts, self._now())
 

@@ -226,13 +226,10 @@ class Crates:
 
         return await self._database.read(read)
 
-    async def picked(self, crate: Crate, album_id: AlbumId) -> None:
-        """Count that this album was drawn."""
-        await self._database.write(
-            lambda c: c.execute(
-                "UPDATE crate_entries SET picks = picks + 1 WHERE crate_id = ? AND album_id = ?", (crate.id, album_id)
-            )
-        )
+    async def picked(self, crate: Crate, album_id: AlbumId, picks: int) -> bool:
+        """Count that this album was drawn. False: it is gone, or was drawn more often than `picks` meanwhile."""
+        query = "UPDATE crate_entries SET picks = picks + 1 WHERE crate_id = ? AND album_id = ? AND picks = ?"
+        return await self._database.write(lambda c: c.execute(query, (crate.id, album_id, picks)).rowcount == 1)
 
     # -- kept by
 

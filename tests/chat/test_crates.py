@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime
 
@@ -124,6 +125,14 @@ async def test_a_draw_takes_what_was_never_picked_and_says_how_many_were_in_it(w
     second = await crate(world, "pick")
     assert "1 album in the draw" in await said(second)
     assert texts(await message(first))[0] != texts(await message(second))[0]
+
+
+async def test_two_who_draw_at_the_same_time_do_not_draw_the_same_album(world: World) -> None:
+    for id_ in (FIRST, SECOND):
+        await said(await crate(world, "add", album=id_))
+    draws = await asyncio.gather(crate(world, "pick"), crate(world, "pick", member=BEN))
+    titles = [texts(await message(draw))[0] for draw in draws]
+    assert titles[0] != titles[1]
 
 
 async def test_what_a_member_shows_that_they_kept_is_named_under_the_album(world: World) -> None:

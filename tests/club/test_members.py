@@ -9,7 +9,7 @@ import pytest
 
 from bot.caller import MemberId
 from bot.curation.ids import RoundNumber
-from tests.club.stage import ONE, Server
+from tests.club.stage import CHANNEL, CURATOR, ONE, Server
 from tests.club.test_robustness import to_listening
 from tests.discord_wire import buttons, texts
 from tests.world import ADA, BEN, CHLOE, World
@@ -191,6 +191,18 @@ async def test_past_albums_that_are_missing_are_saved_in_one_write(world: World)
     await world.idle(BEN)
     assert world.saved("ben") == [server.albums[0]]
     assert "Every album" in await server.said("catchup", BEN)
+
+
+async def test_in_the_thread_of_an_announcement_its_club_is_meant(world: World) -> None:
+    server = Server(world)
+    await server.start(name="First")
+    where = {"day": "tuesday", "time": "20:00", "pick": "vote", "name": "Second"}
+    preview = await world.discord.slash(CURATOR, "curate new", where, channel_id=CHANNEL + 1)
+    await preview.message()
+    await server.read(await server.press(preview.history[-1], "Start", CURATOR))
+    for channel, name in ((CHANNEL, "First"), (CHANNEL + 1, "Second")):
+        answer = await world.discord.slash(ADA, "club now", channel_id=CHANNEL + 7, thread_of=channel)
+        assert f"### {name}" in await server.read(answer)
 
 
 @pytest.mark.parametrize("named", [None, "second"])

@@ -156,7 +156,9 @@ async def test_a_club_whose_channel_is_gone_moves_to_another_one(world: World) -
     panel = await world.discord.slash(CURATOR, "curate settings", {}, channel_id=other)
     await panel.message(8.0)
     moved = await server.press(panel.history[-1], "Move the club here", CURATOR)
-    assert "lives in this channel now" in await server.read(moved)
+    said = await server.read(moved)
+    assert "lives in this channel now" in said
+    assert "I can't post" not in said
     await server.until(lambda: len(world.discord.channel_messages.get(other, [])) == 2)
 
 

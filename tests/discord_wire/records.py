@@ -78,7 +78,10 @@ class WireFile(NamedTuple):
 
 
 class Where(TypedDict, total=False):
-    """Who and where. `context`: 0 in a server, 1 in the bot's direct messages, 2 between other people."""
+    """Who and where. `context`: 0 in a server, 1 in the bot's direct messages, 2 between other people.
+
+    `thread_of`: the channel is a thread in this one.
+    """
 
     user_name: str
     guild_id: int | None
@@ -87,6 +90,7 @@ class Where(TypedDict, total=False):
     guild_locale: str
     context: int
     user_install: bool
+    thread_of: int
 
 
 class Place(NamedTuple):

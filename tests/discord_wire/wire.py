@@ -444,7 +444,7 @@ class DiscordWire(Gateway):
             "context": place.context,
             "locale": where.get("locale", "en-US"),
             "channel_id": str(place.channel_id),
-            "channel": self._channel(place, user),
+            "channel": self._channel(place, user, where.get("thread_of")),
             "app_permissions": self.app_permissions,
             "authorizing_integration_owners": owners,
             "entitlements": [],
@@ -491,11 +491,16 @@ class DiscordWire(Gateway):
         self._places[str(channel_id)] = place
         return place
 
-    def _channel(self, place: Place, user: Json) -> Json:
+    def _channel(self, place: Place, user: Json, thread_of: int | None) -> Json:
         channel: Json = {"id": str(place.channel_id), "type": (0, 1, 3)[place.context], "flags": 0}
         if place.context:
             return channel | {"name": None, "recipients": [user], "last_message_id": None}
         channel |= {"guild_id": str(place.guild_id), "name": "records", "position": 0, "nsfw": False}
+        if thread_of is not None:
+            about = {"archived": False, "auto_archive_duration": 1440, "archive_timestamp": "2026-11-27T12:00:00+00:00"}
+            channel |= {"type": 11, "owner_id": str(self.application_id), "thread_metadata": about | {"locked": False}}
+            channel |= {"message_count": 0, "member_count": 1, "total_message_sent": 0, "rate_limit_per_user": 0}
+            return channel | {"permissions": MEMBER["permissions"], "parent_id": str(thread_of)}
         return channel | {"permissions": MEMBER["permissions"], "parent_id": None, "topic": None}
 
     def _direct_channel(self, user_id: int) -> int:

@@ -131,7 +131,8 @@ class Answering(Struct, frozen=True):
         if named:
             found = [one for one in clubs if named == str(one.id) or named.strip().casefold() == one.name.casefold()]
         else:
-            found = clubs if len(clubs) == 1 else [one for one in clubs if one.channel_id == interaction.channel_id]
+            here = {interaction.channel_id, getattr(interaction.channel, "parent_id", None)}  # the latter of a thread
+            found = clubs if len(clubs) == 1 else [one for one in clubs if one.channel_id in here]
         if len(found) != 1:
             raise WhichClub([one.name for one in clubs], named if not found else None)
         return found[0]
