@@ -48,7 +48,7 @@ WORKERS = 2
 _NOT_USED = re.compile(
     r"core/(Variable(Replacer|Inserter)"  # they need to be told names
     r"|ReplaceBinaryOperator_(Bit|[LR]Shift).*|.*_(Bit(Or|And|Xor)|[LR]Shift|Pow|UAdd|Invert)"  # nobody mistypes these
-    r"|ReplaceUnaryOperator_USub_Not|ReplaceComparisonOperator_(Is(Not)?_(Eq|NotEq|[LG]tE?)|(Not)?Eq_(Is(Not)?|[LG]tE?)))"
+    r"|ReplaceUnaryOperator_USub_Not|ReplaceComparisonOperator_(Is(Not)?_(Eq|NotEq|[LG]tE?)|(Not)?Eq_(Is(Not)?|[LG]tE?)|[LG]tE?_Is(Not)?))"
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from bot.curation.club import ClubSettings, Pick
 from bot.curation.ids import ClubId, RoleId, RoundNumber
 from bot.curation.ratings import Scale
 from bot.storage import Storage
+from bot.storage.club_imports import FILE_KEPT
 from bot.storage.clubs import origin_of
 from bot.storage.vault import Unopenable
 from tests.storage.clubs import BEGIN, GUILD, ONE, add, new_club, of_member
@@ -115,3 +117,28 @@ async def test_the_last_heartbeat_is_known(storage: Storage) -> None:
     for moment in (BEGIN, BEGIN + timedelta(minutes=1)):
         await storage.database.write(lambda c, moment=moment: storage.clubs.beat_in(c, moment))
     assert await storage.clubs.last_beat() == BEGIN + timedelta(minutes=1)
+
+
+async def test_a_day_after_an_import_its_file_its_names_and_its_albums_are_deleted(storage: Storage) -> None:
+    await of_member(storage, ADA)
+    ended_at = int(BEGIN.timestamp())
+    await execute(storage, "UPDATE club_imports SET state = 'done', ended_at = ?", ended_at)
+    [row] = await rows(storage, "club_imports")
+    await execute(storage, "INSERT INTO club_import_rows (import_id, line, album_id) VALUES (?, 1, ?)", row["id"], X)
+    await storage.club_imports.sweep(BEGIN + FILE_KEPT)
+    assert [(row["file"], row["people"]) for row in await rows(storage, "club_imports")] == [
+        (b"date", json.dumps({"ann": ADA}))
+    ]
+    assert len(await rows(storage, "club_import_rows")) == 1
+    await storage.club_imports.sweep(BEGIN + FILE_KEPT + timedelta(seconds=1))
+    assert [(row["file"], row["people"]) for row in await rows(storage, "club_imports")] == [(None, "{}")]
+    assert await rows(storage, "club_import_rows") == []
+
+
+async def test_a_file_that_nobody_imports_is_deleted_after_a_day(storage: Storage) -> None:
+    await of_member(storage, ADA)
+    await execute(storage, "UPDATE club_imports SET state = 'asked', begun_at = NULL")
+    await storage.club_imports.sweep(BEGIN + FILE_KEPT)
+    assert len(await rows(storage, "club_imports")) == 1
+    await storage.club_imports.sweep(BEGIN + FILE_KEPT + timedelta(seconds=1))
+    assert await rows(storage, "club_imports") == []
