@@ -491,7 +491,7 @@ class DiscordWire(Gateway):
         self._places[str(channel_id)] = place
         return place
 
-    def _channel(self, place: Place, user: Json, thread_of: int | None) -> Json:
+    def _channel(self, place: Place, user: Json, thread_of: int | None = None) -> Json:
         channel: Json = {"id": str(place.channel_id), "type": (0, 1, 3)[place.context], "flags": 0}
         if place.context:
             return channel | {"name": None, "recipients": [user], "last_message_id": None}
