@@ -35,7 +35,9 @@ _TAG = re.compile(
     r"</?(?:iframe|a|blockquote|div|p|span|br|embed|object|img|script|link)\b[^<>]{0,4000}>", re.IGNORECASE
 )
 _TARGET = re.compile(r"(?:src|href|cite|data)\s*=\s*[\"'\u201c\u201d]?([^\"'\s<>\u201c\u201d]{1,2000})", re.IGNORECASE)
-_BULLET = re.compile(r"(?:[-*•‣▪·–—]|\d{1,3}[.)])\s+(?=\S)")
+_BULLET = re.compile(r"(?:>\s+)*(?:(?:[-*•‣▪·–—]|\d{1,3}[.)])\s+(?:\[[ xX]\]\s+)?)?(?=\S)")
+_RULE = re.compile(r"```|-{3,}|\*{3,}|_{3,}")
+"""A line of a list that is markup alone: the fence of a code block, or a rule."""
 _YEAR = re.compile(r"\(?(?:19|20)\d{2}\)?", re.ASCII)
 _SEPARATORS = re.compile('[,;\uff0c\uff1b、()\\[\\]{}\uff08\uff09\uff3b\uff3d「」『』“”«»"]')
 _OPENING, _CLOSING = "([{\uff08\uff3b「『“«", ")]}\uff09\uff3d」』”»"
@@ -120,7 +122,7 @@ def _titles(lines: Sequence[_Line]) -> Iterator[Reference]:
     """Each title in lines of words: the first `MAX_TITLES` are searched for."""
     texts = [line.text for line in lines]
     if len(texts) > 1:
-        texts = [_BULLET.sub("", text, count=1) for text in texts]
+        texts = [_BULLET.sub("", text, count=1) for text in texts if not _RULE.fullmatch(text)] or texts
     is_one = len(texts) == 2 or (len(texts) == 3 and bool(_YEAR.fullmatch(texts[2])))
     together = [" ".join(texts)] if is_one else []
     titles = [(title, text) for text in texts for title in _parts(text)]

@@ -43,7 +43,8 @@ def restore(backup: Path, path: Path, keys: Sequence[bytes], *, replace: bool, n
         raise StorageStartupError(f"There is no file {backup}.")
     if path.exists() and backup.samefile(path):
         raise StorageStartupError(f"{backup} is the database itself. Name a backup.")
-    if (log := Path(f"{backup}-wal")).exists() and log.stat().st_size:
+    # Also through a symbolic link: a log lies beside the file.
+    if (log := Path(f"{backup.resolve()}-wal")).exists() and log.stat().st_size:
         raise StorageStartupError(
             f"{log} lies beside it, so {backup} is not a whole backup but a part of a running database. "
             "Make one with `gatefold backup`."

@@ -368,6 +368,13 @@ async def test_a_restore_through_a_symbolic_link_replaces_the_file_and_keeps_the
         await again.close()
 
 
+async def test_a_symbolic_link_to_a_running_database_is_no_backup(storage: Storage, tmp_path: Path) -> None:
+    real = as_killed(storage, tmp_path / "data")
+    (tmp_path / "current.backup").symlink_to(real)
+    with pytest.raises(StorageStartupError, match="not a whole backup"):
+        put_back(tmp_path / "current.backup", tmp_path / "new" / "gatefold.db", replace=False)
+
+
 async def test_the_steps_in_the_log_are_seen_through_a_symbolic_link(storage: Storage, tmp_path: Path) -> None:
     await execute(storage, "UPDATE _sqlite_migrations SET name = 'm999_later' WHERE name = 'm002_alerts'")
     real = as_killed(storage, tmp_path / "data")  # that change is in the log alone
