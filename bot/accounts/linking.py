@@ -320,6 +320,9 @@ class Linking:
             # whoever unlinked just now had nothing to cancel yet
             if attempt is None or attempt.member_id in self._unlinked:
                 raise LinkExpired
+            if self._is_stopped:  # the stop waited as long as it could
+                await self._tell(attempt, Restarting())
+                raise Restarting
             finish = _Finish(MemberId(attempt.member_id))
             # A code can be exchanged once: a task of its own, so that a stop waits for it, and tells the member if it
             # can't wait longer.

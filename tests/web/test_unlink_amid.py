@@ -141,6 +141,26 @@ async def test_after_the_stop_no_link_is_begun_and_the_attempt_is_kept(stage: St
     assert stage.calls(TOKEN_CALL) == 0
 
 
+async def test_a_link_whose_attempt_is_taken_after_the_stop_is_told_and_not_made(
+    stage: Stage, browser: Browser
+) -> None:
+    callback = await browser.to_last_callback(await stage.ask())
+    state, code = parameter(callback, "state"), parameter(callback, "code")
+    cookie = stage.cookie(browser)["Cookie"].partition("=")[2]
+    oauth_state = await stage.linking.take_state(SPOTIFY, state, cookie)
+    go_on = threading.Event()
+    held = asyncio.ensure_future(stage.storage.database.read(lambda c: go_on.wait(60)))
+    finishing = asyncio.create_task(stage.linking.finish_link(oauth_state, code, state, cookie))
+    await asyncio.sleep(0)
+    await stage.linking.finish_links(0.05)
+    go_on.set()
+    with pytest.raises(Restarting):
+        await finishing
+    await held
+    assert stage.calls(TOKEN_CALL) == 0
+    assert [type(news) for news in stage.news] == [Restarting]
+
+
 async def test_a_link_whose_attempt_is_just_being_taken_is_not_made_when_its_member_unlinks(
     stage: Stage, browser: Browser
 ) -> None:
