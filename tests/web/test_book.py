@@ -76,6 +76,12 @@ async def test_only_a_round_that_was_voted_on_shows_its_votes(stage: Stage, brow
     assert shown == {number: books.CHOICES[number % 6] is Choice.VOTE for number in range(1, 7)}
 
 
+async def test_a_review_has_its_score_beside_it(stage: Stage, browser: Browser) -> None:
+    stored = await season(stage.storage, albums(stage, 2), reviews=["A review."])
+    page = (await browser.get(await open_book(stage.public_pages, stored))).text
+    assert sorted(re.findall(r'class="score">([^<]+)<', page)) == ["2", "3.5", "4"]
+
+
 @pytest.mark.parametrize(
     ("choice", "pick", "says"),
     [
