@@ -115,6 +115,14 @@ Reference = AlbumRef | TrackRef | ShortLink | NotAnAlbum | Unreadable | SearchTe
 _DIRECTION = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
+# A phone writes other apostrophes, quotes and dashes than Spotify does.
+_SIGNS = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u02bc\u2032", "'")
+    | dict.fromkeys("\u201c\u201d\u201e", '"')
+    | dict.fromkeys("\u2010\u2011\u2013\u2014\u2212", "-")
+)
+
+
 def is_control(character: str) -> bool:
     """Whether a character is none that people read, or turns the direction of those that they do."""
     # Cs: half a character, which no file and no address can hold
@@ -129,6 +137,6 @@ def shown(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """A title as it is compared: case, accents, width and spacing aside."""
+    """A title as it is compared: case, accents, width and spacing aside, and which apostrophe, quote or dash it has."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return " ".join(plain.casefold().split())
+    return " ".join(plain.translate(_SIGNS).casefold().split())

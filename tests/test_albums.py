@@ -11,6 +11,7 @@ def test_titles_are_compared_without_case_accents_and_spacing() -> None:
     assert fold("  Été   INDIEN ") == fold("ete indien")
     assert fold("Straße") == fold("STRASSE")
     assert fold("\uff11\uff19\uff18\uff19") == fold("1989")
+    assert fold("What\u2019s \u201cGoing\u201d On \u2013 Live") == fold('What\'s "Going" On - Live')
     assert fold("Home") != fold("Homes")
 
 

@@ -307,7 +307,8 @@ def _matching(albums: list[Album], text: str) -> list[Album]:
     if exact := [album for album in albums if _is_label(album, text)]:
         return exact
     wanted = fold(text)
-    words = set(wanted.split())
+    # signs beside words are no matter, nor which apostrophe; "÷" has no words
+    words = set(_words_of(text) or wanted.split())
     folded = ((fold(album.title), fold(album.by), place, album) for place, album in enumerate(albums))
     hits = [
         (not title.startswith(wanted), place, album)

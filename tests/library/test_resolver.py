@@ -184,6 +184,8 @@ async def test_an_album_matches_when_its_title_and_artists_hold_all_the_words(ha
 async def test_case_and_accents_make_no_difference_to_a_match(harness: Harness) -> None:
     harness.own(("L’ÉTÉ à Brême", "Noël Dupré"))
     assert await harness.titles("ete NOEL") == ["L’ÉTÉ à Brême"]
+    assert await harness.titles("l'été") == ["L’ÉTÉ à Brême"]
+    assert await harness.titles('"L\u2019été - bre') == ["L’ÉTÉ à Brême"]
     assert await harness.titles("Été bRéMe") == ["L’ÉTÉ à Brême"]
 
 
