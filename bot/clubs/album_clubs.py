@@ -12,7 +12,7 @@ import structlog
 from msgspec import Struct
 
 from bot.albums import AlbumId
-from bot.caller import GuildId, MemberId, RequestId
+from bot.caller import GuildId, MemberId
 from bot.clubs.channels import ClubChannels, Curator, NoSuchClub
 from bot.clubs.effects import NOTICE, carry_out, edit_post
 from bot.clubs.views import OwnPart, RoundView, own_part, view
@@ -45,16 +45,15 @@ Event = Callable[[Connection, StoredClub, Facts], Outcome | Refused]
 
 
 class Swap(Struct, frozen=True):
-    """A member's question to another whether they swap places, in the coming round of then. `asked`: its id."""
+    """A member's question to another whether they swap places: one in each round, `asked_in` the coming one of then."""
 
     asker: MemberId
     other: MemberId
     asked_in: RoundNumber
-    asked: RequestId
 
     def subject(self, club_id: ClubId) -> str:
         """The subject of the direct message that asks."""
-        return f"{club_id}:swap:{self.other}:{self.asked}:{self.asker}:{self.asked_in}"
+        return f"{club_id}:swap:{self.asked_in}:{self.asker}:{self.other}"
 
 
 def _advance(c: Connection, stored: StoredClub, facts: Facts) -> Outcome:
@@ -239,20 +238,17 @@ class AlbumClubs:
                 _log.warning("a ballot or a rating was stored, and not flushed to the disk", error=str(error))
         return refused
 
-    async def ask_to_swap(self, stored: StoredClub, question: Swap) -> None:
-        """Ask a member by direct message to swap places with another."""
-        payload = {"club": stored.id, "step": "swap", "asker": question.asker, "asked": question.asked}
+    async def ask_to_swap(self, stored: StoredClub, question: Swap) -> Refused | None:
+        """Ask a member by direct message to swap places with another, who is not asked again in the same round."""
+        payload = {"club": stored.id, "round": question.asked_in, "step": "swap", "asker": question.asker}
         payload["other"] = question.other
         message = Message(NOTICE, question.subject(stored.id), Direct(question.other), payload, stored.locale)
-        await self._storage.outbox.add(message, self._now())
+        is_new = await self._storage.outbox.add(message, self._now())
+        return None if is_new else Refused(Reason.ALREADY)
 
-    async def swap_question(self, club_id: ClubId, other: MemberId, asked: RequestId) -> Swap | None:
-        """What a member was asked; None: they were not, since anybody could make up a button."""
-        subject = await self._storage.outbox.subject(NOTICE, f"{club_id}:swap:{other}:{asked}:")
-        if subject is None:
-            return None
-        *_, asker, number = subject.split(":")
-        return Swap(MemberId(int(asker)), other, RoundNumber(int(number)), asked)
+    async def was_asked_to_swap(self, club_id: ClubId, question: Swap) -> bool:
+        """Whether a member really asked another to swap places: anybody could make up a button."""
+        return await self._storage.outbox.has(NOTICE, question.subject(club_id))
 
     async def swap(self, club_id: ClubId, question: Swap) -> Outcome | Refused:
         """Swap the places of two members, once for each question, and tell the one who asked. NoSuchClub."""
@@ -275,8 +271,9 @@ class AlbumClubs:
 
     def _answer_swap_in(self, c: Connection, stored: StoredClub, question: Swap, step: str) -> Refused | None:
         payload = {"club": stored.id, "step": step, "other": question.other}
-        subject = f"{stored.id}:swap answered:{question.other}:{question.asked}"
-        message = Message(NOTICE, subject, Direct(question.asker), payload, stored.locale)
+        message = Message(
+            NOTICE, f"{question.subject(stored.id)}:answer", Direct(question.asker), payload, stored.locale
+        )
         return None if self._storage.outbox.put(c, message, self._now()) else Refused(Reason.ALREADY)
 
     async def set_theme(self, club_id: ClubId, number: RoundNumber, theme: str, curator: Curator) -> None:

@@ -347,12 +347,6 @@ class Outbox:
         values = (kind, len(subject_begins), subject_begins)
         return await self._database.read(lambda c: c.execute(query, values).fetchone()) is not None
 
-    async def subject(self, kind: str, begins: str) -> str | None:
-        """The subject of the message that is kept whose subject begins so; None: there is none."""
-        query = "SELECT subject FROM outbox WHERE kind = ? AND substr(subject, 1, ?) = ?"
-        row = await self._database.read(lambda c: c.execute(query, (kind, len(begins), begins)).fetchone())
-        return None if row is None else row["subject"]
-
     def edit_direct_in(
         self, c: Connection, kind: str, subject_begins: str, payload: Mapping[str, Any], now: datetime
     ) -> None:

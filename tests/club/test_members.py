@@ -131,6 +131,7 @@ async def test_a_swap_can_be_declined_and_not_accepted_after_that(world: World) 
         await server.said("join", member)
     before = (await server.state()).order
     await server.said("swap", ADA, **{"with": str(BEN)})
+    assert "already" in await server.said("swap", ADA, **{"with": str(BEN)})
     question = await world.discord.direct_message(BEN)
     (late,) = [button["custom_id"] for button in buttons(question) if button["label"] == "Swap"]
     assert "You keep your place" in await server.read(await server.press(question, "Decline", BEN))
@@ -139,6 +140,8 @@ async def test_a_swap_can_be_declined_and_not_accepted_after_that(world: World) 
     assert f"<@{BEN}> would rather keep their place" in told
     assert "already" in await server.read(await world.discord.press(BEN, late, question))
     assert (await server.state()).order == before
+    await server.quiet()
+    assert len(world.discord.direct_messages[BEN]) == 1
 
 
 async def test_a_swap_that_nobody_asked_for_cannot_be_accepted(world: World) -> None:
@@ -147,7 +150,7 @@ async def test_a_swap_that_nobody_asked_for_cannot_be_accepted(world: World) -> 
     for member in (ADA, BEN):
         await server.said("join", member)
     before = (await server.state()).order
-    answer = await world.discord.press(BEN, f"club-swap:{BEN}:1:7", server.posts[0])
+    answer = await world.discord.press(BEN, f"club-swap:{BEN}:1:1:{ADA}", server.posts[0])
     assert "no longer exists" in await server.read(answer)
     assert (await server.state()).order == before
 

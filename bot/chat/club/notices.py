@@ -167,7 +167,7 @@ def swap_card(words: Words, stored: StoredClub, payload: Mapping[str, Any]) -> C
         club=f"**{plain(stored.name, 60)}**",
         member=f"<@{asker}>",
     )
-    question = payload["other"], stored.id, payload["asked"]
+    question = payload["other"], stored.id, payload["round"], asker
     accept: Button = button(t("Swap"), CustomId("club-swap", *question), discord.ButtonStyle.primary)
     decline: Button = button(t.context("button", "Decline"), CustomId("club-decline", *question))
     return text_card(text, accept, decline, kind=Kind.CLUB)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from discord import ui
 
-from bot.caller import Caller, MemberId, RequestId
+from bot.caller import Caller, MemberId
 from bot.chat.cards import Card, Kind, album_section, attribution, text_card
 from bot.chat.club.answering import Answering, sentence
 from bot.chat.reply import Beside, Interaction, caller_of
@@ -15,7 +15,7 @@ from bot.clubs import NoSuchClub
 from bot.clubs.album_clubs import Swap
 from bot.curation import turns
 from bot.curation.club import Club, Nomination, Outcome, Pick
-from bot.curation.ids import ClubId
+from bot.curation.ids import ClubId, RoundNumber
 from bot.curation.refusals import Reason, Refused
 from bot.storage.clubs import StoredClub
 
@@ -89,8 +89,9 @@ class Turns:
                 refused = Refused(Reason.NOT_BY_TURNS)
             if isinstance(refused, Refused):
                 return [await self._answering.refused(words, refused, stored)]
-            question = Swap(caller.member_id, other, club.coming.number, caller.interaction_id)
-            await self._answering.clubs.ask_to_swap(stored, question)
+            question = Swap(caller.member_id, other, club.coming.number)
+            if (asked := await self._answering.clubs.ask_to_swap(stored, question)) is not None:
+                return [await self._answering.refused(words, asked, stored)]
             return [
                 text_card(
                     t(
@@ -103,12 +104,19 @@ class Turns:
         await self._answering(interaction, make, name="club swap")
 
     async def accept_swap(
-        self, interaction: Interaction, caller: Caller, owner: MemberId, club_id: ClubId, asked: RequestId
+        self,
+        interaction: Interaction,
+        caller: Caller,
+        owner: MemberId,
+        club_id: ClubId,
+        asked_in: RoundNumber,
+        asker: MemberId,
     ) -> None:
         """The other member accepts, in the direct message that asked them."""
 
         async def make(words: Words) -> Sequence[Card] | Beside:
-            stored, question = await self._question(club_id, owner, asked)
+            question = Swap(asker, owner, asked_in)
+            stored = await self._asked_club(club_id, question)
             outcome = await self._answering.clubs.swap(club_id, question)
             if isinstance(outcome, Refused):
                 return Beside([await self._answering.refused(words, outcome, stored)])
@@ -118,12 +126,19 @@ class Turns:
         await self._answering(interaction, make, name="button club-swap", edits=True)
 
     async def decline_swap(
-        self, interaction: Interaction, caller: Caller, owner: MemberId, club_id: ClubId, asked: RequestId
+        self,
+        interaction: Interaction,
+        caller: Caller,
+        owner: MemberId,
+        club_id: ClubId,
+        asked_in: RoundNumber,
+        asker: MemberId,
     ) -> None:
         """The other member keeps their place."""
 
         async def make(words: Words) -> Sequence[Card] | Beside:
-            stored, question = await self._question(club_id, owner, asked)
+            question = Swap(asker, owner, asked_in)
+            stored = await self._asked_club(club_id, question)
             refused = await self._answering.clubs.decline_swap(club_id, question)
             if refused is not None:
                 return Beside([await self._answering.refused(words, refused, stored)])
@@ -132,12 +147,11 @@ class Turns:
 
         await self._answering(interaction, make, name="button club-decline", edits=True)
 
-    async def _question(self, club_id: ClubId, owner: MemberId, asked: RequestId) -> tuple[StoredClub, Swap]:
+    async def _asked_club(self, club_id: ClubId, question: Swap) -> StoredClub:
         stored = await self._answering.clubs.get(club_id)
-        question = await self._answering.clubs.swap_question(club_id, owner, asked)
-        if question is None:
+        if not await self._answering.clubs.was_asked_to_swap(club_id, question):
             raise NoSuchClub
-        return stored, question
+        return stored
 
 
 def takes_turns(club: Club) -> bool:
