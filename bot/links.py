@@ -45,15 +45,16 @@ LINKISH = re.compile(r"://|spotify:|spotify\.(?:com|link|app)|spoti\.fi/", re.IG
 _FLAGS = re.ASCII | re.IGNORECASE
 _COLON, _SLASH = "(?::|%3A)", "(?:/|%2F)"
 _SCHEME = f"https?{_COLON}{_SLASH}{_SLASH}"
-_SITE = r"(?:open|play)\.spotify\.com"
+_SITE = r"(?:www\.)?(?:open|play)\.spotify\.com(?::(?:443|80)(?!\d))?"
 _SPOTIFY = rf"(?:{_SITE}|embed\.spotify\.com|spotify\.link|spotify\.app\.link)"
 _NEXT = f"(?:https?{_COLON}|spotify{_COLON}|{_SPOTIFY})"  # where another link begins, with nothing in between
 _ID = f"[0-9A-Za-z]{{22}}(?:(?={_NEXT})|(?![0-9A-Za-z]))"
+_ALBUM_SITE = rf"(?:{_SITE}|(?:www\.|embed\.)?spotify\.com)"  # more hosts, which name an album as clearly
 _REGION = f"(?:intl-[a-z]{{2}}(?:-[a-z]{{2,4}})?{_SLASH}{{1,3}})?"
 
 _PAGE = re.compile(
-    f"(?:{_SCHEME})?{_SITE}{_SLASH}{{1,3}}{_REGION}(?:embed(?:-podcast)?{_SLASH}{{1,3}})?"
-    f"(?:user{_SLASH}[^/?#]{{1,100}}/)?(?P<kind>[a-z]{{1,20}}){_SLASH}{{1,3}}(?P<id>{_ID})",
+    f"(?:{_SCHEME})?{_ALBUM_SITE}{_SLASH}{{1,3}}{_REGION}(?:embed(?:-podcast)?{_SLASH}{{1,3}})?"
+    f"(?:user{_SLASH}[^/?#]{{1,100}}/)?(?P<kind>[a-z]{{1,20}}){_SLASH}{{1,3}}(?:%20){{0,3}}(?P<id>{_ID})",
     _FLAGS,
 )
 _URI = re.compile(
@@ -96,7 +97,7 @@ _AFTER_ID = re.compile(rf"(?=[\W_]*(?:$|{_NEXT})|[\W_]{{1,8}}{_ID}|[,;|])", re.I
 _REST = re.compile(rf"\S*?(?=$|[,;|](?:{_NEXT}))", re.IGNORECASE)
 _REST_OF_KNOWN = re.compile(rf"(?:[!-~]|\w)*?(?=$|[^!-~\w]|[<>\"`|]|[,;](?:{_NEXT})|(?<!=)https?://)", re.IGNORECASE)
 _ADDRESS = re.compile(r"\w\.[a-z]{2,}[/?:@#]|://|[@\\]$", _FLAGS)
-_SEPARATORS = (",", ";", "|", "/")
+_SEPARATORS = (",", ";", "|", "/", "+")
 _NO_ID_AFTER = re.compile(r"[^\W_]|[@/\\=%&#+]")
 
 
@@ -140,7 +141,7 @@ def _may_begin(match: re.Match[str], piece: str, begin: int) -> bool:
     if match["uri"]:
         return not before.isalnum()
     if match["host"]:
-        is_known = _SERVICE.match(piece, start) or re.match(_SPOTIFY, match["host"], _FLAGS)
+        is_known = _SERVICE.match(piece, start) or re.match(f"{_SPOTIFY}|{_ALBUM_SITE}", match["host"], _FLAGS)
         return bool(is_known) and before not in tuple("./@:%=\\&")
     if not _AFTER_ID.match(piece, match.end()):
         return False

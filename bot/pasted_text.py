@@ -27,6 +27,8 @@ _UNSEEN = re.compile(
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _BREAKS = str.maketrans(dict.fromkeys("\r\v\f\u2028\u2029", "\n") | {"\t": " "})
+_WIDE = re.compile(r"(?<!\S)[\uff01-\uff5e]+(?!\S)")  # signs and letters of ASCII, as a Japanese keyboard may write them
+_NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
 _SPACE = re.compile(r"[^\S\x1c-\x1f\x85]+")  # the separators and C1 controls that Python takes for white space are none
 _MARKDOWN = re.compile(
     r"\[[^\[\]]*\]\(\s*<?([^\s()<>]{1,2000})>?(?:\s+(?:[\"\u201c][^\"\u201d]{0,200}[\"\u201d]|'[^']{0,200}'))?\s*\)"
@@ -103,9 +105,15 @@ class _Line:
 
 
 def _lines(text: str) -> list[str]:
-    text = _UNSEEN.sub("", text) if not text.isascii() else text
+    text = _WIDE.sub(_narrow, _UNSEEN.sub("", text)) if not text.isascii() else text
     text = _TAG.sub(_target, _MARKDOWN.sub(_masked, text))
     return text.translate(_BREAKS).split("\n")
+
+
+def _narrow(match: re.Match[str]) -> str:
+    """A link that is wholly in full-width letters, in usual ones; a title stays as it is."""
+    narrow = match[0].translate(_NARROW)
+    return narrow if LINKISH.search(narrow) else match[0]
 
 
 def _masked(match: re.Match[str]) -> str:

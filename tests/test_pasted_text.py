@@ -51,6 +51,15 @@ FORMS = (
     "https://play.spotify.com/album/{}",
     "play.spotify.com/album/{}",
     "HTTPS://Open.Spotify.Com/Album/{}",
+    "www.open.spotify.com/album/{}",
+    "https://www.open.spotify.com/intl-de/album/{}?si=1",
+    "https://open.spotify.com:443/album/{}",
+    "http://open.spotify.com:80/album/{}",
+    "open.spotify.com:443/album/{}",
+    "https://embed.spotify.com/album/{}",
+    "https://open.spotify.com/album/%20{}",
+    "https://spotify.com/album/{}",
+    "https://www.spotify.com/album/{}",
     "spotify:album:{}",
     "SPOTIFY:ALBUM:{}",
     "{}",
@@ -97,6 +106,11 @@ ids = st.text(string.ascii_letters + string.digits, min_size=22, max_size=22)
 forms, wrappers = st.sampled_from(FORMS), st.sampled_from(WRAPPERS)
 
 
+def wide(text: str) -> str:
+    """A text in full-width letters and signs."""
+    return "".join(chr(ord(c) + 0xFEE0) for c in text)
+
+
 def albums(found: Sequence[Reference]) -> list[str]:
     return [reference.id for reference in found if isinstance(reference, AlbumRef)]
 
@@ -124,6 +138,16 @@ def test_several_albums_in_one_text_are_all_read_in_every_form(separator: str) -
 def test_forms_may_be_mixed_in_one_text() -> None:
     text = f"{ID},spotify:album:{OTHER} <https://open.spotify.com/album/{'a' * 22}?si=1>, [x]({'b' * 22})"
     assert albums(read(text)) == [ID, OTHER, "a" * 22, "b" * 22]
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "{}"])
+def test_a_link_in_full_width_letters_is_read(form: str) -> None:
+    assert read(wide(form.format(ID))) == [ALBUM]
+    assert read(f"{wide(form.format(ID))}\u3000{wide(form.format(OTHER))}") == [ALBUM, AlbumRef(AlbumId(OTHER))]
+
+
+def test_a_title_in_full_width_letters_is_searched_for_as_it_is() -> None:
+    assert read(wide("Blue")) == [SearchText(wide("Blue"))]
 
 
 def test_ids_are_case_sensitive() -> None:
@@ -218,7 +242,7 @@ def test_two_links_are_read_whatever_is_between_them(glue: str) -> None:
     assert [pair for pair, found in pairs.items() if albums(found) != [ID, OTHER]] == []
 
 
-@pytest.mark.parametrize("glue", [";", "|", "/", ",", ", ", "、", "\n", "\u200b "], ids=ascii)
+@pytest.mark.parametrize("glue", [";", "|", "/", "+", ",", ", ", "、", "\n", "\u200b "], ids=ascii)
 def test_two_ids_are_read_whatever_separates_them(glue: str) -> None:
     assert read(f"{ID}{glue}{OTHER}") == [ALBUM, AlbumRef(AlbumId(OTHER))]
 
@@ -557,7 +581,25 @@ def test_a_token_of_another_length_is_no_id(length: int) -> None:
         f"https://open.spotify.com@evil.example/album/{ID}",
         f"open.spotify.com@evil.example/album/{ID}",
         f"https://evil.example@open.spotify.com/album/{ID}",
-        f"https://open.spotify.com:443/album/{ID}",
+        f"https://open.spotify.com:8443/album/{ID}",
+        f"https://open.spotify.com:4430/album/{ID}",
+        f"https://open.spotify.com:443@evil.example/album/{ID}",
+        f"https://open.spotify.com:443.evil.example/album/{ID}",
+        f"https://www.open.spotify.com.evil.example/album/{ID}",
+        f"https://evil.open.spotify.com/album/{ID}",
+        f"https://embed.spotify.com.evil.example/album/{ID}",
+        f"https://embed.spotify.com@evil.example/album/{ID}",
+        f"https://spotify.com.evil.example/album/{ID}",
+        f"https://spotify.com@evil.example/album/{ID}",
+        f"https://evilspotify.com/album/{ID}",
+        f"evilspotify.com/album/{ID}",
+        f"evil.spotify.com/album/{ID}",
+        f"evil-spotify.com/album/{ID}",
+        f"https://evil.example/spotify.com/album/{ID}",
+        f"https://evil.example/?u=spotify.com/album/{ID}",
+        f"https://open.spotify.com/album/%20%2e%2e/{ID}",
+        wide(f"https://open.spotify.com.evil.example/album/{ID}"),
+        wide(f"https://evil.example/album/{ID}"),
         f"https://evil.example/open.spotify.com/album/{ID}",
         f"https://evil.example/?u=https://open.spotify.com/album/{ID}",
         f"https://notopen.spotify.com.evil/album/{ID}",
