@@ -27,7 +27,8 @@ _UNSEEN = re.compile(
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _BREAKS = str.maketrans(dict.fromkeys("\r\v\f\u2028\u2029", "\n") | {"\t": " "})
-_WIDE = re.compile(r"(?<!\S)[\uff01-\uff5e]+(?!\S)")  # signs and letters of ASCII, as a Japanese keyboard may write them
+# ASCII, as a keyboard for Japanese may write it.
+_WIDE = re.compile(r"(?<!\S)[\uff01-\uff5e]+(?!\S)")
 _NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
 _SPACE = re.compile(r"[^\S\x1c-\x1f\x85]+")  # the separators and C1 controls that Python takes for white space are none
 _MARKDOWN = re.compile(

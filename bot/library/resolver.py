@@ -22,6 +22,9 @@ from bot.spotify.wire import MAX_PAGE
 
 OWN_S, OWN_MAX_MEMBERS, OWN_ALBUMS = 60.0, 500, 200
 OFFERS = 5
+_LETTERS = str.maketrans(
+    {"æ": "ae", "œ": "oe", "ø": "o", "ð": "d", "đ": "d", "þ": "th", "ł": "l", "\u0131": "i", "'": None}
+)
 _YEAR = re.compile(r"(?:\([^()]*?)?\W?(?<![0-9])([0-9]{4})(?![0-9])(?:[^()]*\))?\W*$")
 """The year at the end, with the rest of its parentheses: "(2011)", "(12 tracks, 2011)", "(September 16, 2011)"."""
 _SEPARATOR = re.compile(r"\s+[-–—|/]\s+|\s*[「」『』]\s*|\s+(?:by|von|de|par|por|du|van|av|af|di)\s+", re.IGNORECASE)
@@ -306,13 +309,19 @@ def _matching(albums: list[Album], text: str) -> list[Album]:
     """Albums that the text names exactly, else those whose title and artists hold all the words, best first."""
     if exact := [album for album in albums if _is_label(album, text)]:
         return exact
-    wanted = fold(text)
-    # signs beside words are no matter, nor which apostrophe; "÷" has no words
-    words = set(_words_of(text) or wanted.split())
-    folded = ((fold(album.title), fold(album.by), place, album) for place, album in enumerate(albums))
+    loosely = _typed_loosely if _typed_loosely(text) else fold
+    wanted = loosely(text)
+    # signs beside words are no matter; "÷" has no words
+    words = set(re.findall(r"\w+", wanted) or wanted.split())
+    folded = ((loosely(album.title), loosely(album.by), place, album) for place, album in enumerate(albums))
     hits = [
         (not title.startswith(wanted), place, album)
         for title, by, place, album in folded
         if all(word in title or word in by for word in words)
     ]
     return [album for _, _, album in sorted(hits, key=lambda hit: hit[:2])]
+
+
+def _typed_loosely(text: str) -> str:
+    """A text as it is typed on a keyboard that lacks its letters, and by whoever leaves out apostrophes."""
+    return fold(text).translate(_LETTERS).strip()

@@ -139,6 +139,14 @@ async def test_a_place_where_nothing_can_be_written_is_told_in_one_sentence(out:
         assert f"{folder}/gatefold.db" in said
 
 
+async def test_a_folder_instead_of_a_file_is_told_in_one_sentence(out: Outside) -> None:
+    folder = out.folder / "some"
+    folder.mkdir()
+    (said,) = sentences(await out.refused(DATABASE_PATH=str(folder)))
+    assert f"{folder} is a folder. Set DATABASE_PATH to a file in it." in said
+    assert [*folder.parent.glob("some*")] == [folder]
+
+
 async def test_a_database_on_a_read_only_disk_is_told_in_one_sentence_and_is_left_as_it_is(out: Outside) -> None:
     mount = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
     if not await asyncio.to_thread(_works, [*mount, "true"]):

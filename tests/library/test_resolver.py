@@ -189,6 +189,31 @@ async def test_case_and_accents_make_no_difference_to_a_match(harness: Harness) 
     assert await harness.titles("Été bRéMe") == ["L’ÉTÉ à Brême"]
 
 
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("Agaetis", "Ágætis byrjun"),
+        ("agætis", "Ágætis byrjun"),
+        ("thursaflokkur", "Þursaflokkur"),
+        ("gudrun", "Guðrún"),
+        ("Oresund", "Øresund"),
+        ("coeur", "Cœur"),
+        ("lodz", "Łódź"),
+        ("strasse", "Straße"),
+        ("Whats", "What’s Going On"),
+        ("whats go", "What's Going On"),
+        ("What's", "Whats Up"),
+        ("What s", "What's Going On"),
+        ("'", "L'amour"),
+    ],
+)
+async def test_an_own_album_is_found_without_its_special_letters_and_apostrophes(
+    harness: Harness, text: str, title: str
+) -> None:
+    harness.own((title, "Somebody"), ("Other", "Band"))
+    assert await harness.titles(text) == [title]
+
+
 async def test_titles_that_begin_with_the_words_come_first_and_the_newest_first_among_equals(harness: Harness) -> None:
     harness.own(("The Rooms", "A"), ("Roomy", "B"), ("Blue", "Room"), ("Rooms Above", "C"))
     assert await harness.titles("room") == ["Roomy", "Rooms Above", "The Rooms", "Blue"]
