@@ -9,6 +9,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# A Python that is named on the command line must be there, also when .venv needs none any more.
+ifeq ($(origin PYTHON),command line)
+ifeq ($(shell command -v "$(firstword $(PYTHON))" 2>/dev/null),)
+$(error Gatefold needs Python 3.11 or newer, and there is no $(PYTHON) here)
+endif
+endif
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-all test-pages mutants check check-lint check-format check-types check-imports check-locks check-deploy messages soak conformance bench pictures lock clean

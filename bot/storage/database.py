@@ -298,12 +298,17 @@ def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | Non
         future.set_exception(error)
 
 
+def refuse_folder(path: Path) -> None:
+    """StorageStartupError when there is a folder where the database should be: SQLite says only that it failed."""
+    if path.is_dir():
+        raise StorageStartupError(f"{path} is a folder. Set DATABASE_PATH to a file in it.")
+
+
 def hold_lock(path: Path) -> int:
     """Hold the lock file, until the returned handle is closed: it keeps a second process off the same database."""
     path = path.resolve()
     try:
-        if path.is_dir():
-            raise StorageStartupError(f"{path} is a folder. Set DATABASE_PATH to a file in it.")
+        refuse_folder(path)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bot.storage import sqlite
-from bot.storage.database import StorageStartupError
+from bot.storage.database import StorageStartupError, refuse_folder
 from bot.storage.schema import Steps, load_steps, steps_in
 
 
@@ -25,6 +25,7 @@ def steps_of(path: Path) -> Steps:
 def opened_to_look(path: Path) -> Iterator[sqlite.Connection]:
     """A connection that can only read, also while a bot has the database. StorageStartupError: it cannot be read."""
     path = path.resolve()  # its log lies beside the file, not beside a symbolic link to it
+    refuse_folder(path)
     is_closed = not Path(f"{path}-wal").exists() and not is_in_use(path)
     try:
         with sqlite.opened_to_read(path, is_closed=is_closed) as c:

@@ -76,3 +76,25 @@ def test_the_build_says_which_python_is_missing(python: str, words: str, tmp_pat
     assert done.returncode == 1
     assert words in done.stderr
     assert not (tmp_path / "target").exists()
+
+
+def test_make_says_which_python_is_missing_also_when_everything_is_set_up(tmp_path: Path) -> None:
+    (tmp_path / ".ready").touch()
+
+    def make(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["make", "-C", str(ROOT), "--dry-run", "test", f"VENV={tmp_path}", *words],
+            env={"PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    refused = make("PYTHON=python9")
+    assert refused.returncode == 2
+    assert "Gatefold needs Python 3.11 or newer, and there is no python9 here." in refused.stderr
+    assert "pytest" not in refused.stdout
+    for named in ((), ("PYTHON=/bin/sh",)):
+        assert make(*named).returncode == 0
+        assert f"{tmp_path}/bin/python -m pytest" in make(*named).stdout

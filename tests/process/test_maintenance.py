@@ -72,6 +72,17 @@ async def test_a_file_that_may_not_be_looked_at_is_told_in_one_sentence(out: Out
         assert "File name too long" in said
 
 
+async def test_a_folder_instead_of_the_database_is_told_by_every_command(out: Outside) -> None:
+    folder = out.folder / "some"
+    folder.mkdir()
+    commands = (("backup", str(out.folder / "x")), ("rotate-key",), ("migrate",), ("migrate", "--check"))
+    for status, printed, said in await asyncio.gather(
+        *(gatefold(out, *command, DATABASE_PATH=str(folder)) for command in commands)
+    ):
+        assert (status, printed) == (1, "")
+        assert said == f"{folder} is a folder. Set DATABASE_PATH to a file in it.\n"
+
+
 # -- backups
 
 
