@@ -28,7 +28,7 @@ _UNSEEN = re.compile(
 )
 _BREAKS = str.maketrans(dict.fromkeys("\r\v\f\u2028\u2029", "\n") | {"\t": " "})
 # ASCII, as a keyboard for Japanese may write it.
-_WIDE = re.compile(r"(?<!\S)[\uff01-\uff5e]+(?!\S)")
+_WIDE = re.compile("[\uff01-\uff5e]+")
 _NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
 _SPACE = re.compile(r"[^\S\x1c-\x1f\x85]+")  # the separators and C1 controls that Python takes for white space are none
 _MARKDOWN = re.compile(
@@ -112,7 +112,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _narrow(match: re.Match[str]) -> str:
-    """A link that is wholly in full-width letters, in usual ones; a title stays as it is."""
+    """What makes a link, in usual letters; the words of a title stay as they are."""
     narrow = match[0].translate(_NARROW)
     return narrow if LINKISH.search(narrow) else match[0]
 

@@ -144,6 +144,9 @@ def test_forms_may_be_mixed_in_one_text() -> None:
 def test_a_link_in_full_width_letters_is_read(form: str) -> None:
     assert read(wide(form.format(ID))) == [ALBUM]
     assert read(f"{wide(form.format(ID))}\u3000{wide(form.format(OTHER))}") == [ALBUM, AlbumRef(AlbumId(OTHER))]
+    assert read(f"「{wide(form.format(ID))}」。") == [ALBUM]
+    before, after = form.split("{}")
+    assert read(f"{wide(before)}{ID}{after}") == [ALBUM]
 
 
 def test_a_title_in_full_width_letters_is_searched_for_as_it_is() -> None:
@@ -600,6 +603,9 @@ def test_a_token_of_another_length_is_no_id(length: int) -> None:
         f"https://open.spotify.com/album/%20%2e%2e/{ID}",
         wide(f"https://open.spotify.com.evil.example/album/{ID}"),
         wide(f"https://evil.example/album/{ID}"),
+        wide("https://open.spotify.com") + f".evil.example/album/{ID}",
+        f"https://evil.example{wide('/open.spotify.com')}/album/{ID}",
+        f"https://evil.example{wide('@open.spotify.com')}/album/{ID}",
         f"https://evil.example/open.spotify.com/album/{ID}",
         f"https://evil.example/?u=https://open.spotify.com/album/{ID}",
         f"https://notopen.spotify.com.evil/album/{ID}",
