@@ -290,7 +290,10 @@ async def test_a_crate_that_is_not_there_is_named(reading: World) -> None:
 
 async def test_a_post_with_no_album_of_spotifys_is_ignored(reading: World) -> None:
     await watch(reading)
-    await reading.discord.post(BEN, "https://open.spotify.com/album/0000000000000000000000 4aawyAB9vmqN3uQ7FjRGTy")
+    await reading.discord.post(BEN, "https://open.spotify.com/album/0000000000000000000000")
+    await reading.discord.post(BEN, "abcdefghijklmnopqrstuv")  # as long as an id, and a word
+    await reading.discord.post(BEN, LINK)
+    assert [entry.album_id for entry in await entries(reading, 1)] == [FIRST]
     await settled(reading)
-    await entries(reading, 0)
-    assert len(in_channel(reading)) == 1
+    assert [entry.album_id for entry in await entries(reading, 1)] == [FIRST]
+    assert len(in_channel(reading)) == 2

@@ -76,7 +76,7 @@ PROFILE: Rules = {
     "seat": ("seat -> saved", "seat -> saved"),
     "premium": ("premium -> saved", "premium -> saved"),
     "closed": ("refused -> saved", "refused -> saved"),
-    "unknown": ("refused -> saved", "refused -> saved"),
+    "unknown": ("linked -> saved", "not answering -> saved"),
     "no album": ("refused -> saved", "refused -> saved"),
     "refused": ("refused -> saved", "refused -> saved"),
     "rate_limited": ("not answering -> saved", "not answering -> saved"),
