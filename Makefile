@@ -26,7 +26,7 @@ help: ## List the targets
 demo: $(VENV)/.demo ## Run the whole bot on this machine, without any account (PORT=n; SCRIPT=1: play a story and end; SCRIPT=season: a season of a club)
 	@$(BIN)/gatefold sandbox $(if $(SCRIPT),--script $(if $(filter 1,$(SCRIPT)),story,$(SCRIPT))) $(if $(PORT),--port $(PORT))
 
-test: $(READY) ## Run the fast tests: about 2 minutes on 2 cores
+test: $(READY) ## Run the fast tests: about 3 minutes on 2 cores
 	@$(BIN)/python -m pytest -n auto -m "not pages and not slow" $(ARGS)
 
 test-all: $(READY) ## Run every test; those of pages need Chromium

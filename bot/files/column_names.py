@@ -50,7 +50,7 @@ NAMES: tuple[tuple[Role, str], ...] = tuple(
             r"mean average avg durchschnitt\w* schnitt mittel\w* moyenne promedio media gemiddelde? snitt srednia 平均\w*",
         ),
         (Role.RATER, r"raters? rated_by reviewers? reviewed_by voters? bewertet_von bewerter\w* note_par"),
-        (Role.LINK, r"links? urls? uri spotify lien enlace collegamento lank lenke"),
+        (Role.LINK, r"links? urls? uri spotify lien enlace collegamento lank lenke リンク"),
         (
             Role.PICKER,
             r"pickers? picked pick_by chosen chose chooser nominat\w+ propos\w+ suggest\w+ submitted selected selector"

@@ -497,8 +497,8 @@ def test_no_bytes_raise_anything_but_a_problem_of_the_file(data: bytes, has_head
 
 
 def test_japanese_column_names_and_dates_are_read() -> None:
-    sheet = read("日付,アルバム,アーティスト,選んだ人,点数\n2023年1月9日,Blue,Joni Mitchell,エイダ,8\n")
-    assert list(roles(sheet).values()) == [Role.DATE, Role.ALBUM, Role.ARTIST, Role.PICKER, Role.SCORE]
+    sheet = read("日付,アルバム,アーティスト,選んだ人,点数,リンク\n2023年1月9日,Blue,Joni Mitchell,エイダ,8,\n")
+    assert list(roles(sheet).values()) == [Role.DATE, Role.ALBUM, Role.ARTIST, Role.PICKER, Role.SCORE, Role.LINK]
     assert [(row.on, row.picker) for row in sheet.rounds] == [(date(2023, 1, 9), "エイダ")]
 
 
