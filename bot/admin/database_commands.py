@@ -56,6 +56,8 @@ def backup(file: Path | None, without_key_check: bool, as_json: bool) -> None:
     path = settings.database_path
     if file is None:
         folder = settings.backup_folder or path.parent
+        if settings.backup_folder is not None:  # a bot that was just started may not have made it yet
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = folder / f"gatefold-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.backup"
     target = file.absolute()
 
@@ -67,8 +69,6 @@ def backup(file: Path | None, without_key_check: bool, as_json: bool) -> None:
         async def copy_to(part: Path) -> None:
             await asyncio.to_thread(copy_unused, path, part)
 
-        if settings.backup_folder is not None:
-            settings.backup_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return described(await back_up(copy_to, target, key_check=not without_key_check))
 
     with patience("Copying the database"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sqlite3
 import sys
 from contextlib import closing, suppress
@@ -165,6 +166,16 @@ async def test_scheduled_backups_are_made_in_time_also_across_restarts(out: Outs
     async with out.running():
         pass  # it is young
     assert files() == [first]
+    shutil.rmtree(folder)
+    async with out.running():  # the folder need not be there yet when somebody asks for a backup
+        await until(files)
+        first, copy = files()[0], folder.parent / first.name
+        first.rename(copy)
+        folder.rmdir()
+        assert (await gatefold(out, "backup"))[0] == 0
+    (asked,) = folder.iterdir()
+    asked.unlink()
+    first = copy.rename(first)
     old = folder / f"gatefold-scheduled-{datetime.now(UTC) - timedelta(hours=25):%Y%m%dT%H%M%SZ}.backup"
     first.rename(old)
     async with out.running():
