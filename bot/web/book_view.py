@@ -8,8 +8,9 @@ from markupsafe import Markup, escape
 from msgspec import Struct
 
 from bot.clubs.book import Book, BookRound
+from bot.clubs.choices import how_chosen
 from bot.curation.calendar import Rhythm
-from bot.curation.club import Choice, Pick
+from bot.curation.club import Choice
 from bot.curation.ratings import Score
 from bot.text import Text
 from bot.web.album_view import NAME_MOST, TEXT_MOST, TITLE_MOST, Albums, AlbumShown, album_shown, bdi, named
@@ -74,43 +75,9 @@ def show_book(t: HtmlText, book: Book, shown: Sequence[BookRound], albums: Album
 
 def found(t: HtmlText | Text, one: BookRound, who: str) -> str:
     """How the album of a round was found. `who`: the member who nominated or picked it, as they are named here."""
-    match one.choice:
-        case Choice.VOTE:
-            return t.plural(
-                "Nominated by {member} and chosen by vote, with {count} ballot.",
-                "Nominated by {member} and chosen by vote, with {count} ballots.",
-                one.voters,
-                member=who,
-            )
-        case Choice.ONLY_NOMINATION:
-            return t("Nominated by {member}. It was the only nomination.", member=who)
-        case Choice.PICKER | Choice.STANDBY:
-            return t("Picked by {member}.", member=who)
-        case Choice.STAND_IN if one.pick is Pick.TURNS:
-            return t("Nobody picked an album, so this is the curator's stand-in.")
-        case Choice.STAND_IN if one.pick is Pick.CRATE:
-            return t("The crate was empty, so this is the curator's stand-in.")
-        case Choice.STAND_IN:
-            return t("There was no nomination, so this is the curator's stand-in.")
-        case Choice.CRATE if one.pick is Pick.TURNS:
-            return t.plural(
-                "Nobody picked an album, so this was drawn from the crate, out of {count} album.",
-                "Nobody picked an album, so this was drawn from the crate, out of {count} albums.",
-                one.among or 1,
-            )
-        case Choice.CRATE if one.pick is Pick.VOTE:
-            return t.plural(
-                "There was no nomination, so this was drawn from the crate, out of {count} album.",
-                "There was no nomination, so this was drawn from the crate, out of {count} albums.",
-                one.among or 1,
-            )
-        case Choice.CRATE:
-            return t.plural(
-                "Drawn from the crate, out of {count} album.",
-                "Drawn from the crate, out of {count} albums.",
-                one.among or 1,
-            )
-    return ""
+    # A public page does not say that somebody was absent.
+    choice = Choice.PICKER if one.choice is Choice.STANDBY else one.choice
+    return how_chosen(t, choice, one.pick, who, voters=one.voters, among=one.among)
 
 
 def _lines(t: HtmlText, book: Book) -> tuple[Markup, ...]:

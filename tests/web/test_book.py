@@ -99,7 +99,16 @@ async def test_a_review_has_its_score_beside_it(stage: Stage, browser: Browser) 
     ],
 )
 def test_each_way_to_find_an_album_has_its_sentence(choice: Choice | None, pick: Pick, says: str) -> None:
-    one = BookRound(
+    assert found(texts("en-US"), round_with(choice, pick), "Ada") == says
+
+
+def test_a_vote_without_ballots_is_not_said_to_have_chosen_the_album() -> None:
+    says = found(texts("en-US"), round_with(Choice.VOTE, Pick.VOTE, voters=0), "Ada")
+    assert says == "Nominated by Ada. Nobody voted, so the lot order decided."
+
+
+def round_with(choice: Choice | None, pick: Pick, voters: int = 7) -> BookRound:
+    return BookRound(
         RoundNumber(1),
         AlbumId("x" * 22),
         BEGIN.date(),
@@ -112,12 +121,11 @@ def test_each_way_to_find_an_album_has_its_sentence(choice: Choice | None, pick:
         among=40,
         note="",
         theme="",
-        voters=7,
+        voters=voters,
         scores=(),
         summary=None,
         reviews=(),
     )
-    assert found(texts("en-US"), one, "Ada") == says
 
 
 async def test_ratings_of_the_current_album_stay_hidden(stage: Stage, browser: Browser) -> None:

@@ -16,8 +16,9 @@ from bot.chat.club.summary import summary_items
 from bot.chat.components import CustomId
 from bot.chat.words import Words, date, plain, soon
 from bot.clubs import AlbumClubs, RoundView
+from bot.clubs.choices import how_chosen
 from bot.curation.ballots import Method
-from bot.curation.club import Choice, Pick, Round, State, Step
+from bot.curation.club import Pick, Round, State, Step
 from bot.curation.ids import ClubId, RoundNumber
 
 LISTED_MOST = 25
@@ -208,47 +209,7 @@ def chosen(words: Words, view: RoundView) -> str:
     """How the album of a round was found."""
     t, one = words.t, view.round
     who = picker(words, one)
-    match one.choice:
-        case Choice.VOTE if not view.voters:
-            return t("Nominated by {member}. Nobody voted, so the lot order decided.", member=who)
-        case Choice.VOTE:
-            return t.plural(
-                "Nominated by {member} and chosen by vote, with {count} ballot.",
-                "Nominated by {member} and chosen by vote, with {count} ballots.",
-                view.voters,
-                member=who,
-            )
-        case Choice.ONLY_NOMINATION:
-            return t("Nominated by {member}. It was the only nomination.", member=who)
-        case Choice.PICKER:
-            return t("Picked by {member}.", member=who)
-        case Choice.STANDBY:
-            return t("Picked by {member}, whose turn came early because the picker before them was absent.", member=who)
-        case Choice.STAND_IN if one.pick is Pick.TURNS:
-            return t("Nobody picked an album, so this is the curator's stand-in.")
-        case Choice.STAND_IN if one.pick is Pick.CRATE:
-            return t("The crate was empty, so this is the curator's stand-in.")
-        case Choice.STAND_IN:
-            return t("There was no nomination, so this is the curator's stand-in.")
-        case Choice.CRATE if one.pick is Pick.TURNS:
-            return t.plural(
-                "Nobody picked an album, so this was drawn from the crate, out of {count} album.",
-                "Nobody picked an album, so this was drawn from the crate, out of {count} albums.",
-                one.among or 1,
-            )
-        case Choice.CRATE if one.pick is Pick.VOTE:
-            return t.plural(
-                "There was no nomination, so this was drawn from the crate, out of {count} album.",
-                "There was no nomination, so this was drawn from the crate, out of {count} albums.",
-                one.among or 1,
-            )
-        case Choice.CRATE:
-            return t.plural(
-                "Drawn from the crate, out of {count} album.",
-                "Drawn from the crate, out of {count} albums.",
-                one.among or 1,
-            )
-    return ""
+    return how_chosen(t, one.choice, one.pick, who, voters=view.voters, among=one.among)
 
 
 def picker(words: Words, one: Round, most: int = 60) -> str:
