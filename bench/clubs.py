@@ -77,7 +77,7 @@ async def _start_clubs(out: Outside, clubs: int, hour: datetime) -> None:
 
 
 async def _until(out: Outside, posts: int, threads: int) -> None:
-    """Until the clubs have posted so much, and opened so many threads."""
+    """Until the clubs have posted this much, and opened this many threads."""
     async with asyncio.timeout(2 * WITHIN_S):
         while True:
             posted = sum(

@@ -83,7 +83,7 @@ async def _millions(out: Outside, bot: Bot, send: Send, scale: Scale) -> float:
 
 
 async def _counted(out: Outside, bot: Bot, send: Send, saves: int) -> int:
-    """The instructions of so many saves."""
+    """The instructions of this many saves."""
     await _saves(out, send, saves)
     before = set(out.folder.glob("counts*"))
     await _tell(bot, "dump")

@@ -81,7 +81,7 @@ class Bot:
 class Outside:
     """Both platforms with their members, and a folder for the bot. Member 0 is `MEMBER`.
 
-    `own_apps`: so many members, the last ones, use a Spotify app of their own each.
+    `own_apps`: how many members, the last ones, each use a Spotify app of their own.
     """
 
     def __init__(

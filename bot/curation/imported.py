@@ -50,7 +50,7 @@ def name_key(name: str) -> str:
 
 
 def noon(day: date) -> datetime:
-    """The moment that stands for a day: almost everywhere on earth, it is on that day."""
+    """The moment that represents a day: almost everywhere on earth, it is on that day."""
     return datetime.combine(day, time(12), UTC)
 
 

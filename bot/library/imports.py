@@ -123,7 +123,7 @@ class Importing:
             raise ImportOver
 
     async def stop(self, caller: Caller, request: RequestId) -> int:
-        """Take what is not saved yet out of the queue; how many albums it was. Its end is told by the outbox."""
+        """Take what is not saved yet out of the queue; how many albums it was. The outbox says how it ended."""
         found = await self._imports.of_request(request)
         if found is None or found.member_id != caller.member_id:
             return 0

@@ -107,7 +107,7 @@ class Reader:
                 for one in part["components"]:
                     yield from self._part(one)
             case kind if kind == _SECTION:
-                # what stands beside a cover, or beside a button
+                # what is beside a cover, or beside a button
                 yield " · ".join(line for one in part["components"] for line in self._part(one))
                 if (beside := part.get("accessory")) and beside["type"] == _BUTTON:
                     yield self._control(beside)

@@ -82,14 +82,14 @@ class Transcript:
             self._echo(line)
 
     def private(self, components: Sequence[Json], holds: str = "", most: int | None = None) -> None:
-        """An answer that one member sees. `holds`: only the line with these words. `most`: only so many lines."""
+        """An answer that one member sees. `holds`: only the line with these words. `most`: at most this many lines."""
         lines = _without_source(self.reader().lines(components))
         if holds:
             lines = [next((line for line in lines if holds in line), "")]
         self._block(_first(lines, most), PRIVATE)
 
     def form(self, modal: Json, most: int | None = None) -> None:
-        """A form that one member fills in. `most`: only so many lines."""
+        """A form that one member fills in. `most`: at most this many lines."""
         self._block(_first(self.reader().form(modal), most), PRIVATE)
 
     def news(self) -> None:

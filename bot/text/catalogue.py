@@ -71,7 +71,7 @@ class Text:
         return _decimal(value, None, self.conventions)
 
     def fixed(self, value: float, places: int) -> str:
-        """A number with so many decimals."""
+        """A number with this many decimals."""
         return _decimal(value, "#,##0." + "0" * places, self.conventions)
 
     def date(self, day: datetime.date) -> str:

@@ -36,7 +36,7 @@ class ReviewShown(Struct, frozen=True):
 
 
 class RoundShown(Struct, frozen=True):
-    """A round: what stands above the album, the album, how it was found, its figures and its reviews."""
+    """A round: what is above the album, the album, how it was found, its figures and its reviews."""
 
     anchor: str
     heading: Markup

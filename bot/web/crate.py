@@ -24,7 +24,7 @@ from bot.web.parts import Part
 from bot.web.public import COVERS, Turns, noindex, page_of, sent
 
 ENTRIES: Final = 50
-"""Albums on one page: so many names may have to be asked for."""
+"""Albums on one page, and so the most names that a page may ask for."""
 
 
 class EntryShown(Struct, frozen=True):

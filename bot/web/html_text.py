@@ -27,7 +27,7 @@ class HtmlText:
         return escape(sentence).format(count=self._t.number(count), **facts)
 
     def fixed(self, value: float, places: int) -> str:
-        """A number with so many decimals, so that a column of them is aligned."""
+        """A number with this many decimals, so that a column of them is aligned."""
         return self._t.fixed(value, places)
 
     def number(self, value: int | float) -> str:

@@ -22,7 +22,7 @@ async def test_calls_that_waited_while_the_process_was_held_up_do_not_catch_up_a
 
     calls = [asyncio.create_task(messages.call(call)) for _ in range(80)]
     await asyncio.sleep(0.1)
-    time.sleep(1.0)  # noqa: ASYNC251 - the whole loop stands still
+    time.sleep(1.0)  # noqa: ASYNC251 - the whole loop is blocked
     await asyncio.gather(*calls)
     most = max(sum(1 for other in at if one <= other < one + 1.0) for one in at)
     assert most <= DISCORDS_LIMIT

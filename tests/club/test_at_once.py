@@ -32,7 +32,7 @@ async def pressed_twice(server: Server, message: Json, label: str, *members: int
 
 
 def now_on(world: World, message: Json) -> str:
-    """What stands on a card now."""
+    """What is on a card now."""
     return "\n".join(texts(world.discord.messages[message["id"]]))
 
 

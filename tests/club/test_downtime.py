@@ -31,7 +31,7 @@ async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
 
 
 class Clock:
-    """A wall clock that stands still until it is set."""
+    """A wall clock that does not advance until it is set."""
 
     at = BEGIN
 

@@ -30,7 +30,7 @@ def direct(world: World, member: int = CURATOR) -> int:
 
 
 async def settled(server: Server) -> None:
-    """Some time for what was just told by the gateway; messages for a closed channel go on waiting."""
+    """Some time for what the gateway just said; messages for a closed channel go on waiting."""
     await asyncio.sleep(0.3)
     await server.until(lambda: server.world.bot.delivery.is_idle, 60)
 
