@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bot import logs
 from bot.accounts.apps import Apps
@@ -354,13 +355,16 @@ class Linking:
             _log.exception("linking broke", member=member, request=broken.reference)
             await self._tell(attempt, broken)
             raise broken from None
-        linked = Linked(link, before, oauth_state.discord_name or "", await self._waiting(member))
+        linked = Linked(link, before, oauth_state.discord_name or "")
         _log.info("linked", member=member, renewed=before is not None, own_app=link.is_own_app)
         try:
+            linked = replace(linked, waiting=await self._waiting(member))
             await self._tell(attempt, linked)
         except asyncio.CancelledError:
             # The link is stored, so the page must say so, whether or not the message could be edited.
             _log.warning("a member could not be told", member=member)
+        if finish.is_unlinked:
+            raise LinkExpired  # it was deleted meanwhile
         self._on_linked(member)
         return linked
 

@@ -25,7 +25,7 @@ from bot.maintenance.jobs import described, rotated, sealing_key_id
 from bot.settings import FileSettings, KeySettings, load_only
 from bot.storage import open_storage
 from bot.storage.backup import back_up, copy_unused
-from bot.storage.database import Database
+from bot.storage.database import Database, followed
 from bot.storage.files import PART, remove_part
 from bot.storage.restore import Restored
 from bot.storage.restore import restore as put_back
@@ -55,7 +55,7 @@ def backup(file: Path | None, without_key_check: bool, as_json: bool) -> None:
     settings = load_only(FileSettings)
     path = settings.database_path
     if file is None:
-        folder = settings.backup_folder or path.parent
+        folder = settings.backup_folder or followed(path).parent
         if settings.backup_folder is not None:  # a bot that was just started may not have made it yet
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = folder / f"gatefold-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.backup"
@@ -116,6 +116,7 @@ def _arrived(file: Path, database: Path) -> Iterator[Path]:
     if str(file) != "-":
         yield file
         return
+    database = followed(database)
     database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = database.with_name(f".{database.name}.arrived{PART}")
     remove_part(part)

@@ -19,6 +19,7 @@ from typing import Any
 import structlog
 
 from bot.errors import StorageUnavailable
+from bot.storage.database import followed
 
 LONGEST = 100
 """Maximum length of a socket's path in bytes; systems allow 103 to 107."""
@@ -39,7 +40,7 @@ class ControlError(Exception):
 
 def socket_of(database: Path) -> Path:
     """The socket of the bot that uses this database."""
-    file = database.resolve()
+    file = followed(database)
     return file.with_name(f"{file.name}.control")
 
 

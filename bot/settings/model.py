@@ -178,7 +178,7 @@ def _read_key_file(path: Path, database: Path) -> str:
         return text
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ValueError(f"{path} can be read by other users of this machine; run: chmod 600 {path}")
-    if resolved.parent == database.resolve().parent:
+    if resolved.parent == _followed(database).parent:
         raise ValueError(
             "the key is in the database's folder, so whoever copies that folder can decrypt every token; "
             "move it to another folder"
@@ -186,8 +186,12 @@ def _read_key_file(path: Path, database: Path) -> str:
     return text
 
 
+def _followed(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # `resolve()` fails where links lead in a circle
+
+
 def _keep_apart(key_file: Path, backups: Path) -> None:
-    if key_file.resolve().is_relative_to(backups.resolve()):
+    if _followed(key_file).is_relative_to(_followed(backups)):
         raise ValueError(
             "TOKEN_KEYS_FILE: the key is in BACKUP_FOLDER, so whoever copies that folder can decrypt every token; "
             "move it to another folder"

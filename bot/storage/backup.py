@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 from collections.abc import Awaitable, Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from msgspec import Struct
 
 from bot.errors import StorageUnavailable
 from bot.storage import sqlite
-from bot.storage.database import StorageStartupError, hold_lock
+from bot.storage.database import StorageStartupError, followed, hold_lock
 from bot.storage.declarations import omit
 from bot.storage.files import PART, give_new_name, remove_part
 from bot.storage.keys import remove_proof
@@ -59,7 +60,7 @@ async def back_up(copy_to: Callable[[Path], Awaitable[None]], target: Path, *, k
 async def _made(copy_to: Callable[[Path], Awaitable[None]], target: Path, key_check: bool) -> Copy:
     part = target.with_name(f".{target.name}{PART}")
     try:
-        await asyncio.to_thread(_make_room, target, part)
+        making = await asyncio.to_thread(_make_room, target, part)
         try:
             await copy_to(part)
             # The copy is nobody else's: it is proved in another thread, and the database's goes on.
@@ -68,6 +69,7 @@ async def _made(copy_to: Callable[[Path], Awaitable[None]], target: Path, key_ch
             return Copy(target, size, contents)
         finally:
             await asyncio.to_thread(remove_part, part)
+            os.close(making)
     except FileExistsError:
         raise _taken(target) from None
     except (OSError, sqlite.Error, StorageUnavailable, Unfit) as error:
@@ -75,11 +77,23 @@ async def _made(copy_to: Callable[[Path], Awaitable[None]], target: Path, key_ch
         raise StorageStartupError(f"The backup {target} could not be made: {reason}.") from None
 
 
-def _make_room(target: Path, part: Path) -> None:
-    if os.path.lexists(target):
-        raise _taken(target)
-    # left by a process that was killed while it made the same copy
-    remove_part(part)
+def _make_room(target: Path, part: Path) -> int:
+    """Wait for a turn in the folder, which ends when the returned handle is closed.
+
+    Two that make the same copy at once would take each other's unfinished file.
+    """
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):  # a file system that locks no folders
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        if os.path.lexists(target):
+            raise _taken(target)
+        # left by a process that was killed while it made the same copy
+        remove_part(part)
+    except BaseException:
+        os.close(folder)
+        raise
+    return folder
 
 
 def _taken(target: Path) -> StorageStartupError:
@@ -90,7 +104,7 @@ def _taken(target: Path) -> StorageStartupError:
 
 def copy_unused(path: Path, target: Path) -> None:
     """Copy a database that no bot uses to a new file (0600). StorageStartupError when one does, or it cannot be read."""
-    path = path.resolve()
+    path = followed(path)
     if not path.exists():
         raise StorageStartupError(f"There is no database at {path}. Set DATABASE_PATH.")
     lock = hold_lock(path)

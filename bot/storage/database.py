@@ -13,6 +13,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,7 +40,7 @@ class Database:
     """One SQLite file with one connection in one thread, locked against other processes."""
 
     def __init__(self, path: Path, steps: Sequence[Step], lock: int, connect: sqlite.Connect, sync: Sync) -> None:
-        self.path = path.resolve()  # whatever link leads to it, everything lies beside the file itself
+        self.path = followed(path)
         self._steps = steps
         self._lock = lock
         self._connect = connect
@@ -156,13 +157,18 @@ class Database:
         await self._safely(self._copy_to, target)
 
     async def truncate_log(self) -> None:
-        """Fold the WAL into the file and empty it, so that what was deleted is gone; while others read, it is owed."""
+        """Fold the WAL into the file and empty it, so that what was deleted is gone.
+
+        While others read, or while the disk does not take it, it is owed: the deletion itself is stored already.
+        """
 
         def fold(_: Connection) -> bool:
             with sqlite.not_waiting(self._connection):
                 return sqlite.fold_log(self._connection)
 
-        self._is_truncation_owed = not await self._safely(self._reading, fold)
+        self._is_truncation_owed = True
+        with suppress(StorageUnavailable):  # the listeners are told why
+            self._is_truncation_owed = not await self._safely(self._reading, fold)
 
     async def truncate_owed_log(self) -> None:
         """The same, if it could not be done when it was asked for."""
@@ -298,6 +304,14 @@ def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | Non
         future.set_exception(error)
 
 
+def followed(path: Path) -> Path:
+    """Where symbolic links lead: everything lies beside the file itself. StorageStartupError when they go in a circle."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # RuntimeError: what Python before 3.13 says of a circle
+        raise StorageStartupError(f"{path} is a symbolic link that leads to no file. Set DATABASE_PATH.") from None
+
+
 def refuse_folder(path: Path) -> None:
     """StorageStartupError when there is a folder where the database should be: SQLite says only that it failed."""
     if path.is_dir():
@@ -306,7 +320,7 @@ def refuse_folder(path: Path) -> None:
 
 def hold_lock(path: Path) -> int:
     """Hold the lock file, until the returned handle is closed: it keeps a second process off the same database."""
-    path = path.resolve()
+    path = followed(path)
     try:
         refuse_folder(path)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

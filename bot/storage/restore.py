@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from bot.storage import sqlite
 from bot.storage.backup import Contents, Unfit, update, verify
-from bot.storage.database import StorageStartupError, hold_lock
+from bot.storage.database import StorageStartupError, followed, hold_lock
 from bot.storage.engine import Connection
 from bot.storage.files import PART, give_name, remove_part, sync
 from bot.storage.keys import key_opens
@@ -38,7 +38,7 @@ def restore(backup: Path, path: Path, keys: Sequence[bytes], *, replace: bool, n
     `replace`: also when a database is there, which is kept aside. Killed at any moment, this leaves the old
     database or the new one, never a mixture and never none.
     """
-    path = path.resolve()  # where a symbolic link leads: the link stays, and everything lies beside the file
+    path = followed(path)  # the link stays
     if not backup.is_file():
         raise StorageStartupError(f"There is no file {backup}.")
     if path.exists() and backup.samefile(path):

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bot.storage import sqlite
-from bot.storage.database import StorageStartupError, refuse_folder
+from bot.storage.database import StorageStartupError, followed, refuse_folder
 from bot.storage.schema import Steps, load_steps, steps_in
 
 
 def steps_of(path: Path) -> Steps:
     """The steps of a database that a bot may be using; a missing one has none. StorageStartupError: it cannot be read."""
-    if not path.exists():
+    if not followed(path).exists():
         return Steps(pending=tuple(step.__name__ for step in load_steps()))
     with opened_to_look(path) as c:
         return steps_in(c)
@@ -24,7 +24,7 @@ def steps_of(path: Path) -> Steps:
 @contextmanager
 def opened_to_look(path: Path) -> Iterator[sqlite.Connection]:
     """A connection that can only read, also while a bot has the database. StorageStartupError: it cannot be read."""
-    path = path.resolve()  # its log lies beside the file, not beside a symbolic link to it
+    path = followed(path)
     refuse_folder(path)
     is_closed = not Path(f"{path}-wal").exists() and not is_in_use(path)
     try:
@@ -37,7 +37,7 @@ def opened_to_look(path: Path) -> Iterator[sqlite.Connection]:
 def is_in_use(path: Path) -> bool:
     """Whether a bot runs with this database: it holds the lock file. StorageStartupError when that cannot be seen."""
     try:
-        handle = os.open(f"{path.resolve()}.lock", os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(f"{followed(path)}.lock", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     except OSError as error:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import attrs
 import pytest
@@ -40,8 +41,8 @@ class Host:
             else:
                 self._monkeypatch.setenv(name, value)
 
-    def run(self, *arguments: str, status: int = 0) -> Result:
-        result = CliRunner().invoke(main, arguments)
+    def run(self, *arguments: str, status: int = 0, input: IO[bytes] | None = None) -> Result:
+        result = CliRunner().invoke(main, arguments, input=input)
         assert result.exit_code == status, (result.output, result.exception)
         assert KEY not in result.output
         return result
@@ -85,6 +86,43 @@ def test_a_backup_without_a_name_goes_beside_the_database_or_to_the_folder_for_b
     host.set(BACKUP_FOLDER=str(host.folder / "kept"))
     assert Path(host.json("backup")["file"]).parent == host.folder / "kept"
     assert (host.folder / "kept").stat().st_mode & 0o777 == 0o700
+
+
+def test_everything_lies_beside_the_database_itself_and_not_beside_a_link_to_it(host: Host) -> None:
+    host.fill()
+    link = host.folder / "link" / "current.db"
+    link.parent.mkdir()
+    link.symlink_to(host.database)
+    host.set(DATABASE_PATH=str(link))
+    file = Path(host.json("backup")["file"])
+    assert file.parent == host.database.parent
+    seen: list[str] = []
+
+    class Input(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            seen.extend(part.name for part in link.parent.iterdir() if part != link)
+            return super().read(size)
+
+    host.run("restore", "-", "--replace", input=Input(file.read_bytes()))
+    assert seen == []
+    assert link.is_symlink()
+
+
+def test_a_link_that_leads_in_a_circle_is_told_by_each(host: Host) -> None:
+    circle = host.folder / "circle.db"
+    circle.symlink_to(circle)
+    host.set(DATABASE_PATH=str(circle))
+    (host.folder / "one.backup").touch()
+    for command in (
+        ["backup"],
+        ["backup", "two.backup"],
+        ["restore", "one.backup"],
+        ["rotate-key"],
+        ["migrate"],
+        ["migrate", "--check"],
+    ):
+        said = host.run(*command, status=1).stderr
+        assert f"{circle} is a symbolic link that leads to no file" in said, command
 
 
 def test_a_backup_needs_no_key(host: Host) -> None:

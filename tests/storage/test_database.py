@@ -499,6 +499,32 @@ async def test_what_was_deleted_while_somebody_read_is_gone_soon_after(tmp_path:
     await storage.close()
 
 
+async def test_what_was_deleted_while_the_disk_took_no_erasing_is_deleted_all_the_same_and_gone_soon_after(
+    tmp_path: Path,
+) -> None:
+    fails = False
+
+    def connect(path: Path, **options: Any) -> sqlite3.Connection:
+        class Failing(sqlite3.Connection):
+            def execute(self, sql: str, *values: object) -> sqlite3.Cursor:  # type: ignore[override]
+                if fails and "wal_checkpoint" in sql:
+                    raise sqlite3.OperationalError("database or disk is full")
+                return super().execute(sql, *values)  # type: ignore[arg-type]
+
+        return sqlite3.connect(path, factory=Failing, **options)
+
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY], connect)
+    await put(storage)
+    (row,) = await rows(storage, "links")
+    fails = True
+    await storage.unlink(ADA)  # nobody may say that nothing was changed
+    assert await rows(storage, "links") == []
+    fails = False
+    await storage.sweep(at(0))
+    assert row["refresh_sealed"] not in on_disk(tmp_path)
+    await storage.close()
+
+
 async def test_what_a_killed_process_left_of_the_copy_before_an_update_is_removed(tmp_path: Path) -> None:
     path = tmp_path / "gatefold.db"
     await (await open_storage(path, [KEY])).close()

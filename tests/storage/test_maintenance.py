@@ -368,6 +368,44 @@ async def test_a_restore_through_a_symbolic_link_replaces_the_file_and_keeps_the
         await again.close()
 
 
+async def test_two_who_make_the_same_copy_at_once_make_one_and_it_is_whole(storage: Storage, tmp_path: Path) -> None:
+    await filled(storage)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(part: Path) -> None:
+        await storage.database.backup(part)
+        begun.set()
+        await go_on.wait()
+
+    target = tmp_path / "kept" / "one.backup"
+    target.parent.mkdir()
+    first = asyncio.create_task(back_up(slowly, target))
+    await begun.wait()
+    second = asyncio.create_task(back_up(storage.database.backup, target))
+    await asyncio.wait({second}, timeout=0.2)
+    go_on.set()
+    copy = await first
+    with pytest.raises(StorageStartupError, match="never overwrites"):
+        await second
+    assert names(target.parent) == ["one.backup"]
+    assert held(copy.file, "SELECT account_id FROM links") == [("acc-ada",)]
+    assert held(copy.file, "SELECT * FROM link_attempts") == []
+
+
+async def test_links_that_lead_in_a_circle_are_told(backup: Path, tmp_path: Path) -> None:
+    path, other = tmp_path / "a.db", tmp_path / "b.db"
+    path.symlink_to(other)
+    other.symlink_to(path)
+    with pytest.raises(StorageStartupError, match="symbolic link that leads to no file"):
+        put_back(backup, path, replace=True)
+    with pytest.raises(StorageStartupError, match="symbolic link that leads to no file"):
+        await open_storage(path, [KEY])
+    with pytest.raises(StorageStartupError, match="symbolic link that leads to no file"):
+        steps_of(path)
+    assert path.is_symlink()
+    assert other.is_symlink()
+
+
 async def test_a_symbolic_link_to_a_running_database_is_no_backup(storage: Storage, tmp_path: Path) -> None:
     real = as_killed(storage, tmp_path / "data")
     (tmp_path / "current.backup").symlink_to(real)

@@ -117,6 +117,52 @@ async def test_a_stop_that_comes_while_the_member_is_told_does_not_deny_the_link
     assert stage.woken == [MIA]
 
 
+@pytest.mark.parametrize("how", ["stop", "unlink"])
+async def test_what_comes_after_a_link_was_stored_is_told_as_it_is(how: str, stage: Stage, browser: Browser) -> None:
+    go_on = threading.Event()
+    async with while_it_is_stored(stage, browser) as loading:
+        # what follows the storing waits, too
+        held = asyncio.ensure_future(stage.storage.database.read(lambda c: go_on.wait(10)))
+        await asyncio.sleep(0)
+    async with asyncio.timeout(60):
+        while stage.storage.database.waiting != 1:  # how many changes wait
+            await asyncio.sleep(0.005)
+    if how == "stop":
+        await stage.linking.finish_links(0.01)
+    else:
+        unlink = asyncio.create_task(stage.linking.unlink(MIA))
+        await asyncio.sleep(0.01)
+    go_on.set()
+    await held
+    page = await loading
+    if how == "stop":
+        assert (page.status, page.title) == (200, "Linked. You can go back to Discord.")
+        assert await stage.tokens.account(MIA) is not None
+    else:
+        await unlink
+        assert (page.status, page.title) == (400, "This link has expired or was already used.")
+        assert await stage.counts() == (0, 0, 0)
+
+
+async def test_an_unlink_that_comes_while_the_member_is_told_is_not_told_as_a_link(
+    stage: Stage, browser: Browser
+) -> None:
+    reached = asyncio.Event()
+
+    async def tell(news: LinkNews) -> None:
+        reached.set()
+        await asyncio.sleep(60)
+
+    stage.linking.tell = tell
+    loading = asyncio.create_task(browser.get(await browser.to_last_callback(await stage.ask())))
+    await reached.wait()
+    await stage.linking.unlink(MIA)
+    page = await loading
+    assert (page.status, page.title) == (400, "This link has expired or was already used.")
+    assert await stage.counts() == (0, 0, 0)
+    assert stage.woken == []
+
+
 async def test_a_link_that_begins_while_the_bot_stops_is_waited_for(stage: Stage, browser: Browser) -> None:
     callback = await browser.to_last_callback(await stage.ask())
     state, code = parameter(callback, "state"), parameter(callback, "code")

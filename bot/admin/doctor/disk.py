@@ -22,9 +22,10 @@ Free = Callable[[Path], int]
 
 def check_files(settings: Settings, env_file: Path | None) -> list[CheckResult]:
     """Nobody else on this machine may read secrets, or what members asked for."""
-    folders = [settings.database_path.parent, *([settings.backup_folder] if settings.backup_folder else [])]
+    database = _followed(settings.database_path)
+    folders = [database.parent, *([settings.backup_folder] if settings.backup_folder else [])]
     try:
-        files = [*_files(settings.database_path, folders), *([env_file] if env_file is not None else [])]
+        files = [*_files(database, folders), *([env_file] if env_file is not None else [])]
         open_ = [file for file in files if file.is_file() and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
         # whoever can write to the folder can replace a file in it
         shared = [each for each in folders if each.is_dir() and _is_anybodys(each.stat().st_mode)]
@@ -43,6 +44,11 @@ def check_files(settings: Settings, env_file: Path | None) -> list[CheckResult]:
     return [ok("files", "Only their owner can read the settings, the database and its copies.")]
 
 
+def _followed(path: Path) -> Path:
+    """Where symbolic links lead, also in a circle, which other checks report."""
+    return Path(os.path.realpath(path))
+
+
 def _is_anybodys(mode: int) -> bool:
     return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
 
@@ -58,7 +64,7 @@ def check_disk(settings: Settings, free: Free = free_bytes) -> CheckResult:
     """Space for the database, and for the copy of it that an update makes."""
     database = settings.database_path
     try:
-        folder = _existing(database.resolve().parent)
+        folder = _existing(_followed(database).parent)
         left = free(folder)
         size = database.stat().st_size if database.exists() else 0
     except OSError as error:
@@ -81,7 +87,7 @@ def check_backups(settings: Settings) -> CheckResult:
             "Set BACKUP_FOLDER to turn them on, best to a folder on another disk.",
         )
     try:
-        place = _existing(folder.resolve())
+        place = _existing(_followed(folder))
         if place.is_dir() and _can_write(place):
             return ok("backups", f"The bot can write its backups to {folder}.")
         reason = f"{place} is not a folder, or cannot be written"
@@ -110,7 +116,7 @@ def check_database(settings: Settings, look: Snapshot | None, trouble: str | Non
             *(skipped(name, "Skipped: the database cannot be read.") for name in ("keys", "migrations")),
         ]
     if look is None:
-        folder = _existing(path.resolve().parent)
+        folder = _existing(_followed(path).parent)
         return [
             ok("database", f"{path} does not exist yet. The first start creates it.")
             if _can_write(folder)
@@ -120,7 +126,7 @@ def check_database(settings: Settings, look: Snapshot | None, trouble: str | Non
             ok("keys", "The keys can be read. There is nothing to decrypt yet."),
             skipped("migrations", "Skipped: there is no database yet."),
         ]
-    can_write = _can_write(path) and _can_write(path.parent)
+    can_write = _can_write(path) and _can_write(_followed(path).parent)
     return [
         ok("database", f"{path} can be read.")
         if can_write

@@ -46,6 +46,19 @@ async def test_a_file_that_others_can_read_or_write_fails(practice: Practice, na
     assert files.to_do == f"chmod 600 {file}"
 
 
+async def test_the_files_are_looked_at_where_a_symbolic_link_leads(practice: Practice, tmp_path: Path) -> None:
+    await practice.used()
+    link = tmp_path / "link" / "current.db"
+    link.parent.mkdir(mode=0o700)
+    link.symlink_to(practice.database)
+    assert (await practice.one("files", database_path=link)).verdict is OK
+    lock = practice.database.with_name(f"{practice.database.name}.lock")
+    lock.chmod(0o644)
+    practice.database.parent.chmod(0o777)
+    files = await practice.one("files", database_path=link)
+    assert (files.verdict, files.to_do) == (FAILED, f"chmod 600 {lock}; chmod o-w {practice.database.parent}")
+
+
 async def test_a_folder_that_anybody_can_write_to_and_a_backup_that_they_can_read_fail(
     practice: Practice, tmp_path: Path
 ) -> None:
