@@ -265,7 +265,7 @@ class LibraryChanges:
             verdict = write(c)
             return verdict, self._request(c, id_) if verdict is UndoVerdict.ACCEPTED else None
 
-        return await self._database.write(accept, key=member)
+        return await self._database.write(accept)
 
     async def pending(self, member: MemberId) -> list[LibraryChange]:
         """The member's pending changes, the oldest first, `LISTED` at most."""

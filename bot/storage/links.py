@@ -188,8 +188,8 @@ class Links:
                 also(c)
             return before
 
-        # one at a time: two members may link one account, or take the last seat, at once
-        return await self._database.write(write, key="links")
+        # no other job writes meanwhile: two members may link one account, or take the last seat, at once
+        return await self._database.write(write)
 
     async def refreshed(self, link: Link, access_token: str, refresh_token: str, expires_at: datetime) -> bool:
         """Store the tokens of a refresh; False, and nothing, when the member has linked anew or unlinked meanwhile."""
@@ -257,7 +257,7 @@ class Links:
                 also(c)
             return cursor.rowcount > 0
 
-        is_freed = await self._database.write(write, key="links")
+        is_freed = await self._database.write(write)
         if is_freed:
             await self._database.truncate_log()
         return is_freed
