@@ -19,19 +19,39 @@ PAGES = (
 """What Spotify has beside albums and tracks, as the `kind` of a `NotAnAlbum`. Anything else at Spotify is a "page"."""
 
 SERVICES = {
+    "Album of the Year": r"(?:www\.)?albumoftheyear\.org",
+    "AllMusic": r"(?:www\.)?allmusic\.com",
+    "Amazon": r"(?:www\.)?amazon\.[a-z.]{2,6}|amzn\.to|a\.co",
     "Amazon Music": r"music\.amazon\.[a-z.]{2,6}",
-    "Apple Music": r"(?:[a-z]{1,10}\.)?(?:music|itunes)\.apple\.com",
+    "Anghami": r"(?:[\w-]{1,20}\.)?anghami\.com",
+    "Apple Music": r"(?:[a-z]{1,10}\.)?(?:music|itunes)\.apple\.com|apple\.co|itun\.es",
+    "Audiomack": r"(?:www\.)?audiomack\.com",
     "Bandcamp": r"(?:[\w-]{1,63}\.)?bandcamp\.com",
-    "Deezer": r"(?:[\w-]{1,20}\.)?deezer\.(?:com|page\.link)",
+    "Beatport": r"(?:www\.)?beatport\.com",
+    "Boomplay": r"(?:www\.)?boomplay\.com",
+    "Deezer": r"(?:[\w-]{1,20}\.)?deezer\.(?:com|page\.link)|dzr\.page\.link",
     "Discogs": r"(?:www\.)?discogs\.com",
-    "Last.fm": r"(?:www\.)?last\.fm",
+    "Genius": r"(?:www\.)?genius\.com",
+    "JioSaavn": r"(?:www\.)?jiosaavn\.com",
+    "KKBOX": r"(?:www\.)?kkbox\.(?:com|fm)",
+    "Last.fm": r"(?:www\.)?last\.fm|(?:www\.)?lastfm\.[a-z]{2,3}(?:\.[a-z]{2})?",
+    "Linkfire": r"(?:[\w-]{1,63}\.)?lnk\.to",
+    "Mixcloud": r"(?:www\.)?mixcloud\.com",
+    "MusicBrainz": r"(?:[a-z]{1,10}\.)?musicbrainz\.org",
+    "Napster": r"(?:[a-z]{1,10}\.)?napster\.com",
+    "NetEase Cloud Music": r"(?:[a-z]\.)?music\.163\.com",
     "Pandora": r"(?:[\w-]{1,20}\.)?pandora\.(?:com|app\.link)",
+    "QQ Music": r"(?:[a-z]{1,2}\d?\.)?y\.qq\.com",
     "Qobuz": r"(?:[\w-]{1,20}\.)?qobuz\.com",
     "Rate Your Music": r"(?:www\.)?rateyourmusic\.com",
+    "Shazam": r"(?:www\.)?shazam\.com",
     "Songlink": r"(?:song|album|artist)\.link|odesli\.co",
+    "Songwhip": r"(?:www\.)?songwhip\.com",
     "SoundCloud": r"(?:[\w-]{1,20}\.)?soundcloud\.(?:com|app\.goo\.gl)",
-    "TIDAL": r"(?:[\w-]{1,20}\.)?tidal\.com",
-    "YouTube": r"(?:[\w-]{1,20}\.)?youtube\.com|youtu\.be",
+    "TIDAL": r"(?:[\w-]{1,20}\.)?tidal\.(?:com|link)",
+    "Wikipedia": r"(?:[\w-]{1,20}\.)?(?:m\.)?wikipedia\.org",
+    "Yandex Music": r"music\.yandex\.[a-z]{2,3}(?:\.[a-z]{2})?",
+    "YouTube": r"(?:[\w-]{1,20}\.)?youtube(?:-nocookie)?\.com|youtu\.be",
 }
 """The hosts of other services' links, by the service's name, which is the `kind` of a `NotAnAlbum`."""
 
@@ -43,17 +63,20 @@ LINKISH = re.compile(r"://|spotify:|spotify\.(?:com|link|app)|spoti\.fi/", re.IG
 """What no text that is searched may hold, also with the long s (U+017F), which is an "s" to those who fold case."""
 
 _FLAGS = re.ASCII | re.IGNORECASE
-_COLON, _SLASH = "(?::|%3A)", "(?:/|%2F)"
-_SCHEME = f"https?{_COLON}{_SLASH}{_SLASH}"
-_SITE = r"(?:www\.)?(?:open|play)\.spotify\.com(?::(?:443|80)(?!\d))?"
-_SPOTIFY = rf"(?:{_SITE}|embed\.spotify\.com|spotify\.link|spotify\.app\.link)"
-_NEXT = f"(?:https?{_COLON}|spotify{_COLON}|{_SPOTIFY})"  # where another link begins, with nothing in between
+_COLON, _SLASH = "(?::|%(?:25){0,3}3A)", "(?:/|%(?:25){0,3}2F)"
+_PORT = r"\.?(?::0{0,3}(?:443|80)?(?!\d))?"  # what may follow a host's name and leaves it the same host
+_SITE = rf"(?:www\.)?(?:open|play)\.spotify\.com{_PORT}"
+_ALBUM_SITE = rf"(?:{_SITE}|(?:www\.|embed\.)?spotify\.com{_PORT})"  # more hosts, which name an album as clearly
+_SPOTIFY = rf"(?:{_SITE}|(?:www\.|embed\.)?spotify\.com{_PORT}(?={_SLASH})|spotify\.link|spotify\.app\.link)"
+# Also cut off at its beginning, come twice, or mistyped before a host that leaves no doubt.
+_SCHEME = f"(?:h?ttps?(?:{_COLON}{_SLASH}{_SLASH}|[:;/]{{1,4}}(?={_SPOTIFY}))){{1,2}}"
+_NEXT = f"(?:h?ttps?{_COLON}|spotify{_COLON}|{_SPOTIFY})"  # where another link begins, with nothing in between
 _ID = f"[0-9A-Za-z]{{22}}(?:(?={_NEXT})|(?![0-9A-Za-z]))"
-_ALBUM_SITE = rf"(?:{_SITE}|(?:www\.|embed\.)?spotify\.com)"  # more hosts, which name an album as clearly
-_REGION = f"(?:intl-[a-z]{{2}}(?:-[a-z]{{2,4}})?{_SLASH}{{1,3}})?"
+_REGION = f"(?:(?:intl-)?[a-z]{{2}}(?:-[a-z]{{2,4}})?{_SLASH}{{1,3}})?"
+_BLANK = "%(?:25){0,3}(?:20|0A|0D|09|2C|3B)"  # white space or a separator, percent-encoded
 
 _PAGE = re.compile(
-    f"(?:{_SCHEME})?{_ALBUM_SITE}{_SLASH}{{1,3}}{_REGION}(?:embed(?:-podcast)?{_SLASH}{{1,3}})?"
+    f"(?:{_SCHEME})?{_ALBUM_SITE}{_SLASH}{{1,3}}{_REGION}(?:embed(?:-[a-z]{{1,9}})?{_SLASH}{{1,3}})?{_REGION}"
     f"(?:user{_SLASH}[^/?#]{{1,100}}/)?(?P<kind>[a-z]{{1,20}}){_SLASH}{{1,3}}(?:%20){{0,3}}(?P<id>{_ID})",
     _FLAGS,
 )
@@ -77,28 +100,34 @@ _UNSAFE = re.compile(r"\.\.|%2e|%00|[@\\]", re.IGNORECASE)
 
 _CANDIDATE = re.compile(
     rf"(?P<scheme>{_SCHEME})|(?P<uri>spotify{_COLON})"
-    r"|(?P<host>(?<![a-z0-9])[a-z0-9][a-z0-9-]{0,62}(?:\.[a-z0-9-]{1,63}){1,4})"
+    rf"|(?P<host>(?<![a-z0-9])[a-z0-9][a-z0-9-]{{0,62}}(?:\.(?!https?{_COLON})[a-z0-9-]{{1,63}}){{1,4}})"
     rf"|(?P<id>(?<![0-9A-Za-z]){_ID})",
     _FLAGS,
 )
 _HOST = re.compile(f"{_SPOTIFY}/", _FLAGS)
 # A query goes on until another link begins; one that is the value of a parameter is a part of it, except for "si".
+_VALUE = (
+    rf"(?<=[?&;#])[\w.-]{{1,40}}(?<![?&;#]si)=(?:spotify{_COLON}|h?ttps?{_COLON}{_SLASH}{{0,2}}[\w.@:-]{{0,100}}"
+    rf"|/{{0,2}}(?:[\w-]{{1,40}}[.@]){{0,3}}{_SPOTIFY})"
+)
 _QUERY = re.compile(
-    rf"/?\?si=[\w-]{{0,64}}(?=/{_ID})|/?(?:[?#&]|%3F|%23|%26)(?:(?!"
-    rf"(?<!=)(?:https?{_COLON}{_SLASH}|spotify{_COLON})|(?<=si=)/{{0,2}}{_NEXT}"
-    rf"|(?<![=./@:-])(?<!%2F){_SPOTIFY}|(?<=[^/:=])/{{1,2}}{_SPOTIFY}|[,;]{_ID}"
+    rf"/?\?si=[\w-]{{0,64}}(?=/{_ID})|/?(?:[?#&]|%(?:25){{0,3}}(?:3F|23|26))(?:{_VALUE}|(?!"
+    rf"h?ttps?{_COLON}{_SLASH}|spotify{_COLON}|(?<=si=)/{{0,2}}{_NEXT}"
+    rf"|(?<!/)(?<!%2F){_SPOTIFY}|(?<=[^/:=])/{{1,2}}{_SPOTIFY}|[,;]{_ID}"
     r")[\w.~:/?#@!$&'*+,;=%-])*",
     _FLAGS,
 )
 # What may follow a link without a query: signs and the end, signs and another link, or a sign that ends it.
-_END = re.compile(rf"/?(?=[^0-9A-Za-z]*(?:$|{_NEXT}|{_ID}))|(?=[^0-9A-Za-z%:@\\_~+=/&-])", _FLAGS)
-_AFTER_ID = re.compile(rf"(?=[\W_]*(?:$|{_NEXT})|[\W_]{{1,8}}{_ID}|[,;|])", re.IGNORECASE)
+_END = re.compile(rf"/?(?:{_BLANK}){{0,9}}(?=[^0-9A-Za-z]*(?:$|{_NEXT}|{_ID}))|(?=[^0-9A-Za-z%:@\\_~+=/&-])", _FLAGS)
+_AFTER_ID = re.compile(rf"(?=(?:{_BLANK}){{0,9}}[\W_]*(?:$|{_NEXT})|[\W_]{{1,8}}{_ID}|[,;|])", re.IGNORECASE)
 # The rest of an address that is no link to an album.
 _REST = re.compile(rf"\S*?(?=$|[,;|](?:{_NEXT}))", re.IGNORECASE)
 _REST_OF_KNOWN = re.compile(rf"(?:[!-~]|\w)*?(?=$|[^!-~\w]|[<>\"`|]|[,;](?:{_NEXT})|(?<!=)https?://)", re.IGNORECASE)
-_ADDRESS = re.compile(r"\w\.[a-z]{2,}[/?:@#]|://|[@\\]$", _FLAGS)
-_SEPARATORS = (",", ";", "|", "/", "+")
+_ADDRESS = re.compile(r"\w\.[a-z]{2,}[/?:@#]|[^\W_]://", _FLAGS)
+_SEPARATORS = re.compile(f"(?:[,;|/+]|{_BLANK})*", _FLAGS)
 _NO_ID_AFTER = re.compile(r"[^\W_]|[@/\\=%&#+]")
+_NO_HOST_AFTER = re.compile(r"[^\W_]|[@\\.%]")
+_LETTER = re.compile(r"[^\W_]")
 
 
 def scan(piece: str) -> Iterator[Reference | str]:
@@ -116,12 +145,12 @@ def scan(piece: str) -> Iterator[Reference | str]:
         if not _may_begin(match, piece, begin):
             search = max(match.end(), search + 1)
             continue
-        if _ADDRESS.search(piece, begin, start):
+        if _is_address(piece, begin, start):
             break
         yield from _words(piece[begin:start])
         reference, begin = _link_at(piece, start)
-        while piece[begin : begin + 1] in _SEPARATORS:
-            begin += 1
+        if separators := _SEPARATORS.match(piece, begin):
+            begin = separators.end()
         search = begin
         yield reference
     yield from _words(piece[begin:])
@@ -140,12 +169,30 @@ def _may_begin(match: re.Match[str], piece: str, begin: int) -> bool:
     before = piece[max(begin, start - 1) : start]
     if match["uri"]:
         return not before.isalnum()
+    # right behind another reference, only signs between them
+    is_next = begin > 0 and not _LETTER.search(piece, begin, start)
     if match["host"]:
-        is_known = _SERVICE.match(piece, start) or re.match(f"{_SPOTIFY}|{_ALBUM_SITE}", match["host"], _FLAGS)
-        return bool(is_known) and before not in tuple("./@:%=\\&")
+        if not (
+            _SERVICE.match(piece, start)
+            or re.match(_ALBUM_SITE, match["host"], _FLAGS)
+            or re.match(_SPOTIFY, match["host"], _FLAGS)
+        ):
+            return False
+        return is_next or before not in tuple("./@:%=\\&") or not _NO_HOST_AFTER.search(piece, begin, start)
     if not _AFTER_ID.match(piece, match.end()):
         return False
-    return (not before or before in ",;|") or (start - begin < 40 and not _NO_ID_AFTER.search(piece[begin:start]))
+    return (
+        is_next
+        or (not before or before in ",;|")
+        or (start - begin < 40 and not _NO_ID_AFTER.search(piece[begin:start]))
+    )
+
+
+def _is_address(piece: str, begin: int, start: int) -> bool:
+    """Whether what is before `start` is an address, of which what begins there is a part."""
+    if start > begin and piece[start - 1] in "@\\" and _LETTER.search(piece, begin, start):
+        return True
+    return bool(_ADDRESS.search(piece, begin, start))
 
 
 def _words(text: str) -> Iterator[Reference | str]:

@@ -8,8 +8,10 @@ of a link, signs beside links, and characters that nobody sees.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator, Sequence
+from unicodedata import category
 
 from bot.albums import MAX_QUERY, AlbumId, AlbumRef, Ignored, Reference, SearchText, Unreadable, is_control, shown
 from bot.links import LINKISH, OUTER, scan
@@ -26,23 +28,40 @@ _UNSEEN = re.compile(
     "\u202a-\u202c\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-_BREAKS = str.maketrans(dict.fromkeys("\r\v\f\u2028\u2029", "\n") | {"\t": " "})
+_BREAKS = str.maketrans(dict.fromkeys("\r\v\f\x85\u2028\u2029", "\n") | {"\t": " "})
 # ASCII, as a keyboard for Japanese may write it.
 _WIDE = re.compile("[\uff01-\uff5e]+")
+_WIDE_SIGN = re.compile("[\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff5e]")
+_PIECE = re.compile(r"\S+")
 _NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
-_SPACE = re.compile(r"[^\S\x1c-\x1f\x85]+")  # the separators and C1 controls that Python takes for white space are none
+_SPACE = re.compile(r"[^\S\x1c-\x1f]+")  # the separators that Python takes for white space are controls
+# How JSON and HTML write signs that mean something to them.
+_ESCAPED = re.compile(
+    r"(?P<slash>\\(?:/|u002f))|(?P<break>\\[nrt](?=https?:|spotify:|open\.spotify\.))"
+    r"|&(?P<name>amp|lt|gt|quot|apos|nbsp|#39|#34|#x27|#x2f);",
+    re.IGNORECASE,
+)
 _MARKDOWN = re.compile(
     r"\[[^\[\]]*\]\(\s*<?([^\s()<>]{1,2000})>?(?:\s+(?:[\"\u201c][^\"\u201d]{0,200}[\"\u201d]|'[^']{0,200}'))?\s*\)"
 )
 _TAG = re.compile(
-    r"</?(?:iframe|a|blockquote|div|p|span|br|embed|object|img|script|link)\b[^<>]{0,4000}>", re.IGNORECASE
+    r"</?(?:(?P<block>blockquote|br|div|h[1-6]|hr|li|ol|p|t[dhr]|table|tbody|thead|ul)"
+    r"|a|b|code|em|embed|font|i|iframe|img|link|object|pre|script|span|strong|u)(?:\s[^<>]{0,4000}|/)?>",
+    re.IGNORECASE,
 )
 _TARGET = re.compile(r"(?:src|href|cite|data)\s*=\s*[\"'\u201c\u201d]?([^\"'\s<>\u201c\u201d]{1,2000})", re.IGNORECASE)
 _BULLET = re.compile(r"(?:>\s+)*(?:(?:[-*•‣▪·–—]|\d{1,3}[.)])\s+(?:\[[ xX]\]\s+)?)?(?=\S)")
-_RULE = re.compile(r"```|-{3,}|\*{3,}|_{3,}")
-"""A line of a list that is markup alone: the fence of a code block, or a rule."""
+# What numbers the lines of a list, if it counts from one line to the next.
+_NUMBER = re.compile(
+    r"(?:[(\[#№]\s?)?(?:(\d{1,3})(?:\ufe0f?\u20e3|\s?[.):\]\uff0e\uff09\uff1a、–—-]|(?=\s))|([①-⑳]))\s*(?=\S)"
+)
+# What may be a list's bullet, if each line has it.
+_SIGN = re.compile(r"(?![*_~`]\S)([^\w\s\"'“”‘’«»„\u2039\u203a「」『』()\[\]{}<>#@$%&…¿¡.,;!?/\\|=×÷])\ufe0f?\s*(?=\S)")
+_MARK = re.compile(r"[(\[#№]\d{1,3}[)\]]?|\(?\d{1,3}[.):\]]|\d\ufe0f?\u20e3|[①-⑳]")
+"""A word beside a link that only numbers it."""
+_FENCE = re.compile(r"```\w*|\*{3,}|_{3,}")
 _YEAR = re.compile(r"\(?(?:19|20)\d{2}\)?", re.ASCII)
-_SEPARATORS = re.compile('[,;\uff0c\uff1b、()\\[\\]{}\uff08\uff09\uff3b\uff3d「」『』“”«»"]')
+_SEPARATORS = re.compile('[,;\uff0c\uff1b、､،؛()\\[\\]{}\uff08\uff09\uff3b\uff3d「」『』“”«»"]')
 _OPENING, _CLOSING = "([{\uff08\uff3b「『“«", ")]}\uff09\uff3d」』”»"
 
 
@@ -58,7 +77,7 @@ def read(text: str) -> list[Reference]:
         return [AlbumRef(AlbumId(picked[1]))]  # as below, in a fraction of the time
     lines = [_Line(line) for line in dict.fromkeys(_lines(text)) if line.strip()]
     if all(line.is_words for line in lines):
-        return [*dict.fromkeys(_titles(lines))]
+        return _each_once(_titles(lines))
     return _linked(lines)
 
 
@@ -73,7 +92,17 @@ def read_one(text: str) -> list[Reference]:
 def _linked(lines: Sequence[_Line]) -> list[Reference]:
     """The links and ids in these lines, and that the words beside them are ignored."""
     found = dict.fromkeys(reference for line in lines for reference in line.references)
-    return [*found, *_ignored([word for line in lines for word in line.words])]
+    words = [word for line in lines for word in line.words if not (line.references and _MARK.fullmatch(word))]
+    return [*found, *_ignored(words)]
+
+
+def _each_once(references: Iterator[Reference]) -> list[Reference]:
+    """What 22 letters are beside is lost with none of them: the same letters in other words are other words."""
+    found: dict[Reference, str] = {}
+    for reference in references:
+        words = reference.words if isinstance(reference, AlbumRef) else ""
+        found.setdefault(reference if found.get(reference, words) == words else SearchText(words), words)
+    return [*found]
 
 
 def is_searchable(words: str) -> bool:
@@ -106,15 +135,32 @@ class _Line:
 
 
 def _lines(text: str) -> list[str]:
-    text = _WIDE.sub(_narrow, _UNSEEN.sub("", text)) if not text.isascii() else text
-    text = _TAG.sub(_target, _MARKDOWN.sub(_masked, text))
-    return text.translate(_BREAKS).split("\n")
+    text = _PIECE.sub(_narrow, _UNSEEN.sub("", text)) if not text.isascii() else text
+    if "\\" in text or "&" in text:
+        text = _ESCAPED.sub(_unescaped, text)
+    plain = _TAG.sub(_target, _MARKDOWN.sub(_masked, text))
+    if not any(map(str.isalnum, plain)):
+        plain = text  # it is no markup if there is nothing else
+    return plain.translate(_BREAKS).split("\n")
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    if match["slash"] or match["break"]:
+        return "/" if match["slash"] else "\n"
+    return html.unescape(match[0].lower())
 
 
 def _narrow(match: re.Match[str]) -> str:
-    """What makes a link, in usual letters; the words of a title stay as they are."""
-    narrow = match[0].translate(_NARROW)
-    return narrow if LINKISH.search(narrow) else match[0]
+    """What makes a link, in usual letters and signs; titles stay as they are, and so do the digits of an id."""
+    piece = match[0]
+    if not _WIDE.search(piece):
+        return piece
+    piece = _WIDE.sub(lambda wide: _if_link(wide[0].translate(_NARROW)) or wide[0], piece)
+    return _if_link(_WIDE_SIGN.sub(lambda wide: wide[0].translate(_NARROW), piece)) or piece
+
+
+def _if_link(text: str) -> str:
+    return text if LINKISH.search(text) else ""
 
 
 def _masked(match: re.Match[str]) -> str:
@@ -124,14 +170,16 @@ def _masked(match: re.Match[str]) -> str:
 
 def _target(match: re.Match[str]) -> str:
     target = _TARGET.search(match[0])
-    return f" {target[1].removeprefix('//')} " if target else " "
+    if target:
+        return f" {target[1].removeprefix('//')} "
+    return "\n" if match["block"] else " "
 
 
 def _titles(lines: Sequence[_Line]) -> Iterator[Reference]:
     """Each title in lines of words: the first `MAX_TITLES` are searched for."""
     texts = [line.text for line in lines]
     if len(texts) > 1:
-        texts = [_BULLET.sub("", text, count=1) for text in texts if not _RULE.fullmatch(text)] or texts
+        texts = _unmarked([text for text in texts if not _is_rule(text)] or texts)
     is_one = len(texts) == 2 or (len(texts) == 3 and bool(_YEAR.fullmatch(texts[2])))
     together = [" ".join(texts)] if is_one else []
     titles = [(title, text) for text in texts for title in _parts(text)]
@@ -140,6 +188,30 @@ def _titles(lines: Sequence[_Line]) -> Iterator[Reference]:
         yield from _title(title, tuple(w for w in within if len(w) <= MAX_QUERY and not _is_refused(w)))
     if len(titles) > MAX_TITLES:
         yield Ignored(shown(", ".join(title for title, _ in titles[MAX_TITLES:])), is_too_much=True)
+
+
+def _is_rule(text: str) -> bool:
+    """Whether a line of a list is markup alone: the fence of a code block, a rule, or the rule of a table."""
+    return bool(_FENCE.fullmatch(text)) or ("---" in text and not text.strip("|:-+= "))
+
+
+def _unmarked(texts: Sequence[str]) -> list[str]:
+    """The lines of a list without their bullets, their numbers, and the outer borders of a table."""
+    texts = [text.strip("| ") if text[0] == text[-1] == "|" and text.strip("| ") else text for text in texts]
+    texts = [_BULLET.sub("", text, count=1) for text in texts]
+    numbers = [match for text in texts if (match := _NUMBER.match(text))]
+    counted = [int(match[1]) if match[1] else ord(match[2]) - ord("①") + 1 for match in numbers]
+    if (
+        len(counted) == len(texts) > 1
+        and counted[0] in (0, 1)
+        and counted == [*range(counted[0], counted[0] + len(texts))]
+    ):
+        return [text[match.end() :] for text, match in zip(texts, numbers, strict=True)]
+    signs = [match for text in texts if (match := _SIGN.match(text))]
+    is_same = len({match[1] for match in signs}) == 1 or all(category(match[1]) == "So" for match in signs)
+    if len(signs) == len(texts) > 1 and is_same:
+        return [text[match.end() :] for text, match in zip(texts, signs, strict=True)]
+    return texts
 
 
 def _title(text: str, within: tuple[str, ...]) -> Iterator[Reference]:
@@ -161,11 +233,9 @@ def _title(text: str, within: tuple[str, ...]) -> Iterator[Reference]:
 
 
 def _ignored(words: Sequence[str]) -> Iterator[Ignored]:
-    if not words:
-        return
-    text = shown(" ".join(words)).strip(OUTER + " ")
-    if any(map(str.isalnum, text)):
-        yield Ignored(text)
+    text = " ".join(word for word in words if any(map(str.isalnum, word)))
+    if text:
+        yield Ignored(shown(text).strip(OUTER + " "))
 
 
 def _cut(words: str) -> tuple[str, str]:
@@ -179,6 +249,8 @@ def _cut(words: str) -> tuple[str, str]:
 
 def _parts(text: str) -> list[str]:
     """The parts of a line between commas or semicolons, but for those in brackets, in quotes and within numbers."""
+    if text[0] == "[" and text[-1] == "]" and '"' in text:
+        text = text[1:-1]  # a list in JSON
     parts, begin, depth, is_quoted = [], 0, 0, False
     has_pairs = text.count('"') % 2 == 0
     for match in _SEPARATORS.finditer(text):

@@ -60,6 +60,26 @@ FORMS = (
     "https://open.spotify.com/album/%20{}",
     "https://spotify.com/album/{}",
     "https://www.spotify.com/album/{}",
+    "spotify.com:443/album/{}",
+    "https://embed.spotify.com:443/album/{}",
+    "https://open.spotify.com:/album/{}",
+    "https://open.spotify.com:0443/album/{}",
+    "https://open.spotify.com./album/{}",
+    "open.spotify.com./album/{}?si=1",
+    "https://open.spotify.com/de/album/{}",
+    "https://open.spotify.com/pt-BR/album/{}",
+    "https://open.spotify.com/embed/intl-de/album/{}",
+    "https://open.spotify.com/embed-legacy/album/{}",
+    "ttps://open.spotify.com/album/{}",
+    "ttp://open.spotify.com/album/{}",
+    "//open.spotify.com/album/{}",
+    "://open.spotify.com/album/{}",
+    "https:/open.spotify.com/album/{}",
+    "https//open.spotify.com/album/{}",
+    "https:open.spotify.com/album/{}",
+    "https;//open.spotify.com/album/{}",
+    "https://https://open.spotify.com/album/{}",
+    "http://https://spotify.com/album/{}",
     "spotify:album:{}",
     "SPOTIFY:ALBUM:{}",
     "{}",
@@ -213,6 +233,8 @@ LINKS = (
     "spotify:album:{}?si=8R3lLxP4",
     "spotify://album/{}",
     "open.spotify.com/album/{}",
+    "spotify.com/album/{}",
+    "www.spotify.com/album/{}?si=8R3lLxP4",
     "https%3A%2F%2Fopen.spotify.com%2Falbum%2F{}",
 )
 GLUE = (
@@ -236,6 +258,9 @@ GLUE = (
     "><",
     "\t",
     "\v",
+    "\x85",
+    *("+", "&", "#", "?", "!", "@", ":", "\\", "~", "*", "^", "$", "_", "-", ".", "...", "=>", "\u2022", "\u060c"),
+    *("🎵", "&amp;", "<br>", "</p><p>", "\u2014", '"', "'", "`", "\u00a0", "\u2028"),
 )
 
 
@@ -253,6 +278,12 @@ def test_two_ids_are_read_whatever_separates_them(glue: str) -> None:
 def test_an_id_behind_a_links_query_is_read() -> None:
     for glue in (",", ";", "|", "/"):
         assert albums(read(f"https://open.spotify.com/album/{ID}?si=abc{glue}{OTHER}")) == [ID, OTHER]
+
+
+def test_a_link_behind_another_that_no_parameter_names_is_read() -> None:
+    for glue in ("?si=abc=", "?si=abc&x=y=", "?si=", "#", "?", "&"):
+        for link in (f"https://open.spotify.com/album/{OTHER}", f"spotify.com/album/{OTHER}"):
+            assert albums(read(f"https://open.spotify.com/album/{ID}{glue}{link}")) == [ID, OTHER], (glue, link)
 
 
 def test_a_link_in_a_links_query_is_a_part_of_it() -> None:
@@ -333,6 +364,31 @@ def test_words_glued_to_a_link_are_told(text: str, beside: str) -> None:
         "spotify:album:{}?si=8R3lLxP4",
         "spotify:user:ada:album:{}",
         "spotify://album/{}",
+        "https%253A%252F%252Fopen.spotify.com%252Falbum%252F{}",
+        "https://open.spotify.com/album/{}%253Fsi%253D8R3lLxP4",
+        "https://open.spotify.com/album/{}%20",
+        "https://open.spotify.com/album/{}%0A",
+        "https://open.spotify.com/album/{}%2C%20",
+        "spotify:album:{}%20",
+        "{}%20",
+        r"https:\/\/open.spotify.com\/album\/{}",
+        r'["https:\/\/open.spotify.com\/album\/{}"]',
+        r"https:\u002F\u002Fopen.spotify.com\u002Falbum\u002F{}",
+        "&lt;https://open.spotify.com/album/{}&gt;",
+        "&quot;https://open.spotify.com/album/{}&quot;",
+        "https://open.spotify.com/album/{}?si=1&amp;nd=1",
+        "<ul><li><a href='https://open.spotify.com/album/{}'></a></li></ul>",
+        "https\uff1a//open.spotify.com/album/{}",
+        "https://open\uff0espotify\uff0ecom\uff0falbum\uff0f{}",
+        "spotify\uff1aalbum\uff1a{}",
+        "1) https://open.spotify.com/album/{}",
+        "1.https://open.spotify.com/album/{}",
+        "(1)https://open.spotify.com/album/{}",
+        "#1 https://open.spotify.com/album/{}",
+        "\u2460https://open.spotify.com/album/{}",
+        "1\ufe0f\u20e3 spotify:album:{}",
+        "- https://open.spotify.com/album/{}",
+        "| --- |\n| https://open.spotify.com/album/{} |",
     ],
 )
 def test_what_players_pages_and_programs_give_is_read(text: str) -> None:
@@ -377,12 +433,35 @@ def test_what_players_pages_and_programs_give_is_read(text: str) -> None:
         ("music.amazon.co.uk/albums/B0", "Amazon Music"),
         ("open.qobuz.com/album/x", "Qobuz"),
         ("www.discogs.com/master/1", "Discogs"),
+        ("musicbrainz.org/release/1", "MusicBrainz"),
+        ("https://beta.musicbrainz.org/release-group/1", "MusicBrainz"),
+        ("https://www.amazon.de/Blue/dp/B0", "Amazon"),
+        ("amzn.to/abc", "Amazon"),
+        ("a.co/d/abc", "Amazon"),
+        ("dzr.page.link/abc", "Deezer"),
+        ("link.deezer.com/s/abc", "Deezer"),
+        ("embed.tidal.com/albums/1", "TIDAL"),
+        ("embed.music.apple.com/us/album/1", "Apple Music"),
+        ("apple.co/abc", "Apple Music"),
+        ("www.youtube-nocookie.com/embed/abc", "YouTube"),
+        ("ada.lnk.to/blue", "Linkfire"),
+        ("genius.com/albums/Ada/Blue", "Genius"),
+        ("https://en.wikipedia.org/wiki/Blue", "Wikipedia"),
+        ("de.m.wikipedia.org/wiki/Blue", "Wikipedia"),
+        ("www.allmusic.com/album/blue-mw1", "AllMusic"),
+        ("www.albumoftheyear.org/album/1", "Album of the Year"),
+        ("music.yandex.ru/album/1", "Yandex Music"),
+        ("https://y.qq.com/n/ryqq/albumDetail/1", "QQ Music"),
+        ("music.163.com/album?id=1", "NetEase Cloud Music"),
+        ("songwhip.com/ada/blue", "Songwhip"),
+        ("play.napster.com/album/1", "Napster"),
         ("album.link/i/1", "Songlink"),
     ],
 )
 def test_other_pages_and_services_are_named_with_and_without_a_scheme(text: str, kind: str) -> None:
     assert read(text) == [NotAnAlbum(kind, shown(text))]
     assert read(f"「{text}」。") == [NotAnAlbum(kind, shown(text))]
+    assert read(f"<{text}>") == [NotAnAlbum(kind, shown(text))]
 
 
 # -- titles
@@ -395,7 +474,7 @@ def titles(text: str) -> list[tuple[str, tuple[str, ...]]]:
 
 
 @pytest.mark.parametrize(
-    "end", ["\n", "\r\n", "\r", "\n\n", " \n\t", "\v", "\f", "\u2028", "\u2029", "\n\u200b\n"], ids=ascii
+    "end", ["\n", "\r\n", "\r", "\n\n", " \n\t", "\v", "\f", "\x85", "\u2028", "\u2029", "\n\u200b\n"], ids=ascii
 )
 def test_each_line_is_a_title_of_its_own(end: str) -> None:
     assert titles(end.join(["Blue", "Hejira", "Slow Harbour"])) == [("Blue", ()), ("Hejira", ()), ("Slow Harbour", ())]
@@ -438,6 +517,39 @@ def test_a_line_with_commas_below_another_has_both_readings() -> None:
         ("> Blue\n> Hejira\n> > Mingus", ["Blue", "Hejira", "Mingus"]),
         ("- [ ] Blue\n- [x] Hejira\n> * [X] Mingus", ["Blue", "Hejira", "Mingus"]),
         ("```\nBlue\nHejira\n---\nMingus\n```", ["Blue", "Hejira", "Mingus"]),
+        ("1.Blue\n2.Hejira", ["Blue", "Hejira"]),
+        ("(1) Blue\n(2) Hejira", ["Blue", "Hejira"]),
+        ("[1] Blue\n[2] Hejira", ["Blue", "Hejira"]),
+        ("#1 Blue\n#2 Hejira", ["Blue", "Hejira"]),
+        ("1 - Blue\n2 - Hejira", ["Blue", "Hejira"]),
+        ("1: Blue\n2: Hejira\n3: 22", ["Blue", "Hejira", "22"]),
+        ("01 Blue\n02 Hejira", ["Blue", "Hejira"]),
+        ("\uff11\uff0eBlue\n\uff12\uff0eHejira", ["Blue", "Hejira"]),
+        ("1\u3001Blue\n2\u3001Hejira", ["Blue", "Hejira"]),
+        ("\u2460 Blue\n\u2461Hejira", ["Blue", "Hejira"]),
+        ("1\ufe0f\u20e3 Blue\n2\ufe0f\u20e3 Hejira", ["Blue", "Hejira"]),
+        ("№ 1. Blue\n№ 2. Hejira", ["Blue", "Hejira"]),
+        ("3 Feet High\n4 Way Street", ["3 Feet High", "4 Way Street"]),
+        ("1 Blue\nHejira", ["1 Blue", "Hejira"]),
+        ("19\n21", ["19", "21"]),
+        ("・Blue\n・Hejira", ["Blue", "Hejira"]),
+        ("→ Blue\n→ Hejira", ["Blue", "Hejira"]),
+        ("+ Blue\n+ Hejira", ["Blue", "Hejira"]),
+        ("✅ Blue\n❌ Hejira", ["Blue", "Hejira"]),
+        ("÷\n×\n+", ["÷", "×", "+"]),
+        ("+ Blue\nHejira", ["+ Blue", "Hejira"]),
+        ("| Blue | Joni |\n|:---|---:|\n| Hejira | Joni |", ["Blue | Joni", "Hejira | Joni"]),
+        ("```json\nBlue\nHejira\n```", ["Blue", "Hejira"]),
+        ('["Blue", "Hejira, Live"]', ['"Blue"', '"Hejira, Live"']),
+        ("[Blue, Hejira]", ["[Blue, Hejira]"]),
+        ("Blue، Hejira؛ Mingus", ["Blue", "Hejira", "Mingus"]),
+        ("<ul><li>Blue</li><li>Hejira</li></ul>", ["Blue", "Hejira"]),
+        ("<b>Blue</b><br/>Hejira", ["Blue", "Hejira"]),
+        ("<b>", ["<b>"]),
+        ("<a.b c>, <link.c>", ["<a.b c>", "<link.c>"]),
+        ("Simon &amp; Garfunkel", ["Simon & Garfunkel"]),
+        ("Rock &#39;n&#39; Roll", ["Rock 'n' Roll"]),
+        ("R&B; Soul", ["R&B", "Soul"]),
         ("> Blue", ["> Blue"]),
         ("---", ["---"]),
         ("***\n---", ["***", "---"]),
@@ -499,6 +611,12 @@ def test_22_letters_in_a_list_of_titles_leave_the_others_titles() -> None:
         assert words_of(found) == [WORD]
 
 
+def test_22_letters_in_two_titles_are_both_searched_for() -> None:
+    found = read(f"{WORD} by Ada\n{WORD} by Ben\n{WORD} by Ada")
+    assert found == [AlbumRef(AlbumId(WORD)), SearchText(f"{WORD} by Ben")]
+    assert words_of(found) == [f"{WORD} by Ada"]
+
+
 def test_22_letters_beside_a_link_are_an_id() -> None:
     assert read(f"{ID} {WORD} so good") == [ALBUM, AlbumRef(AlbumId(WORD)), Ignored("so good")]
 
@@ -528,6 +646,13 @@ def test_words_are_cut_to_what_a_search_takes_and_the_rest_is_named() -> None:
 
 def test_words_beside_a_link_are_left_alone() -> None:
     assert read(f"listen to this: {ID}, it is great") == [ALBUM, Ignored("listen to this: it is great")]
+
+
+def test_what_numbers_links_is_nothing() -> None:
+    for first, second in (("1)", "2)"), ("1.", "2."), ("#1", "#2"), ("(1)", "(2)"), ("①", "②"), ("[1]", "[2]")):
+        text = f"{first} https://open.spotify.com/album/{ID}\n{second} https://open.spotify.com/album/{OTHER}"
+        assert read(text) == [ALBUM, AlbumRef(AlbumId(OTHER))], first
+    assert read(f"| 22 | {ID} |\n|---|---|\n| Low | {OTHER} |")[2:] == [Ignored("22 Low")]
 
 
 def test_signs_beside_a_link_are_nothing() -> None:
@@ -652,7 +777,6 @@ def test_a_token_of_another_length_is_no_id(length: int) -> None:
         "https://evil.example/youtu.be/x",
         "Kid\x00A",
         "Kid\x1b[31mA",
-        "Kid\x85A",
         "Kid\u202eA",
         "Kid\ud800A",
         "Kid A ://",
