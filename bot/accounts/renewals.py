@@ -11,6 +11,7 @@ import structlog
 
 from bot.accounts.tokens import consent_ends_at
 from bot.caller import MemberId
+from bot.errors import StorageUnavailable
 from bot.storage import Storage
 from bot.storage.engine import Connection
 from bot.storage.links import Link
@@ -95,6 +96,13 @@ class Renewals:
             return None
         link = await self._storage.links.get(member)
         return None if link is None else consent_ends_at(link)
+
+    async def put_back(self, member: MemberId) -> None:
+        """The answer that was to carry a reminder did not arrive: the next one carries it."""
+        try:
+            await self._storage.links.put_reminder_back(member)
+        except StorageUnavailable as error:
+            _log.warning("a reminder that was not told is lost", member=member, error=str(error))
 
     def _message(self, link: Link, days: int) -> Message:
         ends_at = consent_ends_at(link)

@@ -39,11 +39,18 @@ REFUSALS = {Outcome.REFUSED, Outcome.NO_SEAT, Outcome.NO_PREMIUM}
 
 
 def report(
-    words: Words, report: Report, *, ways: Ways | None = None, notes: Sequence[str] = (), is_direct: bool = False
+    words: Words,
+    report: Report,
+    *,
+    ways: Ways | None = None,
+    notes: Sequence[str] = (),
+    noted: int = 0,
+    is_direct: bool = False,
 ) -> list[Card]:
     """What came of a request, the first message first; nearly always it is one.
 
     `ways`: how the member links, when that is what is missing. `notes`: about earlier requests.
+    `noted`: how many characters of notes stood in these messages when the first of them was sent.
     `is_direct`: in a direct message, which belongs to no server that could be shown that the member kept it.
     """
     request, changes = report.request, report.request.distinct
@@ -64,7 +71,7 @@ def report(
     elif len(changes) == 1:
         items += _single(words, report, changes[0])
     else:
-        pages = _pages(_list(words, report, changes), sum(map(len, [*notes, *below])))
+        pages = _pages(_list(words, report, changes), noted + sum(map(len, [*notes, *below])))
         items.append(ui.TextDisplay(pages.pop(0)))
         if len(changes) <= NAMES:
             items += covers(words, _named(report, changes))

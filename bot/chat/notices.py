@@ -67,7 +67,8 @@ class Notices:
             return []
         if (imported := await self._importing.outcome(report.request)) is not None:
             return transfer.summary(words, imported)
-        return library_cards.report(words, report, is_direct=payload["way"] != Way.ANSWER)
+        noted = payload.get("notes", 0)
+        return library_cards.report(words, report, noted=noted, is_direct=payload["way"] != Way.ANSWER)
 
     async def _held(self, payload: Mapping[str, Any], words: Words) -> Sequence[Card]:
         why = NeedsRelink(NeedsRelink.Reason(payload["reason"]))

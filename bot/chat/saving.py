@@ -32,6 +32,7 @@ from bot.errors import (
 from bot.library import NAMES, Library, Progress, Report
 from bot.library.resolver import AlbumResolver
 from bot.library.runner import OnProgress
+from bot.storage.changes import Pages
 from bot.text import Text, command_name, msg
 
 AUTOCOMPLETE_S = 0.9
@@ -155,6 +156,8 @@ class Saving:
         words = self._reply.words(caller.locale)
         report: Report | None = None
         earlier: list[Report] = []
+        notes: list[str] = []
+        ends_at: datetime | None = None
         drawn: Sequence[Card] | None = None
         latest: Progress | None = None
 
@@ -171,7 +174,7 @@ class Saving:
             return progress_card(words, _doing(words.t, action), done, done + latest.left, latest.left_s)
 
         async def draw() -> Sequence[Card] | Beside:
-            nonlocal report, earlier, drawn
+            nonlocal report, earlier, notes, drawn, ends_at
             self._reply.check_open()
             result = await work(on_progress)
             if not isinstance(result, Report):
@@ -179,7 +182,6 @@ class Saving:
             report = result
             # The request is kept, so nothing that fails from here on may say that it is not.
             ways: Ways | None = None
-            ends_at: datetime | None = None
             try:
                 earlier = await self._library.untold(report)
                 if isinstance(report.held, NotLinked | NeedsRelink):
@@ -206,10 +208,13 @@ class Saving:
         finally:
             if report is not None:
                 is_shown = drawn is not None
-                pages = None if drawn is None or count == len(drawn) else count
+                has_all = drawn is None or count == len(drawn)
+                pages = None if has_all else Pages(count, sum(map(len, notes)))
                 await self._library.answered(report, arrived=count > 0, shows_report=is_shown, pages=pages)
-        if earlier and count and drawn is not None:
-            await self._library.told(earlier)
+                has_told = count > 0 and is_shown
+                await self._library.told(report, earlier if has_told else ())
+                if ends_at is not None and not has_told:
+                    await self._renewals.put_back(caller.member_id)
 
     # -- while somebody types
 

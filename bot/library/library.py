@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
 from typing import Any
@@ -29,7 +30,7 @@ from bot.library.retries import Retries, Retry
 from bot.library.runner import MemberRunner, OnProgress
 from bot.pasted_text import read
 from bot.spotify.client import Spotify
-from bot.storage.changes import Accepted, LibraryChanges, NewChange, UndoVerdict
+from bot.storage.changes import Accepted, LibraryChanges, NewChange, Pages, UndoVerdict
 from bot.storage.engine import Connection
 
 EARLIER = 25
@@ -73,6 +74,7 @@ class Library:
         self._places = asyncio.Semaphore(WORKERS)
         self._wake = asyncio.Event()
         self._notes: set[asyncio.Task[None]] = set()
+        self._told_by: dict[RequestId, RequestId] = {}  # which request's answer tells of an earlier one now
         self._is_stopping = False
 
     # -- what commands and buttons call
@@ -116,11 +118,11 @@ class Library:
         return verdict if request is None else await self._kept(request, None, on_progress)
 
     async def answered(
-        self, report: Report, *, arrived: bool, shows_report: bool = True, pages: int | None = None
+        self, report: Report, *, arrived: bool, shows_report: bool = True, pages: Pages | None = None
     ) -> None:
         """The command has answered. What its answer did not tell, the outbox tells from now on.
 
-        `arrived`: its message is there; `shows_report`: with this report, and no error; `pages`: how many of its
+        `arrived`: its message is there; `shows_report`: with this report, and no error; `pages`: which of its
         messages arrived, None: all.
         """
         await self._note(
@@ -136,18 +138,35 @@ class Library:
         return await self._changes.pending_count(member)
 
     async def untold(self, report: Report) -> list[Report]:
-        """What the member could not be told when it was done. Tell it, then call `told`."""
+        """What the member could not be told when it was done, and no other answer is telling. Then call `told`."""
+        if not report.earlier:
+            return []
+        ids = [id_ for id_ in report.earlier if id_ not in self._told_by][:EARLIER]
+        self._told_by |= dict.fromkeys(ids, report.request.id)
         reports = []
-        for id_ in report.earlier[:EARLIER]:
+        for id_ in await self._changes.still_untold(ids):
             if (request := await self._changes.get(id_)) is not None:
                 # many albums are told as counts, for which no name is needed
                 is_one = len(request.distinct) == 1
                 reports.append(await self._reports.report(request) if is_one else Report(request, {}))
         return reports
 
-    async def told(self, reports: Sequence[Report]) -> None:
-        """The member was told of these."""
-        await self._changes.told([report.request.id for report in reports])
+    async def told(self, report: Report, earlier: Sequence[Report]) -> None:
+        """The answer with this report told of these earlier ones. What it took and did not tell, the next one may."""
+        ids = [each.request.id for each in earlier]
+        self._give_back(report, {*report.earlier}.difference(ids))
+
+        async def note() -> None:
+            await self._changes.told(ids)
+            self._give_back(report, ids)
+
+        if ids:
+            await self._noted(note)
+
+    def _give_back(self, report: Report, ids: Iterable[RequestId]) -> None:
+        for id_ in ids:
+            if self._told_by.get(id_) == report.request.id:
+                del self._told_by[id_]
 
     async def drop(self, member: MemberId, request: RequestId | None = None) -> int:
         """Drop what is pending for this member, or only in this request; how many changes it was."""
@@ -367,22 +386,28 @@ class Library:
         except StorageUnavailable:
             return False  # no room even for that: so it stays, and will be done
 
-    async def _note(self, id_: RequestId, *, arrived: bool, tells_end: bool, pages: int | None) -> None:
-        """Note what an answer told; if the disk is full, until it can be noted."""
-        try:
+    async def _note(self, id_: RequestId, *, arrived: bool, tells_end: bool, pages: Pages | None) -> None:
+        """Note what an answer told."""
+
+        async def note() -> None:
             await self._changes.answered(id_, self._now(), arrived=arrived, tells_end=tells_end, pages=pages)
+
+        await self._noted(note)
+
+    async def _noted(self, note: Callable[[], Awaitable[None]]) -> None:
+        """Note what a member was told; if the disk is full, until it can be noted."""
+        try:
+            await note()
         except StorageUnavailable as error:
             _log.warning("it could not be noted what a member was told", error=str(error))
-            self._begin_note(self._note_late(id_, arrived=arrived, tells_end=tells_end, pages=pages))
+            self._begin_note(self._noted_late(note))
 
-    async def _note_late(self, id_: RequestId, *, arrived: bool, tells_end: bool, pages: int | None) -> None:
+    async def _noted_late(self, note: Callable[[], Awaitable[None]]) -> None:
         for pause_s in chain(STORE_AGAIN_S, repeat(STORE_AGAIN_S[-1])):
             await self._sleep(pause_s)
-            try:
-                await self._changes.answered(id_, self._now(), arrived=arrived, tells_end=tells_end, pages=pages)
-            except StorageUnavailable:
-                continue
-            return
+            with suppress(StorageUnavailable):
+                await note()
+                return
 
     def _begin_note(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -57,6 +57,13 @@ class NewChange(Struct, frozen=True):
     detail: str | None = None
 
 
+class Pages(Struct, frozen=True):
+    """Which messages of an answer arrived: the first `sent`. `notes`: characters about other requests in them."""
+
+    sent: int
+    notes: int = 0
+
+
 class Ending(Struct, frozen=True):
     """What came of a change. `choices`: the albums that are offered.
 
@@ -426,12 +433,12 @@ class LibraryChanges:
     # -- what the member is told
 
     async def answered(
-        self, id_: RequestId, now: datetime, *, arrived: bool, tells_end: bool, pages: int | None = None
+        self, id_: RequestId, now: datetime, *, arrived: bool, tells_end: bool, pages: Pages | None = None
     ) -> None:
         """The command has answered, so the outbox tells from now on what the answer did not.
 
-        `arrived`: its message is there; `tells_end`: it said what came of the whole request. `pages`: how many
-        messages of it arrived, None: all.
+        `arrived`: its message is there; `tells_end`: it said what came of the whole request. `pages`: which of its
+        messages arrived, None: all.
         """
 
         def write(c: Connection) -> None:
@@ -444,7 +451,7 @@ class LibraryChanges:
                 (is_over, is_over, int(arrived), id_),
             ).fetchall()
             if rows and rows[0]["ended_at"] is not None and rows[0]["told"] is None:
-                self._tell_in(c, id_, now, (pages or 0) if arrived and tells_end else 0)
+                self._tell_in(c, id_, now, pages if arrived and tells_end else None)
 
         await self._database.write(write, durable=False)
 
@@ -470,6 +477,11 @@ class LibraryChanges:
             return None if row is None else self._address(row, or_directly=True)
 
         return await self._database.read(read)
+
+    async def still_untold(self, ids: Sequence[RequestId]) -> list[RequestId]:
+        """Of these, those whose members no answer has told meanwhile."""
+        query = "SELECT 1 FROM change_requests WHERE id = ? AND told = 'refused'"
+        return await self._database.read(lambda c: [id_ for id_ in ids if c.execute(query, (id_,)).fetchone()])
 
     async def told(self, ids: Sequence[RequestId]) -> None:
         """A later answer told the member what came of these."""
@@ -512,8 +524,8 @@ class LibraryChanges:
 
         return await self._database.read(read)
 
-    def _tell_in(self, c: Connection, id_: RequestId, now: datetime, pages_sent: int = 0) -> None:
-        """Let the outbox tell what came of a request."""
+    def _tell_in(self, c: Connection, id_: RequestId, now: datetime, sent: Pages | None = None) -> None:
+        """Let the outbox tell what came of a request. `sent`: what the answer told of it already."""
         row = c.execute("SELECT * FROM change_requests WHERE id = ?", (id_,)).fetchone()
         is_dropped = not c.execute(
             "SELECT EXISTS (SELECT 1 FROM library_changes WHERE request_id = ?"
@@ -525,7 +537,9 @@ class LibraryChanges:
         if is_dropped and isinstance(address, Direct):
             _told_in(c, str(id_), State.CONFIRMED)
             return
-        message = Message(OUTCOME_MESSAGE, str(id_), address, {"request": id_}, row["locale"], pages_sent=pages_sent)
+        payload = {"request": id_} if sent is None else {"request": id_, "notes": sent.notes}
+        pages_sent = 0 if sent is None else sent.sent
+        message = Message(OUTCOME_MESSAGE, str(id_), address, payload, row["locale"], pages_sent=pages_sent)
         self._outbox.put(c, message, now)
 
     def _address(self, row: Row, *, or_directly: bool) -> Address:

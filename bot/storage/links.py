@@ -287,6 +287,10 @@ class Links:
         c.execute("UPDATE links SET is_reminder_untold = 1 WHERE member_id = ? AND is_reminded = 1", (member_id,))
         self._untold.add(member_id)
 
+    async def put_reminder_back(self, member_id: int) -> None:
+        """The same, of a reminder that `take_untold_reminder` gave."""
+        await self._database.write(lambda c: self.reminder_refused(c, member_id))
+
     async def take_untold_reminder(self, member_id: int) -> bool:
         """Whether an answer must carry a reminder; asked once, it carries it."""
         if not self._knows_untold:

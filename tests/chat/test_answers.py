@@ -14,7 +14,7 @@ from bot.errors import WrongDiscordAccount
 from bot.sandbox.catalogue import synthetic
 from bot.sandbox.faults import FAULTS
 from tests.chat.reading import PRIVATE, labels, press, said, text, until, until_said
-from tests.discord_wire import WireInteraction, buttons
+from tests.discord_wire import WireInteraction, WireRequest, buttons
 from tests.world import ADA, FIRST, SECOND, World, made
 
 WRITE = "/v1/me/albums"
@@ -97,6 +97,24 @@ async def test_of_a_long_answer_that_breaks_off_the_rest_follows_and_nothing_com
     assert world.discord.direct_messages == {}
 
 
+async def test_of_a_long_answer_with_notes_that_breaks_off_nothing_is_left_out(world: World) -> None:
+    await world.link(ADA)
+    for album in synthetic(12, seed="notes"):
+        world.spotify.catalogue.add([album])
+        await said(await world.save(album.id))
+    await world.idle()
+    database = world.bot.storage.database
+    await database.write(lambda c: c.execute("UPDATE change_requests SET told = 'refused'"))
+    world.discord.fault("POST", "/webhooks/*", **TOO_LATE)
+    interaction = await world.save(" ".join(f"{number:022d}" for number in range(100)))
+    await interaction.followup(60.0)
+    await world.idle()
+    pages = [text(interaction.history[-1]), *map(text, interaction.followups)]
+    assert "Finished since your last command" in pages[0]
+    for number in range(100):
+        assert sum(f"{number:022d}" in page for page in pages) == 1, number
+
+
 async def test_a_warning_of_a_stranger_at_a_link_is_seen_by_its_owner_alone(world: World) -> None:
     link = await world.discord.slash(ADA, "link")
     await said(link)
@@ -145,6 +163,54 @@ async def test_what_ends_after_the_interactions_token_died_is_told_directly_and_
     assert "Saved" in text(await world.discord.direct_message(ADA, 8.0))
     await world.idle()
     assert [r.path for r in world.discord.requests[before:] if r.path.startswith("/webhooks/")] == []
+
+
+async def test_of_two_answers_at_once_one_tells_what_could_not_be_told_before(world: World) -> None:
+    await world.link(ADA)
+    await untold(world, FIRST)
+    others = synthetic(3, seed="at once")
+    world.spotify.catalogue.add(others)
+    world.discord.fault("POST", "/interactions/*", delay_s=0.3, times=2)
+    given = [await world.save(album.id) for album in others[:2]]
+    answers = [await said(each) for each in given]
+    assert sum("Finished since your last command" in answer for answer in answers) == 1
+    await world.idle()
+    assert "Finished since" not in await said(await world.save(others[2].id))
+
+
+async def test_an_answer_that_told_of_an_earlier_change_tells_it_once_although_the_disk_is_full(world: World) -> None:
+    await world.link(ADA)
+    await untold(world, FIRST)
+    database = world.bot.storage.database
+
+    async def takes_writes(yes: bool) -> None:
+        await database.read(lambda c: c.execute(f"PRAGMA query_only = {int(not yes)}").fetchall())
+
+    async def fill(request: WireRequest, stage: str) -> bool:
+        if stage == "after" and request.path.startswith("/interactions/"):
+            world.discord.on_request = None
+            await takes_writes(False)
+        return False
+
+    world.discord.on_request = fill
+    interaction = await world.save(SECOND)
+    assert "Finished since your last command" in await said(interaction)
+    await until(lambda: not world.bot.reply.open)
+    assert len(interaction.history) + len(interaction.followups) == 1  # no error card
+    await takes_writes(True)
+    await until(lambda: world.bot.library.is_idle)  # what was told is noted late
+    assert "Finished since" not in await said(await world.unsave(SECOND))
+
+
+async def test_a_reminder_that_was_to_come_with_an_answer_that_did_not_arrive_comes_with_the_next(world: World) -> None:
+    await world.link(ADA)
+    database, links = world.bot.storage.database, world.bot.storage.links
+    await database.write(lambda c: links.reminder_refused(c, ADA))
+    await lose(world, FIRST)
+    await world.discord.direct_message(ADA, 8.0)
+    await world.idle()
+    assert "renews it" in await said(await world.save(SECOND))
+    assert "renews it" not in await said(await world.unsave(SECOND))
 
 
 async def test_an_error_card_counts_as_telling_nothing(world: World) -> None:

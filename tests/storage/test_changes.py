@@ -12,7 +12,7 @@ from bot.albums import AlbumId
 from bot.caller import MemberId, RequestId
 from bot.changes import Action, ChangeRequest, Kind, LibraryChange, Outcome
 from bot.storage import Storage, open_storage
-from bot.storage.changes import CHUNK, OUTCOME_MESSAGE, Ending, Key, NewChange, UndoVerdict
+from bot.storage.changes import CHUNK, OUTCOME_MESSAGE, Ending, Key, NewChange, Pages, UndoVerdict
 from bot.storage.outbox import Queued, State, Way
 from tests.callers import caller
 from tests.faults.disk import Disk
@@ -502,7 +502,7 @@ async def test_a_change_costs_one_flush_of_the_disk_from_its_command_to_its_answ
 
 
 async def answered(
-    storage: Storage, id_: int, *, arrived: bool = True, tells_end: bool = True, pages: int | None = None
+    storage: Storage, id_: int, *, arrived: bool = True, tells_end: bool = True, pages: Pages | None = None
 ) -> None:
     await storage.changes.answered(RequestId(id_), at(), arrived=arrived, tells_end=tells_end, pages=pages)
 
@@ -576,9 +576,9 @@ async def test_what_was_answered_in_vain_is_told_directly(storage: Storage) -> N
 
 async def test_of_an_answer_that_arrived_in_part_the_rest_is_told(storage: Storage) -> None:
     await done(storage, 1, X)
-    await answered(storage, 1, pages=2)
+    await answered(storage, 1, pages=Pages(2, notes=70))
     [message] = await told_by_outbox(storage)
-    assert (message.way, message.page) == (Way.ANSWER, 2)
+    assert (message.way, message.page, message.payload["notes"]) == (Way.ANSWER, 2, 70)
 
 
 async def test_an_answer_that_shows_an_error_does_not_count_as_told(storage: Storage) -> None:
