@@ -29,6 +29,10 @@ EDIT_TRIES = 3
 """How often an answer is edited before a direct message is sent in its place."""
 FIRST_RETRY_S, RETRY_MAX_S = 2.0, 600.0
 GIVE_UP = timedelta(days=1)
+LEAST_TRIES = 8
+"""What became a day old while the process was down is tried for some minutes all the same."""
+CLOCK_BACK = timedelta(minutes=1)
+"""A clock that is this much behind what it showed before was set back."""
 KEPT = timedelta(days=30)
 """How long it is known what was told."""
 
@@ -86,6 +90,7 @@ class Delivery:
         self._on_blocked: dict[str, Blocked] = {}
         self._sending: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[tuple[str, str], asyncio.Future[State]] = {}
+        self._seen_at = now()
         self._is_working = False
         self._is_stopping = False
 
@@ -158,7 +163,11 @@ class Delivery:
         while True:
             next_at: datetime | None = None
             try:
-                due, next_at = await self._outbox.due(self._now(), 2 * MAX_CONCURRENT)
+                now = self._now()
+                if now < self._seen_at - CLOCK_BACK:
+                    await self._outbox.hurry(now)
+                self._seen_at = now
+                due, next_at = await self._outbox.due(now, 2 * MAX_CONCURRENT)
                 for message in due:
                     if message.queue not in self._sending and len(self._sending) < MAX_CONCURRENT:
                         self._begin(message)
@@ -242,7 +251,7 @@ class Delivery:
                 except Failure as failure:
                     if message.kind in self._on_blocked and (not failure.is_final or failure.code in _NO_WAY_IN):
                         await self._wait(message, failure)
-                    elif failure.is_final or self._now() - message.created_at > GIVE_UP:
+                    elif failure.is_final or self._is_hopeless(message, GIVE_UP):
                         await self._settle(message, _end_of(way), failure.code)
                     else:
                         await self._later(message, failure)
@@ -356,10 +365,13 @@ class Delivery:
             lambda: self._outbox.later(message, due_at, may_have_arrived=failure.may_have_arrived), message
         )
 
+    def _is_hopeless(self, message: Queued, age: timedelta) -> bool:
+        return self._now() - message.created_at > age and message.tries + 1 >= LEAST_TRIES
+
     async def _later(self, message: Queued, failure: Failure) -> None:
         """Try again, ever less often."""
         pause_s = max(min(FIRST_RETRY_S * 2**message.tries, RETRY_MAX_S), failure.retry_s)
-        if self._now() - message.created_at > GIVE_UP + timedelta(seconds=RETRY_MAX_S):
+        if self._is_hopeless(message, GIVE_UP + timedelta(seconds=RETRY_MAX_S)):
             await self._settle(message, _end_of(message.way), failure.code)
             return
         _log.info("a message is sent later", kind=message.kind, error=failure.code, pause_s=pause_s)

@@ -74,6 +74,7 @@ class Library:
         self._places = asyncio.Semaphore(WORKERS)
         self._wake = asyncio.Event()
         self._notes: set[asyncio.Task[None]] = set()
+        self._swept_at: datetime | None = None
         self._told_by: dict[RequestId, RequestId] = {}  # which request's answer tells of an earlier one now
         self._is_stopping = False
 
@@ -257,14 +258,18 @@ class Library:
     async def sweep(self) -> None:
         """Give up what has been pending too long, and delete what is too old."""
         now = self._now()
+        # What became too old while the process was down, the machine slept or the clock jumped is tried once more.
+        tried_at = None if self._swept_at is None else min(self._swept_at, now)
+        self._swept_at = now
         try:
-            busy = [member for member in self._runners if self.is_running(member)]
-            await self._changes.give_up(
-                now - timedelta(seconds=GIVE_UP_S),
-                now,
-                busy,
-                waiting_before=now - timedelta(seconds=GIVE_UP_WAITING_S),
-            )
+            if tried_at is not None:
+                busy = [member for member in self._runners if self.is_running(member)]
+                await self._changes.give_up(
+                    tried_at - timedelta(seconds=GIVE_UP_S),
+                    now,
+                    busy,
+                    waiting_before=tried_at - timedelta(seconds=GIVE_UP_WAITING_S),
+                )
             await self._changes.purge(now - timedelta(seconds=UNDO_S))
         except StorageUnavailable as error:
             _log.warning("the database cannot be swept", error=str(error))

@@ -262,18 +262,21 @@ class Outbox:
         self._bell.set()
 
     async def due(self, now: datetime, limit: int) -> tuple[list[Queued], datetime | None]:
-        """The first due message of each queue, and when the next one is due."""
+        """The first due message of each queue, and when the next one is due.
+
+        What was stored at a later time than now is due, since the clock was set back.
+        """
         seconds = int(now.timestamp())
 
         def read(c: Connection) -> tuple[list[Queued], datetime | None]:
             rows = c.execute(
                 "SELECT m.*, (SELECT message_id FROM outbox AS posted WHERE posted.kind = m.edits_kind"  # noqa: S608 - the condition is a constant
                 "  AND posted.subject = m.edits_subject) AS edits"
-                f" FROM outbox AS m WHERE m.{_OPEN} AND m.due_at <= ?"
+                f" FROM outbox AS m WHERE m.{_OPEN} AND (m.due_at <= ? OR m.created_at > ?)"
                 " AND NOT EXISTS (SELECT 1 FROM outbox AS earlier WHERE earlier.queue = m.queue AND earlier.id < m.id"
-                f"  AND earlier.{_OPEN} AND (earlier.tries > 0 OR earlier.due_at <= ?))"
+                f"  AND earlier.{_OPEN} AND (earlier.tries > 0 OR earlier.due_at <= ? OR earlier.created_at > ?))"
                 " ORDER BY m.due_at, m.id LIMIT ?",
-                (seconds, seconds, limit),
+                (seconds, seconds, seconds, seconds, limit),
             ).fetchall()
             (next_at,) = c.execute(
                 f"SELECT MIN(due_at) FROM outbox WHERE {_OPEN} AND due_at > ?",  # noqa: S608 - the same
@@ -301,6 +304,17 @@ class Outbox:
             return _at(row["sending_at"]) if is_same else None
 
         return await self._database.write(write, durable=durable)
+
+    async def hurry(self, now: datetime) -> None:
+        """The clock was set back: what waits for its next try is tried now."""
+        seconds = int(now.timestamp())
+        await self._database.write(
+            lambda c: c.execute(
+                f"UPDATE outbox SET due_at = ? WHERE {_OPEN} AND tries > 0 AND due_at > ?",  # noqa: S608 - the condition is a constant
+                (seconds, seconds),
+            ),
+            durable=False,
+        )
 
     async def later(self, message: Queued, due_at: datetime, *, may_have_arrived: bool) -> None:
         """The attempt failed: try again at `due_at`."""

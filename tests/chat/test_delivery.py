@@ -15,7 +15,7 @@ import pytest
 from bot import app
 from bot.caller import MemberId
 from bot.chat.cards import Card, text_card
-from bot.chat.delivery import Delivery
+from bot.chat.delivery import LEAST_TRIES, Delivery
 from bot.chat.messages import Messages
 from bot.chat.words import AllWords, Words
 from bot.storage.outbox import Address, Answer, Channel, Direct, Edit, FollowUp, Hosts, Message, State
@@ -370,10 +370,35 @@ async def test_after_a_day_a_message_is_given_up(office: Office) -> None:
     office.world.discord.fault(*POST, status=503, times=100)
     async with office.working():
         await office.put(Channel(CHANNEL), "hello")
-        for _ in range(2):
-            await office.until_tried(1)
+        for tries in range(1, LEAST_TRIES):
+            await office.until_tried(tries)
             office.skip(days=1, minutes=1)
         await office.until("given up")
+
+
+async def test_a_message_that_became_a_day_old_while_the_bot_was_down_is_not_given_up_at_once(office: Office) -> None:
+    await office.put(Direct(MemberId(ADA)), "hello")
+    office.skip(days=3)
+    office.world.discord.fault(*POST, status=403, json={"code": 40003, "message": "too fast"}, times=3)
+    async with office.working():
+        for tries in (1, 2, 3):
+            await office.until_tried(tries)
+            office.skip(minutes=1)
+        await office.until("confirmed")
+    assert office.said() == ["hello"]
+
+
+async def test_a_clock_that_is_set_back_holds_up_nothing(office: Office) -> None:
+    limit = {"message": "limited", "retry_after": 600.0, "global": False}
+    office.world.discord.fault(*POST, status=429, json=limit)
+    async with office.working():
+        await office.put(Direct(MemberId(ADA)), "first")
+        await office.until_tried(1)
+        await office.put(Direct(MemberId(ADA)), "second")
+        await office.put(Channel(CHANNEL), "third", due_at=office.now() + timedelta(seconds=1))
+        office.skip(hours=-1)
+        await office.until("confirmed", "confirmed", "confirmed")
+    assert office.said() == ["first", "second"]
 
 
 # -- who waits for it

@@ -18,20 +18,48 @@ from tests.world import FIRST, SECOND
 # -- how long it is kept
 
 
+async def swept(stage: Stage) -> None:
+    """What is too old is given up at the second look."""
+    await stage.library.sweep()
+    await stage.library.sweep()
+
+
 async def test_a_change_is_given_up_after_7_days_and_that_is_told(stage: Stage) -> None:
     down(stage)
     report = await stage.save(FIRST)
     stage.ahead = timedelta(days=6, hours=23)
-    await stage.library.sweep()
+    await swept(stage)
     assert await stage.pending() == 1
     assert stage.told == []
     stage.ahead = timedelta(days=7, minutes=1)
-    await stage.library.sweep()
+    await swept(stage)
     assert await stage.pending() == 0
     await until(stage, 1)
     assert [(each.request.id, each.request.changes[0].outcome) for each in stage.told] == [
         (report.request.id, Outcome.GIVEN_UP)
     ]
+
+
+async def test_what_became_too_old_while_nothing_was_tried_is_tried_once_more(stage: Stage) -> None:
+    down(stage)
+    await stage.save(FIRST)
+    await stage.library.sweep()
+    stage.server.clear_faults()
+    stage.ahead = timedelta(days=30)  # the machine slept
+    await stage.library.sweep()
+    stage.library.wake(MEMBER)
+    await until(stage, 1)
+    assert stage.told[0].request.changes[0].outcome is Outcome.SAVED
+    assert stage.saved == [FIRST]
+
+
+async def test_a_clock_that_was_a_month_ahead_for_a_while_gives_nothing_up(stage: Stage) -> None:
+    down(stage)
+    await stage.save(FIRST)
+    for days in (0, 30, 0, 0):
+        stage.ahead = timedelta(days=days)
+        await stage.library.sweep()
+    assert await stage.pending() == 1
 
 
 @pytest.mark.parametrize(("days", "pending"), [(8, 1), (29, 1), (31, 0)])
@@ -42,7 +70,7 @@ async def test_a_change_of_a_member_whose_consent_ended_waits_for_30_days(
     stage.server.revoke_consent("ada")
     await stage.save(FIRST)
     stage.ahead = timedelta(days=days)
-    await stage.library.sweep()
+    await swept(stage)
     assert await stage.pending() == pending
 
 
@@ -50,7 +78,7 @@ async def test_a_change_of_a_member_whose_consent_ended_waits_for_30_days(
 async def test_an_undo_lives_for_30_days(stage: Stage, days: int, works: bool) -> None:
     saved = await stage.save(FIRST)
     stage.ahead = timedelta(days=days)
-    await stage.library.sweep()
+    await swept(stage)
     undone = await stage.undo(saved)
     assert isinstance(undone, Report) if works else undone is UndoVerdict.UNKNOWN
     assert stage.saved == ([] if works else [FIRST])
@@ -133,7 +161,7 @@ async def test_what_is_being_written_is_not_given_up(stage: Stage) -> None:
         while not any(call.method == "PUT" for call in stage.server.calls):
             await asyncio.sleep(0.01)
     stage.ahead = timedelta(days=8)
-    await stage.library.sweep()
+    await swept(stage)
     assert (await saving).request.changes[0].outcome is Outcome.SAVED
     assert stage.saved == [FIRST]
 
