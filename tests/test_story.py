@@ -815,7 +815,7 @@ async def test_account_shows_who_since_when_and_what_waits(world: World) -> None
     await until_said(await world.save(FIRST), "queued")
     account = await world.discord.slash(ADA, "account", {})
     answer = await said(account)
-    assert "You are linked as **Ada’s music** since <t:" in answer
+    assert "You are linked as **Ada’s music**, since <t:" in answer
     assert "Yours ends <t:" in answer
     assert "1 album is queued" in answer
     asked = await press(world, account, "Clear queue")

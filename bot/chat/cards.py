@@ -141,10 +141,15 @@ def _cover_text(words: Words, album: Album) -> str:
     return words.t("Cover of {title} by {artist}", title=album.title[:90], artist=album.by[:90])
 
 
-def attribution(words: Words, albums: Sequence[Album]) -> list[Item]:
-    """Where titles and covers are from, with a link back: last on a card that shows any, and small."""
+def attribution(words: Words, albums: Sequence[Album], *, has_button: bool = False) -> list[Item]:
+    """Where titles and covers are from, with a link back: last on a card that shows any, and small.
+
+    `has_button`: the title and "Open in Spotify" lead there already, and a third link would be too many.
+    """
     if not albums:
         return []
+    if has_button:
+        return [ui.TextDisplay(f"-# {words.t('on Spotify')}")]
     url = albums[0].url if len(albums) == 1 else "https://open.spotify.com/"
     return [ui.TextDisplay(f"-# [{words.t('on Spotify')}]({url})")]
 

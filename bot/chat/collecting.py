@@ -112,11 +112,11 @@ def _text(words: Words, history: History, crate: str) -> str:
         choice = t("Posts of members who chose so in {command} are left out.", command=words.command("mydata"))
         lines = [words.with_privacy(t.sentences([doing, choice]))]
         if history.messages:
-            upto = t("I have come to {when}.", when=date(snowflake_time(history.after_id)))
+            upto = t("I have read up to {when}.", when=date(snowflake_time(history.after_id)))
             lines.append(t.sentences([read, new, upto]))
         return "\n".join(lines)
     if history.is_refused:
-        stopped = t("I stopped reading this channel: I may not read its history any more.")
+        stopped = t("I stopped reading this channel: I am no longer allowed to read its history.")
         return t.sentences([stopped, read, new])
     if history.is_stopped:
         return t.sentences([t("A curator stopped this before I had read everything."), read, new])

@@ -25,7 +25,7 @@ from bot.chat.cards import (
     text_card,
 )
 from bot.chat.components import CustomId
-from bot.chat.reply import Reply
+from bot.chat.reply import Beside, Reply
 from bot.chat.words import Words, plain
 from bot.clubs.public_pages import PublicPages
 from bot.curation import draw as drawing
@@ -125,7 +125,7 @@ class CrateCards:
             new += added.earlier is None
         text = [t.plural("Added {count} album to the crate.", "Added {count} albums to the crate.", new)]
         if before := len(albums) - new:
-            text.append(t.plural("{count} was in it already.", "{count} were in it already.", before))
+            text.append(t.plural("{count} was already in it.", "{count} were already in it.", before))
         return [text_card(t.sentences(text))]
 
     async def remove(
@@ -142,12 +142,11 @@ class CrateCards:
             return [text_card(refusal(t, gone, crate))]
         return [_album_card(words, found, t("Removed from the crate."))]
 
-    async def show(self, caller: Caller, guild: GuildId, name: str | None, page: Page) -> Sequence[Card]:
+    async def show(self, caller: Caller, guild: GuildId, name: str | None, page: Page) -> Sequence[Card] | Beside:
         """A page of a crate by the crate's name; None: the default one."""
-        t = self._reply.words(caller.locale).t
         crate = await self._crates.find(guild, name, self._now())
         if crate is None:
-            return [text_card(refusal(t, Refusal.NO_CRATE, name))]
+            return self._no_crate(caller, name)
         return await self.turn(caller, crate, page)
 
     async def crate(self, guild: GuildId, id_: CrateId) -> Crate | None:
@@ -156,15 +155,16 @@ class CrateCards:
 
     async def turn(self, caller: Caller, crate: Crate, page: Page) -> Sequence[Card]:
         """A page of a crate. Costs one call to Spotify for each album on it that nobody saw for a day."""
-        locale = caller.guild_locale if page.view is View.PUBLIC else caller.locale
-        words = self._reply.words(locale)
+        is_public = page.view is View.PUBLIC
+        words = self._reply.public_words(caller) if is_public else self._reply.words(caller.locale)
         t = words.t
-        kind = Kind.PUBLIC if page.view is View.PUBLIC else Kind.PRIVATE
+        kind = Kind.PUBLIC if is_public else Kind.PRIVATE
         entries = await self._crates.entries(crate, page.by or None)
-        if not entries:
-            add = words.command("crate add")
-            text = t("**{crate}** is empty. {command} adds an album.", crate=plain(crate.name), command=add)
+        if not entries and page.by:
+            text = t("{member} has not added anything to **{crate}**.", member=f"<@{page.by}>", crate=plain(crate.name))
             return [text_card(text, kind=kind)]
+        if not entries:
+            return [self._empty(words, crate, kind)]
         entries = await self._sorted(caller.member_id, entries, page.sort)
         last = (len(entries) - 1) // PAGE
         number = min(page.number, last)
@@ -176,7 +176,7 @@ class CrateCards:
         lines = [heading, *(_line(words, entry, names.get(entry.album_id)) for entry in shown)]
         buttons = [_turn(t("Newer"), crate, page, number - 1)] if number else []
         buttons += [_turn(t("Older"), crate, page, number + 1)] if number < last else []
-        if page.view is View.PRIVATE:
+        if not is_public:
             buttons.append(button(t("Save all I don't have"), CustomId("crate-save", crate.id, page.by)))
         if (url := await self._pages.crate_url(crate)) is not None:
             lines.append(t("[The page of this crate]({url}) shows all of it.", url=url))
@@ -201,18 +201,18 @@ class CrateCards:
             return sorted(entries, key=key)
         return entries
 
-    async def pick(self, caller: Caller, guild: GuildId, crate_name: str | None) -> Sequence[Card]:
+    async def pick(self, caller: Caller, guild: GuildId, crate_name: str | None) -> Sequence[Card] | Beside:
         """Draw one album, fairly, for all to see."""
-        words = self._reply.words(caller.guild_locale)
+        words = self._reply.public_words(caller)
         t = words.t
         crate = await self._crates.find(guild, crate_name, self._now())
         if crate is None:
-            return [text_card(refusal(t, Refusal.NO_CRATE, crate_name))]
+            return self._no_crate(caller, crate_name)
         while True:  # two who draw at the same time do not draw the same album
             entries = {entry.album_id: entry for entry in await self._crates.entries(crate)}
             drawn = drawing.draw((drawing.CrateEntry(e.album_id, e.picks) for e in entries.values()), self._rng)
             if drawn is None:
-                return [text_card(t("**{crate}** is empty.", crate=plain(crate.name)))]
+                return Beside([self._empty(self._reply.words(caller.locale), crate)])
             if await self._crates.picked(crate, drawn.album_id, drawn.picks):
                 break
         names = await self._finder.names(caller.member_id, [drawn.album_id])
@@ -230,6 +230,14 @@ class CrateCards:
         if note := entries[drawn.album_id].note:
             lines.append(f"> {plain(note, 300)}")
         return [_album_card(words, album, "\n".join(lines), kind=Kind.PUBLIC)]
+
+    def _no_crate(self, caller: Caller, name: str | None) -> Beside:
+        return Beside([text_card(refusal(self._reply.words(caller.locale).t, Refusal.NO_CRATE, name))])
+
+    def _empty(self, words: Words, crate: Crate, kind: Kind = Kind.PRIVATE) -> Card:
+        add = words.command("crate add")
+        text = words.t("**{crate}** is empty. {command} adds an album.", crate=plain(crate.name), command=add)
+        return text_card(text, kind=kind)
 
     async def export(self, caller: Caller, guild: GuildId, name: str | None, format_: Format) -> Sequence[Card]:
         """A crate as a file. It names nobody, since it may be handed on; the caller's own entries say "you"."""
@@ -356,7 +364,7 @@ def brought_by(t: Text, crate: str, added: Added) -> str:
     assert earlier is not None
     when = f"<t:{int(earlier.added_at.timestamp())}:D>"
     if earlier.member_id is None:
-        return t("This album is in “{crate}” already, since {date}.", crate=crate, date=when)
+        return t("This album has been in “{crate}” since {date}.", crate=crate, date=when)
     return t(
         "{member} brought this album to “{crate}” first, on {date}.",
         member=f"<@{earlier.member_id}>",
@@ -370,7 +378,11 @@ def _album_card(words: Words, album: Album, text: str, *, kind: Kind = Kind.PRIV
     row: list[Button] = [button(t.context("button", "Save"), CustomId("save", album.id))]
     row.append(link_button(album.url, t("Open in Spotify")))
     return Card(
-        album_section(words, album), ui.TextDisplay(text), ui.ActionRow(*row), *attribution(words, [album]), kind=kind
+        album_section(words, album),
+        ui.TextDisplay(text),
+        ui.ActionRow(*row),
+        *attribution(words, [album], has_button=True),
+        kind=kind,
     )
 
 

@@ -87,7 +87,9 @@ def left_out(t: Text, counts: Mapping[str, int]) -> list[str]:
     if others:
         found.append(
             t.plural(
-                "I leave out {count} entry that is no album.", "I leave out {count} entries that are no albums.", others
+                "I leave out {count} entry that is not an album.",
+                "I leave out {count} entries that are not albums.",
+                others,
             )
         )
     return found

@@ -180,7 +180,7 @@ class Hosting:
         t = words.t
         text = t(
             "{member} asks for a seat of this bot's Spotify app. Add them to the app's users in [Spotify's "
-            "dashboard]({url}), under User Management, then press Done. They are told to link then.",
+            "dashboard]({url}), under User Management, then press Done. I will then ask them to link.",
             member=f"<@{member}>",
             url=DASHBOARD,
         )

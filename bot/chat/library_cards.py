@@ -14,7 +14,7 @@ from bot.albums import Album, AlbumId, album_url
 from bot.changes import Action, LibraryChange, Outcome
 from bot.chat.cards import Button, Card, Item, Kind, album_section, attribution, button, covers, link_button
 from bot.chat.components import CustomId
-from bot.chat.editions import descriptions
+from bot.chat.editions import descriptions, told_apart
 from bot.chat.menus import Choice, menu
 from bot.chat.own_app import Ways
 from bot.chat.words import Words
@@ -55,9 +55,10 @@ def report(
     """
     request, changes = report.request, report.request.distinct
     waiting = [change for change in changes if change.outcome is None]
-    below: list[str] = []
-    if waiting and report.held is not None:
-        below.append(words.held(report.held, len(waiting), request.action))
+    held = words.held(report.held, len(waiting), request.action) if waiting and report.held is not None else ""
+    # where all of several albums wait, a summary would say the same as why they do
+    lead = held if len(waiting) == len(changes) > 1 else ""
+    below = [] if lead else [held]
     if ways is not None:
         below.append(ways.note)
         # whoever agreed once has read the consent then
@@ -71,7 +72,7 @@ def report(
     elif len(changes) == 1:
         items += _single(words, report, changes[0])
     else:
-        pages = _pages(_list(words, report, changes), noted + sum(map(len, [*notes, *below])))
+        pages = _pages(_list(words, report, changes, lead), noted + sum(map(len, [*notes, *below])))
         items.append(ui.TextDisplay(pages.pop(0)))
         if len(changes) <= NAMES:
             items += covers(words, _named(report, changes))
@@ -100,9 +101,12 @@ def _single(words: Words, report: Report, change: LibraryChange) -> list[Item]:
     return [*items, ui.TextDisplay(words.below_title(change, undoes=report.request.undoes is not None))]
 
 
-def _list(words: Words, report: Report, changes: Sequence[LibraryChange]) -> list[str]:
-    """A summary, up to ten albums by name, how many more, and every miss with what was typed."""
-    lines = [words.summary(changes, undoes=report.request.undoes is not None)]
+def _list(words: Words, report: Report, changes: Sequence[LibraryChange], lead: str) -> list[str]:
+    """A summary, up to ten albums by name, how many more, and every miss with what was typed.
+
+    `lead`: what takes the place of the summary, if anything.
+    """
+    lines = [lead or words.summary(changes, undoes=report.request.undoes is not None)]
     reasons = {(change.outcome, change.detail): change for change in changes if change.outcome in REFUSALS}
     lines += [words.single(change, None) for change in [*reasons.values()][:3]]
     offered = [change for change in changes if change.outcome is Outcome.OFFERED]
@@ -111,8 +115,9 @@ def _list(words: Words, report: Report, changes: Sequence[LibraryChange]) -> lis
     named = [change for change in counted if _album(report, change)][:NAMES]
     # where all are alike, the summary has said what came of them
     alike = len({change.outcome for change in changes}) == 1
+    albums = told_apart(words.t, _named(report, named))
     for change in named:
-        album = _album(report, change)
+        album = albums.get(change.album_id) if change.album_id else None
         lines.append(f"- {words.album(album, 70) if album and alike else words.line(change, album)}")
     lines += [f"- {words.line(change, None)}" for change in offered[MENUS_MOST:]]
     if named and (rest := len(counted) - len(named) - len(offered[MENUS_MOST:])) > 0:

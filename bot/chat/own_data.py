@@ -11,12 +11,13 @@ import discord
 from discord import app_commands, ui
 
 from bot.accounts.linking import Linking
-from bot.albums import Album, AlbumId
+from bot.albums import AlbumId
 from bot.caller import Caller, MemberId
+from bot.chat import editions
 from bot.chat.cards import Card, Kind, attribution, button, file_card, text_card
 from bot.chat.components import Audience, Component, CustomId
 from bot.chat.features import Feature
-from bot.chat.menus import OPTIONS_MOST, Choice, menu
+from bot.chat.menus import OPTIONS_MOST, menu
 from bot.chat.reply import Interaction, Reply, Visibility, Work, caller_of
 from bot.chat.words import Words, plain
 from bot.library.finder import AlbumFinder
@@ -76,7 +77,8 @@ class OwnData:
         found = await self._storage.export(caller.member_id)
         lines = [f"- {_label(t, table)}: {t.number(len(found[table]))}" for table in _ordered(found)]
         text = [t("**What I store about you**"), *(lines or [t("Nothing.")])]
-        text.append(t("{command} deletes all of it.", command=words.command("forget")))
+        if lines:
+            text.append(t("{command} deletes all of it.", command=words.command("forget")))
         kept = await self._kept(words, caller.member_id) if "kept_albums" in found else []
         summary = Card(
             ui.TextDisplay("\n".join(text)), *_switches(t, caller.member_id, chosen), *kept, kind=Kind.PRIVATE
@@ -97,13 +99,13 @@ class OwnData:
     async def _kept(self, words: Words, member: MemberId) -> list[ui.Item[Any]]:
         """What the member shows that they kept, to take all or some of it back."""
         t = words.t
-        stop = button(t("Stop showing it"), CustomId("kept-none", member))
+        stop = button(t("Stop showing them"), CustomId("kept-none", member))
         ids = await self._storage.crates.shown_by(member, OPTIONS_MOST)
         albums = await self._finder.names(member, ids)
-        choices = [Choice(id_, _plain_name(t, albums.get(id_))) for id_ in ids]
+        choices = editions.choices(words.t, albums, ids)
         return [
             ui.Section(ui.TextDisplay(t("Servers see which albums you kept.")), accessory=stop),
-            menu(CustomId("kept-not", member), t("Stop showing only some of them"), choices, most=len(choices)),
+            menu(CustomId("kept-not", member), t("Stop showing some of them"), choices, most=len(choices)),
             *attribution(words, [*albums.values()]),
         ]
 
@@ -130,7 +132,7 @@ class OwnData:
         lines = [f"- {_label(t, table)}: {t.number(counts[table])}" for table in _ordered(counts)]
         done = t("Done. I know nothing about you any more. This is what I deleted or made anonymous:")
         if not lines:
-            return [text_card(t("There was nothing about you."))]
+            return [text_card(t("I had stored nothing about you."))]
         apps = t(
             "To withdraw the permission at Spotify too, remove this bot at <https://www.spotify.com/account/apps/>."
         )
@@ -171,12 +173,6 @@ def _switches(t: Text, member: MemberId, chosen: Preferences) -> list[ui.Item[An
 def _name(interaction: Interaction) -> str:
     """What Discord calls the member everywhere, not on one server."""
     return interaction.user.global_name or interaction.user.name
-
-
-def _plain_name(t: Text, album: Album | None) -> str:
-    if album is None:
-        return t("an album on Spotify")
-    return f"{album.title} · {album.by}" if album.by else album.title
 
 
 def _ordered(found: dict[str, Any]) -> list[str]:

@@ -38,6 +38,8 @@ from bot.text import Text, command_name, msg
 AUTOCOMPLETE_S = 0.9
 """An autocomplete that takes longer is answered with an empty list."""
 CHOICES = 25
+LINK_FIRST = "/link"
+"""The value of the hint to link first where nothing is typed yet: a choice needs one."""
 NOTES_MOST = 2000
 """Characters of an answer that tell of earlier commands; what does not fit comes with the next."""
 
@@ -65,7 +67,16 @@ class Saving:
         """`/save` and `/unsave`."""
         caller = caller_of(interaction)
         name = "save" if action is Action.SAVE else "unsave"
+        if text.strip() == LINK_FIRST:
+            work = self._link_first(caller, action)
+            await self._reply(interaction, work, name=name, visibility=Visibility.PRIVATE)
+            return
         await self._answer(interaction, caller, partial(self._library.change, caller, action, text), name, action)
+
+    async def _link_first(self, caller: Caller, action: Action) -> Sequence[Card]:
+        """The answer to a hint that was picked before anything was typed. NotLinked, NeedsRelink."""
+        await self._resolver.suggestions(caller.member_id, Action.REMOVE, "")
+        return [text_card(self._reply.words(caller.locale).no_albums(action))]
 
     async def save_album(self, interaction: Interaction, caller: Caller, album: AlbumId) -> None:
         """A button on a card that others see, too: whoever uses it saves the album to their own library."""
@@ -236,9 +247,9 @@ class Saving:
             del self._typing[member]
         if not done or task.cancelled():
             return []
-        if isinstance(task.exception(), NotLinked | NeedsRelink) and (typed := text.strip()):
+        if isinstance(task.exception(), NotLinked | NeedsRelink):
             hint = t("Link your Spotify account first: {command}", command=f"/{t.command('link')}")
-            return [app_commands.Choice(name=cut(hint, 100), value=typed[:100])]
+            return [app_commands.Choice(name=cut(hint, 100), value=text.strip()[:100] or LINK_FIRST)]
         if task.exception() is not None:
             return []
         albums = task.result()[:CHOICES]

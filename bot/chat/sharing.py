@@ -51,7 +51,7 @@ class Sharing:
         found = await self._finder.find(caller.member_id, text)
         if isinstance(found, NotFound):
             return Beside([text_card(self._reply.words(caller.locale).not_found(found))])
-        return [share_card(self._reply.words(caller.guild_locale), found, caller.member_id, note)]
+        return [share_card(self._reply.public_words(caller), found, caller.member_id, note)]
 
     async def share_message(self, caller: Caller, message: Mapping[str, Any]) -> Sequence[Card] | Beside:
         """A card for each of the first albums of a message."""
@@ -59,7 +59,7 @@ class Sharing:
         albums = await self._albums(caller, albums_in(message)[:CARDS_MOST])
         if not albums:
             return Beside([text_card(_nothing(words))])
-        return [share_card(self._reply.words(caller.guild_locale), album, caller.member_id, "") for album in albums]
+        return [share_card(self._reply.public_words(caller), album, caller.member_id, "") for album in albums]
 
     async def add(self, interaction: Interaction, caller: Caller, album_id: AlbumId, _: MemberId) -> None:
         """**Add to crate** on a card."""
@@ -160,7 +160,7 @@ def share_card(words: Words, album: Album, sharer: MemberId, note: str) -> Card:
         album_section(words, album),
         ui.TextDisplay(text),
         ui.ActionRow(*buttons),
-        *attribution(words, [album]),
+        *attribution(words, [album], has_button=True),
         kind=Kind.PUBLIC,
     )
 

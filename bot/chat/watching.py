@@ -133,8 +133,8 @@ class Watching:
         t = self._reply.words(caller.locale).t
         channel = f"<#{channel_id}>"
         if not await self._watches.turn_off(guild_of(interaction), channel_id):
-            return [text_card(t("I do not watch {channel}.", channel=channel))]
-        return [text_card(t("I do not watch {channel} any more. The crate stays as it is.", channel=channel))]
+            return [text_card(t("I am not watching {channel}.", channel=channel))]
+        return [text_card(t("I have stopped watching {channel}. The crate stays as it is.", channel=channel))]
 
     async def status(self, interaction: Interaction, caller: Caller) -> Sequence[Card]:
         """Which channels are watched, and how."""
@@ -187,7 +187,7 @@ class Watching:
         )
         if not has_begun:
             stop = stop_button(words, channel_id)
-            return [text_card(t("I am reading {channel} already.", channel=channel), stop)]
+            return [text_card(t("I am already reading {channel}.", channel=channel), stop)]
         text = t(
             "I am reading what was posted in {channel}, and put the albums into the crate “{crate}”. A message there shows "
             "how far I am.",
@@ -239,7 +239,7 @@ class Watching:
 def not_allowed(t: Text) -> str:
     """What the host has to do before the bot can read messages."""
     return t(
-        "I may not read messages here. The person who hosts this bot can allow it: turn on Message Content Intent on the "
+        "I am not allowed to read messages here. The person who hosts this bot can allow it: turn on Message Content Intent on the "
         "Bot page of Discord's developer portal, set `MESSAGE_CONTENT=on`, and restart the bot."
     )
 
@@ -268,18 +268,18 @@ def _watched(t: Text, answers: Answers, *, channel: str, crate: str) -> str:
     match answers:
         case Answers.CARD:
             return t(
-                "I watch {channel}: each album is answered with a card, and goes into the crate “{crate}”.",
+                "I am watching {channel}: each album is answered with a card, and goes into the crate “{crate}”.",
                 channel=channel,
                 crate=crate,
             )
         case Answers.BUTTON:
             return t(
-                "I watch {channel}: each album is answered with a Save button, and goes into the crate “{crate}”.",
+                "I am watching {channel}: each album is answered with a Save button, and goes into the crate “{crate}”.",
                 channel=channel,
                 crate=crate,
             )
         case Answers.SILENT:
-            return t("I watch {channel}: each album goes into the crate “{crate}”.", channel=channel, crate=crate)
+            return t("I am watching {channel}: each album goes into the crate “{crate}”.", channel=channel, crate=crate)
 
 
 def _line(t: Text, watch: Watch, default: str) -> str:

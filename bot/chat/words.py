@@ -664,7 +664,7 @@ class Words:
     def account(self, name: str, linked_at: datetime, ends_at: datetime) -> str:
         """Which account, since when, until when."""
         t = self.t
-        since = t("You are linked as **{name}** since {when}.", name=plain(name), when=date(linked_at))
+        since = t("You are linked as **{name}**, since {when}.", name=plain(name), when=date(linked_at))
         return f"{since}\n{self.consent_ends(ends_at)}"
 
     def consent_ends(self, ends_at: datetime) -> str:
@@ -738,9 +738,9 @@ class Words:
             ),
         )
         also = t(
-            "{account} shows what is linked and what is queued; {unlink} deletes everything I store about you.",
+            "{account} shows what is linked and what is queued; {forget} deletes everything I store about you.",
             account=self.command("account"),
-            unlink=self.command("unlink"),
+            forget=self.command("forget"),
         )
         files = t(
             "{import_} saves the albums of a whole file, and {export} gives you yours as one.",

@@ -61,8 +61,8 @@ def linked(t: Text, linked: Linked) -> Page:
     if linked.waiting:
         said.append(
             t.plural(
-                "{count} album was queued. I am working on it, and tell you in Discord what comes of it.",
-                "{count} albums were queued. I am working on them, and tell you in Discord what comes of them.",
+                "{count} album was queued. I am working on it, and will tell you in Discord how it went.",
+                "{count} albums were queued. I am working on them, and will tell you in Discord how it went.",
                 linked.waiting,
             )
         )

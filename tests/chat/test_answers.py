@@ -10,6 +10,7 @@ import pytest
 
 from bot.accounts.linking import LinkNews
 from bot.caller import MemberId
+from bot.chat.saving import LINK_FIRST
 from bot.errors import WrongDiscordAccount
 from bot.sandbox.catalogue import synthetic
 from bot.sandbox.faults import FAULTS
@@ -337,6 +338,16 @@ async def test_whoever_has_to_link_first_is_told_so_while_typing_and_loses_nothi
         assert change.reference == "slow harbour"
 
 
+async def test_whoever_has_to_link_first_is_told_so_before_they_type(world: World) -> None:
+    opened = await world.discord.autocomplete(ADA, "unsave", "albums", "")
+    await opened.answered()
+    (hint,) = opened.choices
+    assert hint["name"] == "Link your Spotify account first: /link"
+    picked = await world.discord.slash(ADA, "unsave", {"albums": hint["value"]})
+    assert "links yours in a minute" in await said(picked)
+    assert not await world.bot.library.pending(MemberId(ADA))
+
+
 # -- many albums
 
 
@@ -373,7 +384,7 @@ async def test_the_albums_of_a_member_who_unlinked_are_not_offered_any_more(worl
     asked = await world.discord.slash(ADA, "unlink")
     await said(asked)
     await said(await press(world, asked, "Unlink"))
-    assert await offered(world) == []
+    assert await offered(world) == [LINK_FIRST]
 
 
 # -- accounts

@@ -153,3 +153,26 @@ async def test_an_export_is_a_private_file_that_names_nobody(world: World, forma
     assert str(ADA) not in data.decode()
     if format_ == "json":
         assert len(json.loads(data)["albums"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "options", "told"),
+    [
+        ("pick", {}, "is empty."),
+        ("pick", {"crate": "Nowhere"}, "no crate called “Nowhere”"),
+        ("show", {"crate": "Nowhere", "public": True}, "no crate called “Nowhere”"),
+    ],
+)
+async def test_what_a_public_command_cannot_show_is_told_to_the_member_alone(
+    world: World, what: str, options: dict[str, object], told: str
+) -> None:
+    answer = await crate(world, what, **options)
+    assert told in await said(answer)
+    assert (await message(answer))["flags"] & 64
+
+
+async def test_a_crate_is_not_called_empty_because_one_member_added_nothing(world: World) -> None:
+    await said(await crate(world, "add", album=LINK))
+    text = await said(await crate(world, "show", by=str(BEN)))
+    assert f"<@{BEN}> has not added anything" in text
+    assert "empty" not in text

@@ -147,6 +147,20 @@ async def test_of_many_albums_10_are_named_and_the_others_counted() -> None:
     assert lines[-1] == "- and 45 more"
 
 
+async def test_where_all_albums_wait_one_sentence_says_so() -> None:
+    ways = Ways((link_button("https://gatefold.example/link/1", "Link Spotify"),), "")
+    shown = message([change(n, None) for n in range(3)], [], held=NotLinked(), ways=ways)
+    assert texts(shown)[0].startswith("Link your Spotify account once to save albums.")
+    assert sum("3 albums" in text or "3 are" in text for text in texts(shown)) == 1
+
+
+async def test_two_editions_that_were_saved_do_not_read_the_same() -> None:
+    twins = [album(n, "Twin", tracks=8 + n) for n in (1, 2)]
+    text = texts(message([change(n, Outcome.SAVED) for n in (1, 2)], twins))[0]
+    assert "(9 tracks, 2011)" in text
+    assert "(10 tracks, 2011)" in text
+
+
 # -- choosing
 
 

@@ -43,6 +43,12 @@ async def test_mydata_sends_every_row_that_concerns_the_member_and_no_secret(wor
         assert token not in data.decode()
 
 
+async def test_where_nothing_is_stored_nothing_is_said_to_be_deletable(world: World) -> None:
+    text = await said(await mydata(world))
+    assert "Nothing." in text
+    assert "deletes all of it" not in text
+
+
 async def test_a_choice_is_changed_on_the_card_itself(world: World) -> None:
     interaction = await world.discord.slash(ADA, "mydata", {})
     await said(interaction)
@@ -88,7 +94,7 @@ async def test_what_one_kept_is_shown_until_one_takes_it_back_all_of_it_or_some(
     await said(await world.discord.press(ADA, select["custom_id"], data.history[-1], values=[FIRST]))
     shown = await crates.kept_by(GUILD, [AlbumId(FIRST), AlbumId(SECOND)])
     assert shown == {FIRST: (BEN,), SECOND: (ADA, BEN)}
-    assert "Servers see" not in await said(await press(world, data, "Stop showing it"))
+    assert "Servers see" not in await said(await press(world, data, "Stop showing them"))
     assert await crates.kept_by(GUILD, [AlbumId(SECOND)]) == {SECOND: (BEN,)}
 
 

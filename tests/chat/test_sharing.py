@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.discord_wire import Json, WireInteraction, buttons, texts
 from tests.test_story import press, said
 from tests.world import ADA, BEN, FIRST, SECOND, World
@@ -29,6 +31,14 @@ async def test_a_member_without_spotify_shares_an_album_with_everybody(world: Wo
     assert f"Shared by <@{ADA}>" in text
     assert "@everyone" not in text
     assert [button.get("label") for button in buttons(card)] == ["Save", "Add to crate", "Open in Spotify"]
+
+
+async def test_a_card_with_a_button_to_spotify_leads_there_twice_and_not_three_times(world: World) -> None:
+    added = await world.discord.slash(BEN, "crate add", {"album": LINK}, guild_id=GUILD)
+    await added.message(5.0)
+    for card in (newest(await shared(world)), newest(added)):
+        assert json.dumps(card["components"]).count(f"open.spotify.com/album/{FIRST}") == 2
+        assert texts(card)[-1] == "-# on Spotify"
 
 
 async def test_whoever_uses_save_on_a_shared_card_changes_their_own_library_and_only_they_see_it(world: World) -> None:

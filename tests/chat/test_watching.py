@@ -257,7 +257,7 @@ async def test_a_channel_that_is_no_longer_watched_is_left_alone(reading: World)
     await settled(reading)
     await entries(reading, 0)
     assert "No channel is watched" in await said(await reading.discord.slash(ADA, "watch status"))
-    assert "I do not watch" in await said(await reading.discord.slash(ADA, "watch off"))
+    assert "I have stopped watching" in await said(await reading.discord.slash(ADA, "watch off"))
 
 
 async def test_what_was_watched_before_a_restart_is_watched_after_it(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -35,6 +36,24 @@ async def test_a_nomination_can_be_taken_back(world: World) -> None:
     await receipt.message()
     assert "took back" in await server.read(await server.press(receipt.history[-1], "Take back"))
     assert (await server.state()).coming.nominations == ()
+
+
+async def test_two_editions_are_told_apart_on_the_ballot_and_wherever_they_are_listed(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    titles = Counter(album.title for album in world.spotify.catalogue.albums.values())
+    twins = [album.id for album in world.spotify.catalogue.albums.values() if titles[album.title] > 1][:2]
+    for member, album in zip((ADA, BEN), twins, strict=True):
+        await server.said("nominate", member, album=album)
+    listed = [line.partition(", nominated")[0] for line in (await server.said("nominations")).splitlines()[1:3]]
+    await server.to_vote()
+    posted = texts(await server.post())[1].splitlines()[2:4]
+    ballot = await server.club("vote")
+    await server.until(lambda: ballot.callback is not None)
+    assert ballot.callback is not None
+    select = ballot.callback["data"]["components"][0]["component"]
+    offered = [(option["label"], option["description"]) for option in select["options"]]
+    assert len({*listed}) == len({*posted}) == len({*offered}) == 2, (listed, posted, offered)
 
 
 async def test_hostile_notes_and_names_are_shown_as_text_and_ping_nobody(world: World) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.club.stage import CURATOR, Server
 from tests.discord_wire import buttons, texts
 from tests.world import ADA, BEN, CHLOE, World
@@ -44,6 +46,7 @@ async def test_a_round_from_the_call_to_the_summary(world: World) -> None:
     assert "chosen by vote, with 3 ballots" in text
     assert f"<@{ADA}>" in text
     assert [button["label"] for button in buttons(announced)] == ["Save", "Rate", "Open in Spotify"]
+    assert json.dumps(announced["components"]).count("open.spotify.com") == 2
     assert "Nominations are open" in await server.says()
     await server.quiet()
     assert list(world.discord.threads) == [announced["id"]]

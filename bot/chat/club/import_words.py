@@ -46,7 +46,7 @@ def problem(words: Words, error: FileProblem) -> str:
                 "That file has more than {limit} columns, which is the most that I read.", limit=t.number(error.limit)
             )
         case problems.NothingFound():
-            lines = [t("No row of that file becomes a round.")]
+            lines = [t("No row of that file can be read as a round.")]
             lines += [f"- {t.number(count)} × {why_not(words, WhyNot(code))}" for code, count in error.unread.items()]
             return "\n".join([*lines, how_to(words)])
         case problems.ZipFile():
@@ -150,7 +150,7 @@ def why_not(words: Words, why: WhyNot) -> str:
         case WhyNot.NO_ALBUM:
             return t("it names no album")
         case WhyNot.NOT_AN_ALBUM:
-            return t("its link is not to an album, and there is no title")
+            return t("its link does not lead to an album, and there is no title")
         case WhyNot.UNREADABLE_LINK:
             return t("its link cannot be read")
         case WhyNot.NO_DATE:
@@ -174,7 +174,7 @@ def why_not(words: Words, why: WhyNot) -> str:
         case WhyNot.OTHER_LINK:
             return t("this link is not used")
         case WhyNot.NO_NUMBER:
-            return t("this is no number of a round")
+            return t("this is not the number of a round")
         case WhyNot.EXTRA_CELL:
             return t("there is no column for this")
 
@@ -187,7 +187,7 @@ def not_found(words: Words, why: str) -> str:
             return t("The club has already had this album.")
         case past_rounds.NOT_SEARCHED:
             return t(
-                "I could not search for it, because nobody's Spotify access was at hand. Link your account, or give a "
+                "I could not search for it, because I had no access to Spotify. Link your account, or give a "
                 "link to the album."
             )
         case Outcome.OFFERED:
@@ -195,7 +195,7 @@ def not_found(words: Words, why: str) -> str:
         case Outcome.NO_MATCH:
             return t("Spotify found no album for these words. Give a link to the album.")
         case Outcome.NOT_ALBUM:
-            return t("This link is not to an album.")
+            return t("This link does not lead to an album.")
     return t("Spotify has no such album.")
 
 

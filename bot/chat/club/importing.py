@@ -315,9 +315,9 @@ def report(words: Words, club: str, one: ClubImport, rounds: int, failures: Sequ
         return text_card(t.sentences(lines))
     lines.append(
         t.plural(
-            "{count} row became no round; the file says why. When you have corrected it, import the whole spreadsheet "
+            "{count} row did not become a round; the file says why. When you have corrected it, import the whole spreadsheet "
             "again: what is there already is left out.",
-            "{count} rows became no rounds; the file says why. When you have corrected them, import the whole "
+            "{count} rows did not become rounds; the file says why. When you have corrected them, import the whole "
             "spreadsheet again: what is there already is left out.",
             len(failures),
         )

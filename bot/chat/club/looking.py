@@ -14,16 +14,17 @@ from discord import ui
 from bot.accounts.tokens import Tokens
 from bot.albums import AlbumId
 from bot.caller import Caller, MemberId
+from bot.chat import editions
 from bot.chat.cards import Card, Item, Kind, attribution, button, text_card
 from bot.chat.club.answering import Answering
 from bot.chat.club.dates import next_club_hour, paused, voting_opens
-from bot.chat.club.names import Albums, fitting, name_of, paged, points, short_name
+from bot.chat.club.names import Albums, fitting, name_of, paged, points
 from bot.chat.club.posts import album_buttons, album_item, chosen, picker, voters
 from bot.chat.club.summary import count_lines
 from bot.chat.club.turns import order_line, takes_turns
 from bot.chat.components import CustomId
 from bot.chat.crates import kept_by
-from bot.chat.menus import Choice, menu
+from bot.chat.menus import menu
 from bot.chat.reply import Interaction, caller_of
 from bot.chat.words import Words, date, day, plain
 from bot.clubs import RoundView
@@ -89,7 +90,7 @@ class Looking:
                     ui.ActionRow(*album_buttons(words, listening, id_)),
                 ]
             items.append(ui.TextDisplay("\n".join(lines)))
-            return [Card(*items, *attribution(words, [*albums.values()]), kind=Kind.PRIVATE)]
+            return [Card(*items, *attribution(words, [*albums.values()], has_button=True), kind=Kind.PRIVATE)]
 
         await self._answering(interaction, make, name="club now")
 
@@ -175,7 +176,7 @@ class Looking:
                 albums = await self._answering.names.of([view.round.album_id])
                 how = chosen(words, view) or t("This round had no album.")
                 return _listed(words, heading, [how], albums)
-            albums = await self._answering.names.of(count.lot)
+            albums = editions.told_apart(t, (await self._answering.names.of(count.lot)).values())
             lines = [*count_lines(words, count, albums), *nominated_lines(words, view.round, albums)]
             if export:
                 exported = json.dumps(count.export(), indent=2)
@@ -249,7 +250,7 @@ class Looking:
         number = min(number, last)
         shown = missing[number * CATCH_UP_PAGE : (number + 1) * CATCH_UP_PAGE]
         albums = await self._answering.names.of(shown)
-        choices = [Choice(id_, short_name(words, albums, id_)) for id_ in shown]
+        choices = editions.choices(words.t, albums, shown)
         said = t.plural(
             "{count} album of this club is not in your library. Choose what to save.",
             "{count} albums of this club are not in your library. Choose what to save.",

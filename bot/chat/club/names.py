@@ -77,7 +77,7 @@ def paged(lines: Iterable[str], space: int = TEXT_SPACE) -> list[list[str]]:
 
 
 def short_name(words: Words, albums: Albums, id_: AlbumId, most: int = 90) -> str:
-    """An album as plain text, for a select menu or the name of a thread."""
+    """An album as plain text, for the name of a thread."""
     if (album := albums.get(id_)) is None:
         return words.t("an album on Spotify")
     by = f" · {album.by}" if album.by else ""

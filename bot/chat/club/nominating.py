@@ -14,6 +14,7 @@ from bot.chat.club.answering import Answering, sentence
 from bot.chat.club.dates import paused, until_voting_opens, voting_opens
 from bot.chat.club.names import Albums, name_of, note_of, paged
 from bot.chat.components import CustomId
+from bot.chat.editions import told_apart
 from bot.chat.reply import Beside, Interaction, caller_of
 from bot.chat.words import Words, plain
 from bot.curation.club import Nomination, Pick, Round, State
@@ -167,8 +168,9 @@ def nominations_cards(
         lines.append(
             t("Nothing is nominated yet. Suggest an album with {command}.", command=words.command("club nominate"))
         )
+    apart = told_apart(t, albums.values())
     for one in coming.nominations:
-        lines.append(f"- {_nominated(words, one, name_of(words, albums, one.album_id, 40), reader, coming)}")
+        lines.append(f"- {_nominated(words, one, name_of(words, apart, one.album_id, 40), reader, coming)}")
         if note := note_of(one.note, 200):
             lines.append(note)
     if coming.state is State.SKIPPED:

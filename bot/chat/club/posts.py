@@ -14,6 +14,7 @@ from bot.chat.club.dates import paused
 from bot.chat.club.names import Albums, Names, fitting, name_of, note_of
 from bot.chat.club.summary import summary_items
 from bot.chat.components import CustomId
+from bot.chat.editions import told_apart
 from bot.chat.words import Words, date, plain, soon
 from bot.clubs import AlbumClubs, RoundView
 from bot.clubs.choices import how_chosen
@@ -130,7 +131,8 @@ def vote_items(words: Words, view: RoundView, albums: Albums, *, anew: bool) -> 
         paused(words) if is_paused else t("Voting is open until {until}.", until=hour),
         how_to_vote(words, one.method or Method.RANKED_CHOICE, len(one.lot)),
     ]
-    lines += fitting(lambda most: [f"- {name_of(words, albums, id_, most)}" for id_ in one.lot[:LISTED_MOST]], 2800)
+    apart = told_apart(words.t, albums.values())
+    lines += fitting(lambda most: [f"- {name_of(words, apart, id_, most)}" for id_ in one.lot[:LISTED_MOST]], 2800)
     if view.voters:
         lines.append(voters(words, view.voters))
     vote = button(
@@ -183,7 +185,7 @@ def announcement_items(words: Words, view: RoundView, albums: Albums) -> list[It
         album_item(words, albums, one.album_id),
         ui.TextDisplay("\n".join([*lines, *_pinged(view)])),
         ui.ActionRow(*album_buttons(words, view, one.album_id)),
-        *attribution(words, [*albums.values()]),
+        *attribution(words, [*albums.values()], has_button=True),
     ]
 
 

@@ -111,7 +111,9 @@ def form(words: Words, owner: MemberId, stored: StoredClub, topic: Topic) -> Mod
                 text_input(
                     "past", t("Rounds that a past winner waits"), text=str(settings.no_past_winner_rounds), most=2
                 ),
-                _yes_no(words, "own", t("May one vote first for one's own?"), is_yes=not settings.not_own_first),
+                _yes_no(
+                    words, "own", t("Can members put their own nomination first?"), is_yes=not settings.not_own_first
+                ),
                 text_input(
                     "from", t("Released from (year)"), text=_number(settings.released_from), is_required=False, most=4
                 ),

@@ -224,7 +224,7 @@ def settings_lines(words: Words, club: Club, stand_in: str) -> list[str]:
         t("Counting: {method}", method=methods(words)[settings.method]),
         t("Ratings: {scale}", scale=scales(words)[settings.scale]),
         t("Past winners wait: {rounds}", rounds=rounds if settings.no_past_winner_rounds else t("no")),
-        t("Voting first for one's own nomination: {value}", value=yes_no[not settings.not_own_first]),
+        t("Voting first for your own nomination: {value}", value=yes_no[not settings.not_own_first]),
         t("Released: {years}", years=released),
         t("Reminders: {value}", value=yes_no[settings.reminders]),
         t("Pinged: {role}", role=role),
@@ -252,7 +252,7 @@ def applied(words: Words, found: dict[str, Applies]) -> list[str]:
     t, when = words.t, set(found.values())
     lines = [t("Changed, from now on.")] if when == {Applies.NOW} else []
     if Applies.NEXT_CALL in when:
-        lines.append(t("Somebody has nominated already, so how albums are found changes with the next call."))
+        lines.append(t("Somebody has already nominated an album, so how albums are found changes with the next call."))
     if Applies.NEXT_VOTE in when:
         lines.append(t("A vote is open, so how it is counted changes with the next vote."))
     if Applies.NEXT_ALBUM in when:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from bot.albums import AlbumId
 from bot.caller import Caller
+from bot.chat import editions
 from bot.chat.cards import Card, button, text_card
 from bot.chat.club.answering import Answering, NoClub, WhichClub, sentence
 from bot.chat.club.dates import until_club_hour
-from bot.chat.club.names import Albums, name_of, short_name
+from bot.chat.club.names import Albums, name_of
 from bot.chat.components import CustomId, Form, read_field
 from bot.chat.menus import Choice
 from bot.chat.modals import Modal, select_input
@@ -107,8 +108,10 @@ def ballot_modal(words: Words, stored: StoredClub, albums: Albums, ballot: Ballo
     custom_id = CustomId("club-ballot", stored.id, coming.number)
     title = t("Vote: {club}", club=stored.name)
 
+    offered = editions.choices(words.t, albums, coming.lot)
+
     def choices(chosen: Sequence[AlbumId]) -> list[Choice]:
-        return [Choice(id_, short_name(words, albums, id_), None, id_ in chosen) for id_ in coming.lot]
+        return [choice._replace(is_chosen=choice.value in chosen) for choice in offered]
 
     if coming.method is Method.APPROVAL:
         label = t("Every album that you would like")
@@ -139,8 +142,9 @@ def receipt(words: Words, stored: StoredClub, ballot: Ballot, albums: Albums) ->
     t, coming = words.t, stored.club.coming
     ordered = coming.method is not Method.APPROVAL
     lines = [t("Your vote is in. Only you can see it.")]
+    apart = editions.told_apart(t, albums.values())
     lines += [
-        f"{place}. {name_of(words, albums, id_)}" if ordered else f"- {name_of(words, albums, id_)}"
+        f"{place}. {name_of(words, apart, id_)}" if ordered else f"- {name_of(words, apart, id_)}"
         for place, id_ in enumerate(ballot, 1)
     ]
     lines.append(until_club_hour(words, stored.club))
