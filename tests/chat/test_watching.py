@@ -93,7 +93,7 @@ async def test_curators_alone_see_the_command(reading: World) -> None:
 
 
 async def test_a_posted_link_is_answered_with_a_card_and_goes_into_the_crate_with_who_posted_it(reading: World) -> None:
-    assert "I watch" in await watch(reading)
+    assert "I am watching" in await watch(reading)
     (privacy,) = in_channel(reading)
     assert "I look for links to albums" in texts(privacy)[0]
     assert "/privacy" in texts(privacy)[0]
@@ -252,12 +252,12 @@ async def test_an_edit_after_an_hour_or_without_the_link_in_time_changes_only_wh
 
 async def test_a_channel_that_is_no_longer_watched_is_left_alone(reading: World) -> None:
     await watch(reading)
-    assert "any more" in await said(await reading.discord.slash(ADA, "watch off"))
+    assert "I have stopped watching" in await said(await reading.discord.slash(ADA, "watch off"))
     await reading.discord.post(BEN, LINK)
     await settled(reading)
     await entries(reading, 0)
     assert "No channel is watched" in await said(await reading.discord.slash(ADA, "watch status"))
-    assert "I have stopped watching" in await said(await reading.discord.slash(ADA, "watch off"))
+    assert "I am not watching" in await said(await reading.discord.slash(ADA, "watch off"))
 
 
 async def test_what_was_watched_before_a_restart_is_watched_after_it(tmp_path: Path) -> None:
