@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import structlog
 from msgspec.structs import replace
@@ -104,7 +103,7 @@ class Tokens:
                 raise Restarting  # nobody would wait until its token is stored
             task = asyncio.create_task(self._refresh(member, rejected))
             self._refreshing[member] = task
-            task.add_done_callback(partial(self._refreshed, member))
+            task.add_done_callback(lambda _: self._refreshing.pop(member, None))
         return await asyncio.shield(task)
 
     async def stop(self, seconds: float) -> None:
@@ -124,7 +123,7 @@ class Tokens:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
-        if self._unstored and await self._store_all():
+        if await self._store_all():
             _log.error("renewed access could not be stored: these members must link again", count=len(self._unstored))
 
     async def _store_all(self) -> bool:
@@ -135,11 +134,6 @@ class Tokens:
             except StorageUnavailable:
                 return True
         return False
-
-    def _refreshed(self, member: MemberId, task: asyncio.Task[str]) -> None:
-        self._refreshing.pop(member, None)
-        if not task.cancelled():
-            task.exception()  # whoever still waits is told; if nobody does, nobody misses it
 
     def _is_fresh(self, stored: StoredTokens) -> bool:
         return stored.expires_at - EARLY > self._now()
@@ -179,9 +173,9 @@ class Tokens:
         if isinstance(outcome, oauth.Tokens):
             expires_at = self._now() + timedelta(seconds=outcome.expires_in_s)
             self._unstored[member] = StoredTokens(stored.link, outcome.access_token, refresh_token, expires_at)
-            # Not stored: the member linked anew (another account, maybe) while Spotify answered. That link counts.
-            is_stored = await self._store_late(member)
-            return outcome.access_token if is_stored else (await self._opened(member)).access_token
+            await self._store_late(member)
+            # another one, when the member linked anew (another account, maybe) while Spotify answered
+            return (await self._opened(member)).access_token
         if answer.refresh_token is not None:
             # The old refresh token may be dead now, whatever else is wrong with the answer.
             kept = StoredTokens(stored.link, stored.access_token, refresh_token, stored.expires_at)
@@ -205,18 +199,14 @@ class Tokens:
             self._on_refresh(outcome)
         return answer
 
-    async def _store_late(self, member: MemberId) -> bool:
-        """Store what a refresh gave, also one whose storing failed: a rotated refresh token is the only one.
-
-        False when there was nothing to store, or when the link was replaced meanwhile.
-        """
+    async def _store_late(self, member: MemberId) -> None:
+        """Store what a refresh gave, also one whose storing failed: a rotated refresh token is the only one."""
         fresh = self._unstored.get(member)
         if fresh is None:
-            return False
-        is_stored = await self._links.refreshed(fresh.link, fresh.access_token, fresh.refresh_token, fresh.expires_at)
+            return
+        await self._links.refreshed(fresh.link, fresh.access_token, fresh.refresh_token, fresh.expires_at)
         if self._unstored.get(member) is fresh:
             del self._unstored[member]
-        return is_stored
 
 
 class MemberToken:

@@ -18,16 +18,19 @@ import aiohttp
 import pytest
 
 from bot.accounts.apps import Apps
-from bot.accounts.tokens import EARLY, Tokens
+from bot.accounts.seats import SeatKeeper
+from bot.accounts.tokens import EARLY, STORE_AGAIN_S, Tokens
 from bot.caller import MemberId
 from bot.errors import AppRejected, NeedsRelink, NotLinked, Refused, Restarting, StorageUnavailable, TryLater
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.faults import FAULTS
 from bot.sandbox.spotify_server import SpotifyServer
 from bot.spotify.client import Spotify
+from bot.spotify.gate import PATIENCE_S, Gate
 from bot.spotify.wire import me
 from bot.storage import Storage, open_storage
-from bot.storage.links import Link, StoredTokens
+from bot.storage.links import Link, StoredTokens, link_row
+from tests.accounts.stage import made_tokens
 from tests.spotify.stage import made_app, unobserved
 
 ADA, BEN = MemberId(200_000_000_000_000_001), MemberId(200_000_000_000_000_002)
@@ -50,21 +53,25 @@ class Stage:
     made: list[Tokens] = field(default_factory=list)
     outcomes: list[str] = field(default_factory=list)
     unopenable: int = 0
+    slept: list[float] = field(default_factory=list)
 
-    def started(self, client_id: str = CLIENT_ID) -> Tokens:
-        """The tokens as after a start."""
-
-        async def no_sleep(seconds: float) -> None:
-            await asyncio.sleep(0)
-
-        spotify = Spotify(
+    def client(self) -> Spotify:
+        return Spotify(
             self.session,
             api_url=f"{self.base}/v1",
             accounts_url=self.base,
             oembed_url=f"{self.base}/oembed",
             observe=unobserved,
-            sleep=no_sleep,
+            sleep=self.noted_sleep,
         )
+
+    async def noted_sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.sleep(0)
+
+    def started(self, client_id: str = CLIENT_ID) -> Tokens:
+        """The tokens as after a start."""
+
         apps = Apps(self.storage.apps, made_app(client_id, self.secret))
 
         def unopenable() -> None:
@@ -72,12 +79,12 @@ class Stage:
 
         tokens = Tokens(
             self.storage.links,
-            spotify,
+            self.client(),
             apps,
             on_refresh=self.outcomes.append,
             on_unopenable=unopenable,
             now=lambda: self.now,
-            sleep=no_sleep,
+            sleep=self.noted_sleep,
         )
         self.made.append(tokens)
         return tokens
@@ -163,9 +170,10 @@ async def read_only(stage: Stage) -> AsyncIterator[None]:
         await pragma("query_only = OFF")
 
 
-async def refused(stage: Stage, member: MemberId = ADA) -> NeedsRelink.Reason:
+async def refused(stage: Stage, member: MemberId = ADA, *, is_new: bool = False) -> NeedsRelink.Reason:
     with pytest.raises(NeedsRelink) as caught:
         await stage.tokens.access_token(member)
+    assert caught.value.is_new == is_new
     return caught.value.reason
 
 
@@ -194,6 +202,54 @@ async def test_a_token_is_refreshed_a_minute_early(left_s: int, refreshed: bool,
     assert await stage.works(token)
 
 
+async def test_one_piece_of_work_goes_on_with_the_token_that_was_read_for_it(stage: Stage) -> None:
+    await stage.link()
+    access = await stage.tokens.access(ADA)
+    before = (await stage.stored()).access_token
+    await stage.link()
+    assert await access.token.current() == before
+    assert await access.token.renewed("another one") == before  # it has a later one than that already
+    assert stage.server.calls == []
+
+
+async def test_a_row_that_was_read_just_now_is_not_read_again(stage: Stage) -> None:
+    await stage.link()
+    before = (await stage.stored()).access_token
+    row = await stage.storage.database.read(lambda c: link_row(c, ADA))
+    await stage.link()
+    assert await (await stage.tokens.access(ADA, row)).token.current() == before
+
+
+async def test_a_token_that_is_over_is_sent_to_nobody(stage: Stage) -> None:
+    await stage.expired()
+    access = await stage.tokens.access(ADA)
+    assert await stage.works(await access.token.current())
+    assert stage.refreshes == 1
+
+
+@pytest.mark.parametrize(
+    ("closed_s", "client_id", "is_told"),
+    [
+        (PATIENCE_S + 1, CLIENT_ID, True),
+        (PATIENCE_S, CLIENT_ID, False),  # that short, a call waits
+        (0, CLIENT_ID, False),
+        (PATIENCE_S + 1, "an app of a member's own", False),
+    ],
+)
+async def test_why_the_hosts_app_is_closed_is_known_without_a_call(
+    closed_s: float, client_id: str, is_told: bool, stage: Stage
+) -> None:
+    gate = Gate(monotonic=lambda: 1000.0, now=lambda: stage.now)
+    tokens = made_tokens(stage.storage, stage.client(), Apps(stage.storage.apps, made_app(CLIENT_ID, gate=gate)))
+    await gate.close(closed_s, TryLater.Cause.QUOTA)
+    why = tokens.closed(client_id)
+    assert (why is not None) == is_told
+    if why is not None:
+        assert (why.cause, why.until) == (TryLater.Cause.QUOTA, NOW + timedelta(seconds=closed_s))
+    without = made_tokens(stage.storage, stage.client(), Apps(stage.storage.apps, None))
+    assert without.closed(client_id) is None
+
+
 # -- a refresh
 
 
@@ -204,6 +260,7 @@ async def test_a_new_token_is_stored_with_its_end(stage: Stage) -> None:
     assert (stored.access_token, stored.expires_at) == (token, NOW + timedelta(hours=1))
     assert await stage.tokens.access_token(ADA) == token
     assert stage.refreshes == 1
+    assert stage.outcomes == ["refreshed"]
 
 
 async def test_refresh_keeps_the_old_refresh_token_when_none_comes(stage: Stage) -> None:
@@ -259,13 +316,7 @@ async def test_however_many_were_rejected_one_refresh_happens(public: Stage) -> 
 async def test_a_call_with_an_expired_token_refreshes_and_goes_on(stage: Stage) -> None:
     await stage.link()
     stage.server.expire_access_tokens()
-    spotify = Spotify(
-        stage.session,
-        api_url=f"{stage.base}/v1",
-        accounts_url=stage.base,
-        oembed_url=f"{stage.base}/oembed",
-        observe=unobserved,
-    )
+    spotify = stage.client()
     calls = [spotify.call(me(), await stage.tokens.access(ADA)) for _ in range(20)]
     await asyncio.gather(*calls)
     assert stage.refreshes == 1
@@ -393,6 +444,8 @@ async def test_after_the_stop_no_refresh_begins(public: Stage) -> None:
 
 
 async def test_a_refresh_that_takes_too_long_does_not_hold_up_the_stop(public: Stage) -> None:
+    trouble: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: trouble.append(context))
     await public.expired()
     public.server.delay_s = 5.0
     waiting = asyncio.create_task(public.tokens.access_token(ADA))
@@ -400,20 +453,51 @@ async def test_a_refresh_that_takes_too_long_does_not_hold_up_the_stop(public: S
         await asyncio.sleep(0.001)
     async with asyncio.timeout(2):
         await public.tokens.stop(0.05)
+    assert public.outcomes == ["cancelled"]  # nothing goes on after it
     with pytest.raises(asyncio.CancelledError):
         await waiting
+    assert trouble == []
+
+
+async def test_a_refresh_that_takes_too_long_does_not_cost_others_what_is_only_in_memory(public: Stage) -> None:
+    await public.expired()
+    await public.expired(BEN, "ben")
+    before = await public.stored()
+    async with read_only(public):
+        with pytest.raises(StorageUnavailable):
+            await public.tokens.access_token(ADA)
+    public.server.delay_s = 5.0
+    waiting = asyncio.create_task(public.tokens.access_token(BEN))
+    while not public.server.in_flight:
+        await asyncio.sleep(0.001)
+    await public.tokens.stop(0.05)
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert (await public.stored()).refresh_token != before.refresh_token
+
+
+async def test_what_can_be_stored_at_the_stop_is_stored_without_a_pause(public: Stage) -> None:
+    await public.expired()
+    before = await public.stored()
+    async with read_only(public):
+        with pytest.raises(StorageUnavailable):
+            await public.tokens.access_token(ADA)
+    await public.tokens.stop(60.0)
+    assert (await public.stored()).refresh_token != before.refresh_token
+    assert public.slept == []
 
 
 async def test_a_token_that_is_only_in_memory_is_stored_at_the_stop(public: Stage) -> None:
     await public.expired()
+    before = await public.stored()
     async with read_only(public):
         with pytest.raises(StorageUnavailable):
             await public.tokens.access_token(ADA)
-        stop = asyncio.create_task(public.tokens.stop(5.0))
+        stop = asyncio.create_task(public.tokens.stop(60.0))
         await asyncio.sleep(0.02)  # it is tried while it cannot be stored, too
         assert not stop.done()
+        assert set(public.slept) == {STORE_AGAIN_S}
     await stop
-    assert await public.works((await public.stored()).access_token)
+    assert (await public.stored()).refresh_token != before.refresh_token
     restarted = public.started()
     assert await public.works(await restarted.access_token(ADA))
     assert public.refreshes == 1
@@ -426,6 +510,28 @@ async def test_a_token_that_cannot_be_stored_does_not_hold_up_the_stop_for_ever(
             await public.tokens.access_token(ADA)
         async with asyncio.timeout(2):
             await public.tokens.stop(0.05)
+
+
+async def test_a_member_who_unlinks_while_their_token_is_stored_disturbs_no_stop(public: Stage) -> None:
+    await public.expired()
+    async with read_only(public):
+        with pytest.raises(StorageUnavailable):
+            await public.tokens.access_token(ADA)
+    stop = asyncio.create_task(public.tokens.stop(60.0))
+    await asyncio.sleep(0)  # the database thread has its job, and has not said what came of it
+    public.tokens.forget(ADA)
+    await stop
+
+
+async def test_a_token_that_is_only_in_memory_is_dropped_when_the_seat_is_freed(public: Stage) -> None:
+    await public.expired()
+    async with read_only(public):
+        with pytest.raises(StorageUnavailable):
+            await public.tokens.access_token(ADA)
+    apps = Apps(public.storage.apps, made_app(CLIENT_ID, None))
+    assert await SeatKeeper(public.storage, apps, public.tokens, 5).free(ADA)
+    async with read_only(public), asyncio.timeout(5):
+        await public.tokens.stop(3600.0)  # would wait until it can store what is only in memory
 
 
 async def test_a_refresh_that_ends_after_a_new_link_does_not_overwrite_it(stage: Stage) -> None:
@@ -488,6 +594,7 @@ async def test_trouble_with_a_refresh_touches_no_token(fault: str, error: type[E
     assert after.link.broken is None
     # and it heals by itself
     assert await stage.works(await stage.tokens.access_token(ADA))
+    assert stage.outcomes == [error.__name__, "refreshed"]
 
 
 async def test_a_wrong_secret_of_the_host_touches_nobodys_token(stage: Stage) -> None:
@@ -537,7 +644,7 @@ async def test_a_dead_consent_marks_the_link_and_keeps_its_row(end: str, stage: 
         stage.server.revoke_consent("ada")
     else:
         stage.server.expire_consent("ada")
-    assert await refused(stage) is REASON.REVOKED
+    assert await refused(stage, is_new=True) is REASON.REVOKED
     link = await stage.storage.links.get(ADA)
     assert link is not None
     assert (link.account_id, link.broken) == ("acc-ada", "revoked")
@@ -563,7 +670,7 @@ async def shown_as(tokens: Tokens) -> NeedsRelink.Reason | None:
 async def test_linking_again_mends_it(stage: Stage) -> None:
     await stage.expired()
     stage.server.revoke_consent("ada")
-    await refused(stage)
+    await refused(stage, is_new=True)
     await stage.link()
     assert await stage.works(await stage.tokens.access_token(ADA))
 
@@ -586,13 +693,26 @@ async def test_a_row_that_does_not_open_asks_to_link_again_and_the_others_go_on(
         c.execute(f"UPDATE links SET {damage} WHERE member_id = ?", (ADA,))
 
     await stage.storage.database.write(change)
+    assert await shown_as(stage.tokens) is REASON.UNREADABLE  # also before it is used
+    assert stage.unopenable == 0
     for _ in range(2):
         assert await refused(stage) is REASON.UNREADABLE
+    assert stage.unopenable == 2
     link = await stage.storage.links.get(ADA)
     assert link is not None
     assert link.broken == REASON.UNREADABLE
     assert await shown_as(stage.tokens) is REASON.UNREADABLE
     assert await stage.works(await stage.tokens.access_token(BEN))
+
+
+async def test_a_row_that_does_not_open_and_goes_while_it_is_looked_at_is_no_link(stage: Stage) -> None:
+    await stage.link()
+    query = "UPDATE links SET access_sealed = x'' WHERE member_id = ?"
+    await stage.storage.database.write(lambda c: c.execute(query, (ADA,)))
+    looking = asyncio.create_task(stage.tokens.account(ADA))
+    await asyncio.sleep(0)  # the database thread has its job, and has not said what came of it
+    await stage.storage.unlink(ADA)
+    assert await looking is None
 
 
 async def test_a_key_that_was_put_back_makes_it_open_again(tmp_path: Path) -> None:
@@ -609,6 +729,14 @@ async def test_a_key_that_was_put_back_makes_it_open_again(tmp_path: Path) -> No
         await put(*whole)
         assert await shown_as(stage.tokens) is None  # also before it was used again
         assert await stage.works(await stage.tokens.access_token(ADA))
+
+
+async def test_a_link_through_an_own_app_needs_no_app_of_the_hosts(stage: Stage) -> None:
+    own = Link(ADA, "b" * 32, "acc-ada", "Ada", NOW, NOW, None, is_own_app=True)
+    await stage.storage.links.put(own, "BQ", "AQ", NOW + timedelta(hours=1))
+    assert await shown_as(stage.tokens) is None
+    access = await stage.tokens.access(ADA)
+    assert (access.app.client_id, access.app.is_own, await access.token.current()) == ("b" * 32, True, "BQ")
 
 
 async def test_tokens_of_another_app_are_not_used(stage: Stage) -> None:
