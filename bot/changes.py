@@ -69,7 +69,7 @@ class LibraryChange(Struct, frozen=True):
     """One album that was asked for. `outcome` None: pending.
 
     `detail`: more about the outcome. Of a pending SEARCH, the longer readings that its words may be a part of, one per
-    line (`SearchText.within`); of a pending ID_OR_WORD, the words to search for.
+    line (`SearchText.within`); of an ID_OR_WORD, the words to search for.
     `was_saved`: what the library said before the write; kept while a write may have been carried out.
     `choices`: the albums that are offered.
     """
@@ -89,6 +89,11 @@ class LibraryChange(Struct, frozen=True):
     def key(self) -> tuple[RequestId, int]:
         """What tells it apart."""
         return self.request_id, self.position
+
+    @property
+    def typed(self) -> str:
+        """What the member typed, as far as it was searched for or could not be read."""
+        return self.detail or self.reference if self.kind is Kind.ID_OR_WORD else self.reference
 
 
 class ChangeRequest(Struct, frozen=True):

@@ -61,6 +61,11 @@ _MARK = re.compile(r"[(\[#№]\d{1,3}[)\]]?|\(?\d{1,3}[.):\]]|\d\ufe0f?\u20e3|[�
 """A word beside a link that only numbers it."""
 _FENCE = re.compile(r"```\w*|\*{3,}|_{3,}")
 _YEAR = re.compile(r"\(?(?:19|20)\d{2}\)?", re.ASCII)
+# What Spotify's own pages are called: "Blue - Album by Joni Mitchell | Spotify".
+_PAGE_TITLE = re.compile(
+    r"\s+[-–—]\s+(?:album|compilation|ep|single)\s+(by|de|par|por|von)\s+(\S[^|]{0,200}?)\s+\|\s+Spotify$",
+    re.IGNORECASE,
+)
 _SEPARATORS = re.compile('[,;\uff0c\uff1b、､،؛()\\[\\]{}\uff08\uff09\uff3b\uff3d「」『』“”«»"]')
 _OPENING, _CLOSING = "([{\uff08\uff3b「『“«", ")]}\uff09\uff3d」』”»"
 
@@ -118,7 +123,7 @@ class _Line:
     """One line: the references in it, and the words beside them."""
 
     def __init__(self, text: str) -> None:
-        self.text = text.strip()
+        self.text = _PAGE_TITLE.sub(r" \1 \2", text.strip())
         self.references: list[Reference] = []
         self.words: list[str] = []
         for piece in filter(None, _SPACE.split(text)):

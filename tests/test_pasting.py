@@ -40,6 +40,12 @@ async def test_two_links_are_saved_whatever_is_between_them(world: World, betwee
         "Zinnober by Mara Quell (2001)",
         "Mara Quell - Zinnober",
         "Zinnober, Mara Quell",
+        "Zinnober\x85Mara Quell",
+        "“Zinnober”\n– Mara Quell",
+        "Zinnober - Album by Mara Quell | Spotify",
+        "Zinnober - Single von Mara Quell | Spotify",
+        "| Zinnober | Mara Quell |\n|---|---|",
+        "<li><b>Zinnober</b> by Mara Quell</li>",
     ],
     ids=ascii,
 )
@@ -92,6 +98,26 @@ async def test_22_letters_and_an_artist_are_searched_for(world: World) -> None:
     await world.link(ADA)
     assert "Saved to your library." in await said(await world.save(f"{word} by Mara Quell"))
     assert world.saved() == [id_]
+
+
+async def test_22_letters_that_are_no_album_are_told_with_the_words_beside_them(world: World) -> None:
+    await world.link(ADA)
+    answer = await said(await world.save("Verantwortungstraegers by Nobody"))
+    assert "Spotify has no album for “Verantwortungstraegers by Nobody”." in answer
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("<link.deezer.com/s/abc>", "That is a link to Deezer."),
+        ("<embed.tidal.com/albums/1>", "That is a link to TIDAL."),
+        ("<a.co/abc>", "That is a link to Amazon."),
+        ("<b>", "Several albums match “\\<b\\>”."),
+    ],
+)
+async def test_what_is_between_angle_brackets_is_answered(world: World, text: str, what: str) -> None:
+    await world.link(ADA)
+    assert what in await said(await world.save(text))
 
 
 async def test_many_titles_of_which_each_could_be_several_albums_are_answered(world: World) -> None:

@@ -152,7 +152,7 @@ def _menus(words: Words, report: Report, changes: Sequence[LibraryChange]) -> li
         ]
         # An answer with one menu becomes what came of the choice; with several, each choice is answered by itself.
         place = 0 if len(changes) == 1 else change.position + 1
-        placeholder = words.t("Albums for “{typed}”", typed=change.reference)
+        placeholder = words.t("Albums for “{typed}”", typed=change.typed)
         rows.append(menu(CustomId("choose", change.action, place), placeholder, choices))
     return rows
 

@@ -161,7 +161,7 @@ class Words:
 
     def _not_done(self, change: LibraryChange) -> str:
         """Why there is no album to name, or why Spotify refused it."""
-        t, typed = self.t, plain(change.reference, 60)
+        t, typed = self.t, plain(change.typed, 60)
         match change.outcome:
             case Outcome.NO_ALBUM:
                 return t(
@@ -224,7 +224,7 @@ class Words:
 
     def line(self, change: LibraryChange, album: Album | None) -> str:
         """One of several changes, in one line."""
-        t, name, typed = self.t, self._name(change, album, 70), plain(change.reference, 60)
+        t, name, typed = self.t, self._name(change, album, 70), plain(change.typed, 60)
         match change.outcome:
             case None:
                 return t("{album}: queued", album=name)
@@ -773,7 +773,7 @@ class Words:
     def _name(self, change: LibraryChange, album: Album | None, most: int = 100) -> str:
         if album is not None:
             return self.album(album, most)
-        return self.t("“{typed}”", typed=plain(change.reference, 60))
+        return self.t("“{typed}”", typed=plain(change.typed, 60))
 
 
 class AllWords:

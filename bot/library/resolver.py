@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Callable, Iterable
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from bot.accounts.tokens import Tokens
-from bot.albums import Album, AlbumId, AlbumRef, NotAnAlbum, SearchText, ShortLink, TrackRef, fold
+from bot.albums import Album, AlbumId, AlbumRef, NotAnAlbum, SearchText, ShortLink, TrackRef
 from bot.caller import MemberId
 from bot.changes import Action, Kind, LibraryChange, Outcome
 from bot.errors import NeedsRelink, NoSuchAlbum, NotLinked
+from bot.library import matching
 from bot.pasted_text import read_one
 from bot.spotify.app import Access
 from bot.spotify.catalogue import Catalogue, going_on, make_space
@@ -22,15 +22,6 @@ from bot.spotify.wire import MAX_PAGE
 
 OWN_S, OWN_MAX_MEMBERS, OWN_ALBUMS = 60.0, 500, 200
 OFFERS = 5
-_LETTERS = str.maketrans(
-    {"æ": "ae", "œ": "oe", "ø": "o", "ð": "d", "đ": "d", "þ": "th", "ł": "l", "\u0131": "i", "'": None}
-)
-_YEAR = re.compile(r"(?:\([^()]*?)?\W?(?<![0-9])([0-9]{4})(?![0-9])(?:[^()]*\))?\W*$")
-"""The year at the end, with the rest of its parentheses: "(2011)", "(12 tracks, 2011)", "(September 16, 2011)"."""
-_SEPARATOR = re.compile(r"\s+[-–—|/]\s+|\s*[「」『』]\s*|\s+(?:by|von|de|par|por|du|van|av|af|di)\s+", re.IGNORECASE)
-"""What may be between title and artist, in the languages that the bot writes and in some more."""
-LABEL_CUT = 60
-"""A label that ends in "…" was cut to what a choice may hold; it is longer than this, in characters."""
 
 
 class Resolution(Struct, frozen=True):
@@ -127,7 +118,7 @@ class AlbumResolver:
             await asyncio.wait({before})
         looking = self._searched(member, words) if action is Action.SAVE else self._owned(member)
         albums = await asyncio.shield(going_on(self._suggesting, member, looking))
-        return albums if action is Action.SAVE else _matching(albums, words)
+        return albums if action is Action.SAVE else matching.matching(albums, words)
 
     async def _searched(self, member: MemberId, words: str) -> list[Album]:
         access: Access | None
@@ -163,8 +154,11 @@ class AlbumResolver:
         try:
             await self._catalogue.album(access, id_)
         except NoSuchAlbum:
-            found = await self._words(member, access, change.action, change.detail or change.reference)
-            return Resolution(outcome=Outcome.NO_ALBUM) if found.outcome is Outcome.NO_MATCH else found
+            words = change.detail or change.reference
+            found = await self._words(member, access, change.action, words)
+            if found.outcome is Outcome.NO_MATCH:
+                return Resolution(outcome=Outcome.NO_ALBUM, detail=words)
+            return structs.replace(found, detail=words) if found.outcome is not None else found
         return Resolution(id_)
 
     async def _part_or_title(self, member: MemberId, access: Access, change: LibraryChange) -> Resolution:
@@ -174,7 +168,7 @@ class AlbumResolver:
             if not reading:
                 continue
             found = [*own, *await self._found(access, reading)]
-            if meant := [album for album in found if _is_whole(album, reading)]:
+            if meant := [album for album in found if matching.is_whole(album, reading)]:
                 if change.action is Action.REMOVE:
                     meant = await self._saved(access, meant)
                 return _chosen([*{album.id: album for album in meant}.values()], reading)
@@ -187,7 +181,7 @@ class AlbumResolver:
     async def _words(self, member: MemberId, access: Access, action: Action, words: str) -> Resolution:
         if action is Action.REMOVE:
             # One album has several editions: the one that the member has is meant.
-            mine = _matching(await self.own(member, access), words)
+            mine = matching.matching(await self.own(member, access), words)
             if not mine:
                 mine = await self._saved(access, await self._found(access, words))
             return _chosen(mine, words)
@@ -201,13 +195,13 @@ class AlbumResolver:
     async def _found(self, access: Access, words: str) -> list[Album]:
         """What a search finds. What reads like a label ("Title by Artist (Year)") is searched by its parts, too."""
         found = await self._catalogue.search(access, words)
-        if any(_is_exact(album, words) for album in found):
+        if matching.best(found, words):
             return found
         others: dict[AlbumId, Album] = {}
-        for query in _queries(words):
+        for query in matching.queries(words):
             hits = await self._catalogue.search(access, query)
-            if exact := [album for album in hits if _is_exact(album, words)]:
-                return exact
+            if best := matching.best(hits, words):
+                return best
             others |= {album.id: album for album in hits}
         return found or [*others.values()]
 
@@ -224,104 +218,12 @@ def _typed(text: str) -> str | None:
     return None
 
 
-def _queries(words: str) -> list[str]:
-    """What else to search for than the words as they are: without the year, and the parts of a label."""
-    plain = _YEAR.sub("", words).strip().removesuffix("…").strip()
-    queries = [plain]
-    if separators := [*_SEPARATOR.finditer(plain)]:
-        # a title may hold such a word, too, so that the last one is likeliest
-        last = separators[-1]
-        queries.append(f"{plain[: last.start()]} {plain[last.end() :]}".strip())
-    return [query for query in dict.fromkeys(queries) if query and query != words]
-
-
 def _chosen(albums: list[Album], words: str) -> Resolution:
-    """The one album that the words name exactly, else an offer of a few."""
+    """The one album that the words name best, else an offer of a few."""
     if not albums:
         return Resolution(outcome=Outcome.NO_MATCH)
-    exact = [album for album in albums if _is_exact(album, words)]
-    if len(exact) == 1:
-        return Resolution(exact[0].id)
-    best = [*exact, *(album for album in albums if album not in exact)][:OFFERS]
-    return Resolution(outcome=Outcome.OFFERED, choices=tuple(album.id for album in best))
-
-
-def _is_exact(album: Album, text: str) -> bool:
-    """Whether the text is the album's title, or its title and artists in any usual form, with or without the year.
-
-    Such as "Title by Artist (Year)" in any language, "Artist - Title" or "Title Artist".
-    """
-    return fold(album.title) == fold(text) or _is_label(album, text)
-
-
-def _is_label(album: Album, text: str) -> bool:
-    plain, year = text, _YEAR.search(text)
-    if year is not None and year[1] == album.year:
-        plain = text[: year.start()].rstrip()
-    if len(plain) >= LABEL_CUT and plain.endswith("…"):
-        return _begins_label(album, _words_of(plain))
-    return _holds_both(album, _words_of(plain)) or (plain != text and _words_of(plain) == _words_of(album.title))
-
-
-def _begins_label(album: Album, words: list[str]) -> bool:
-    """Whether these words, of which the last one may be cut off, begin the album's label."""
-    title = _words_of(album.title)
-    label = [*title, *words[len(title) : len(title) + 1], *_words_of(album.by)]
-    return " ".join(label).startswith(" ".join(words))
-
-
-def _holds_both(album: Album, words: list[str]) -> bool:
-    """Whether these words are the title and the artists, in either order, with at most a short word in between."""
-    title, by = _words_of(album.title), _words_of(album.by)
-    for first, second in ((title, by), (by, title)):
-        between = len(words) - len(first) - len(second)
-        if not first or not second or not 0 <= between <= 1:
-            continue
-        if words[: len(first)] == first and words[len(first) + between :] == second:
-            return not between or len(words[len(first)]) <= 3
-    return False
-
-
-def _is_whole(album: Album, text: str) -> bool:
-    """Whether the text is the album's label, or one artist's whole name with nothing beside it but words of the title.
-
-    So that "Earth, Wind & Fire" and "Gratitude, Earth, Wind & Fire (1975)" are not taken for several titles.
-    """
-    if _is_exact(album, text):
-        return True
-    words, title = _words_of(text), {*_words_of(album.title), album.year}
-    for artist in map(_words_of, album.artists):
-        for at in range(len(words) - len(artist) + 1):
-            if (
-                artist
-                and words[at : at + len(artist)] == artist
-                and title.issuperset(words[:at] + words[at + len(artist) :])
-            ):
-                return True
-    return False
-
-
-def _words_of(text: str) -> list[str]:
-    return re.findall(r"\w+", fold(text))
-
-
-def _matching(albums: list[Album], text: str) -> list[Album]:
-    """Albums that the text names exactly, else those whose title and artists hold all the words, best first."""
-    if exact := [album for album in albums if _is_label(album, text)]:
-        return exact
-    loosely = _typed_loosely if _typed_loosely(text) else fold
-    wanted = loosely(text)
-    # signs beside words are no matter; "÷" has no words
-    words = set(re.findall(r"\w+", wanted) or wanted.split())
-    folded = ((loosely(album.title), loosely(album.by), place, album) for place, album in enumerate(albums))
-    hits = [
-        (not title.startswith(wanted), place, album)
-        for title, by, place, album in folded
-        if all(word in title or word in by for word in words)
-    ]
-    return [album for _, _, album in sorted(hits, key=lambda hit: hit[:2])]
-
-
-def _typed_loosely(text: str) -> str:
-    """A text as it is typed on a keyboard that lacks its letters, and by whoever leaves out apostrophes."""
-    return fold(text).translate(_LETTERS).strip()
+    best = matching.best(albums, words)
+    if len(best) == 1:
+        return Resolution(best[0].id)
+    offers = [*best, *(album for album in albums if album not in best)][:OFFERS]
+    return Resolution(outcome=Outcome.OFFERED, choices=tuple(album.id for album in offers))

@@ -234,6 +234,14 @@ LABELS = [
     "Slow Tides de Mara Vey (1999)",
     "「Slow Tides」Mara Vey（1999）",
     "Slow Tides",
+    "“Slow Tides”",
+    '"Slow Tides"',
+    "*Slow Tides*",
+    "Slow Tides!",
+    "“Slow Tides” by Mara Vey",
+    "**Mara Vey** - Slow Tides",
+    "Slow Tides · Mara Vey · 1999",
+    "Slow Tides | Mara Vey",
 ]
 
 
@@ -273,6 +281,48 @@ async def test_a_label_that_was_cut_to_fit_a_choice_means_its_album(harness: Har
     assert await harness.resolved(f"{title} by Mara Vey and Her Orc… (1999)", Action.REMOVE) == Resolution(id_)
 
 
+@pytest.mark.parametrize(
+    ("title", "artists", "year"),
+    [
+        ("1999", "Mara Vey", "1999"),
+        ("Summer 2011", "Mara Vey", "2011"),
+        ("Live (1999)", "Mara Vey", "2005"),
+        ("Stand by Me", "Mara Vey", "2001"),
+        ("Drive By", "By Bye", "2001"),
+        ("L'amour de ma vie", "Le Duc de Paris", "2001"),
+        ("Here | There", "Mara Vey", "2001"),
+        ("Blue - Live", "Mara - Vey", "2001"),
+        ("÷", "Mara Vey", "2001"),
+        ("by", "by", "2001"),
+    ],
+)
+@pytest.mark.parametrize(
+    "form",
+    [
+        *("{t} by {a} ({y})", "{t} von {a} ({y})", "{t} de {a} ({y})", "{t} par {a} ({y})", "{t} por {a} ({y})"),
+        *("{t} / {a} ({y})", "{a} - {t}", "{a} – {t} ({y})", "{t} - {a}", "{t} {a}", "{a} {t}", "{a}: {t}"),
+        *("“{t}” by {a}", "*{t}* by {a}", "{t}", "“{t}”", "{t} ({y})", "{t} by {a}"),
+    ],
+)
+async def test_a_label_means_its_album_whatever_title_and_artist_hold(
+    title: str, artists: str, year: str, form: str, harness: Harness
+) -> None:
+    id_ = harness.exists(title, artists, year)
+    harness.exists("Mara Vey", "Slow Tides", year)
+    text = form.format(t=title, a=artists, y=year)
+    assert await harness.resolved(text) == Resolution(id_)
+    harness.save([id_])
+    assert await harness.resolved(text, Action.REMOVE) == Resolution(id_)
+
+
+async def test_an_album_of_that_very_title_comes_before_others_of_the_same_words(harness: Harness) -> None:
+    plain, loud = harness.exists("Slow Tides", "Mara Vey"), harness.exists("Slow Tides!", "Mara Vey")
+    assert await harness.resolved("Slow Tides") == Resolution(plain)
+    assert await harness.resolved("slow tides!") == Resolution(loud)
+    offered = await harness.resolved("Slow Tides?")
+    assert (offered.outcome, {*offered.choices}) == (Outcome.OFFERED, {plain, loud})
+
+
 async def test_a_title_that_holds_by_or_a_year_is_found_as_it_is(harness: Harness) -> None:
     by, year = harness.exists("Day by Day", "Mara Vey", "2004"), harness.exists("1999", "Mara Vey", "2004")
     assert await harness.resolved("Day by Day") == Resolution(by)
@@ -289,7 +339,8 @@ async def test_words_without_a_label_cost_one_search(harness: Harness) -> None:
 async def test_a_word_of_22_letters_is_searched_where_no_album_has_that_id(harness: Harness) -> None:
     word = "Verantwortungstraegers"
     assert len(word) == 22
-    assert await harness.resolved(word, kind=Kind.ID_OR_WORD) == Resolution(outcome=Outcome.NO_ALBUM)
+    nothing = Resolution(outcome=Outcome.NO_ALBUM, detail=word)
+    assert await harness.resolved(word, kind=Kind.ID_OR_WORD) == nothing
     id_ = harness.exists(word, "Mara Vey")
     harness.clock.now += 61  # the search is remembered for a minute
     assert await harness.resolved(word, kind=Kind.ID_OR_WORD) == Resolution(id_)
