@@ -14,7 +14,7 @@ import aiohttp
 from bot.accounts.apps import Apps
 from bot.albums import AlbumId
 from bot.caller import MemberId, RequestId
-from bot.changes import Action
+from bot.changes import Action, Kind
 from bot.library import Library, Report
 from bot.library.resolver import AlbumResolver
 from bot.library.runner import OnProgress
@@ -25,13 +25,13 @@ from bot.spotify.catalogue import Catalogue as Names
 from bot.spotify.client import Spotify
 from bot.spotify.gate import Gate
 from bot.storage import Storage, open_storage
-from bot.storage.changes import UndoVerdict
+from bot.storage.changes import NewChange, UndoVerdict
 from bot.storage.links import Link
 from tests.accounts.stage import made_tokens
 from tests.callers import caller
 from tests.postman import Postman
 from tests.spotify.stage import made_app, unobserved
-from tests.world import ADA, SPOTIFY_ID, SPOTIFY_SECRET
+from tests.world import ADA, FIRST, SPOTIFY_ID, SPOTIFY_SECRET
 
 MEMBER = MemberId(ADA)
 WRITE = "/v1/me/albums"
@@ -45,6 +45,7 @@ class Stage:
     server: SpotifyServer
     library: Library
     postman: Postman
+    gate: Gate
     time: float = 1000.0
     ahead: timedelta = timedelta()
     last: int = 0
@@ -71,13 +72,39 @@ class Stage:
         """The wall clock."""
         return datetime.now(UTC) + self.ahead
 
-    async def another(self, account: str) -> MemberId:
-        """Another linked member."""
-        member = MemberId(MEMBER + 1)
+    async def another(self, account: str, number: int = 1, client_id: str = SPOTIFY_ID) -> MemberId:
+        """Another linked member. `client_id`: of an app of their own."""
+        member = MemberId(MEMBER + number)
         self.server.add_account(account, account_id=f"acc-{account}", display_name=account.title())
-        link = Link(member, SPOTIFY_ID, f"acc-{account}", account.title(), self.now(), self.now(), None)
-        await self.storage.links.put(link, *self.server.issue_tokens(account), self.now() + timedelta(days=365))
+        if client_id != SPOTIFY_ID:
+            self.server.register_app(client_id, redirect_uris=[], allowlist=[account])
+        now, is_own = self.now(), client_id != SPOTIFY_ID
+        link = Link(member, client_id, f"acc-{account}", account.title(), now, now, None, is_own_app=is_own)
+        tokens = self.server.issue_tokens(account, client_id=client_id)
+        await self.storage.links.put(link, *tokens, now + timedelta(days=365))
         return member
+
+    async def left_pending(self, member: MemberId, album: AlbumId = FIRST) -> None:
+        """What a process that was killed left: a request that nobody carries out."""
+        self.last += 1
+        new = [NewChange(Kind.ALBUM, album)]
+        await self.storage.changes.accept(caller(member, self.last), Action.SAVE, new, self.now())
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """The worker, until the end of the block."""
+        worker = asyncio.create_task(self.library.work())
+        try:
+            yield
+        finally:
+            worker.cancel()
+            await asyncio.gather(worker, return_exceptions=True)
+
+    async def until_idle(self) -> None:
+        """Until nobody's changes are being carried out."""
+        async with asyncio.timeout(60):
+            while not self.library.is_idle:
+                await asyncio.sleep(0.005)
 
     def albums(self, count: int) -> list[AlbumId]:
         """Albums that Spotify has."""
@@ -117,6 +144,9 @@ async def made(folder: Path) -> AsyncIterator[Stage]:
         stage.pauses.append(seconds)
         await asyncio.sleep(0.01)
 
+    async def gate_sleep(seconds: float) -> None:
+        stage.time += seconds
+
     async def no_sleep(seconds: float) -> None:
         await asyncio.sleep(0)
 
@@ -129,7 +159,8 @@ async def made(folder: Path) -> AsyncIterator[Stage]:
             observe=unobserved,
             sleep=no_sleep,
         )
-        apps = Apps(storage.apps, made_app(SPOTIFY_ID, SPOTIFY_SECRET, gate=Gate(now=now)))
+        gate = Gate(now=now, monotonic=lambda: stage.time, sleep=gate_sleep)
+        apps = Apps(storage.apps, made_app(SPOTIFY_ID, SPOTIFY_SECRET, gate=gate))
         tokens = made_tokens(storage, spotify, apps, now)
         library = Library(
             storage.changes,
@@ -141,7 +172,7 @@ async def made(folder: Path) -> AsyncIterator[Stage]:
             sleep=noted_sleep,
         )
         postman = Postman(storage.outbox, library, now)
-        stage = Stage(storage, server, library, postman)
+        stage = Stage(storage, server, library, postman, gate)
         server.add_account("ada", account_id="acc-ada", display_name="Ada")
         link = Link(MEMBER, SPOTIFY_ID, "acc-ada", "Ada", now(), now(), None)
         # good for a year, so that the calendar of a test moves no token

@@ -90,19 +90,15 @@ async def test_an_undo_lives_for_30_days(stage: Stage, days: int, works: bool) -
 async def delays(stage: Stage, until_s: float) -> list[float]:
     """The pauses between the tries of what waits, for this many seconds of its clock."""
     begun, found = stage.time, []
-    worker = asyncio.create_task(stage.library.work())
-    try:
+    async with stage.working():
         while stage.time - begun < until_s:
             async with asyncio.timeout(60):
-                while (retry := stage.library._retries.get(MEMBER)) is None or retry.at <= stage.time:
+                while not 0 < (pause := stage.library.next_retry_s) < float("inf"):
                     await asyncio.sleep(0.005)
-            found.append(retry.at - stage.time)
-            stage.time = retry.at
-            stage.library._wake.set()
+            found.append(pause)
+            stage.time += pause
+            stage.library.look_at_clock()
             await asyncio.sleep(0.01)
-    finally:
-        worker.cancel()
-        await asyncio.gather(worker, return_exceptions=True)
     return found
 
 
@@ -120,9 +116,7 @@ async def test_pauses_double_to_20_s_and_after_five_minutes_to_10_minutes(stage:
 async def test_a_time_that_spotify_named_is_waited_for(stage: Stage) -> None:
     stage.server.fault(path=WRITE, method="PUT", **FAULTS["quota"])
     await stage.save(FIRST)
-    retry = stage.library._retries.get(MEMBER)
-    assert retry is not None
-    assert 82_000 < retry.at - stage.time < 83_000
+    assert 82_000 < stage.library.next_retry_s < 83_000
 
 
 # -- at the same time
@@ -185,13 +179,9 @@ async def test_a_consent_that_died_is_told_once_however_many_albums_wait(stage: 
     stage.server.expire_access_tokens()
     stage.server.revoke_consent("ada")
     stage.time += 10
-    worker = asyncio.create_task(stage.library.work())
-    try:
+    async with stage.working():
         await until(stage, 1)
         await asyncio.sleep(0.1)
-    finally:
-        worker.cancel()
-        await asyncio.gather(worker, return_exceptions=True)
     assert [report.request.id for report in stage.told] == [2]  # the newest; its message says what to do
     assert await stage.pending() == 2
 

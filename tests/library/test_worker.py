@@ -1,0 +1,183 @@
+"""The worker: what a start takes up, what is due, and how many members are served at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from bot.caller import MemberId
+from bot.errors import Restarting, TryLater
+from bot.library.library import PAGE, WORKERS
+from bot.sandbox.faults import FAULTS
+from tests.library.stage import MEMBER, WRITE, Stage, down
+from tests.world import FIRST, SECOND
+
+OWN = "b" * 32
+
+
+async def members(stage: Stage, count: int) -> list[str]:
+    """The accounts of this many members, for each of whom a change was left pending."""
+    accounts = [f"account{number}" for number in range(1, count + 1)]
+    for number, account in enumerate(accounts, 1):
+        await stage.left_pending(await stage.another(account, number))
+    return accounts
+
+
+async def until_saved(stage: Stage, *accounts: str) -> None:
+    async with asyncio.timeout(60):
+        while not all(FIRST in stage.server.accounts[account].saved for account in accounts):
+            await asyncio.sleep(0.005)
+
+
+async def test_a_start_takes_up_what_every_linked_member_has_pending_some_at_a_time(stage: Stage) -> None:
+    accounts = await members(stage, WORKERS + 8)
+    stage.server.delay_s = 0.05
+    async with stage.working():
+        await until_saved(stage, *accounts)
+        # each has one call under way; the name that is looked up is the same for all
+        assert WORKERS - 8 <= stage.server.max_in_flight <= WORKERS + 1
+        assert stage.library.next_retry_s == float("inf")
+
+
+async def test_a_start_finds_members_behind_many_who_are_not_linked(stage: Stage) -> None:
+    for member in range(1, PAGE + 1):
+        await stage.left_pending(MemberId(member))
+    await stage.left_pending(MEMBER)
+    async with stage.working():
+        await until_saved(stage, "ada")
+    await stage.until_idle()
+    assert await stage.library.pending_count(MemberId(1)) == 1
+    assert await stage.library.pending_count(MEMBER) == 0
+
+
+async def test_what_is_due_is_tried_some_members_at_a_time_and_each_place_is_given_back(stage: Stage) -> None:
+    accounts = await members(stage, WORKERS + 8)
+    down(stage)
+    async with stage.working():
+        async with asyncio.timeout(60):
+            while len(stage.server.calls) < len(accounts) or not stage.library.is_idle:
+                await asyncio.sleep(0.01)
+        assert stage.library.next_retry_s == 2.0
+        stage.server.clear_faults()
+        stage.server.delay_s, stage.server.max_in_flight = 0.05, 0
+        stage.time += 2
+        stage.library.look_at_clock()
+        await until_saved(stage, *accounts)
+        assert WORKERS - 8 <= stage.server.max_in_flight <= WORKERS + 1
+        await stage.until_idle()
+    assert stage.library.next_retry_s == float("inf")
+
+
+async def test_while_the_hosts_app_is_closed_a_start_asks_spotify_nothing_for_its_members(stage: Stage) -> None:
+    await stage.gate.close(3600.0, TryLater.Cause.QUOTA)
+    await stage.left_pending(MEMBER)
+    ben = await stage.another("ben", client_id=OWN)
+    await stage.left_pending(ben)
+    async with stage.working():
+        await until_saved(stage, "ben")  # through an app of his own
+        await stage.until_idle()
+        assert {call.account for call in stage.server.calls} == {"ben"}
+        assert stage.library.next_retry_s == pytest.approx(3600.0, abs=5.0)
+        stage.time += 3605.0
+        stage.library.look_at_clock()
+        await until_saved(stage, "ada")
+
+
+async def test_a_start_that_cannot_read_what_is_pending_tries_again(stage: Stage) -> None:
+    await stage.left_pending(MEMBER)
+    database = stage.storage.database
+    await database.write(lambda c: c.execute("ALTER TABLE links RENAME TO moved"))
+    async with stage.working():
+        async with asyncio.timeout(60):
+            while not stage.pauses:
+                await asyncio.sleep(0.005)
+        await database.write(lambda c: c.execute("ALTER TABLE moved RENAME TO links"))
+        await until_saved(stage, "ada")
+    assert set(stage.pauses) == {2.0}
+
+
+async def test_a_clock_that_is_set_forward_wakes_the_worker(stage: Stage) -> None:
+    down(stage)
+    await stage.save(FIRST)
+    stage.server.clear_faults()
+    async with stage.working():
+        await asyncio.sleep(0.05)
+        assert stage.saved == []
+        stage.time += 10
+        stage.library.look_at_clock()
+        await until_saved(stage, "ada")
+
+
+async def test_a_command_takes_what_waits_with_it(stage: Stage) -> None:
+    down(stage)
+    await stage.save(FIRST)
+    stage.server.clear_faults()
+    await stage.save(SECOND)
+    await stage.until_idle()
+    assert sorted(stage.saved) == sorted([FIRST, SECOND])
+    assert stage.library.next_retry_s == float("inf")
+    assert stage.library.why_held(MEMBER) is None
+
+
+async def test_what_another_link_brings_is_carried_out_at_once(stage: Stage) -> None:
+    stage.server.expire_access_tokens("ada")
+    stage.server.revoke_consent("ada")
+    report = await stage.save(FIRST)
+    assert report.held is not None
+    assert stage.library.next_retry_s == float("inf")  # it waits for the member
+    assert stage.library.why_held(MEMBER) is not None
+    await stage.another("ben", 0)
+    stage.library.linked(MEMBER)
+    await until_saved(stage, "ben")
+
+
+# -- a stop
+
+
+async def test_a_stop_waits_for_what_is_being_written(stage: Stage) -> None:
+    stage.server.fault(path=WRITE, method="PUT", delay_s=0.3)
+    saving = asyncio.create_task(stage.save(FIRST))
+    async with asyncio.timeout(60):
+        while not any(call.method == "PUT" for call in stage.server.calls):
+            await asyncio.sleep(0.005)
+    await stage.library.stop(30.0)
+    assert stage.library.is_idle
+    assert await stage.pending() == 0
+    assert (await saving).held is None
+
+
+async def test_what_takes_longer_than_a_stop_may_wait_is_told_as_held_and_kept(stage: Stage) -> None:
+    stage.server.fault(path=WRITE, method="PUT", **{**FAULTS["unavailable"], "delay_s": 30.0})
+    saving = asyncio.create_task(stage.save(FIRST))
+    async with asyncio.timeout(20):
+        while not any(call.method == "PUT" for call in stage.server.calls):
+            await asyncio.sleep(0.005)
+        await stage.library.stop(0.05)
+        assert isinstance((await saving).held, Restarting)
+    assert await stage.pending() == 1
+
+
+async def test_what_is_asked_after_a_stop_began_is_kept_and_told_as_held(stage: Stage) -> None:
+    await stage.library.stop(1.0)
+    report = await stage.save(FIRST)
+    assert isinstance(report.held, Restarting)
+    assert await stage.pending() == 1
+    assert stage.server.calls == []
+    async with stage.working():
+        await asyncio.sleep(0.1)  # the worker begins nothing either
+    assert stage.server.calls == []
+
+
+async def test_a_change_given_up_or_an_undo_that_is_too_old_is_swept_also_after_a_full_disk(stage: Stage) -> None:
+    down(stage)
+    await stage.save(FIRST)
+    stage.ahead = timedelta(days=8)
+    database = stage.storage.database
+    await database.read(lambda c: c.execute("PRAGMA query_only = 1").fetchall())
+    await stage.library.sweep()
+    await database.read(lambda c: c.execute("PRAGMA query_only = 0").fetchall())
+    assert await stage.pending() == 1
+    await stage.library.sweep()
+    assert await stage.pending() == 0
