@@ -26,7 +26,7 @@ async def members(stage: Stage, count: int) -> list[str]:
 
 
 async def until_saved(stage: Stage, *accounts: str) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(30):
         while not all(FIRST in stage.server.accounts[account].saved for account in accounts):
             await asyncio.sleep(0.005)
 
@@ -56,7 +56,7 @@ async def test_what_is_due_is_tried_some_members_at_a_time_and_each_place_is_giv
     accounts = await members(stage, WORKERS + 8)
     down(stage)
     async with stage.working():
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(30):
             while len(stage.server.calls) < len(accounts) or not stage.library.is_idle:
                 await asyncio.sleep(0.01)
         assert stage.library.next_retry_s == 2.0
@@ -68,6 +68,22 @@ async def test_what_is_due_is_tried_some_members_at_a_time_and_each_place_is_giv
         assert WORKERS - 8 <= stage.server.max_in_flight <= WORKERS + 1
         await stage.until_idle()
     assert stage.library.next_retry_s == float("inf")
+
+
+async def test_a_start_leaves_alone_what_was_tried_just_now(stage: Stage) -> None:
+    accounts = await members(stage, WORKERS + 8)
+    down(stage)
+    for number in range(1, len(accounts) + 1):
+        stage.library.wake(MemberId(MEMBER + number))
+    await stage.until_idle()
+    calls = len(stage.server.calls)
+    async with stage.working():
+        await asyncio.sleep(0.2)
+        assert len(stage.server.calls) == calls
+        stage.server.clear_faults()
+        stage.time += 2
+        stage.library.look_at_clock()
+        await until_saved(stage, *accounts)  # no place was lost
 
 
 async def test_while_the_hosts_app_is_closed_a_start_asks_spotify_nothing_for_its_members(stage: Stage) -> None:
@@ -90,7 +106,7 @@ async def test_a_start_that_cannot_read_what_is_pending_tries_again(stage: Stage
     database = stage.storage.database
     await database.write(lambda c: c.execute("ALTER TABLE links RENAME TO moved"))
     async with stage.working():
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(30):
             while not stage.pauses:
                 await asyncio.sleep(0.005)
         await database.write(lambda c: c.execute("ALTER TABLE moved RENAME TO links"))
@@ -139,7 +155,7 @@ async def test_what_another_link_brings_is_carried_out_at_once(stage: Stage) -> 
 async def test_a_stop_waits_for_what_is_being_written(stage: Stage) -> None:
     stage.server.fault(path=WRITE, method="PUT", delay_s=0.3)
     saving = asyncio.create_task(stage.save(FIRST))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(30):
         while not any(call.method == "PUT" for call in stage.server.calls):
             await asyncio.sleep(0.005)
     await stage.library.stop(30.0)
