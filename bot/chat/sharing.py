@@ -55,11 +55,16 @@ class Sharing:
 
     async def share_message(self, caller: Caller, message: Mapping[str, Any]) -> Sequence[Card] | Beside:
         """A card for each of the first albums of a message."""
-        words = self._reply.words(caller.locale)
-        albums = await self._albums(caller, albums_in(message)[:CARDS_MOST])
+        named = albums_in(message)
+        albums = await self._albums(caller, named[:CARDS_MOST])
         if not albums:
-            return Beside([text_card(_nothing(words))])
-        return [share_card(self._reply.public_words(caller), album, caller.member_id, "") for album in albums]
+            return Beside([text_card(_nothing(self._reply.words(caller.locale)))])
+        words = self._reply.public_words(caller)
+        left = len(named) - CARDS_MOST
+        rest = [""] * (len(albums) - 1) + [_rest(words, message, caller, left) if left > 0 else ""]
+        return [
+            share_card(words, album, caller.member_id, "", below) for album, below in zip(albums, rest, strict=True)
+        ]
 
     async def add(self, interaction: Interaction, caller: Caller, album_id: AlbumId, _: MemberId) -> None:
         """**Add to crate** on a card."""
@@ -145,12 +150,25 @@ def share_line(words: Words, album: Album, sharer: MemberId) -> ui.Item[Any]:
     return ui.Section(line, accessory=save)
 
 
-def share_card(words: Words, album: Album, sharer: MemberId, note: str) -> Card:
+def _rest(words: Words, message: Mapping[str, Any], caller: Caller, left: int) -> str:
+    """How many albums of a message have no card, with a link to it."""
+    where = f"https://discord.com/channels/{caller.guild_id or '@me'}/{message.get('channel_id')}/{message.get('id')}"
+    return words.t.plural(
+        "[The message]({url}) names {count} more album.",
+        "[The message]({url}) names {count} more albums.",
+        left,
+        url=where,
+    )
+
+
+def share_card(words: Words, album: Album, sharer: MemberId, note: str, below: str = "") -> Card:
     """The public card of an album. Its buttons hold all that they need, so that they work for years."""
     t = words.t
     text = t("Shared by {member}", member=f"<@{sharer}>")
     if note:
         text += f"\n> {plain(note, 300)}"
+    if below:
+        text += f"\n-# {below}"
     buttons = (
         button(t.context("button", "Save"), CustomId("save", album.id), discord.ButtonStyle.primary),
         button(t("Add to crate"), CustomId("crate-add", album.id, sharer)),

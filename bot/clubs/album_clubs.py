@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from bot.albums import AlbumId
 from bot.caller import GuildId, MemberId
-from bot.clubs.channels import ClubChannels, Curator, NoSuchClub
+from bot.clubs.channels import EVENT, ClubChannels, Curator, NoSuchClub
 from bot.clubs.effects import NOTICE, carry_out, edit_post
 from bot.clubs.views import OwnPart, RoundView, own_part, view
 from bot.curation import curators, participation, turns
@@ -33,7 +33,7 @@ from bot.storage.engine import Connection
 from bot.storage.outbox import Direct, Message
 from bot.storage.ratings import Rating
 
-STEP, VOTERS, EVENT = "club step", "club voters", "club event"
+STEP, VOTERS = "club step", "club voters"
 """Kinds of timers: what a club does next; the number of voters to show; the event to bring up to date."""
 BEAT_S = 60.0
 VOTERS_PAUSE = timedelta(seconds=5)

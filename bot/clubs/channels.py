@@ -24,6 +24,11 @@ BLOCKED, REMOVED, ROLE_GONE, THREAD_GONE = "blocked", "removed", "role gone", "t
 """What the member who started a club is told."""
 THREAD = "club thread"
 """The kind of a timer: a thread to open under a post."""
+EVENT = "club event"
+"""The kind of a timer: a Discord event to make, move or take away. Its key is the club's id.
+
+After a colon, it may name the channel in which the club lived before.
+"""
 
 
 class NoSuchClub(UserError):
@@ -67,6 +72,7 @@ class ClubChannels:
             self._storage.clubs.move_in(c, club_id, channel_id)
             self._storage.clubs.unblock_in(c, club_id)  # whether the new channel takes messages, the next one shows
             self._storage.outbox.move_in(c, POST, stored.channel_id, channel_id, self._now())
+            self._storage.timers.put(c, EVENT, f"{club_id}:{stored.channel_id}", self._now())
             self._storage.clubs.log_in(c, club_id, curator.member_id, curator.did, curator.facts, self._now())
 
         await self._storage.database.write(write)

@@ -171,6 +171,13 @@ def veto(club: Club, album: AlbumId, now: datetime) -> Outcome:
     return without_picks(club, album, now, nominated_by=nominated.member_id if nominated else None)
 
 
+def lift_veto(club: Club, album: AlbumId) -> Outcome | Refused:
+    """Let an album that was kept out be chosen again. What was nominated or picked before stays gone."""
+    if album not in club.vetoed:
+        return Refused(Reason.ALREADY)
+    return Outcome(replace(club, vetoed=tuple(one for one in club.vetoed if one != album)))
+
+
 def _check(club: Club, seen: Seen | None) -> Refused | None:
     if club.paused_at is not None:
         return Refused(Reason.PAUSED)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from tests.chat.reading import until
 from tests.discord_wire import Json, WireInteraction, buttons, texts
 from tests.test_story import press, said
 from tests.world import ADA, BEN, FIRST, SECOND, World
@@ -22,6 +25,12 @@ async def shared(world: World, member: int = ADA, **options: object) -> WireInte
 def newest(interaction: WireInteraction) -> Json:
     """The newest version of an answer."""
     return interaction.history[-1]
+
+
+def cards_of(world: World, member: int) -> list[str]:
+    """The texts of the cards that a member has shared, in order."""
+    found = ["\n".join(texts(message)) for message in world.discord.messages.values()]
+    return [text for text in found if f"Shared by <@{member}>" in text]
 
 
 async def test_a_member_without_spotify_shares_an_album_with_everybody(world: World) -> None:
@@ -109,6 +118,22 @@ async def test_a_message_is_shared_as_a_card(world: World) -> None:
     answer = await world.discord.message_command(BEN, "Share as card", message, guild_id=GUILD)
     assert f"Shared by <@{BEN}>" in await said(answer)
     assert not newest(answer)["flags"] & 64
+
+
+@pytest.mark.parametrize(("named", "told"), [(5, ""), (6, "names 1 more album."), (12, "names 7 more albums.")])
+async def test_a_message_with_more_albums_than_cards_says_how_many_are_left_out(
+    world: World, named: int, told: str
+) -> None:
+    ids = list(world.spotify.catalogue.albums)[:named]
+    content = " ".join(f"https://open.spotify.com/album/{id_}" for id_ in ids)
+    message = {"id": "9", "channel_id": "8", "content": content}
+    answer = await world.discord.message_command(BEN, "Share as card", message, guild_id=GUILD)
+    await answer.message(5.0)
+    await until(lambda: len(cards_of(world, BEN)) == 5)
+    *others, last = cards_of(world, BEN)
+    assert not any("more album" in text for text in others)
+    assert (f"[The message](https://discord.com/channels/{GUILD}/8/9) {told}" in last) == bool(told)
+    assert ("more album" in last) == bool(told)
 
 
 async def test_only_who_shared_a_card_removes_it(world: World) -> None:

@@ -145,6 +145,25 @@ async def test_a_discord_event_follows_the_club_hour_and_goes_when_it_is_turned_
     await server.until(lambda: not events)
 
 
+async def test_a_discord_event_moves_with_its_club_to_another_channel(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    await changed(server, "posts", {"event": ["yes"]})
+    events = world.discord.scheduled_events
+    await server.until(lambda: len(events) == 1)
+    panel = await world.discord.slash(CURATOR, "curate settings", {}, channel_id=CHANNEL + 1)
+    await panel.message(8.0)
+    await server.press(panel.history[-1], "Move the club here", CURATOR)
+
+    def places() -> list[str]:
+        return [event["entity_metadata"]["location"].rpartition("/")[2] for event in events.values()]
+
+    await server.until(lambda: places() == [str(CHANNEL + 1)])
+    await server.ordered("extend", days=1)
+    await server.quiet()
+    assert places() == [str(CHANNEL + 1)]
+
+
 async def test_an_event_that_was_made_unheard_is_made_once(world: World) -> None:
     server = Server(world)
     await server.start()
@@ -175,6 +194,50 @@ async def test_a_veto_removes_the_nomination_and_tells_whose_it_was(world: World
     assert "kept out of this club" in await server.ordered("veto", album=server.albums[0])
     assert "can no longer be chosen" in "\n".join(texts(await world.discord.direct_message(ADA, 8.0)))
     assert "keeps" in await server.nominate(0, BEN)
+
+
+async def test_a_veto_can_be_taken_back(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    vetoed = await server.curate("veto", album=server.albums[0])
+    assert "kept out of this club" in await server.read(vetoed)
+    again = await server.curate("veto", album=server.albums[0])
+    assert "already kept out" in await server.read(again)
+    assert "can be chosen in this club again" in await server.read(
+        await server.press(again.history[-1], "Allow it again", CURATOR)
+    )
+    assert "That is already so" in await server.read(await server.press(vetoed.history[-1], "Allow it again", CURATOR))
+    assert "You nominated this album" in await server.nominate(0, BEN)
+    log = await server.ordered("log")
+    assert log.index("allowed **") < log.index("kept out **")
+
+
+async def test_only_a_curator_takes_a_veto_back(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    vetoed = await server.curate("veto", album=server.albums[0])
+    await vetoed.message()
+    await server.press(vetoed.history[-1], "Allow it again", BEN)
+    await server.quiet()
+    assert (await server.state()).vetoed == (server.albums[0],)
+
+
+async def test_a_curator_takes_a_member_who_left_out_of_the_order_and_the_next_one_is_told(world: World) -> None:
+    server = Server(world)
+    await server.start(pick="turns")
+    await server.said("leave", CURATOR)
+    for member in (ADA, BEN, CHLOE):
+        await server.said("join", member)
+    await server.skip_to((await server.state()).club_hour_at - timedelta(days=6))
+    await world.discord.direct_message(ADA, 8.0)
+    panel = await server.curate("settings")
+    assert f"1. <@{ADA}>\n2. <@{BEN}>\n3. <@{CHLOE}>" in await server.read(panel)
+    menus = [part for part in flatten(panel.history[-1]["components"]) if part["type"] == 3]
+    taken = await world.discord.press(CURATOR, menus[1]["custom_id"], panel.history[-1], values=[str(ADA)])
+    assert f"<@{ADA}> no longer takes turns" in await server.read(taken)
+    assert (await server.state()).order == (BEN, CHLOE)
+    assert "it is your turn" in "\n".join(texts(await world.discord.direct_message(BEN, 8.0)))
+    assert "took a member out of the order" in await server.ordered("log")
 
 
 async def test_a_curator_skips_pauses_resumes_extends_and_ends_a_step_and_the_log_tells(world: World) -> None:

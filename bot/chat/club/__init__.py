@@ -42,8 +42,8 @@ from bot.chat.reply import Interaction
 from bot.chat.saving import Saving
 from bot.chat.words import AllWords
 from bot.clubs import AlbumClubs
-from bot.clubs.album_clubs import BEAT_S, EVENT, STEP, VOTERS
-from bot.clubs.channels import THREAD
+from bot.clubs.album_clubs import BEAT_S, STEP, VOTERS
+from bot.clubs.channels import EVENT, THREAD
 from bot.clubs.effects import EDITED_POST, NOTE, NOTICE, POST
 from bot.clubs.past_rounds import IMPORT
 from bot.clubs.public_pages import PublicPages
@@ -101,6 +101,8 @@ def feature(
         Component("curate-set", (MemberId, ClubId), settings.open, owner, values=Topic),
         Component("curate-apply", (MemberId, ClubId, Topic), settings.apply, owner, inputs=INPUTS),
         Component("curate-move", (MemberId, ClubId), settings.move, owner),
+        Component("curate-out", (MemberId, ClubId), settings.take_out, owner, values=MemberId),
+        Component("curate-unveto", (ClubId, AlbumId), curating.lift_veto),
         Component("club-import-order", (*draft, DateOrder), importing.order, owner),
         Component("club-import-text", draft, importing.as_text, owner),
         Component("club-import-start", draft, importing.start, owner),

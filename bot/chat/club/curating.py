@@ -157,6 +157,10 @@ class Curating:
         async def make(words: Words) -> Sequence[Card]:
             stored = await self._answering.club(interaction, named)
             album = await self._answering.album(caller.member_id, text)
+            lift = button(words.t("Allow it again"), CustomId("curate-unveto", stored.id, album.id))
+            if album.id in stored.club.vetoed:
+                said = words.t("{album} is already kept out of this club.", album=words.album(album, 60))
+                return [text_card(said, lift)]
             curator = Curator(caller.member_id, "veto", {"album": album.id})
             await self._answering.clubs.apply(
                 stored.id, lambda c, now, facts: curators.veto(now.club, album.id, facts.now), curator=curator
@@ -165,9 +169,26 @@ class Curating:
                 "{album} is kept out of this club. If a member nominated or picked it, they are told.",
                 album=words.album(album, 60),
             )
-            return [text_card(said)]
+            return [text_card(said, lift)]
 
         await self._answering(interaction, make, name="curate veto")
+
+    async def lift_veto(self, interaction: Interaction, caller: Caller, club_id: ClubId, album: AlbumId) -> None:
+        """The button that takes a veto back."""
+
+        async def make(words: Words) -> Sequence[Card] | Beside:
+            self._answering.curators.check(caller)
+            stored = await self._answering.own_club(caller, club_id)
+            curator = Curator(caller.member_id, "veto lifted", {"album": album})
+            outcome = await self._answering.clubs.apply(
+                club_id, lambda c, now, facts: curators.lift_veto(now.club, album), curator=curator
+            )
+            if isinstance(outcome, Refused):
+                return Beside([await self._answering.refused(words, outcome, stored)])
+            name = name_of(words, await self._answering.names.of([album]), album)
+            return [text_card(words.t("{album} can be chosen in this club again.", album=name))]
+
+        await self._answering(interaction, make, name="button curate-unveto", edits=True)
 
     async def theme(self, interaction: Interaction, text: str, round_: int | None, named: str | None) -> None:
         """`/curate theme`."""
@@ -227,6 +248,10 @@ def did(words: Words, entry: LogEntry, album: Callable[[AlbumId], str]) -> str:
             return t.plural("extended a step by {count} day", "extended a step by {count} days", int(facts["days"]))
         case "veto":
             return t("kept out {album}", album=album(AlbumId(facts["album"])))
+        case "veto lifted":
+            return t("allowed {album} again", album=album(AlbumId(facts["album"])))
+        case "taken out":
+            return t("took a member out of the order")
         case "theme":
             return t("set the theme of round {number}", number=t.number(int(facts["round"])))
         case "stand-in":

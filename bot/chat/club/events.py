@@ -7,7 +7,7 @@ https://discord.com/developers/docs/resources/guild-scheduled-event
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -47,22 +47,26 @@ class Events:
 
     async def show(self, key: str, due_at: datetime) -> None:
         """Let the server's event of a club say when its next club hour is. NotYet: it is tried again."""
+        club_id, _, left = key.partition(":")
         try:
-            stored = await self._clubs.get(ClubId(int(key)))
+            stored = await self._clubs.get(ClubId(int(club_id)))
         except NoSuchClub:
             return
+        places = {_place(stored.guild_id, stored.channel_id)}
+        if left:
+            places.add(_place(stored.guild_id, int(left)))
         try:
-            await self._show(stored)
+            await self._show(stored, places)
         except Failure as failure:
             if not failure.is_final:
                 raise NotYet(failure.code, failure.retry_s) from None
             _log.warning("an event was not made", error=failure.code)
             await self._clubs.channels.refused(stored, "event")
 
-    async def _show(self, stored: StoredClub) -> None:
+    async def _show(self, stored: StoredClub, places: Collection[str]) -> None:
         http, guild_id = self._client.http, stored.guild_id
         listed = await self._messages.call(lambda: http.get_scheduled_events(guild_id, with_user_count=False))
-        ours = [event for event in listed if self._is_ours(event, stored)]
+        ours = [event for event in listed if self._is_ours(event, stored.name, places)]
         club = stored.club
         is_wanted = club.settings.event and club.paused_at is None and club.club_hour_at > self._now()
         for event in ours[1:] if is_wanted else ours:
@@ -72,14 +76,16 @@ class Events:
         facts = self._facts(stored)
         if not ours:
             await self._messages.call(lambda: http.create_guild_scheduled_event(guild_id, **facts))
-        elif datetime.fromisoformat(ours[0]["scheduled_start_time"]) != club.club_hour_at:
+        elif (datetime.fromisoformat(ours[0]["scheduled_start_time"]), _place_of(ours[0])) != (
+            club.club_hour_at,
+            _place(guild_id, stored.channel_id),
+        ):
             await self._messages.call(lambda: http.edit_scheduled_event(guild_id, ours[0]["id"], **facts))
 
-    def _is_ours(self, event: Mapping[str, Any], stored: StoredClub) -> bool:
-        place = (event.get("entity_metadata") or {}).get("location")
+    def _is_ours(self, event: Mapping[str, Any], name: str, places: Collection[str]) -> bool:
         is_ours = self._client.user is not None and str(event.get("creator_id")) == str(self._client.user.id)
         # status 1: it has not begun
-        return is_ours and event.get("status") == 1 and (event["name"], place) == (stored.name, _place(stored))
+        return is_ours and event.get("status") == 1 and event["name"] == name and _place_of(event) in places
 
     def _facts(self, stored: StoredClub) -> dict[str, Any]:
         t, hour = self._words(stored.locale).t, stored.club.club_hour_at
@@ -90,9 +96,14 @@ class Events:
             "scheduled_end_time": (hour + LENGTH).isoformat(),
             "privacy_level": SERVER_ONLY,
             "entity_type": EXTERNAL,
-            "entity_metadata": {"location": _place(stored)},
+            "entity_metadata": {"location": _place(stored.guild_id, stored.channel_id)},
         }
 
 
-def _place(stored: StoredClub) -> str:
-    return f"https://discord.com/channels/{stored.guild_id}/{stored.channel_id}"
+def _place(guild_id: int, channel_id: int) -> str:
+    return f"https://discord.com/channels/{guild_id}/{channel_id}"
+
+
+def _place_of(event: Mapping[str, Any]) -> str | None:
+    place: str | None = (event.get("entity_metadata") or {}).get("location")
+    return place

@@ -27,17 +27,18 @@ from bot.chat.club.setting_forms import (
     scales,
 )
 from bot.chat.club.starting import Day, cannot_live_here, day_names, how_it_picks, missing_permissions, rhythm_names
+from bot.chat.club.turns import takes_turns
 from bot.chat.components import CustomId, Form
-from bot.chat.menus import Choice, menu
+from bot.chat.menus import OPTIONS_MOST, Choice, menu
 from bot.chat.reply import Beside, Interaction, caller_of
 from bot.chat.words import Words, plain
 from bot.clubs.channels import Curator
-from bot.curation import curators
+from bot.curation import curators, turns
 from bot.curation.choice import Facts
 from bot.curation.club import Club, Outcome
 from bot.curation.curators import Applies, applies_from
 from bot.curation.ids import ClubId
-from bot.curation.refusals import Refused
+from bot.curation.refusals import Reason, Refused
 from bot.storage.clubs import StoredClub
 
 
@@ -153,6 +154,26 @@ class Settings:
 
         await self._answering(interaction, make, name="button curate-move", edits=True)
 
+    async def take_out(
+        self, interaction: Interaction, caller: Caller, owner: MemberId, club_id: ClubId, chosen: tuple[MemberId, ...]
+    ) -> None:
+        """The menu that takes a member out of the order of turns, such as one who left the server."""
+
+        async def make(words: Words) -> Sequence[Card] | Beside:
+            self._answering.curators.check(caller)
+            stored = await self._answering.own_club(caller, club_id)
+            curator = Curator(caller.member_id, "taken out", {})
+            outcome = await self._answering.clubs.apply(
+                club_id, lambda c, now, facts: turns.leave(now.club, chosen[0]), curator=curator
+            )
+            if isinstance(outcome, Refused):
+                return Beside([await self._answering.refused(words, Refused(Reason.ALREADY), stored)])
+            stored = await self._answering.clubs.get(club_id)
+            news = [words.t("{member} no longer takes turns in this club.", member=f"<@{chosen[0]}>")]
+            return [await self._panel(words, owner, stored, interaction, news)]
+
+        await self._answering(interaction, make, name="menu curate-out", edits=True)
+
     async def _panel(
         self,
         words: Words,
@@ -167,11 +188,22 @@ class Settings:
         if stored.is_blocked:
             lines.append(words.t("I can't post in <#{channel}> at the moment.", channel=str(stored.channel_id)))
         lines += missing_lines(words, stored, interaction.app_permissions, interaction.channel_id)
+        order = stored.club.order[:OPTIONS_MOST] if takes_turns(stored.club) else ()
+        if order:
+            lines.append(words.t("They take turns in this order:"))
+            lines += [f"{place}. <@{member}>" for place, member in enumerate(order, 1)]
         lines += [f"**{line}**" for line in news]
         items = [
             ui.TextDisplay("\n".join(lines)),
             menu(CustomId("curate-set", owner, stored.id), words.t("Change…"), topics(words)),
         ]
+        if order:
+            # an option cannot show who a member is
+            places = [
+                Choice(str(member), words.t("Place {number}", number=words.t.number(place)))
+                for place, member in enumerate(order, 1)
+            ]
+            items.append(menu(CustomId("curate-out", owner, stored.id), words.t("Take out of the order…"), places))
         if interaction.channel_id != stored.channel_id:
             items.append(ui.ActionRow(button(words.t("Move the club here"), CustomId("curate-move", owner, stored.id))))
         return Card(*items, kind=Kind.PRIVATE)
