@@ -38,6 +38,13 @@ def told(content: str) -> list[str]:
         ("TOKEN_KEY", "TOKEN_KEYS"),
         ("HOST", "HOSTS"),
         ("\u200bDISCORD_TOKEN", "DISCORD_TOKEN"),
+        ("BOT_TOKEN", "DISCORD_TOKEN"),
+        ("SPOTIFY_SECRET", "SPOTIFY_CLIENT_SECRET"),
+        ("spotify_id", "SPOTIFY_CLIENT_ID"),
+        ("CLIENT_SECRET", "DISCORD_CLIENT_SECRET or SPOTIFY_CLIENT_SECRET"),
+        ("PORT", "WEB_PORT or METRICS_PORT"),
+        ("SEATS", "SPOTIFY_SEATS"),
+        ("DB_PATH", "DATABASE_PATH"),
     ],
 )
 def test_a_misspelled_name_is_told_with_the_nearest_setting(written: str, meant: str) -> None:
@@ -74,6 +81,12 @@ def test_the_second_half_of_a_token_is_never_repeated() -> None:
         assert len(sentences) == 1, half
         assert "line 2" in sentences[0]
         assert not [part for part in half.replace("=", " ").split() if part in sentences[0]], sentences
+
+
+@pytest.mark.parametrize("written", ["xY9_token", "aB_url", "Zz_id"])
+def test_a_name_that_may_be_half_a_secret_is_not_repeated_for_its_end(written: str) -> None:
+    [sentence] = told(f"{written}=x\n")
+    assert written not in sentence
 
 
 def test_a_setting_that_is_there_twice_is_told() -> None:

@@ -97,7 +97,8 @@ def restore(file: Path, replace: bool, as_json: bool) -> None:
     settings = load_only(KeySettings)
     path = settings.database_path
     with patience("Restoring the database"), _arrived(file, path) as backup:
-        done = put_back(backup, path, settings.sealing_keys(), replace=replace, now=datetime.now(UTC))
+        called = "The backup from standard input" if backup != file else str(file)
+        done = put_back(backup, path, settings.sealing_keys(), replace=replace, now=datetime.now(UTC), called=called)
     if as_json:
         click.echo(json.dumps(_restored(path, done)))
         return
@@ -217,26 +218,29 @@ def migrate(check: bool, as_json: bool) -> None:
     """
     path = load_only(FileSettings).database_path
     with patience("Updating the database"):
+        is_new = not path.exists()
         steps = steps_of(path)
         if not check and steps.pending and not steps.unknown:
             asyncio.run(_migrated(path))
     if as_json:
         click.echo(json.dumps({"pending": steps.pending, "unknown": steps.unknown}))
     else:
-        click.echo(_schema(path, steps, check))
+        click.echo(_schema(path, steps, check, is_new=is_new))
     if steps.unknown or (check and steps.pending):
         sys.exit(1)
 
 
-def _schema(path: Path, steps: Steps, check: bool) -> str:
+def _schema(path: Path, steps: Steps, check: bool, *, is_new: bool) -> str:
     pending = ", ".join(steps.pending)
     if steps.unknown:
         return f"{path} was written by a newer Gatefold: {', '.join(steps.unknown)}. Install that version again."
     if not steps.pending:
         return f"{path} is up to date."
+    if not check and is_new:
+        return f"There was no database at {path}, so an empty one was created: {pending}."
     if not check:
         return f"{path} was updated: {pending}."
-    if not path.exists():
+    if is_new:
         return f"There is no database at {path} yet. The first start creates it: {pending}."
     return f"{path} needs an update: {pending}. The next start does it, or `gatefold migrate`."
 

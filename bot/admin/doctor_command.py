@@ -11,7 +11,8 @@ from pathlib import Path
 import click
 
 from bot import logs
-from bot.admin.doctor import CheckResult, Verdict, as_json, as_lines, examine, is_well, summary
+from bot.admin.doctor import INDENTS, CheckResult, Verdict, as_json, as_lines, examine, is_well, summary
+from bot.admin.wrapping import fitted
 from bot.settings import load
 
 
@@ -71,7 +72,7 @@ _COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "red
 
 
 def _show(result: CheckResult) -> None:
-    first, *more = as_lines(result)
+    first, *more = (fitted(line, indent=indent) for line, indent in zip(as_lines(result), INDENTS, strict=False))
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         # The word says the same as the colour.
         word, rest = first[: len(result.verdict)], first[len(result.verdict) :]

@@ -12,6 +12,7 @@ import click
 from bot import logs
 from bot.admin.doctor_command import examined
 from bot.admin.setup import CannotAsk, Setup, SetupError, Tried, live, terminal, to_invite
+from bot.admin.wrapping import fitted
 from bot.settings import Settings
 
 ENV_FILE = Path(".env")
@@ -29,7 +30,7 @@ def setup() -> None:
       gatefold setup
     """
     logs.configure("ERROR", "console", ())
-    conversation = Setup(ENV_FILE, terminal.ask, click.echo, try_=_tried)
+    conversation = Setup(ENV_FILE, terminal.ask if sys.stdin.isatty() else None, _say, try_=_tried)
     try:
         settings = conversation.run()
     except CannotAsk:
@@ -41,6 +42,10 @@ def setup() -> None:
     for line in (*to_invite(settings), "Start the bot:", f"  cd {Path.cwd()} && {_program()} run"):
         click.echo(line)
     sys.exit(status)
+
+
+def _say(line: str) -> None:
+    click.echo(fitted(line))
 
 
 def _tried(name: str, settings: Settings) -> Tried:

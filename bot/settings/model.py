@@ -83,6 +83,14 @@ class SiteSettings(FileSettings):
 
 
 _http = values.address("http", "https")
+_FROM_THE_PORTALS = (
+    "discord_token",
+    "discord_client_id",
+    "discord_client_secret",
+    "spotify_client_id",
+    "spotify_client_secret",
+)
+"""What a host copies from Discord's and Spotify's pages. No two of them are ever the same."""
 
 
 @attrs.frozen(kw_only=True, slots=False, repr=False)
@@ -122,6 +130,18 @@ class Settings(KeySettings, SiteSettings):
             found.append("METRICS_PORT: is the same as WEB_PORT; give the metrics a port of their own.")
         if self.spotify_client_secret is not None and not self.spotify_client_id:
             found.append("SPOTIFY_CLIENT_ID: is empty although SPOTIFY_CLIENT_SECRET is set; set both or neither.")
+        return found + self._pasted_twice()
+
+    def _pasted_twice(self) -> list[str]:
+        found = []
+        places: dict[str, str] = {}
+        for name in _FROM_THE_PORTALS:
+            value = getattr(self, name)
+            text = value.get_secret_value() if isinstance(value, Secret) else value
+            if text and text in places:
+                found.append(f"{name.upper()}: is the same as {places[text]}; copy each from its own place.")
+            elif text:
+                places[text] = name.upper()
         return found
 
     @property

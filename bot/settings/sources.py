@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +17,10 @@ _OTHERS = ("COMPOSE_", "GATEFOLD_")
 """Variables with these prefixes in `.env` are docker compose's, which reads the same file."""
 _SHOWN = re.compile(r"[A-Z][A-Z0-9_]{0,39}|[a-z][a-z0-9_]{0,39}")
 """Names that may be repeated. Anything else may be a part of a secret that went over two lines."""
+
+
+_MOST_MEANT = 3
+"""With more settings to choose from, naming them does not help."""
 
 
 class Unreadable(Exception):
@@ -131,10 +135,10 @@ def nearly_named(places: Collection[Path], names: Collection[str]) -> list[str]:
 
 def _unknown(line: Line, names: Collection[str]) -> str:
     assert line.name is not None
-    near = nearest(line.name, names)
+    near = meant(line.name, names)
     if near:
         # Close to a public name, so it cannot be a part of a secret.
-        return f"{_printable(line.name)} is not a setting. Did you mean {near}?"
+        return f"{_printable(line.name)} is not a setting.{did_you_mean(near)}"
     if line.value is None:
         return "This line has no = and sets nothing. If it belongs to the line above it, write both as one line."
     return f"{line.name if _SHOWN.fullmatch(line.name) else 'This name'} is not a setting."
@@ -158,9 +162,32 @@ def nearest(word: str, names: Collection[str], likeness: float = 0.75) -> str | 
     """The setting whose name is most like this word, in capitals; None if none is."""
     from difflib import get_close_matches  # here, since it is needed only where something is wrong
 
-    plain = _printable(word).strip("'\":").replace("-", "_").lower()
-    near = get_close_matches(plain, sorted(names), n=1, cutoff=likeness)
+    near = get_close_matches(_plain(word), sorted(names), n=1, cutoff=likeness)
     return near[0].upper() if near else None
+
+
+def meant(word: str, names: Collection[str]) -> list[str]:
+    """The settings that a wrong name may stand for, in capitals: misspelled, or without a part of the name."""
+    if near := nearest(word, names, 0.87):
+        return [near]
+    parts = _plain(word).split("_")
+    if _SHOWN.fullmatch(word):
+        shortened = [name for name in names if set(parts) <= set(name.split("_"))]
+        if 0 < len(shortened) <= _MOST_MEANT:
+            return [name.upper() for name in shortened]
+    if near := nearest(word, names):
+        return [near]
+    same_end = [name.upper() for name in names if name.split("_")[-1] == parts[-1]] if _SHOWN.fullmatch(word) else []
+    return same_end if len(same_end) <= _MOST_MEANT else []
+
+
+def did_you_mean(names: Sequence[str]) -> str:
+    """The question behind a wrong name; empty when nothing is near it."""
+    return f" Did you mean {' or '.join(names)}?" if names else ""
+
+
+def _plain(word: str) -> str:
+    return _printable(word).strip("'\":").replace("-", "_").lower()
 
 
 def _printable(word: str) -> str:

@@ -324,7 +324,8 @@ def hold_lock(path: Path) -> int:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StorageStartupError(f"{path} cannot be used ({error.strerror}). Set DATABASE_PATH.") from None
+        to_do = "Run this as the bot's user" if isinstance(error, PermissionError) else "Set DATABASE_PATH"
+        raise StorageStartupError(f"{path} cannot be used ({error.strerror}). {to_do}.") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

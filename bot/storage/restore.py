@@ -32,10 +32,12 @@ class Restored(Struct, frozen=True):
     aside: Path | None
 
 
-def restore(backup: Path, path: Path, keys: Sequence[bytes], *, replace: bool, now: datetime) -> Restored:
+def restore(
+    backup: Path, path: Path, keys: Sequence[bytes], *, replace: bool, now: datetime, called: str = ""
+) -> Restored:
     """Put `backup` at `path`. StorageStartupError says why it cannot be; then nothing has changed.
 
-    `replace`: also when a database is there, which is kept aside. Killed at any moment, this leaves the old
+    `replace`: also when a database is there, which is kept aside. `called`: what errors call the backup. Killed at any moment, this leaves the old
     database or the new one, never a mixture and never none.
     """
     path = followed(path)  # the link stays
@@ -64,7 +66,7 @@ def restore(backup: Path, path: Path, keys: Sequence[bytes], *, replace: bool, n
         return Restored(contents, unreadable, aside)
     except (OSError, sqlite.Error, Unfit) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise StorageStartupError(f"{backup} could not be restored: {reason}.") from None
+        raise StorageStartupError(f"{called or backup} could not be restored: {reason}.") from None
     finally:
         remove_part(part)
         os.close(lock)
@@ -102,7 +104,7 @@ def _set_aside(path: Path, now: datetime) -> Path:
     """Keep the old database under another name as well; where it is, it stays until the rename."""
     # Its log is folded into it first, as the next start would do, so that it is one file.
     sqlite.fold_log_of(path)
-    aside = path.with_name(f"{path.name}.replaced-{now:%Y%m%dT%H%M%SZ}.backup")
+    aside = _unused(f"{path}.replaced-{now:%Y%m%dT%H%M%SZ}")
     for end in ("", "-wal"):
         if (old := Path(f"{path}{end}")).exists():
             try:
@@ -113,3 +115,11 @@ def _set_aside(path: Path, now: datetime) -> Path:
                 shutil.copy2(old, f"{aside}{end}")
                 sync(Path(f"{aside}{end}"))
     return aside
+
+
+def _unused(stem: str) -> Path:
+    """A name that no file has, also after a second restore within the second."""
+    name, number = Path(f"{stem}.backup"), 2
+    while name.exists():
+        name, number = Path(f"{stem}-{number}.backup"), number + 1
+    return name

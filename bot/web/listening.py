@@ -30,7 +30,7 @@ def why_not(host: str, port: int, error: OSError) -> tuple[str, str]:
         case errno.EACCES | errno.EPERM if port < 1024:
             return (
                 f"Only root may listen at ports below 1024, and {port} is one.",
-                "Set {port} to 8080 or another port above 1023, and let your proxy forward to it.",
+                "Set {port} to a port above 1023. For https, a proxy such as Caddy listens at 443 and forwards to it.",
             )
         case number:
             reason = os.strerror(number) if number else str(error)

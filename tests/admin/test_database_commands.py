@@ -145,6 +145,19 @@ def test_backup_and_restore_tell_what_they_did(host: Host) -> None:
     assert "TOKEN_KEYS do not open it" in host.run("restore", "one.backup", "--replace", status=1).stderr
 
 
+def test_two_restores_within_a_second_keep_both_old_databases(host: Host) -> None:
+    host.fill()
+    host.run("backup", "one.backup")
+    kept = {host.json("restore", "one.backup", "--replace")["aside"] for _ in range(3)}
+    assert len(kept) == 3
+    assert all(Path(aside).stat().st_size for aside in kept)
+
+
+def test_a_damaged_backup_from_standard_input_is_not_called_by_the_name_of_a_temporary_file(host: Host) -> None:
+    said = host.run("restore", "-", status=1, input=io.BytesIO(b"no database")).stderr
+    assert said == "The backup from standard input could not be restored: file is not a database.\n"
+
+
 def test_a_restore_needs_the_keys(host: Host) -> None:
     host.set(TOKEN_KEYS=None)
     said = host.run("restore", "one.backup", status=1).stderr
@@ -187,6 +200,10 @@ def test_what_does_not_open_is_told_with_its_key(host: Host) -> None:
     said = host.run("rotate-key").stdout
     assert "Left 1 records that could not be decrypted." in said
     assert "a key that is missing here: aabbccdd" in said
+
+
+def test_migrate_says_when_it_made_an_empty_database(host: Host) -> None:
+    assert f"There was no database at {host.database}, so an empty one was created" in host.run("migrate").stdout
 
 
 def test_migrate_says_what_is_pending_and_does_it(host: Host) -> None:

@@ -19,6 +19,7 @@ import pytest
 
 from bot.admin.setup import CannotAsk, Question, Setup, SetupError, Tried
 from bot.admin.setup.envfile import names, with_values
+from bot.admin.setup.questions import ABOUT, IN_ORDER, TOKEN_KEYS_FILE, cleaned
 from bot.settings import Settings, load, read_key
 from bot.storage.vault import new_key
 from tests.process.harness import ROOT, Outside, bare_environment, outside
@@ -58,7 +59,7 @@ class Person:
         self.asked.append(question.name)
         if question.is_secret:
             self.hidden.add(question.name)
-        if question.name == "CHANGE" and not self.answers.get("CHANGE"):
+        if question.name in ("CHANGE", "DONE") and not self.answers.get(question.name):
             return ""
         return self.answers[question.name].pop(0)
 
@@ -90,7 +91,7 @@ def mode(path: str) -> int:
 def test_from_nothing_it_asks_one_thing_at_a_time_and_writes_what_the_bot_starts_with() -> None:
     ada = person()
     settings = ada.run()
-    assert ada.asked == [*GOOD, "CHANGE"]
+    assert ada.asked == [*GOOD, "CHANGE", "DONE"]
     assert ada.hidden == {"DISCORD_TOKEN", "DISCORD_CLIENT_SECRET", "SPOTIFY_CLIENT_SECRET"}
     assert vars(load()) == vars(settings)
     assert settings.public_url == GOOD["PUBLIC_URL"]
@@ -132,7 +133,7 @@ def test_no_secret_is_said() -> None:
         ("DISCORD_TOKEN", "a\x00b", "no such secret has"),
         ("DISCORD_TOKEN", DISCORD_SECRET, "three parts"),
         ("DISCORD_TOKEN", str(APP), "looks like an id"),
-        ("DISCORD_CLIENT_SECRET", BOT_TOKEN, "is not a client secret"),
+        ("DISCORD_CLIENT_SECRET", BOT_TOKEN, "is the same as DISCORD_TOKEN"),
         ("DISCORD_CLIENT_SECRET", "short", "is not a client secret"),
     ],
 )
@@ -161,7 +162,68 @@ def test_a_spotify_secret_that_was_never_asked_for_is_asked_for_later() -> None:
     assert later.asked == ["SPOTIFY_CLIENT_SECRET", "CHANGE"]
 
 
-@pytest.mark.parametrize("value", ["a b#c", "it's", '"quoted"', "back\\slash", "$HOME", "${HOME}", "#x", "a=b", "ü"])
+@pytest.mark.parametrize("around", ['"{}"', "'{}'", "“{}”", " {} ", "{name}={}", "export {name} = '{}'", "<{}>"])
+def test_what_is_pasted_around_an_answer_is_no_part_of_it(around: str) -> None:
+    pasted = {name: around.format(value, name=name) for name, value in GOOD.items()}
+    settings = person(**pasted).run()
+    assert settings.discord_token.get_secret_value() == BOT_TOKEN
+    assert (settings.public_url, settings.spotify_secret) == (GOOD["PUBLIC_URL"], SPOTIFY_SECRET)
+
+
+@pytest.mark.parametrize("value", ["it's", '"', "a=b", "CONTACT us at x", '"a" or "b'])
+def test_signs_that_belong_to_an_answer_stay(value: str) -> None:
+    assert cleaned("CONTACT", value) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [
+        ("SPOTIFY_CLIENT_SECRET", SPOTIFY_ID),
+        ("SPOTIFY_CLIENT_SECRET", DISCORD_SECRET),
+    ],
+)
+def test_a_value_that_was_pasted_twice_is_told_at_once(name: str, same: str) -> None:
+    ada = person(**{name: [same, GOOD[name]]})
+    assert ada.run().spotify_secret == SPOTIFY_SECRET
+    assert any(line.startswith(f"{name}: is the same as ") for line in ada.said)
+    assert name not in ada.tried[: ada.tried.index(name)]
+
+
+def test_a_change_that_does_not_fit_another_setting_is_told_and_asked_again() -> None:
+    person(CHANGE=["METRICS_PORT", ""], METRICS_PORT="9464").run()
+    ada = person(CHANGE=["WEB_PORT", ""], WEB_PORT=["9464", "9090"])
+    assert ada.run().web_port == 9090
+    assert any(line.startswith("METRICS_PORT: is the same as WEB_PORT") for line in ada.said)
+
+
+def test_every_other_setting_is_described_in_the_words_of_the_documentation() -> None:
+    table = (ROOT / "docs/settings.md").read_text(encoding="utf-8").replace("`", "")
+    documented = dict(re.findall(r"^\| ([A-Z_]+) \| [^|]* \| (.*) \|$", table, re.MULTILINE))
+    asked = {question.name for question in (*IN_ORDER, TOKEN_KEYS_FILE)} | {"TOKEN_KEYS"}
+    assert ABOUT.keys() == {name.upper() for name in attrs.fields_dict(Settings)} - asked
+    assert [name for name, about in ABOUT.items() if not documented[name].startswith(about)] == []
+
+
+def test_the_table_is_shown_again_only_after_a_change() -> None:
+    person().run()
+    ada = person(CHANGE=["nothing", "TOKEN_KEYS", ""])
+    ada.run()
+    assert sum(line.startswith("  PUBLIC_URL ") for line in ada.said) == 1
+
+
+def test_redirect_uris_are_registered_only_when_they_may_be_new() -> None:
+    person().run()
+    ada = person(CHANGE=["CONTACT", ""], CONTACT="ada@example.org")
+    ada.run()
+    assert "DONE" not in ada.asked
+    ben = person(CHANGE=["PUBLIC_URL", ""], PUBLIC_URL="https://music.example.org")
+    ben.run()
+    assert ben.asked[-1] == "DONE"
+
+
+@pytest.mark.parametrize(
+    "value", ["a b#c", "it's", 'a "quoted" word', "back\\slash", "$HOME", "${HOME}", "#x", "a=b", "ü"]
+)
 def test_whatever_a_value_contains_it_is_read_back(value: str) -> None:
     assert person(CHANGE=["CONTACT", ""], CONTACT=value).run().contact == value
     assert load().contact == value
@@ -231,7 +293,8 @@ def test_a_required_setting_cannot_be_removed() -> None:
     person().run()
     ada = person(CHANGE=["PUBLIC_URL", ""], PUBLIC_URL=["-", ""])
     assert ada.run().public_url == GOOD["PUBLIC_URL"]
-    assert any(line.startswith("PUBLIC_URL: missing.") for line in ada.said)
+    assert any(line.startswith("PUBLIC_URL: ") and "https://" in line for line in ada.said)
+    assert "Press Enter to keep the value." in ada.said
 
 
 def test_what_is_set_is_shown_and_secrets_are_stars() -> None:
@@ -279,7 +342,7 @@ def test_what_stands_there_stays_with_its_comments_and_only_the_rest_is_asked() 
     Path(".env").write_text(before)
     ada = person(PUBLIC_URL=None)
     ada.run()
-    assert ada.asked == [*(name for name in GOOD if name != "PUBLIC_URL"), "CHANGE"]
+    assert ada.asked == [*(name for name in GOOD if name != "PUBLIC_URL"), "CHANGE", "DONE"]
     kept = [line for line in before.splitlines() if line != "DISCORD_TOKEN="]
     assert [line for line in text().splitlines() if line in kept][: len(kept)] == kept
     assert text().splitlines()[2] == f"DISCORD_TOKEN={BOT_TOKEN}"
@@ -332,6 +395,7 @@ def test_a_value_that_cannot_be_read_is_asked_for_too() -> None:
     settings = ada.run()
     assert (settings.web_port, settings.log_level, settings.sealing_keys()) == (9090, "INFO", (read_key(KEY),))
     assert "TOKEN_KEYS" in ada.hidden
+    assert sum(line.startswith("WEB_PORT: must be a whole number") for line in ada.said) == 2
 
 
 # -- keys
@@ -386,14 +450,49 @@ def test_whoever_stops_in_the_middle_finds_the_old_file_untouched(last: str) -> 
     assert os.listdir(".") == [".env"]
 
 
-def test_where_nobody_can_answer_it_ends() -> None:
-    def ask(question: Question) -> str:
-        raise CannotAsk
-
-    conversation = Setup(Path(".env"), ask, lambda line: None, {})
+def test_where_nobody_can_answer_it_ends_without_a_question() -> None:
+    said: list[str] = []
+    conversation = Setup(Path(".env"), None, said.append, {})
     with pytest.raises(CannotAsk):
         conversation.run()
     assert {"PUBLIC_URL", "DISCORD_TOKEN"} <= conversation.problems().keys()
+    assert said == []
+
+
+def test_where_nobody_can_answer_what_is_optional_stays_empty_and_a_key_is_made() -> None:
+    required = {name: value for name, value in GOOD.items() if not name.startswith("SPOTIFY")}
+    Path(".env").write_text("".join(f"{name}={value}\n" for name, value in required.items()))
+    settings = Setup(Path(".env"), None, lambda line: None, {}).run()
+    assert (settings.spotify_client_id, settings.token_keys_file) == ("", Path("keys/gatefold.keys"))
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_whoever_stops_at_the_review_leaves_no_key_that_setup_made(is_there: bool) -> None:
+    if is_there:
+        Path("keys").mkdir(mode=0o700)
+        Path("keys/gatefold.keys").write_text(f"{KEY}\n")
+        Path("keys/gatefold.keys").chmod(0o600)
+
+    def ask(question: Question) -> str:
+        if question.name == "CHANGE":
+            raise KeyboardInterrupt
+        return GOOD[question.name]
+
+    with pytest.raises(KeyboardInterrupt):
+        Setup(Path(".env"), ask, lambda line: None, {}).run()
+    assert os.listdir(".") == (["keys"] if is_there else [])
+    assert not is_there or Path("keys/gatefold.keys").read_text() == f"{KEY}\n"
+
+
+def test_whoever_stops_while_registering_keeps_what_was_written() -> None:
+    def ask(question: Question) -> str:
+        if question.name == "DONE":
+            raise KeyboardInterrupt
+        return GOOD.get(question.name, "")
+
+    with pytest.raises(KeyboardInterrupt):
+        Setup(Path(".env"), ask, lambda line: None, {}).run()
+    assert load().sealing_keys()
 
 
 # -- the text
@@ -515,6 +614,9 @@ async def test_a_whole_setup_at_a_terminal_ends_with_the_doctor_and_the_bot_star
             await there.asks(name)
             there.type(answer)
         await there.asks("CHANGE")
+        there.type("")
+        await there.asks("DONE")
+        assert "discord-redirect" not in there.shown  # nothing is checked before it can be registered
         there.type("")
         assert await there.ended() == 0, there.shown
     shown = there.shown

@@ -30,9 +30,18 @@ def test_stars_are_shown_for_what_was_typed_and_corrections_work(
 ) -> None:
     found = ""
     for piece in pieces:
-        found = _edited(found, piece)
+        found = _edited(found, piece, 80)
     assert found == typed
     assert capsys.readouterr().out == shown
+
+
+def test_no_more_stars_are_shown_than_can_be_taken_back(capsys: pytest.CaptureFixture[str]) -> None:
+    typed = _edited("", "abcdef", 4)
+    assert capsys.readouterr().out == "****"
+    typed = _edited(typed, "\x7f\x7f\x7f", 4)
+    assert (typed, capsys.readouterr().out) == ("abc", "\b \b")
+    _edited(_edited("abc", "def", 4), "\x15", 4)
+    assert capsys.readouterr().out == "*" + "\b \b" * 4
 
 
 def test_a_secret_typed_the_moment_its_question_appears_is_never_shown() -> None:

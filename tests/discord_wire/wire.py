@@ -688,12 +688,12 @@ class DiscordWire(Gateway):
                 return 200, {"url": self.gateway_url, "shards": self.shards, "session_start_limit": start}
             case ("PUT", "applications", _, "commands"):
                 return self._sync(record, None)
+            case ("PUT" | "GET", "applications", _, "guilds", guild_id, "commands") if int(guild_id) != self.GUILD:
+                raise Refused(403, 50001, "Missing Access")
             case ("PUT", "applications", _, "guilds", guild_id, "commands"):
                 return self._sync(record, int(guild_id))
             case ("GET", "applications", _, "guilds", guild_id, "commands"):
-                if int(guild_id) != self.GUILD:
-                    raise Refused(403, 50001, "Missing Access")
-                return 200, []
+                return 200, self.commands.get(int(guild_id), [])
             case ("POST", "users", "@me", "channels"):
                 user_id = int(record.body["recipient_id"])
                 place = Place(None, self._direct_channel(user_id), 1)

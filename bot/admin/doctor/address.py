@@ -157,7 +157,7 @@ async def check_certificate(
     except ssl.SSLCertVerificationError as error:
         return failed(
             "certificate",
-            f"Browsers do not accept the certificate of {host}: {error.verify_message}.",
+            f"Browsers do not accept the certificate of {host}: {error.verify_message.rstrip('.')}.",
             "Look at the log of your proxy. Caddy requests and renews certificates by itself, once the name leads to "
             "this machine and ports 80 and 443 are open.",
         )

@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 _SKIPPED = "Skipped: "
+INDENTS = (28, 31)
+"""Where the text begins in the lines of `as_lines`."""
 
 
 class Verdict(StrEnum):

@@ -52,7 +52,7 @@ async def examine(
     """Every result, as soon as it and all before it are known. `load`: reads the settings, SettingsError if wrong."""
     environment = environment or CheckEnvironment()
     for sentence in ignored(env_file) if env_file is not None else ():
-        yield warning("settings-ignored", sentence, "Correct the name, or remove it.")
+        yield warning("settings-ignored", sentence, "Correct it, or remove it.")
     try:
         settings = load()
     except SettingsError as error:

@@ -86,7 +86,7 @@ def _reason(error: Exception) -> str:
         case TimeoutError():
             return f"there was no answer within {TIMEOUT_S:.0f} s"
         case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as why):
-            return f"its certificate is not valid ({why.verify_message})"
+            return f"its certificate is not valid ({why.verify_message.rstrip('.')})"
         case aiohttp.ClientSSLError():
             return "a secure connection could not be established"
         case aiohttp.ClientConnectorDNSError():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,19 @@ import attrs
 
 from bot.admin.setup import questions
 from bot.admin.setup.envfile import Draft, names, stated, with_values
-from bot.admin.setup.questions import Question, question_for
+from bot.admin.setup.keyfile import KeyFile
+from bot.admin.setup.questions import Question, cleaned, question_for
 from bot.settings import Settings, SettingsError, ignored, load, secret_names
-from bot.settings.sources import Unreadable, nearest, read_text
+from bot.settings.sources import Unreadable, did_you_mean, meant, read_text
 from bot.storage.vault import new_key
 
 KEY_FILE = Path("keys/gatefold.keys")
 DATABASE = Path("data/gatefold.db")
 _STARS = "********"
 _ENOUGH_TO_TRY = {
-    "discord_token": "not-given-yet",
+    "discord_token": "no-token-yet",
     "discord_client_id": "10000000000000000",
-    "discord_client_secret": "not-given-yet",
+    "discord_client_secret": "no-secret-yet",
     "public_url": "http://127.0.0.1:8080",
 }
 """Stand in for required settings that have no answer yet, so that one answer can be tried before the next is asked."""
@@ -39,14 +40,14 @@ class Tried:
 
 
 Ask = Callable[[Question], str]
-"""Asks a person and returns the answer as it was typed. CannotAsk when there is nobody."""
+"""Asks a person and returns the answer as it was typed."""
 Say = Callable[[str], None]
 Try = Callable[[str, Settings], Tried]
 """Tries a setting, named in capitals, where it is used. The other settings may be placeholders."""
 
 
 class CannotAsk(Exception):
-    """There is no terminal to ask at."""
+    """Something must be asked, and there is no terminal to ask at."""
 
 
 class SetupError(Exception):
@@ -59,18 +60,19 @@ class Setup:
     def __init__(
         self,
         env_file: Path,
-        ask: Ask,
+        ask: Ask | None,
         say: Say,
         environment: Mapping[str, str] = os.environ,
         try_: Try = lambda name, settings: Tried(),
     ) -> None:
-        """`environment`: it overrides `.env`, and nothing from it is ever written there."""
+        """`ask`: None where nobody can answer. `environment`: overrides `.env`; nothing from it is written there."""
         self._file = env_file
         self._ask = ask
         self._say = say
         self._try = try_
         self._environment = {name.upper() for name, value in environment.items() if value}
         self._answers: dict[str, str] = {}
+        self._key = KeyFile(env_file.parent / KEY_FILE)
         self._suggestions: dict[str, str] = {}
 
     def run(self) -> Settings:
@@ -80,28 +82,55 @@ class Setup:
             self._say(sentence)
         problems = self.problems()
         self._refuse_what_no_answer_solves(problems, before)
+        if self._ask is not None:
+            self._ask_for_missing(problems, before)
+        elif problems.keys() - {questions.KEYS}:
+            raise CannotAsk
+        try:
+            if questions.KEYS in self.problems():
+                self._answer_keys(before)
+            if self._ask is not None:
+                self._review(before)
+            settings = self._written(before)
+        except BaseException:
+            self._key.discard()
+            raise
+        if self._ask is not None and self._answers.keys() & questions.REGISTERED_WITH:
+            self._let_register(settings)
+        return settings
+
+    def _ask_for_missing(self, problems: Mapping[str, str], before: str) -> None:
         todo = [question for question in questions.IN_ORDER if self._is_open(question, problems, before)]
         todo += [question_for(name) for name in problems if name not in {q.name for q in todo} | {questions.KEYS}]
         if todo:
             self._say(
                 f"The answers go to {self._file.resolve()} when all are given. Ctrl-C leaves everything as it is."
             )
-        for question in todo:
+        for number, question in enumerate(todo, 1):
             if question is questions.SPOTIFY_CLIENT_SECRET and self._answers.get("SPOTIFY_CLIENT_ID") == "":
                 continue
-            self._answer(question)
-        if questions.KEYS in self.problems():
-            self._answer_keys(before)
-        self._review(before)
-        settings = self._written(before)
-        for line in ("", *questions.to_register(settings)):
+            problem = problems.get(question.name, "")
+            if problem and question.name in names(before):
+                self._say("")
+                self._say(problem)
+            self._answer(question, later={later.name for later in todo[number:]})
+
+    def _let_register(self, settings: Settings) -> None:
+        for line in ("", *questions.to_register(settings), "", questions.REGISTERED.where):
             self._say(line)
-        return settings
+        self._typed(questions.REGISTERED)
 
     def problems(self) -> dict[str, str]:
         """What is wrong now, by the setting's name."""
+        found = self._problems_with()
+        if found.keys() == {questions.KEYS}:
+            # Without a key, what does not fit together is not looked at.
+            found |= self._problems_with(token_keys=new_key())
+        return found
+
+    def _problems_with(self, **more: Any) -> dict[str, str]:
         try:
-            load(self._file, **self._overrides())
+            load(self._file, **(self._overrides() | more))
         except SettingsError as error:
             return {problem.partition(":")[0]: problem for problem in error.problems}
         return {}
@@ -130,26 +159,30 @@ class Setup:
             return question.name in problems or question.name not in stated(before) | self._environment
         return question.name in problems
 
-    def _answer(self, question: Question, *, is_change: bool = False) -> None:
-        """Ask until there is an answer that the bot can use and that the platform accepts."""
+    def _answer(self, question: Question, *, is_change: bool = False, later: Collection[str] = ()) -> None:
+        """Ask until there is an answer that the bot can use and that the platform accepts.
+
+        `later`: the settings that are asked for after this one.
+        """
         self._say("")
         self._say(f"{question.name}: {question.where}")
         if is_change:
-            self._say("Press Enter to keep the value, or type - to remove it.")
+            self._say(f"Press Enter to keep the value{', or type - to remove it' if question.is_optional else ''}.")
         elif question.is_optional:
             self._say("Press Enter to leave it empty.")
         suggestion = "" if is_change else self._suggestions.get(question.name, "")
         old = self._answers.get(question.name)
+        known = {*self.problems(), *later}
         while True:
-            answer = self._ask(replace(question, suggestion=suggestion, is_optional=question.is_optional or is_change))
-            answer = answer.strip() or suggestion
+            shown = replace(question, suggestion=suggestion, is_optional=question.is_optional or is_change)
+            answer = cleaned(question.name, self._typed(shown)) or suggestion
             if not answer and is_change:
                 return
             if not answer and not question.is_optional:
                 self._say("This setting is required.")
                 continue
-            self._answers[question.name] = "" if is_change and answer == "-" else answer
-            problem = self._problem_of(question)
+            self._answers[question.name] = "" if is_change and question.is_optional and answer == "-" else answer
+            problem = self._problem_of(question, known)
             if not problem:
                 return
             self._say(problem)
@@ -158,10 +191,18 @@ class Setup:
             else:
                 self._answers[question.name] = old
 
-    def _problem_of(self, question: Question) -> str:
+    def _typed(self, question: Question) -> str:
+        if self._ask is None:
+            raise CannotAsk
+        return self._ask(question)
+
+    def _problem_of(self, question: Question, known: Collection[str]) -> str:
+        """What is wrong with the answer, or with another setting because of it. `known`: what was wrong before."""
         answer = self._answers[question.name]
-        if problem := self.problems().get(question.name):
-            return problem
+        problems = self.problems()
+        for name in (question.name, *(problems.keys() - known)):
+            if problem := problems.get(name):
+                return problem
         if not answer:
             return ""
         if not answer.isprintable():
@@ -176,8 +217,8 @@ class Setup:
         try:
             # These keys are never used: they only let the other settings be read.
             settings = load(self._file, **(given | {"token_keys": new_key()} | self._overrides_but_keys()))
-        except SettingsError:
-            return ""
+        except SettingsError as error:
+            return next((problem for problem in error.problems if problem.startswith(f"{name}:")), "")
         tried = self._try(name, settings)
         if tried.note:
             self._say(tried.note)
@@ -195,16 +236,10 @@ class Setup:
 
     def _review(self, before: str) -> None:
         """Show what is set, and let the person change any of it."""
-        while True:
-            self._show(before)
-            try:
-                name = self._ask(questions.REVIEW).strip().upper()
-            except CannotAsk:
-                # Without a terminal there is nothing to change, and everything has a value.
-                return
-            if not name:
-                return
-            self._change(name, before)
+        self._show(before)
+        while name := self._typed(questions.REVIEW).strip().upper():
+            if self._is_changed(name):
+                self._show(before)
 
     def _show(self, before: str) -> None:
         settings = load(self._file, **self._overrides())
@@ -220,17 +255,18 @@ class Setup:
         self._say("")
         self._say(questions.REVIEW.where)
 
-    def _change(self, name: str, before: str) -> None:
+    def _is_changed(self, name: str) -> bool:
         known = attrs.fields_dict(Settings).keys()
         if name.lower() not in known:
-            near = nearest(name, known)
-            self._say(f"There is no such setting.{f' Did you mean {near}?' if near else ''}")
+            self._say(f"There is no such setting.{did_you_mean(meant(name, known))}")
         elif name in self._environment:
             self._say(f"{name} comes from the environment, which overrides .env. Change it there.")
         elif name in ("TOKEN_KEYS", "TOKEN_KEYS_FILE"):
             self._say("A changed key needs more than a new value: docs/operations.md, section Keys, has the steps.")
         else:
             self._answer(question_for(name), is_change=True)
+            return True
+        return False
 
     # -- keys
 
@@ -242,7 +278,7 @@ class Setup:
             return
         if "DATABASE_PATH" not in names(before) | self._environment:
             self._answers["DATABASE_PATH"] = str(DATABASE)
-        self._make_key(folder / KEY_FILE)
+        self._make_key()
         self._answers["TOKEN_KEYS_FILE"] = str(KEY_FILE)
         if problem := self.problems().get("TOKEN_KEYS_FILE"):
             raise SetupError(problem)
@@ -254,20 +290,16 @@ class Setup:
         except SettingsError as error:
             raise SetupError("\n".join(error.problems)) from None
 
-    def _make_key(self, file: Path) -> None:
-        """A new key in a folder of its own. A key that is already there is used, and never overwritten."""
+    def _make_key(self) -> None:
         self._say("")
         try:
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except FileExistsError:
-            self._say(f"Using the key in {KEY_FILE}.")
-            return
+            is_new = self._key.make()
         except OSError as error:
-            raise SetupError(f"{file} cannot be written ({error.strerror}).") from None
-        with open(handle, "w", encoding="ascii") as target:
-            target.write(f"{new_key()}\n")
-        self._say(f"Created a key: {KEY_FILE}. Keep a copy elsewhere, but not with the backups of the database.")
+            raise SetupError(f"{self._file.parent / KEY_FILE} cannot be written ({error.strerror}).") from None
+        if is_new:
+            self._say(f"Created a key: {KEY_FILE}. Keep a copy elsewhere, but not with the backups of the database.")
+        else:
+            self._say(f"Using the key in {KEY_FILE}.")
 
     # -- writing
 
@@ -284,6 +316,7 @@ class Setup:
             if vars(settings) != vars(load(self._file, **self._overrides())):
                 raise SetupError(f"{self._file} could not be written so that it reads back as it was typed.")
             draft.keep()
+            self._key.keep()
         except SettingsError as error:
             raise SetupError("\n".join(error.problems)) from None
         finally:

@@ -15,6 +15,9 @@ Shape = Callable[[str], str | None]
 """What is wrong with the shape of an answer, as the rest of a sentence; None if nothing is."""
 
 
+_QUOTATION_MARKS = ('""', "''", "``", "“”", "„“", "‘’", "«»", "<>")
+
+
 def _any(answer: str) -> str | None:
     return None
 
@@ -97,6 +100,12 @@ REVIEW = Question(
     is_optional=True,
 )
 """Not a setting: asked when everything has an answer."""
+REGISTERED = Question(
+    "DONE", "Press Enter when they are registered, so that the doctor can check them.", is_optional=True
+)
+"""Not a setting: asked when the redirect URIs are new."""
+REGISTERED_WITH = {"PUBLIC_URL", "DISCORD_CLIENT_ID", "SPOTIFY_CLIENT_ID"}
+"""The settings that decide which redirect URIs are registered where."""
 
 IN_ORDER = (
     PUBLIC_URL,
@@ -108,9 +117,43 @@ IN_ORDER = (
 )
 KEYS = "TOKEN_KEYS or TOKEN_KEYS_FILE"
 """How the settings name the two together."""
-COMMENTS = {question.name: question.comment for question in (*IN_ORDER, TOKEN_KEYS_FILE)} | {
-    "DATABASE_PATH": "The database file. Its folder is created if it does not exist."
+ABOUT = {
+    "SPOTIFY_SEATS": "How many people your Spotify app serves: 5 in development mode. 0: no limit.",
+    "HOSTS": "Discord user ids, separated by commas, that may use the host's commands and get the host's messages.",
+    "CONTACT": "How members can reach you. Shown on the privacy page.",
+    "MESSAGE_CONTENT": "on: the bot may read messages in channels that a curator watches. Needs the Message Content intent.",
+    "DATABASE_PATH": "The database file. Its folder is created if it does not exist.",
+    "BACKUP_FOLDER": "Where the bot writes scheduled backups. Empty: it makes none.",
+    "BACKUP_EVERY_HOURS": "Hours between two scheduled backups.",
+    "BACKUP_KEEP": "How many scheduled backups are kept.",
+    "WEB_HOST": "Where the site listens. 0.0.0.0: on every interface.",
+    "WEB_PORT": "The site's port.",
+    "METRICS_PORT": "The port for Prometheus. 0: no metrics.",
+    "METRICS_HOST": "Where the metrics listen. There is no password.",
+    "LOG_LEVEL": "DEBUG, INFO, WARNING, ERROR or CRITICAL.",
+    "LOG_FORMAT": "console for people, json for programs.",
+    "DEV_GUILD_ID": "A server's id. While it is set, the commands exist in that server only.",
+    "SPOTIFY_ALBUM_ENDPOINT": "Which generation of Spotify's album endpoints serves your app: albums, library, or auto to find out.",
+    "DISCORD_API_URL": "Discord's API. This one and those below are for proxies and tests.",
+    "DISCORD_GATEWAY_URL": "Discord's gateway.",
+    "DISCORD_CDN_URL": "Where Discord keeps attached files.",
+    "DISCORD_AUTHORIZE_URL": "Discord's consent page.",
+    "SPOTIFY_API_URL": "Spotify's Web API.",
+    "SPOTIFY_ACCOUNTS_URL": "Spotify's consent page and token endpoint.",
+    "SPOTIFY_OEMBED_URL": "Titles and covers of albums when there is no client secret.",
+    "SPOTIFY_SHORT_LINK_URL": "Where short links are resolved. Empty: at their own hosts.",
 }
+"""What the other settings are, in the words of docs/settings.md."""
+
+COMMENTS = {question.name: question.comment for question in (*IN_ORDER, TOKEN_KEYS_FILE)} | ABOUT
+"""The line above a setting that is new in `.env`."""
+
+
+def cleaned(name: str, answer: str) -> str:
+    """An answer without what people paste around it: white space, `NAME=`, and quotation marks."""
+    text = re.sub(rf"^(?:export\s+)?{name}\s*=", "", answer.strip(), count=1, flags=re.IGNORECASE).strip()
+    is_quoted = len(text) > 1 and text[0] + text[-1] in _QUOTATION_MARKS
+    return text[1:-1].strip() if is_quoted else text
 
 
 def question_for(name: str) -> Question:
@@ -119,9 +162,15 @@ def question_for(name: str) -> Question:
         if question.name == name:
             return question
     field = attrs.fields_dict(Settings).get(name.lower())
-    default = "" if field is None or field.default in (attrs.NOTHING, None, "", ()) else f" (default: {field.default})"
+    default = (
+        "" if field is None or field.default in (attrs.NOTHING, None, "", ()) else f" Default: {_shown(field.default)}."
+    )
     is_secret = name.lower() in secret_names()
-    return Question(name, f"docs/settings.md describes this setting{default}.", "", is_secret, is_optional=True)
+    return Question(name, f"{ABOUT.get(name, '')}{default}".strip(), "", is_secret, is_optional=True)
+
+
+def _shown(value: object) -> str:
+    return ("off", "on")[value] if isinstance(value, bool) else str(value)
 
 
 def to_register(settings: Settings) -> list[str]:

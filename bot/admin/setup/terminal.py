@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 import termios
 import tty
 
 import click
 
-from bot.admin.setup.conversation import CannotAsk
 from bot.admin.setup.questions import Question
 
 _ERASE = ("\x7f", "\b")
@@ -21,9 +21,7 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-9;]*[ -/]*[@-~]|[@-_])?")
 
 
 def ask(question: Question) -> str:
-    """The answer as it was typed. CannotAsk where there is no terminal, click.Abort at Ctrl-D."""
-    if not sys.stdin.isatty():
-        raise CannotAsk
+    """The answer as it was typed. click.Abort at Ctrl-D."""
     if question.is_secret:
         return _ask_with_stars(f"{question.name}: ")
     default = question.suggestion or ("" if question.is_optional else None)
@@ -34,6 +32,8 @@ def ask(question: Question) -> str:
 def _ask_with_stars(prompt: str) -> str:
     """Read one line without echo, and write a star for each character."""
     terminal = sys.stdin.fileno()
+    # A star in the next line could not be taken back.
+    room = max(1, shutil.get_terminal_size().columns - len(prompt) - 1)
     before = termios.tcgetattr(terminal)
     typed = ""
     try:
@@ -45,25 +45,27 @@ def _ask_with_stars(prompt: str) -> str:
             piece = os.read(terminal, 4096).decode(errors="replace")
             if not piece or "\x04" in piece:
                 raise click.Abort
-            typed = _edited(typed, piece)
+            typed = _edited(typed, piece, room)
     finally:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
         click.echo()
     return typed.rstrip("".join(_END))
 
 
-def _edited(typed: str, piece: str) -> str:
+def _edited(typed: str, piece: str, room: int) -> str:
+    """What is typed after this piece. `room`: how many stars are shown at most."""
     for character in _ESCAPES.sub("", piece):
         if character in _ERASE:
-            if typed:
+            if 0 < len(typed) <= room:
                 click.echo("\b \b", nl=False)
             typed = typed[:-1]
         elif character == _CLEAR:
-            click.echo("\b \b" * len(typed), nl=False)
+            click.echo("\b \b" * min(len(typed), room), nl=False)
             typed = ""
         elif character in _END:
             return typed + "\n"
         else:
             typed += character
-            click.echo("*", nl=False)
+            if len(typed) <= room:
+                click.echo("*", nl=False)
     return typed

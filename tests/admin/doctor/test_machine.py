@@ -284,6 +284,9 @@ async def test_a_certificate_for_another_name_and_one_that_nobody_trusts_fail(
         found = await practice.found(public_url=url)
     assert found["certificate"].verdict is FAILED
     assert found["address"].verdict is FAILED
+    assert [
+        name for name in ("certificate", "address") if ".." in found[name].sentence or ".)" in found[name].sentence
+    ] == []
 
 
 async def test_a_bot_behind_https_is_recognised_through_the_proxy(practice: Practice, tmp_path: Path) -> None:
