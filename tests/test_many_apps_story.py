@@ -400,7 +400,7 @@ async def test_seats_fit_into_a_message_however_many_there_are(tmp_path: Path) -
         for number in range(20):
             await world.link(CHLOE + 1 + number, f"a{number}")
         for number in range(5):
-            await world.bot.seats.ask(caller(MemberId(ADA + number)), "Ada", f"a{number}@example.org", [])
+            await world.bot.seats.ask(caller(MemberId(900 + number)), "Ada", f"a{number}@example.org", [])
         message = await (await world.discord.slash(HOST, "seats")).message()
         assert "20 seats are taken" in text_of(message)
         seen = text_of(message)
@@ -409,4 +409,5 @@ async def test_seats_fit_into_a_message_however_many_there_are(tmp_path: Path) -
             seen += text_of(message)
         assert labels(message)[-1] == "Back"
         assert all(f"<@{CHLOE + 1 + number}>" in seen for number in range(20))
+        assert all(f"<@{900 + number}> asked for a seat" in seen for number in range(5))
         assert world.discord.problems == []

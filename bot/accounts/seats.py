@@ -150,7 +150,8 @@ class SeatKeeper:
         if not name or len(email) > EMAIL_MAX or not _EMAIL.fullmatch(email):
             raise NotAnAddress
         now, member = self._now(), caller.member_id
-        locales = {host: await self._storage.links.locale_of(host) for host in hosts}
+        # a host who never linked reads the language of the server
+        locales = {host: await self._storage.links.locale_of(host) or caller.guild_locale for host in hosts}
 
         def also(c: Connection) -> None:
             self._storage.timers.put(c, EXPIRY, str(member), now + REQUEST_LIFE)
@@ -160,12 +161,11 @@ class SeatKeeper:
 
         await self._storage.seats.ask(caller, name, email, now, also)
 
-    async def send_again(self, member: MemberId, host: MemberId) -> None:
+    async def send_again(self, member: MemberId, host: Caller) -> None:
         """Send an open request to a host once more, who accepted no direct messages before, for example."""
         request = await self._storage.seats.get(member)
         if request is not None and request.email is not None:
-            locale, now = await self._storage.links.locale_of(host), self._now()
-            await self._storage.outbox.add(_asked(member, host, locale), now)
+            await self._storage.outbox.add(_asked(member, host.member_id, host.locale), self._now())
 
     async def can_ask(self, member: MemberId) -> datetime | None:
         """When the member may ask again; None: now. Each request is a message to every host."""

@@ -6,6 +6,7 @@ Discord hides `/seats` from other people by default. Whether somebody is a host 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 from discord import ButtonStyle, app_commands, ui
@@ -21,8 +22,8 @@ from bot.chat.words import Words, date, soon
 from bot.storage.seats import Given
 from bot.text import command_name, msg
 
-PAGE, REQUESTS = 8, 3
-"""Seats and requests shown at a time; each takes three of the 40 components that a message may have."""
+PAGE = 11
+"""Requests and seats shown at a time; each takes three of the 40 components that a message may have."""
 DASHBOARD = "https://developer.spotify.com/dashboard"
 
 
@@ -97,19 +98,23 @@ class Hosting:
             )
         else:
             head = t.plural("**{count} seat is taken**", "**{count} seats are taken**", count)
-        page = max(min(page, (count - 1) // PAGE), 0)
+        # first those who wait for the host
+        rows: list[Seat | HeldSeat | tuple[MemberId, datetime]] = [*seats.asked, *seats.taken]
+        page = max(min(page, (len(rows) - 1) // PAGE), 0)
         items: list[Item] = [ui.TextDisplay(head)]
-        for seat in seats.taken[page * PAGE : (page + 1) * PAGE]:
-            free = button(t("Free seat"), CustomId("seat-ask-free", seat.member_id, page))
-            items.append(ui.Section(self._line(caller, seat), accessory=free))
-        for member, asked_at in seats.asked[:REQUESTS]:
-            asked = t("{member} asked for a seat {when}", member=f"<@{member}>", when=date(asked_at))
-            again = button(t("Send again"), CustomId("seat-again", member, page))
-            items.append(ui.Section(asked, accessory=again))
+        for row in rows[page * PAGE : (page + 1) * PAGE]:
+            if isinstance(row, tuple):
+                member, asked_at = row
+                line = t("{member} asked for a seat {when}", member=f"<@{member}>", when=date(asked_at))
+                press = button(t("Send again"), CustomId("seat-again", member, page))
+            else:
+                line = self._line(caller, row)
+                press = button(t("Free seat"), CustomId("seat-ask-free", row.member_id, page))
+            items.append(ui.Section(line, accessory=press))
         turns = []
         if page:
             turns.append(button(t("Back"), CustomId("seats", page - 1)))
-        if (page + 1) * PAGE < count:
+        if (page + 1) * PAGE < len(rows):
             turns.append(button(t("Next"), CustomId("seats", page + 1)))
         if turns:
             items.append(ui.ActionRow(*turns))
@@ -149,7 +154,7 @@ class Hosting:
         """Send the host a request once more, as a direct message: only such a message is edited when it ends."""
 
         async def again() -> Beside:
-            await self._seats.send_again(member, caller.member_id)
+            await self._seats.send_again(member, caller)
             t = self._reply.words(caller.locale).t
             text = t(
                 "I am sending you the request as a direct message. If it does not arrive, allow direct messages from "

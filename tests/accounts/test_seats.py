@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bot.accounts.apps import Apps
@@ -139,17 +140,24 @@ async def test_the_member_who_got_a_seat_is_told_once_in_their_language(stage: S
 
 async def test_a_host_is_asked_again_only_for_a_request_that_is_open(stage: Stage) -> None:
     keeper = stage.keeper()
-    await keeper.send_again(ADA, HOSTS[0])
+    await keeper.send_again(ADA, caller(HOSTS[0], locale="fr"))
     assert await stage.messages(ASKED) == []
     await keeper.ask(caller(ADA), "Ada", "ada@example.org", HOSTS)
     stage.now += timedelta(minutes=1)
-    await keeper.send_again(ADA, HOSTS[0])
+    await keeper.send_again(ADA, caller(HOSTS[0], locale="fr"))
     assert [row["member_id"] for row in await stage.messages(ASKED)] == [*HOSTS, HOSTS[0]]
+    assert (await stage.messages(ASKED))[-1]["locale"] == "fr"
     await keeper.give(ADA)
     stage.now += timedelta(minutes=1)
     before = len(await stage.messages(ASKED))
-    await keeper.send_again(ADA, HOSTS[0])
+    await keeper.send_again(ADA, caller(HOSTS[0], locale="fr"))
     assert len(await stage.messages(ASKED)) == before
+
+
+async def test_a_host_who_never_linked_is_asked_in_the_language_of_the_server(stage: Stage) -> None:
+    asking = msgspec.structs.replace(caller(ADA, locale="ja"), guild_locale="de")
+    await stage.keeper().ask(asking, "Ada", "ada@example.org", HOSTS)
+    assert {row["locale"] for row in await stage.messages(ASKED)} == {"de"}
 
 
 async def test_while_no_seat_is_free_none_is_given(stage: Stage) -> None:

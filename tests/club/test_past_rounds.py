@@ -89,6 +89,17 @@ async def scores(server: Server) -> list[tuple[int | None, Score]]:
     return [(one.member_id, one.score) for one in await server.world.bot.clubs.ratings(ONE)]
 
 
+async def test_columns_are_quoted_as_the_language_quotes(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    file = csv_file("Date;Album;Artist;Mood", f"2024-01-02;{title(server, 0)[0]};{title(server, 0)[1]};blue")
+    asked = await world.discord.slash(CURATOR, "curate import", {"file": file}, locale="de", guild_locale="de")
+    await asked.message(60.0)
+    assert "„Date“" in said(server, asked)
+    assert "„Mood“" in said(server, asked)
+    assert "“Date”" not in said(server, asked)
+
+
 async def test_a_spreadsheet_becomes_rounds_that_history_standings_and_the_repeats_rule_know(world: World) -> None:
     server = Server(world)
     await server.start()

@@ -222,8 +222,12 @@ def _columns(words: Words, sheet: ClubSheet, most: int) -> str:
         Role.THEME: t("theme"),
         Role.NOTE: t("note"),
     }
-    used = [f"“{plain(one.name, most)}” ({uses[one.role]})" for one in sheet.columns if one.role in uses][:12]
-    unused = [f"“{plain(one.name, most)}”" for one in sheet.columns if one.role is Role.NOT_USED and one.name][:12]
+    used = [
+        f"{t('“{typed}”', typed=plain(one.name, most))} ({uses[one.role]})" for one in sheet.columns if one.role in uses
+    ][:12]
+    unused = [
+        t("“{typed}”", typed=plain(one.name, most)) for one in sheet.columns if one.role is Role.NOT_USED and one.name
+    ][:12]
     lines = [t("I use these columns: {columns}.", columns=t.list(used))]
     if unused:
         lines.append(t("I do not use {columns}.", columns=t.list(unused)))
@@ -290,4 +294,6 @@ def _skipped(words: Words, row: SkippedRow, most: int) -> str:
 
 
 def _remarks(words: Words, odd: Sequence[OddCell]) -> tuple[str, ...]:
-    return tuple(f"{one.column} “{one.text[:60]}”: {why_not(words, one.why)}".strip() for one in odd)
+    return tuple(
+        f"{one.column} {words.t('“{typed}”', typed=one.text[:60])}: {why_not(words, one.why)}".strip() for one in odd
+    )
