@@ -41,7 +41,7 @@ ANSWERS = [
 
 
 class TextChannel(app_commands.Transformer):
-    """An option that takes a text channel; its id, since the bot keeps no list of channels."""
+    """An option that takes a text channel or a thread; its id, since the bot keeps no list of channels."""
 
     @property
     def type(self) -> discord.AppCommandOptionType:
@@ -50,8 +50,9 @@ class TextChannel(app_commands.Transformer):
 
     @property
     def channel_types(self) -> list[discord.ChannelType]:
-        """Those in which members write, and clubs can live."""
-        return [discord.ChannelType.text, discord.ChannelType.news]
+        """Those in which members write. A thread is read only if it is named: its channel's watch does not cover it."""
+        kinds = discord.ChannelType
+        return [kinds.text, kinds.news, kinds.public_thread, kinds.news_thread]
 
     async def transform(self, interaction: Interaction, value: Any, /) -> int:
         """The id."""

@@ -250,6 +250,22 @@ async def test_an_edit_after_an_hour_or_without_the_link_in_time_changes_only_wh
     assert [entry.album_id for entry in await entries(reading, 1)] == [SECOND]
 
 
+async def test_a_thread_is_watched_if_it_is_named_and_not_with_its_channel(reading: World) -> None:
+    specs = {spec["name"]: spec for found in reading.discord.commands.values() for spec in found}
+    on = next(option for option in specs["watch"]["options"] if option["name"] == "on")
+    assert {0, 11} <= set(on["options"][0]["channel_types"])
+    thread = reading.discord.CHANNEL + 7
+    await watch(reading)
+    await reading.discord.post(BEN, LINK, channel_id=thread)
+    await settled(reading)
+    await entries(reading, 0)
+    await watch(reading, channel=str(thread))
+    await reading.discord.post(BEN, OTHER, channel_id=thread)
+    await entries(reading, 1)
+    await settled(reading)
+    assert buttons(in_channel(reading, thread)[-1])
+
+
 async def test_a_channel_that_is_no_longer_watched_is_left_alone(reading: World) -> None:
     await watch(reading)
     assert "I have stopped watching" in await said(await reading.discord.slash(ADA, "watch off"))
