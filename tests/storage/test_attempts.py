@@ -146,6 +146,26 @@ async def test_a_login_without_a_link_is_bounded_per_browser_and_goes_when_it_is
     assert [row["state_hash"] for row in await rows(storage, "oauth_states")] == [b"new"]
 
 
+@pytest.mark.parametrize(("age", "lives"), [(LIFE_S - 1, True), (LIFE_S, False)])
+async def test_an_app_is_named_and_tried_only_while_the_link_lives(age: int, lives: bool, storage: Storage) -> None:
+    await begun(storage)
+    assert await storage.attempts.use_app(LINK, "an app", at(NOW + age)) == lives
+    assert await storage.attempts.count_probe(LINK, at(NOW + age)) == lives
+    attempt = await storage.attempts.get(LINK, at(NOW))
+    assert attempt is not None
+    assert attempt.client_id == ("an app" if lives else None)
+    assert not await storage.attempts.use_app(b"gone", "an app", at(NOW))
+
+
+async def test_what_nobody_finished_is_deleted_when_it_is_too_old(storage: Storage) -> None:
+    await begun(storage)
+    await hopped(storage)
+    await storage.attempts.clear(at(NOW + LIFE_S))
+    assert len(await rows(storage, "link_attempts")) == len(await rows(storage, "oauth_states")) == 1
+    await storage.attempts.clear(at(NOW + LIFE_S + 1))
+    assert await rows(storage, "link_attempts") == await rows(storage, "oauth_states") == []
+
+
 async def test_a_client_id_is_tried_twenty_times_with_one_link(storage: Storage) -> None:
     await begun(storage)
     tried = [await storage.attempts.count_probe(LINK, at(NOW)) for _ in range(22)]

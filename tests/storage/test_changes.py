@@ -9,11 +9,23 @@ from pathlib import Path
 import pytest
 
 from bot.albums import AlbumId
-from bot.caller import MemberId, RequestId
+from bot.caller import Caller, GuildId, MemberId, RequestId
 from bot.changes import Action, ChangeRequest, Kind, LibraryChange, Outcome
+from bot.errors import StorageUnavailable
 from bot.storage import Storage, open_storage
-from bot.storage.changes import CHUNK, OUTCOME_MESSAGE, Ending, Key, NewChange, Pages, UndoVerdict
-from bot.storage.outbox import Queued, State, Way
+from bot.storage.changes import (
+    CHUNK,
+    HELD_MESSAGE,
+    OUTCOME_MESSAGE,
+    Ending,
+    Key,
+    LibraryChanges,
+    NewChange,
+    Pages,
+    UndoVerdict,
+)
+from bot.storage.outbox import Answer, Direct, Outbox, Queued, State, Way
+from bot.storage.vault import Vault
 from tests.callers import caller
 from tests.faults.disk import Disk
 from tests.storage.rows import ADA, BEN, KEY, NOW, REMOVE, SAVE, X, Y, Z, ask, at, execute, link, on_disk, put, rows
@@ -79,6 +91,29 @@ async def test_what_is_accepted_is_on_disk_with_all_its_changes_in_order(storage
         LibraryChange(RequestId(1), 2, REMOVE, Kind.OTHER, "x", outcome=Outcome.NOT_ALBUM, detail="playlist"),
     )
     assert accepted.pending == list(request.changes[:2]) == await storage.changes.pending(ADA)
+
+
+@pytest.mark.parametrize("guild", [None, GuildId(7)])
+@pytest.mark.parametrize("is_ended", [False, True])
+async def test_what_is_accepted_is_what_is_read_later(guild: GuildId | None, is_ended: bool, storage: Storage) -> None:
+    changes = [
+        NewChange(Kind.ALBUM, X, Outcome.DUPLICATE if is_ended else None),
+        NewChange(Kind.TRACK, "t" * 22, Outcome.NO_ALBUM, "a detail"),
+    ]
+    asking = Caller(ADA, guild, "de", RequestId(1), "token")
+    accepted = await storage.changes.accept(asking, REMOVE, changes, at().replace(microsecond=900_000))
+    assert accepted.request == await got(storage, 1)
+    assert (accepted.request.in_server, accepted.request.ended) == (guild is not None, is_ended)
+
+
+async def test_how_many_changes_are_pending_and_since_when_is_known(storage: Storage) -> None:
+    assert await storage.changes.waiting() == (0, None)
+    await ask(storage, 2, X, Y, now=NOW + 60)
+    await ask(storage, 1, Z, member=BEN, now=NOW)
+    await ask(storage, 3, Z, now=NOW + 120)
+    assert await storage.changes.waiting() == (4, at(NOW))
+    await end(storage, 1, Outcome.SAVED)
+    assert await storage.changes.waiting() == (3, at(NOW + 60))
 
 
 async def test_a_request_and_its_undo_keep_the_language_in_which_each_was_asked(storage: Storage) -> None:
@@ -206,6 +241,32 @@ async def test_a_request_ends_with_its_last_change_and_is_returned_once(storage:
     assert [change.outcome for change in ended.changes] == [Outcome.SAVED, Outcome.ALREADY]
     assert await end(storage, 1, Outcome.REFUSED, 1) == []
     assert await storage.changes.pending(ADA) == []
+
+
+async def test_the_album_that_words_turned_out_to_mean_is_stored_with_their_end(storage: Storage) -> None:
+    await storage.changes.accept(caller(ADA), SAVE, [NewChange(Kind.SEARCH, "slow harbour")], at())
+    await storage.changes.end([Ending(key(1), Outcome.ALREADY, "a detail", X)], at())
+    [change] = (await got(storage, 1)).changes
+    assert (change.album_id, change.outcome, change.detail, change.choices) == (X, Outcome.ALREADY, "a detail", ())
+
+
+async def test_only_a_request_that_saved_something_counts_for_its_card_and_once(storage: Storage) -> None:
+    counted: list[str] = []
+    vault = Vault([KEY])
+    changes = LibraryChanges(
+        storage.database, vault, Outbox(storage.database, vault), on_saved=lambda _, origin: counted.append(origin)
+    )
+    for id_, origin, outcome in (
+        (1, "saved from here", Outcome.SAVED),
+        (2, "was there already", Outcome.ALREADY),
+        (3, None, Outcome.SAVED),
+    ):
+        accepted = [NewChange(Kind.ALBUM, X), NewChange(Kind.ALBUM, Y)]
+        await changes.accept(caller(ADA, id_), SAVE, accepted, at(), origin=origin)
+        await changes.end([Ending(key(id_), outcome)], at())
+        assert len(counted) == (id_ > 1)
+        await changes.end([Ending(key(id_, 1), outcome)], at())
+    assert counted == ["saved from here"]
 
 
 async def test_an_outcome_is_final(storage: Storage) -> None:
@@ -409,6 +470,14 @@ async def test_a_member_drops_what_waits_and_only_theirs(storage: Storage) -> No
     assert await storage.changes.drop(ADA, at(), is_busy=False) == (0, [])
 
 
+async def test_of_a_members_requests_one_can_be_dropped(storage: Storage) -> None:
+    for id_ in (1, 2):
+        await ask(storage, id_, X, Y)
+    count, ended = await storage.changes.drop(ADA, at(), is_busy=False, request=RequestId(2))
+    assert (count, [request.id for request in ended]) == (2, [2])
+    assert await outcomes(storage, 1) == [None, None]
+
+
 async def test_dropping_leaves_what_may_be_on_its_way(storage: Storage) -> None:
     await ask(storage, 1, X, Y)
     await begin(storage, (1, X, False))
@@ -426,6 +495,20 @@ async def test_what_waits_too_long_is_given_up_and_what_is_younger_is_not(storag
     assert await outcomes(storage, 1) == [Outcome.SAVED, Outcome.GIVEN_UP]
     assert await outcomes(storage, 2) == [None]
     assert await storage.changes.give_up(at(), at()) == []
+
+
+async def test_what_waits_for_a_member_who_must_link_again_is_given_up_later(storage: Storage) -> None:
+    """And what waits for one who has just done so."""
+    must, did, never, linked = (MemberId(number) for number in (1, 2, 3, 4))
+    for member, consented, broken in ((must, -100, "revoked"), (did, 0, None), (linked, -100, None)):
+        await put(storage, link(member, f"acc-{member}", consented_at=at(NOW + consented), broken=broken))
+    await storage.links.mark_broken(must, "revoked")
+    for id_, member in enumerate((must, did, never, linked), 1):
+        await ask(storage, id_, X, member=member, now=NOW - 50)
+    ended = await storage.changes.give_up(at(), at(), waiting_before=at(NOW - 50))
+    assert [request.member for request in ended] == [never, linked]
+    ended = await storage.changes.give_up(at(), at(), waiting_before=at(NOW - 49))
+    assert [request.member for request in ended] == [must, did]
 
 
 async def test_what_ended_long_ago_is_deleted_with_its_changes_and_what_waits_is_not(storage: Storage) -> None:
@@ -479,6 +562,24 @@ async def test_a_request_can_be_taken_back_while_the_disk_does_not_flush(tmp_pat
     assert await storage.changes.withdraw(RequestId(1))
     disk.fails = False
     assert await storage.changes.get(RequestId(1)) is None
+    await storage.close()
+
+
+async def test_what_was_accepted_is_on_the_disk_as_soon_as_the_disk_takes_it_again(tmp_path: Path) -> None:
+    disk = Disk()
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY], disk.connect, disk.sync)
+    await storage.changes.on_disk()  # nothing was accepted
+    disk.fails = True
+    await ask(storage, 1, X)
+    for _ in range(2):
+        with pytest.raises(StorageUnavailable):
+            await storage.changes.on_disk()
+    disk.fails = False
+    before = disk.flushes
+    await storage.changes.on_disk()
+    assert disk.flushes == before + 1
+    await storage.changes.on_disk()
+    assert disk.flushes == before + 1, "it is there already"
     await storage.close()
 
 
@@ -682,6 +783,27 @@ async def test_why_a_request_stays_pending_is_told_once_a_day(storage: Storage) 
     assert len(await rows(storage, "outbox")) == 1
     await storage.changes.tell_held(RequestId(1), "revoked", at(day + 86_400))
     assert [json.loads(row["payload"])["reason"] for row in await rows(storage, "outbox")] == ["revoked"] * 2
+
+
+async def test_why_a_request_stays_pending_is_told_directly_where_its_answer_cannot_be_edited(storage: Storage) -> None:
+    asking = Caller(ADA, None, "ja", RequestId(1), "token")
+    await storage.changes.accept(asking, SAVE, [NewChange(Kind.ALBUM, X)], at())
+    await answered(storage, 1, tells_end=False)
+    await storage.changes.tell_held(RequestId(1), "revoked", at())
+    await storage.changes.tell_held(RequestId(99), "revoked", at())  # gone meanwhile
+    [message] = await told_by_outbox(storage)
+    assert (message.kind, message.way, message.or_directly, message.locale) == (HELD_MESSAGE, Way.ANSWER, True, "ja")
+    assert message.payload == {"request": 1, "reason": "revoked"}
+
+
+async def test_a_member_is_told_where_their_answer_arrived_and_directly_where_it_did_not(storage: Storage) -> None:
+    assert await storage.changes.address(RequestId(1)) is None
+    await ask(storage, 1, X, token="token-of-1")
+    assert await storage.changes.address(RequestId(1)) == Direct(ADA)
+    await answered(storage, 1, tells_end=False)
+    assert await storage.changes.address(RequestId(1)) == Answer(ADA, "token-of-1", at(), or_directly=True)
+    await storage.changes.told([RequestId(1)])
+    assert await storage.changes.address(RequestId(1)) == Direct(ADA)
 
 
 async def test_of_a_request_that_has_ended_nothing_says_why_it_stays_pending(storage: Storage) -> None:

@@ -164,6 +164,7 @@ async def test_an_app_of_ones_own_belongs_to_one_member(storage: Storage) -> Non
 async def test_changing_apps_keeps_what_is_pending_and_nothing_of_the_old_app(storage: Storage, tmp_path: Path) -> None:
     await put(storage, link(ADA, client_id="the first app", is_own_app=True))
     await storage.apps.set_closed("the first app", at(), "quota", ADA)
+    await storage.attempts.begin(b"attempt", caller(ADA), at(), "the first app")
     await ask(storage, 1, X)
     await put(storage, link(ADA, client_id="the second app", is_own_app=True))
     assert len(await storage.changes.pending(ADA)) == 1

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import gc
+import weakref
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from bot.albums import AlbumId
+from bot.errors import AppRejected, NoSuchAlbum
 from bot.sandbox.catalogue import Album, Artist, Track
 from bot.sandbox.faults import FAULTS
 from bot.spotify.catalogue import KNOWN_S, Catalogue
-from bot.web.album_names import BURST, EVERY_S, PAUSE_S, AlbumNames
+from bot.web.album_names import AT_ONCE, BURST, EVERY_S, PAUSE_S, UNKNOWN_MOST, AlbumNames
 from tests.spotify.stage import made_app
 from tests.web.stage import SPOTIFY_ID, SPOTIFY_SECRET, Stage
 
@@ -101,4 +105,88 @@ async def test_a_page_does_not_wait_longer_than_it_may(names: Names) -> None:
     impatient = names.waiting(0.01)
     assert await impatient.of(ids) == {}
     assert impatient.to_come(ids) == 3
-    await impatient.stop()
+    async with asyncio.timeout(5):
+        await impatient.stop()
+    assert [task for task in asyncio.all_tasks() if task.get_name() == "album of a page"] == []
+
+
+@dataclass
+class Unknowing:
+    """A Spotify that knows no album, after as long as it is held up."""
+
+    says: type[Exception] = NoSuchAlbum
+    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
+    calls: int = 0
+    under_way: int = 0
+    most_under_way: int = 0
+
+    async def public_album(self, id_: AlbumId) -> Album:
+        self.calls += 1
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        await self.goes_on.wait()
+        self.under_way -= 1
+        raise self.says
+
+
+class Id(str):
+    """The id of an album; it can be seen whether anything still holds it."""
+
+    __slots__ = ("__weakref__",)
+
+
+async def test_a_page_has_few_calls_under_way_and_what_has_no_name_is_asked_for_once_a_day() -> None:
+    spotify: Any = Unknowing()
+    now = 1000.0
+    names = AlbumNames(Catalogue(spotify, None), monotonic=lambda: now, wait_s=60.0)
+    ids = [AlbumId(f"{place:022}") for place in range(20)]
+    reading = asyncio.create_task(names.of(ids))
+    while spotify.calls < AT_ONCE:
+        await asyncio.sleep(0)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert spotify.calls == AT_ONCE == 4
+    assert names.to_come(ids) == 20
+    spotify.goes_on.set()
+    assert await reading == {}
+    assert (spotify.calls, spotify.most_under_way) == (20, 4)
+    assert names.to_come(ids) == 0, "they have no name"
+    now += KNOWN_S - 1
+    assert await names.of(ids) == {}
+    assert spotify.calls == 20
+    now += 1
+    assert names.to_come(ids) == 20
+    await names.of(ids)
+    assert spotify.calls == 40
+
+
+async def test_after_any_other_refusal_nothing_is_asked_for_a_minute() -> None:
+    spotify: Any = Unknowing(AppRejected)
+    spotify.goes_on.set()
+    now = 0.0
+    names = AlbumNames(Catalogue(spotify, None), monotonic=lambda: now, wait_s=60.0)
+    for asked_at, calls in ((0.0, 1), (PAUSE_S - 1, 1), (PAUSE_S, 2)):
+        now = asked_at
+        assert await names.of([AlbumId("x" * 22)]) == {}
+        assert spotify.calls == calls
+        assert names.to_come([AlbumId("x" * 22)]) == 1
+
+
+async def test_of_albums_that_have_no_name_only_so_many_are_remembered() -> None:
+    spotify: Any = Unknowing()
+    spotify.goes_on.set()
+    now = 0.0
+    names = AlbumNames(Catalogue(spotify, None), monotonic=lambda: now, wait_s=60.0)
+    first = Id("x" * 22)
+    seen = weakref.ref(first)
+    await names.of([AlbumId(first)])
+    del first
+    ids = [AlbumId(f"{place:022}") for place in range(UNKNOWN_MOST)]
+    for begin in range(0, UNKNOWN_MOST, BURST):
+        gc.collect()
+        assert seen() is not None
+        now += BURST * EVERY_S
+        await names.of(ids[begin : begin + BURST])
+    assert spotify.calls == UNKNOWN_MOST + 1
+    gc.collect()
+    assert seen() is None
