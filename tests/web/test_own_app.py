@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from bot.errors import (
 )
 from bot.sandbox.faults import FAULTS
 from bot.spotify.app import Access
+from bot.storage.links import Link
 from tests.callers import caller
 from tests.web.stage import MIA, NOAH, SPOTIFY_ID, TOKEN_CALL, Browser, Stage, parameter, raised
 
@@ -114,6 +116,38 @@ async def test_renewing_goes_through_the_same_app(stage: Stage, browser: Browser
     await linked(stage, browser)
     consent = await browser.to_spotify(await stage.linking.start_link(caller(MIA)))
     assert parameter(consent, "client_id") == OWN
+
+
+@pytest.mark.parametrize(
+    ("client_id", "is_own", "renews"),
+    [(OWN, True, True), (SPOTIFY_ID, False, False), (OTHER, False, False), (SPOTIFY_ID, True, False)],
+    ids=["an own app", "the host's", "what was the host's before", "an own app that became the host's"],
+)
+async def test_only_an_own_app_is_renewed_apart_from_the_hosts(
+    client_id: str, is_own: bool, renews: bool, stage: Stage, browser: Browser
+) -> None:
+    now = stage.clock()
+    old = Link(MIA, client_id, "acc-mia", "Mia", now, now, None, is_own_app=is_own)
+    await stage.storage.links.put(old, "BQ", "AQ", now)
+    offer = await stage.linking.offer(caller(MIA))
+    assert (offer.renew_url is not None) == renews
+    assert offer.host_url is not None
+    url = await stage.linking.start_link(caller(MIA))
+    registered(stage)
+    assert parameter(await browser.to_spotify(url), "client_id") == (OWN if renews else SPOTIFY_ID)
+
+
+async def test_a_member_who_unlinks_while_their_client_id_is_checked_goes_no_further(stage: Stage) -> None:
+    registered(stage)
+    link_id = (await stage.linking.offer(caller(MIA))).own_app_url.partition("?link=")[2]
+    stage.spotify.fault(path="/authorize", delay_s=0.3)
+    using = asyncio.create_task(stage.linking.use_own_app(link_id, OWN))
+    async with asyncio.timeout(60):
+        while not stage.spotify.calls:
+            await asyncio.sleep(0.005)
+    await stage.linking.unlink(MIA)
+    with pytest.raises(LinkExpired):
+        await using
 
 
 async def test_a_member_who_is_not_on_their_own_apps_list_is_told_that_it_is_theirs(

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 
 import pytest
 
 from bot.accounts.browser import SPOTIFY
-from bot.accounts.linking import LinkNews
+from bot.accounts.linking import Linked, LinkNews
 from bot.errors import LinkExpired, Restarting, StorageUnavailable
 from tests.web.stage import MIA, NOAH, PROFILE_CALL, TOKEN_CALL, Answer, Browser, Stage, parameter
+
+
+async def way_back(stage: Stage, browser: Browser) -> Coroutine[object, object, Linked]:
+    """A member who agreed at Spotify, and whose browser was let in: what is left to do."""
+    callback = await browser.to_last_callback(await stage.ask())
+    state, code = parameter(callback, "state"), parameter(callback, "code")
+    cookie = stage.cookie(browser)["Cookie"].partition("=")[2]
+    oauth_state = await stage.linking.take_state(SPOTIFY, state, cookie)
+    return stage.linking.finish_link(oauth_state, code, state, cookie)
+
+
+async def under_way(stage: Stage, finish: Coroutine[object, object, Linked]) -> asyncio.Task[Linked]:
+    """A link for which Spotify is asked just now."""
+    stage.spotify.fault(path=TOKEN_CALL, delay_s=0.3)
+    before = stage.calls(TOKEN_CALL)
+    finishing = asyncio.create_task(finish)
+    async with asyncio.timeout(60):
+        while stage.calls(TOKEN_CALL) == before:
+            await asyncio.sleep(0.005)
+    return finishing
 
 
 @pytest.mark.parametrize("amid", [TOKEN_CALL, PROFILE_CALL])
@@ -34,12 +54,49 @@ async def test_a_link_that_is_being_made_is_not_made_when_its_member_unlinks(
     assert stage.woken == []
 
 
+async def test_whoever_waits_for_a_link_is_told_why_it_is_not_made(stage: Stage, browser: Browser) -> None:
+    finishing = await under_way(stage, await way_back(stage, browser))
+    await stage.linking.unlink(NOAH)
+    await stage.linking.unlink(MIA)
+    with pytest.raises(LinkExpired):
+        await finishing
+    finishing = await under_way(stage, await way_back(stage, browser))
+    await stage.linking.finish_links(0.01)
+    with pytest.raises(Restarting):
+        await finishing
+    assert [type(news) for news in stage.news] == [LinkExpired, Restarting]
+
+
+async def test_a_link_is_made_also_when_its_browser_goes_away(stage: Stage, browser: Browser) -> None:
+    finishing = await under_way(stage, await way_back(stage, browser))
+    finishing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await finishing
+    await stage.linking.finish_links(10.0)
+    assert await stage.tokens.account(MIA) is not None
+    assert [type(news) for news in stage.news] == [Linked]
+
+
+async def test_while_the_bot_stops_no_browser_is_let_in_and_its_way_stays_good(stage: Stage, browser: Browser) -> None:
+    link = await stage.ask()
+    stage.linking.is_stopping = True
+    with pytest.raises(Restarting):
+        await stage.linking.open_link(link.rpartition("/")[2], None)
+    stage.linking.is_stopping = False
+    to_discord = await browser.be(MIA, await browser.open(link))
+    stage.linking.is_stopping = True
+    assert (await browser.get(to_discord)).status == 503
+    stage.linking.is_stopping = False
+    to_spotify = await browser.agree("mia", (await browser.get(to_discord)).goes_to)
+    stage.linking.is_stopping = True
+    assert (await browser.get(to_spotify)).status == 503
+    stage.linking.is_stopping = False
+    assert (await browser.get(to_spotify)).status == 200
+
+
 async def test_somebody_elses_unlink_ends_nobodys_link(stage: Stage, browser: Browser) -> None:
-    callback = await browser.to_last_callback(await stage.ask())
-    state, code = parameter(callback, "state"), parameter(callback, "code")
-    cookie = stage.cookie(browser)["Cookie"].partition("=")[2]
-    oauth_state = await stage.linking.take_state(SPOTIFY, state, cookie)
-    finishing = asyncio.create_task(stage.linking.finish_link(oauth_state, code, state, cookie))
+    finish = await way_back(stage, browser)
+    finishing = asyncio.create_task(finish)
     await asyncio.sleep(0)  # the database thread has its job, and has not said what came of it
     await stage.linking.unlink(NOAH)
     assert (await finishing).link.member_id == MIA
@@ -164,12 +221,9 @@ async def test_an_unlink_that_comes_while_the_member_is_told_is_not_told_as_a_li
 
 
 async def test_a_link_that_begins_while_the_bot_stops_is_waited_for(stage: Stage, browser: Browser) -> None:
-    callback = await browser.to_last_callback(await stage.ask())
-    state, code = parameter(callback, "state"), parameter(callback, "code")
-    cookie = stage.cookie(browser)["Cookie"].partition("=")[2]
-    oauth_state = await stage.linking.take_state(SPOTIFY, state, cookie)  # let in before the stop
+    finish = await way_back(stage, browser)  # let in before the stop
     stage.linking.is_stopping = True
-    finishing = asyncio.create_task(stage.linking.finish_link(oauth_state, code, state, cookie))
+    finishing = asyncio.create_task(finish)
     await asyncio.sleep(0)
     await stage.linking.finish_links(5.0)
     assert await stage.tokens.account(MIA) is not None  # before anybody asks how it ended
@@ -177,26 +231,21 @@ async def test_a_link_that_begins_while_the_bot_stops_is_waited_for(stage: Stage
 
 
 async def test_after_the_stop_no_link_is_begun_and_the_attempt_is_kept(stage: Stage, browser: Browser) -> None:
-    callback = await browser.to_last_callback(await stage.ask())
-    state, code = parameter(callback, "state"), parameter(callback, "code")
-    cookie = stage.cookie(browser)["Cookie"].partition("=")[2]
-    oauth_state = await stage.linking.take_state(SPOTIFY, state, cookie)
+    finish = await way_back(stage, browser)
     await stage.linking.finish_links(0.01)
     with pytest.raises(Restarting):
-        await stage.linking.finish_link(oauth_state, code, state, cookie)
+        await finish
     assert stage.calls(TOKEN_CALL) == 0
+    assert (await stage.counts())[1] == 1
 
 
 async def test_a_link_whose_attempt_is_taken_after_the_stop_is_told_and_not_made(
     stage: Stage, browser: Browser
 ) -> None:
-    callback = await browser.to_last_callback(await stage.ask())
-    state, code = parameter(callback, "state"), parameter(callback, "code")
-    cookie = stage.cookie(browser)["Cookie"].partition("=")[2]
-    oauth_state = await stage.linking.take_state(SPOTIFY, state, cookie)
+    finish = await way_back(stage, browser)
     go_on = threading.Event()
     held = asyncio.ensure_future(stage.storage.database.read(lambda c: go_on.wait(60)))
-    finishing = asyncio.create_task(stage.linking.finish_link(oauth_state, code, state, cookie))
+    finishing = asyncio.create_task(finish)
     await asyncio.sleep(0)
     await stage.linking.finish_links(0.05)
     go_on.set()
@@ -210,15 +259,17 @@ async def test_a_link_whose_attempt_is_taken_after_the_stop_is_told_and_not_made
 async def test_a_link_whose_attempt_is_just_being_taken_is_not_made_when_its_member_unlinks(
     stage: Stage, browser: Browser
 ) -> None:
-    callback = await browser.to_last_callback(await stage.ask())
-    state, code = parameter(callback, "state"), parameter(callback, "code")
-    cookie = stage.cookie(browser)["Cookie"].partition("=")[2]
-    oauth_state = await stage.linking.take_state(SPOTIFY, state, cookie)
-    finishing = asyncio.create_task(stage.linking.finish_link(oauth_state, code, state, cookie))
+    finish = await way_back(stage, browser)
+    finishing = asyncio.create_task(finish)
     await asyncio.sleep(0)  # the database thread has its job, and has not said what came of it
     await stage.linking.unlink(MIA)
     await asyncio.gather(finishing, return_exceptions=True)
     assert await stage.counts() == (0, 0, 0)
+    for _ in range(2):  # and whoever links again is linked
+        assert (await browser.link()).status == 200
+        await stage.linking.unlink(MIA)
+    async with asyncio.timeout(5):
+        await stage.linking.finish_links(3600.0)  # there is nothing to wait for
 
 
 async def test_a_token_that_is_only_in_memory_is_dropped_when_its_member_unlinks(
