@@ -150,6 +150,14 @@ async def test_the_page_says_linked_even_if_the_member_cannot_be_told(stage: Sta
     assert stage.woken == [MIA]
 
 
+async def test_a_link_is_told_also_when_what_waits_cannot_be_counted(stage: Stage, browser: Browser) -> None:
+    await stage.storage.database.write(lambda c: c.execute("ALTER TABLE library_changes RENAME TO moved"))
+    assert (await browser.link()).status == 200
+    (news,) = stage.news
+    assert isinstance(news, Linked)
+    assert news.waiting == 0
+
+
 async def test_one_flow_is_one_token_call_and_one_profile_call(stage: Stage, browser: Browser) -> None:
     await browser.link()
     assert (stage.calls(TOKEN_CALL), stage.calls(PROFILE_CALL), stage.identifications) == (1, 1, 1)

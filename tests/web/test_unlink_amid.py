@@ -152,6 +152,8 @@ async def test_an_unlink_that_comes_while_the_link_is_stored_is_told_as_such(sta
     page = await loading
     assert (page.status, page.title) == (400, "This link has expired or was already used.")
     assert await stage.counts() == (0, 0, 0)
+    assert [type(news) for news in stage.news] == [LinkExpired]
+    assert stage.woken == []
 
 
 async def test_a_stop_that_comes_while_the_member_is_told_does_not_deny_the_link(
