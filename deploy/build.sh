@@ -23,6 +23,11 @@ command -v "$python" >/dev/null || {
     exit 1
 }
 
+if [ -n "$(ls -A "$1" 2>/dev/null)" ] && [ ! -e "$1/pyvenv.cfg" ]; then
+    echo "There are other files in $1. Name a folder of its own, such as ${1%/}-bot." >&2
+    exit 1
+fi
+
 # The bot may run as another user than the one who installs it.
 umask 022
 mkdir -p "$1" || exit 1

@@ -31,5 +31,6 @@ look actionlint .github/workflows/ci.yml
 export PUBLIC_URL=https://gatefold.example.org
 look caddy validate --config deploy/Caddyfile --adapter caddyfile
 look promtool check rules deploy/prometheus-alerts.yml
+look promtool test rules tests/deploy/alerts.yml
 
 exit "$failed"

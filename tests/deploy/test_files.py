@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -58,6 +59,38 @@ def test_every_recipe_leads_to_the_port_of_the_bot() -> None:
     assert labels["traefik.http.services.gatefold.loadbalancer.server.port"] == "8080"
     tunnel = yaml.safe_load((ROOT / "deploy/cloudflared.yml").read_text(encoding="utf-8"))
     assert tunnel["ingress"][-1] == {"service": "http_status:404"}
+
+
+def test_every_alert_has_a_case_in_which_it_is_raised_and_one_in_which_it_is_not() -> None:
+    """promtool runs them where it is installed: deploy/check.sh."""
+    cases = yaml.safe_load((ROOT / "tests/deploy/alerts.yml").read_text(encoding="utf-8"))["tests"]
+    asked = [case for test in cases for case in test["alert_rule_test"]]
+    for is_raised in (True, False):
+        found = {case["alertname"] for case in asked if bool(case["exp_alerts"]) is is_raised}
+        assert found == {rule["alert"] for rule in RULES}
+
+
+def test_no_recipe_writes_what_a_browser_asked_for_to_a_log() -> None:
+    nginx = (ROOT / "deploy/nginx.conf").read_text(encoding="utf-8")
+    assert "access_log off;" in nginx
+    assert re.search(r"error_log \S+ crit;", nginx)  # a bot that is down is an `error`, with the whole address
+    for name in ("deploy/Caddyfile", "docs/hosting.md"):
+        assert "\tlog {\n\t\texclude http.log.error\n\t}\n" in (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_build_does_not_install_among_other_files(tmp_path: Path) -> None:
+    (tmp_path / "README.md").touch()
+    done = subprocess.run(
+        ["sh", str(ROOT / "deploy/build.sh"), str(tmp_path)],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"There are other files in {tmp_path}. Name a folder of its own, such as {tmp_path}-bot.\n"
+    assert list(tmp_path.iterdir()) == [tmp_path / "README.md"]
 
 
 @pytest.mark.parametrize(

@@ -95,8 +95,12 @@ class Setup:
         except BaseException:
             self._key.discard()
             raise
+        for line in ("", *questions.to_register(settings)):
+            self._say(line)
         if self._ask is not None and self._answers.keys() & questions.REGISTERED_WITH:
-            self._let_register(settings)
+            self._say("")
+            self._say(questions.REGISTERED.where)
+            self._ask(questions.REGISTERED)
         return settings
 
     def _ask_for_missing(self, problems: Mapping[str, str], before: str) -> None:
@@ -114,11 +118,6 @@ class Setup:
                 self._say("")
                 self._say(problem)
             self._answer(question, later={later.name for later in todo[number:]})
-
-    def _let_register(self, settings: Settings) -> None:
-        for line in ("", *questions.to_register(settings), "", questions.REGISTERED.where):
-            self._say(line)
-        self._typed(questions.REGISTERED)
 
     def problems(self) -> dict[str, str]:
         """What is wrong now, by the setting's name."""
