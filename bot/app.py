@@ -465,6 +465,7 @@ async def scheduled(services: Services) -> AsyncIterator[None]:
     schedule = services.schedule
     disk = DiskWatch(
         services.storage.database.path,
+        services.storage.database.is_writable,
         lambda free: services.alerts.raise_(Cause.DISK, Facts(free=free)),
         lambda: services.alerts.end(Cause.DISK),
     )

@@ -1,10 +1,10 @@
-"""Checks regularly that the disk has space for the database, so that the host hears about it in time."""
+"""Checks regularly that the disk takes what is written and has space, so that the host hears about it in time."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import structlog
@@ -23,17 +23,22 @@ def free_bytes(folder: Path) -> int:
 
 
 class DiskWatch:
-    """Checks the disk of the database. `on_little` is called with the free bytes if they are few."""
+    """Checks the disk of the database. `on_little` is called with the free bytes if they are few.
+
+    `is_writable`: whether the database can be written; if not, it has told why.
+    """
 
     def __init__(
         self,
         database: Path,
+        is_writable: Callable[[], Awaitable[bool]],
         on_little: Callable[[int], None],
         on_enough: Callable[[], None],
         *,
         free: Callable[[Path], int] = free_bytes,
     ) -> None:
         self._database = database
+        self._is_writable = is_writable
         self._on_little = on_little
         self._on_enough = on_enough
         self._free = free
@@ -44,10 +49,11 @@ class DiskWatch:
             free, needed = await asyncio.to_thread(self._look)
         except OSError as error:
             _log.warning("the disk cannot be checked", reason=error.strerror)
+            await self._is_writable()
             return
         if free < needed:
             self._on_little(free)
-        else:
+        elif await self._is_writable():
             self._on_enough()
 
     def _look(self) -> tuple[int, int]:

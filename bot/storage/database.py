@@ -46,6 +46,7 @@ class Database:
         self._connect = connect
         self._sync = sync
         self._log = -1
+        self._file: tuple[int, int] | None = None
         self._thread = _Thread()
         self._connection: sqlite.Connection
         self._flush: asyncio.Future[None] | None = None
@@ -88,6 +89,7 @@ class Database:
             )
         # The log stays the same file for as long as the connection is open.
         self._log = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+        self._file = _identity(self.path)
         sync(self.path.parent)
         sqlite.begin_work(connection)
 
@@ -187,7 +189,10 @@ class Database:
         return True
 
     async def is_writable(self) -> bool:
-        """Whether the database answers and the disk takes what is written. A lock of somebody else's passes: it may."""
+        """Whether the database answers, the disk takes what is written, and the file is still the one at its path.
+
+        A lock of somebody else's passes: it may.
+        """
         if self._probe is None or (self._probe.done() and time.monotonic() - self._probed_at >= PROBE_S):
             self._probe = asyncio.ensure_future(self._try_to_write())
         return await asyncio.shield(self._probe) and await self.is_answering()
@@ -195,6 +200,9 @@ class Database:
     async def _try_to_write(self) -> bool:
         def write(_: None) -> None:
             self._probes += 1
+            if _identity(self.path) != self._file:
+                # Everything seems to work, and is lost when the process ends.
+                raise sqlite.Error("its file was deleted or replaced while the bot runs, so what is stored now is lost at the next start")
             with sqlite.not_waiting(self._connection), sqlite.Transaction(self._connection):
                 sqlite.write_number(self._connection, self._probes % 1000)
 
@@ -300,6 +308,15 @@ def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | Non
         future.set_result(result)
     else:
         future.set_exception(error)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells the file at this path from another one; None: there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def followed(path: Path) -> Path:

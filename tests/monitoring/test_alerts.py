@@ -346,6 +346,7 @@ async def test_a_disk_that_is_nearly_full_is_told_to_the_host_until_it_has_room(
     free = [LEAST_FREE - 1]
     watch = DiskWatch(
         world.settings.database_path,
+        world.bot.storage.database.is_writable,
         lambda left: alerts.raise_(Cause.DISK, Facts(free=left)),
         lambda: alerts.end(Cause.DISK),
         free=lambda folder: free[0],
@@ -359,14 +360,31 @@ async def test_a_disk_that_is_nearly_full_is_told_to_the_host_until_it_has_room(
     assert alerts._states[Cause.DISK].open_since is None
 
 
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+async def test_a_database_file_that_goes_while_the_bot_runs_is_told_to_the_host(world: World, how: str) -> None:
+    path = world.settings.database_path
+    path.unlink()
+    if how == "replaced":
+        path.touch()
+    world.bot.storage.database._probed_at = float("-inf")
+    await world.bot.schedule.at("disk", "", world.now())  # its next look
+    assert "its file was deleted or replaced" in await told_host(world)
+    assert not (await world.bot.health())["database"]
+
+
 @pytest.mark.parametrize(("free_mb", "verdict"), [(400, "little"), (600, "enough")])
 async def test_room_for_less_than_the_database_twice_is_little(tmp_path: Path, free_mb: int, verdict: str) -> None:
     database = tmp_path / "gatefold.db"
     database.touch()
     os.truncate(database, 300 * 1024**2)  # and takes no room
     said: list[str] = []
+
+    async def is_writable() -> bool:
+        return True
+
     watch = DiskWatch(
         database,
+        is_writable,
         lambda left: said.append("little"),
         lambda: said.append("enough"),
         free=lambda folder: free_mb * 1024**2,

@@ -643,6 +643,17 @@ async def test_whether_the_disk_takes_writes_is_known_without_writing_anything_t
     assert await rows(storage, "sqlite_schema") == before
 
 
+async def test_a_file_that_was_moved_away_does_not_count_as_writable_until_it_is_back(storage: Storage) -> None:
+    path = storage.database.path
+    assert await storage.database.is_writable()
+    path.rename(path.with_name("away.db"))
+    storage.database._probed_at = float("-inf")
+    assert not await storage.database.is_writable()
+    path.with_name("away.db").rename(path)
+    storage.database._probed_at = float("-inf")
+    assert await storage.database.is_writable()
+
+
 async def test_a_lock_of_somebody_elses_does_not_count_as_a_disk_that_takes_nothing(storage: Storage) -> None:
     holder = sqlite3.connect(storage.database.path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
