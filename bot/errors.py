@@ -43,11 +43,9 @@ class NeedsRelink(UserError):
         SEAT_FREED = "seat freed"  # the host freed the member's seat
         OTHER_APP = "other_app"  # the host changed the Spotify app
 
-    def __init__(self, reason: Reason, *, is_new: bool = False) -> None:
-        """`is_new`: it stopped just now."""
+    def __init__(self, reason: Reason) -> None:
         super().__init__(reason.value)
         self.reason = reason
-        self.is_new = is_new
 
 
 class LinkExpired(UserError):

@@ -185,7 +185,7 @@ class Tokens:
                 raise TryLater(TryLater.Cause.UNAVAILABLE)
         if isinstance(outcome, GrantRefused):
             if await self._links.refused(stored.link, NeedsRelink.Reason.REVOKED):
-                raise NeedsRelink(NeedsRelink.Reason.REVOKED, is_new=True)
+                raise NeedsRelink(NeedsRelink.Reason.REVOKED)
             return (await self._opened(member)).access_token
         raise outcome
 

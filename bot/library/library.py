@@ -126,8 +126,10 @@ class Library:
         `arrived`: its message is there; `shows_report`: with this report, and no error; `pages`: which of its
         messages arrived, None: all.
         """
+        ended, held = report.request.ended, report.held
+        reason = held.reason.value if shows_report and not ended and isinstance(held, NeedsRelink) else None
         await self._note(
-            report.request.id, arrived=arrived, tells_end=shows_report and report.request.ended, pages=pages
+            report.request.id, arrived=arrived, tells_end=shows_report and ended, pages=pages, tells_held=reason
         )
 
     async def pending(self, member: MemberId) -> list[LibraryChange]:
@@ -351,7 +353,7 @@ class Library:
             return await self._promised(await self._carried_out(request, first, on_progress))
         except BaseException:
             # Its command can no longer tell of it; where nothing was kept, this does nothing.
-            self._begin_note(self._note(request.id, arrived=False, tells_end=False, pages=None))
+            self._begin_note(self._note(request.id))
             raise
 
     async def _carried_out(
@@ -391,11 +393,21 @@ class Library:
         except StorageUnavailable:
             return False  # no room even for that: so it stays, and will be done
 
-    async def _note(self, id_: RequestId, *, arrived: bool, tells_end: bool, pages: Pages | None) -> None:
+    async def _note(
+        self,
+        id_: RequestId,
+        *,
+        arrived: bool = False,
+        tells_end: bool = False,
+        pages: Pages | None = None,
+        tells_held: str | None = None,
+    ) -> None:
         """Note what an answer told."""
 
         async def note() -> None:
-            await self._changes.answered(id_, self._now(), arrived=arrived, tells_end=tells_end, pages=pages)
+            await self._changes.answered(
+                id_, self._now(), arrived=arrived, tells_end=tells_end, pages=pages, tells_held=tells_held
+            )
 
         await self._noted(note)
 
@@ -438,8 +450,7 @@ class Library:
             self._held[member] = held
         if isinstance(held, NeedsRelink) and newest is not None and retry is not None:
             # nobody waits for it, and it goes on only when the member knows
-            if retry.delay_s or held.is_new:
-                self._begin_note(self._tell_held(newest, held))
+            self._begin_note(self._tell_held(newest, held))
         elif held is not None and not isinstance(held, NotLinked | NeedsRelink):
             self._retry_later(member, held, retry)
 
@@ -451,10 +462,7 @@ class Library:
         self._wake.set()
 
     async def _tell_held(self, id_: RequestId, why: NeedsRelink) -> None:
-        try:
-            await self._changes.tell_held(id_, why.reason.value, self._now())
-        except StorageUnavailable as error:
-            _log.warning("a member could not be told to link again", error=str(error))
+        await self._noted(lambda: self._changes.tell_held(id_, why.reason.value, self._now()))
 
 
 def _dropped(request: ChangeRequest) -> ChangeRequest:

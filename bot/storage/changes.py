@@ -433,12 +433,19 @@ class LibraryChanges:
     # -- what the member is told
 
     async def answered(
-        self, id_: RequestId, now: datetime, *, arrived: bool, tells_end: bool, pages: Pages | None = None
+        self,
+        id_: RequestId,
+        now: datetime,
+        *,
+        arrived: bool,
+        tells_end: bool,
+        pages: Pages | None = None,
+        tells_held: str | None = None,
     ) -> None:
         """The command has answered, so the outbox tells from now on what the answer did not.
 
-        `arrived`: its message is there; `tells_end`: it said what came of the whole request. `pages`: which of its
-        messages arrived, None: all.
+        `arrived`: its message is there; `tells_end`: it said what came of the whole request; `tells_held`: why the
+        member must link again first. `pages`: which of its messages arrived, None: all.
         """
 
         def write(c: Connection) -> None:
@@ -452,22 +459,26 @@ class LibraryChanges:
             ).fetchall()
             if rows and rows[0]["ended_at"] is not None and rows[0]["told"] is None:
                 self._tell_in(c, id_, now, pages if arrived and tells_end else None)
+            elif rows and arrived and tells_held is not None:
+                self._tell_held_in(c, id_, tells_held, now, is_told=True)
 
         await self._database.write(write, durable=False)
 
     async def tell_held(self, id_: RequestId, reason: str, now: datetime) -> None:
-        """Store a message that says why a request stays pending, once a day; nothing when it has ended."""
+        """Store a message that says why a request stays pending, once for a link; nothing when it has ended."""
+        await self._database.write(lambda c: self._tell_held_in(c, id_, reason, now))
 
-        def write(c: Connection) -> None:
-            row = c.execute("SELECT * FROM change_requests WHERE id = ?", (id_,)).fetchone()
-            if row is None or row["ended_at"] is not None:
-                return
-            subject = f"{id_}:{reason}:{to_seconds(now) // 86_400}"
-            address = self._address(row, or_directly=True)
-            message = Message(HELD_MESSAGE, subject, address, {"request": id_, "reason": reason}, row["locale"])
-            self._outbox.put(c, message, now)
-
-        await self._database.write(write)
+    def _tell_held_in(
+        self, c: Connection, id_: RequestId, reason: str, now: datetime, *, is_told: bool = False
+    ) -> None:
+        row = c.execute("SELECT * FROM change_requests WHERE id = ?", (id_,)).fetchone()
+        if row is None or row["ended_at"] is not None:
+            return
+        link = link_row(c, row["member_id"])
+        subject = f"{id_}:{reason}:{0 if link is None else link['consented_at']}"
+        address = self._address(row, or_directly=True)
+        message = Message(HELD_MESSAGE, subject, address, {"request": id_, "reason": reason}, row["locale"])
+        self._outbox.put(c, message, now, is_told=is_told)
 
     async def address(self, id_: RequestId) -> Address | None:
         """Where the member is told about a request now; None: it is gone."""

@@ -201,8 +201,11 @@ class Outbox:
 
     # -- storing
 
-    def put(self, c: Connection, message: Message, now: datetime) -> bool:
-        """Store a message in the caller's transaction. False: its subject has been stored before."""
+    def put(self, c: Connection, message: Message, now: datetime, *, is_told: bool = False) -> bool:
+        """Store a message in the caller's transaction. False: its subject has been stored before.
+
+        `is_told`: an answer has told it already, so it is not sent.
+        """
         address = message.address
         member_id = address.member_id if isinstance(address, Answer | FollowUp | Direct | DirectEdit) else None
         channel_id = address.channel_id if isinstance(address, Channel | Edit) else None
@@ -234,6 +237,12 @@ class Outbox:
                 message.pages_sent,
             ),
         )
+        if is_told and cursor.rowcount:
+            c.execute(
+                "UPDATE outbox SET state = 'confirmed', ended_at = ?, payload = '{}', interaction_token_sealed = NULL"
+                " WHERE id = ?",
+                (int(now.timestamp()), cursor.lastrowid),
+            )
         self._ring_soon()
         return cursor.rowcount == 1
 

@@ -170,10 +170,9 @@ async def read_only(stage: Stage) -> AsyncIterator[None]:
         await pragma("query_only = OFF")
 
 
-async def refused(stage: Stage, member: MemberId = ADA, *, is_new: bool = False) -> NeedsRelink.Reason:
+async def refused(stage: Stage, member: MemberId = ADA) -> NeedsRelink.Reason:
     with pytest.raises(NeedsRelink) as caught:
         await stage.tokens.access_token(member)
-    assert caught.value.is_new == is_new
     return caught.value.reason
 
 
@@ -644,7 +643,7 @@ async def test_a_dead_consent_marks_the_link_and_keeps_its_row(end: str, stage: 
         stage.server.revoke_consent("ada")
     else:
         stage.server.expire_consent("ada")
-    assert await refused(stage, is_new=True) is REASON.REVOKED
+    assert await refused(stage) is REASON.REVOKED
     link = await stage.storage.links.get(ADA)
     assert link is not None
     assert (link.account_id, link.broken) == ("acc-ada", "revoked")
@@ -670,7 +669,7 @@ async def shown_as(tokens: Tokens) -> NeedsRelink.Reason | None:
 async def test_linking_again_mends_it(stage: Stage) -> None:
     await stage.expired()
     stage.server.revoke_consent("ada")
-    await refused(stage, is_new=True)
+    await refused(stage)
     await stage.link()
     assert await stage.works(await stage.tokens.access_token(ADA))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 
 from bot.accounts.apps import Apps
+from bot.accounts.tokens import Tokens
 from bot.albums import AlbumId
 from bot.caller import MemberId, RequestId
 from bot.changes import Action, Kind
@@ -46,6 +47,7 @@ class Stage:
     library: Library
     postman: Postman
     gate: Gate
+    tokens: Tokens
     time: float = 1000.0
     ahead: timedelta = timedelta()
     last: int = 0
@@ -172,7 +174,7 @@ async def made(folder: Path) -> AsyncIterator[Stage]:
             sleep=noted_sleep,
         )
         postman = Postman(storage.outbox, library, now)
-        stage = Stage(storage, server, library, postman, gate)
+        stage = Stage(storage, server, library, postman, gate, tokens)
         server.add_account("ada", account_id="acc-ada", display_name="Ada")
         link = Link(MEMBER, SPOTIFY_ID, "acc-ada", "Ada", now(), now(), None)
         # good for a year, so that the calendar of a test moves no token

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from bot.changes import Outcome
+from bot.errors import NeedsRelink
 from bot.library import Report
 from bot.sandbox.faults import FAULTS
 from bot.storage.changes import UndoVerdict
@@ -184,6 +185,37 @@ async def test_a_consent_that_died_is_told_once_however_many_albums_wait(stage: 
         await asyncio.sleep(0.1)
     assert [report.request.id for report in stage.told] == [2]  # the newest; its message says what to do
     assert await stage.pending() == 2
+
+
+@pytest.mark.parametrize("is_told_already", [True, False])
+async def test_a_consent_that_died_before_a_start_is_told_unless_the_command_told_it(
+    stage: Stage, is_told_already: bool
+) -> None:
+    stage.server.expire_access_tokens()
+    if is_told_already:
+        stage.server.revoke_consent("ada")
+        assert isinstance((await stage.save(FIRST)).held, NeedsRelink)
+    else:
+        down(stage)
+        await stage.save(FIRST)
+        stage.server.clear_faults()
+        stage.server.revoke_consent("ada")
+        # something else than the worker met it, and then the process was killed
+        token = (await stage.tokens.access(MEMBER)).token
+        with pytest.raises(NeedsRelink):
+            await token.renewed(await token.current())
+    for _ in range(2):  # two starts
+        stage.library.unlinked(MEMBER)  # nothing is known of a retry
+        worker = asyncio.create_task(stage.library.work())
+        try:
+            if not is_told_already:
+                await until(stage, 1)
+            await asyncio.sleep(0.1)
+        finally:
+            worker.cancel()
+            await asyncio.gather(worker, return_exceptions=True)
+    assert len(stage.told) == int(not is_told_already)
+    assert await stage.pending() == 1
 
 
 async def test_however_the_end_and_the_answer_fall_together_each_request_is_told_once(stage: Stage) -> None:

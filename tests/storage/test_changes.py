@@ -774,14 +774,15 @@ async def test_what_may_have_arrived_is_not_told_by_the_next_answer(storage: Sto
     assert (await ask(storage, 2, Y)).untold == ()
 
 
-async def test_why_a_request_stays_pending_is_told_once_a_day(storage: Storage) -> None:
-    day = NOW - NOW % 86_400
-    await ask(storage, 1, X, now=day)
+async def test_why_a_request_stays_pending_is_told_once_for_each_link(storage: Storage) -> None:
+    await put(storage)
+    await ask(storage, 1, X)
     await answered(storage, 1, tells_end=False)
-    for second in (day, day + 86_399):
+    for second in (NOW, NOW + 86_400):
         await storage.changes.tell_held(RequestId(1), "revoked", at(second))
     assert len(await rows(storage, "outbox")) == 1
-    await storage.changes.tell_held(RequestId(1), "revoked", at(day + 86_400))
+    await put(storage, link(consented_at=at(NOW + 90_000)))  # linked again, and revoked again
+    await storage.changes.tell_held(RequestId(1), "revoked", at(NOW + 90_001))
     assert [json.loads(row["payload"])["reason"] for row in await rows(storage, "outbox")] == ["revoked"] * 2
 
 
@@ -804,6 +805,18 @@ async def test_a_member_is_told_where_their_answer_arrived_and_directly_where_it
     assert await storage.changes.address(RequestId(1)) == Answer(ADA, "token-of-1", at(), or_directly=True)
     await storage.changes.told([RequestId(1)])
     assert await storage.changes.address(RequestId(1)) == Direct(ADA)
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+async def test_why_a_request_stays_pending_is_not_told_again_after_an_answer_that_said_it(
+    arrived: bool, storage: Storage
+) -> None:
+    await put(storage)
+    await ask(storage, 1, X)
+    now = at()
+    await storage.changes.answered(RequestId(1), now, arrived=arrived, tells_end=False, tells_held="revoked")
+    await storage.changes.tell_held(RequestId(1), "revoked", now)
+    assert len(await told_by_outbox(storage)) == int(not arrived)
 
 
 async def test_of_a_request_that_has_ended_nothing_says_why_it_stays_pending(storage: Storage) -> None:
