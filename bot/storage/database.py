@@ -202,7 +202,9 @@ class Database:
             self._probes += 1
             if _identity(self.path) != self._file:
                 # Everything seems to work, and is lost when the process ends.
-                raise sqlite.Error("its file was deleted or replaced while the bot runs, so what is stored now is lost at the next start")
+                raise sqlite.Error(
+                    "its file was deleted or replaced while the bot runs, so what is stored now is lost at the next start"
+                )
             with sqlite.not_waiting(self._connection), sqlite.Transaction(self._connection):
                 sqlite.write_number(self._connection, self._probes % 1000)
 
