@@ -240,8 +240,8 @@ class Outbox:
         if is_told and cursor.rowcount:
             c.execute(
                 "UPDATE outbox SET state = 'confirmed', ended_at = ?, payload = '{}', interaction_token_sealed = NULL"
-                " WHERE id = ?",
-                (int(now.timestamp()), cursor.lastrowid),
+                " WHERE kind = ? AND subject = ?",
+                (int(now.timestamp()), message.kind, message.subject),
             )
         self._ring_soon()
         return cursor.rowcount == 1
