@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from bot.albums import AlbumId, AlbumRef, NotAnAlbum, Reference, ShortLink, TrackRef, Unreadable, is_control, shown
+from bot.patterns import pattern
 
 PAGES = (
     *("artist", "audiobook", "chapter", "collection", "concert", "episode", "local", "playlist", "prerelease"),
@@ -59,7 +60,7 @@ OUTER = "<>()[]{}\"'`*_~|.,;:!?\u201c\u201d\u2018\u2019\u00ab\u00bb"
 """Signs around a link that are no part of it."""
 SHORTEST = len("last.fm")
 """No link is shorter, in characters."""
-LINKISH = re.compile(r"://|spotify:|spotify\.(?:com|link|app)|spoti\.fi/", re.IGNORECASE)
+LINKISH = pattern(r"://|spotify:|spotify\.(?:com|link|app)|spoti\.fi/", re.IGNORECASE)
 """What no text that is searched may hold, also with the long s (U+017F), which is an "s" to those who fold case."""
 
 _FLAGS = re.ASCII | re.IGNORECASE
@@ -75,42 +76,42 @@ _ID = f"[0-9A-Za-z]{{22}}(?:(?={_NEXT})|(?![0-9A-Za-z]))"
 _REGION = f"(?:(?:intl-)?[a-z]{{2}}(?:-[a-z]{{2,4}})?{_SLASH}{{1,3}})?"
 _BLANK = "%(?:25){0,3}(?:20|0A|0D|09|2C|3B)"  # white space or a separator, percent-encoded
 
-_PAGE = re.compile(
+_PAGE = pattern(
     f"(?:{_SCHEME})?{_ALBUM_SITE}{_SLASH}{{1,3}}{_REGION}(?:embed(?:-[a-z]{{1,9}})?{_SLASH}{{1,3}})?{_REGION}"
     f"(?:user{_SLASH}[^/?#]{{1,100}}/)?(?P<kind>[a-z]{{1,20}}){_SLASH}{{1,3}}(?:%20){{0,3}}(?P<id>{_ID})",
     _FLAGS,
 )
-_URI = re.compile(
+_URI = pattern(
     f"spotify{_COLON}(?://)?(?:user{_COLON}[^:/,;|?#]{{1,100}}(?<!spotify):)?(?P<kind>[a-z]{{1,20}})(?:{_COLON}|/)(?P<id>{_ID})",
     _FLAGS,
 )
-_SHORT = re.compile(
+_SHORT = pattern(
     rf"(?:{_SCHEME})?(?:(?P<host>spotify\.link|spotify\.app\.link)/|{_SITE}/{_REGION}s/)"
     rf"(?P<code>[\w-]{{1,64}}?)(?:(?={_NEXT})|(?![\w-]))",
     _FLAGS,
 )
 # The address of a player, with another link or a URI in its query.
-_PLAYER = re.compile(
+_PLAYER = pattern(
     rf"(?:{_SCHEME})?(?:embed\.spotify\.com|{_SITE}/o?embed)/?\?(?:[\w%=.-]{{1,60}}&){{0,5}}ur[il]=", _FLAGS
 )
-_OTHER_PAGE = re.compile(rf"(?:{_SCHEME})?{_SITE}(?![\w.@:%\\-])/{{0,3}}{_REGION}(?P<kind>[a-z-]{{0,30}})", _FLAGS)
-_OTHER_URI = re.compile(r"spotify:(?:user:[^:]{1,100}:)?(?P<kind>[a-z]{1,20})(?![\w%-])", _FLAGS)
-_SERVICE = re.compile(rf"(?:{_SCHEME})?(?:{'|'.join(f'({hosts})' for hosts in SERVICES.values())})(?![\w.@-])", _FLAGS)
-_UNSAFE = re.compile(r"\.\.|%2e|%00|[@\\]", re.IGNORECASE)
+_OTHER_PAGE = pattern(rf"(?:{_SCHEME})?{_SITE}(?![\w.@:%\\-])/{{0,3}}{_REGION}(?P<kind>[a-z-]{{0,30}})", _FLAGS)
+_OTHER_URI = pattern(r"spotify:(?:user:[^:]{1,100}:)?(?P<kind>[a-z]{1,20})(?![\w%-])", _FLAGS)
+_SERVICE = pattern(rf"(?:{_SCHEME})?(?:{'|'.join(f'({hosts})' for hosts in SERVICES.values())})(?![\w.@-])", _FLAGS)
+_UNSAFE = pattern(r"\.\.|%2e|%00|[@\\]", re.IGNORECASE)
 
-_CANDIDATE = re.compile(
+_CANDIDATE = pattern(
     rf"(?P<scheme>{_SCHEME})|(?P<uri>spotify{_COLON})"
     rf"|(?P<host>(?<![a-z0-9])[a-z0-9][a-z0-9-]{{0,62}}(?:\.(?!https?{_COLON})[a-z0-9-]{{1,63}}){{1,4}})"
     rf"|(?P<id>(?<![0-9A-Za-z]){_ID})",
     _FLAGS,
 )
-_HOST = re.compile(f"{_SPOTIFY}/", _FLAGS)
+_HOST = pattern(f"(?P<known>{_SPOTIFY}/)", _FLAGS)
 # A query goes on until another link begins; one that is the value of a parameter is a part of it, except for "si".
 _VALUE = (
     rf"(?<=[?&;#])[\w.-]{{1,40}}(?<![?&;#]si)=(?:spotify{_COLON}|h?ttps?{_COLON}{_SLASH}{{0,2}}[\w.@:-]{{0,100}}"
     rf"|/{{0,2}}(?:[\w-]{{1,40}}[.@]){{0,3}}{_SPOTIFY})"
 )
-_QUERY = re.compile(
+_QUERY = pattern(
     rf"/?\?si=[\w-]{{0,64}}(?=/{_ID})|/?(?:[?#&]|%(?:25){{0,3}}(?:3F|23|26))(?:{_VALUE}|(?!"
     rf"h?ttps?{_COLON}{_SLASH}|spotify{_COLON}|(?<=si=)/{{0,2}}{_NEXT}"
     rf"|(?<!/)(?<!%2F){_SPOTIFY}|(?<=[^/:=])/{{1,2}}{_SPOTIFY}|[,;]{_ID}"
@@ -118,16 +119,16 @@ _QUERY = re.compile(
     _FLAGS,
 )
 # What may follow a link without a query: signs and the end, signs and another link, or a sign that ends it.
-_END = re.compile(rf"/?(?:{_BLANK}){{0,9}}(?=[^0-9A-Za-z]*(?:$|{_NEXT}|{_ID}))|(?=[^0-9A-Za-z%:@\\_~+=/&-])", _FLAGS)
-_AFTER_ID = re.compile(rf"(?=(?:{_BLANK}){{0,9}}[\W_]*(?:$|{_NEXT})|[\W_]{{1,8}}{_ID}|[,;|])", re.IGNORECASE)
+_END = pattern(rf"/?(?:{_BLANK}){{0,9}}(?=[^0-9A-Za-z]*(?:$|{_NEXT}|{_ID}))|(?=[^0-9A-Za-z%:@\\_~+=/&-])", _FLAGS)
+_AFTER_ID = pattern(rf"(?=(?:{_BLANK}){{0,9}}[\W_]*(?:$|{_NEXT})|[\W_]{{1,8}}{_ID}|[,;|])", re.IGNORECASE)
 # The rest of an address that is no link to an album.
-_REST = re.compile(rf"\S*?(?=$|[,;|](?:{_NEXT}))", re.IGNORECASE)
-_REST_OF_KNOWN = re.compile(rf"(?:[!-~]|\w)*?(?=$|[^!-~\w]|[<>\"`|]|[,;](?:{_NEXT})|(?<!=)https?://)", re.IGNORECASE)
-_ADDRESS = re.compile(r"\w\.[a-z]{2,}[/?:@#]|[^\W_]://", _FLAGS)
-_SEPARATORS = re.compile(f"(?:[,;|/+]|{_BLANK})*", _FLAGS)
-_NO_ID_AFTER = re.compile(r"[^\W_]|[@/\\=%&#+]")
-_NO_HOST_AFTER = re.compile(r"[^\W_]|[@\\.%]")
-_LETTER = re.compile(r"[^\W_]")
+_REST = pattern(rf"\S*?(?=$|[,;|](?:{_NEXT}))", re.IGNORECASE)
+_REST_OF_KNOWN = pattern(rf"(?:[!-~]|\w)*?(?=$|[^!-~\w]|[<>\"`|]|[,;](?:{_NEXT})|(?<!=)https?://)", re.IGNORECASE)
+_ADDRESS = pattern(r"\w\.[a-z]{2,}[/?:@#]|[^\W_]://", _FLAGS)
+_SEPARATORS = pattern(f"(?:[,;|/+]|{_BLANK})*", _FLAGS)
+_NO_ID_AFTER = pattern(r"[^\W_]|[@/\\=%&#+]")
+_NO_HOST_AFTER = pattern(r"[^\W_]|[@\\.%]")
+_LETTER = pattern(r"[^\W_]")
 
 
 def scan(piece: str) -> Iterator[Reference | str]:
@@ -164,7 +165,7 @@ def read_link(text: str) -> Reference | None:
 
 def _may_begin(match: re.Match[str], piece: str, begin: int) -> bool:
     start = match.start()
-    if match.re is _HOST or match["scheme"]:
+    if match.lastgroup in ("known", "scheme"):
         return True
     before = piece[max(begin, start - 1) : start]
     if match["uri"]:
@@ -229,12 +230,13 @@ def _other(piece: str, start: int) -> tuple[Reference, int]:
         end = _end_of(_REST_OF_KNOWN, piece, match.end())
         assert match.lastindex is not None
         return NotAnAlbum([*SERVICES][match.lastindex - 1], shown(piece[start:end].rstrip(OUTER))), end
-    match = _OTHER_PAGE.match(piece, start) or _OTHER_URI.match(piece, start)
+    page = _OTHER_PAGE.match(piece, start)
+    match = page or _OTHER_URI.match(piece, start)
     if match is None:
         return _unreadable(piece, start)
     end = _end_of(_REST_OF_KNOWN, piece, match.end())
     kind = match["kind"].lower()
-    is_known = kind in PAGES or (match.re is _OTHER_PAGE and kind not in ("album", "track", "s"))
+    is_known = kind in PAGES or (page is not None and kind not in ("album", "track", "s"))
     is_whole = not piece[match.end() : end] or piece[match.end()] in "/?#:"
     if not (is_known and is_whole) or _UNSAFE.search(piece, start, end):
         return _unreadable(piece, start)

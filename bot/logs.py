@@ -21,31 +21,33 @@ import structlog
 from structlog.contextvars import bind_contextvars, bound_contextvars, get_contextvars, merge_contextvars
 from structlog.typing import EventDict
 
+from bot.patterns import pattern
+
 HIDDEN = "[hidden]"
 SHORTEST = 4
 """A shorter text is no secret, and hiding it would leave nothing to read."""
 # Each with words in small letters of which it needs one: most lines have none, and looking for a word costs little.
 _PATTERNS = (
-    (("bearer", "basic", "bot"), re.compile(r"\b((?:Bearer|Basic|Bot)\s+)[A-Za-z0-9._~+/=-]{8,}")),
+    (("bearer", "basic", "bot"), pattern(r"\b((?:Bearer|Basic|Bot)\s+)[A-Za-z0-9._~+/=-]{8,}")),
     (
         ("token", "client_secret", "code", "state"),
-        re.compile(
+        pattern(
             # JSON within JSON comes with backslashes before its quotes
             r"((?:access_token|refresh_token|client_secret|code_verifier|code|state|token)"
             r"(?:\\*[\"']|%22)?\s*(?:[=:]|%3[AD])\s*(?:\\*[\"']|%22)?)[A-Za-z0-9._~+/%=-]{6,}",
             re.IGNORECASE,
         ),
     ),
-    (("/webhooks/", "/interactions/"), re.compile(r"(/(?:webhooks|interactions)/\d+/)[^/\s\"'?]+")),
-    (("/link/",), re.compile(r"(/link/)[A-Za-z0-9_-]{8,}")),
+    (("/webhooks/", "/interactions/"), pattern(r"(/(?:webhooks|interactions)/\d+/)[^/\s\"'?]+")),
+    (("/link/",), pattern(r"(/link/)[A-Za-z0-9_-]{8,}")),
     # the site's cookie
-    (("gatefold=",), re.compile(r"(\bgatefold=(?:\\*[\"'])?)[A-Za-z0-9_-]{20,}")),
+    (("gatefold=",), pattern(r"(\bgatefold=(?:\\*[\"'])?)[A-Za-z0-9_-]{20,}")),
 )
 # These print whole payloads, interaction tokens included, when they are asked for more.
 _TALKATIVE = ("discord", "aiohttp.access", "asyncio")
 # Says at every start that the bot asks for no intents, which is on purpose.
 _MISTAKEN = ("discord.state",)
-_QUOTED = re.compile(r"[\s='\"]")
+_QUOTED = pattern(r"[\s='\"]")
 """A value with one of these is quoted, so that it cannot be taken for several."""
 _LEVEL_WIDTH, _EVENT_WIDTH = 9, 30
 
@@ -87,10 +89,10 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
     small = text.lower()
-    for words, pattern in _PATTERNS:
+    for words, form in _PATTERNS:
         for word in words:
             if word in small:
-                text = pattern.sub(rf"\1{HIDDEN}", text)
+                text = form.sub(rf"\1{HIDDEN}", text)
                 break
     return text
 

@@ -15,58 +15,59 @@ from unicodedata import category
 
 from bot.albums import MAX_QUERY, AlbumId, AlbumRef, Ignored, Reference, SearchText, Unreadable, is_control, shown
 from bot.links import LINKISH, OUTER, scan
+from bot.patterns import pattern
 
 MAX_TITLES = 50
 """The most titles in one text that are searched for: each costs at least one call."""
 
 # What a suggestion of the autocomplete sends when it is picked, or an id alone: what most commands get.
-_PICKED = re.compile(r"(?:spotify:album:)?([0-9A-Za-z]{22})", re.ASCII)
+_PICKED = pattern(r"(?:spotify:album:)?([0-9A-Za-z]{22})", re.ASCII)
 # Unicode's format characters and others that nobody sees. The two that override a direction (U+202D, U+202E) are not
 # among them: text that holds one may read quite differently from what it is, and is refused.
-_UNSEEN = re.compile(
+_UNSEEN = pattern(
     "[\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     "\u202a-\u202c\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _BREAKS = str.maketrans(dict.fromkeys("\r\v\f\x85\u2028\u2029", "\n") | {"\t": " "})
 # ASCII, as a keyboard for Japanese may write it.
-_WIDE = re.compile("[\uff01-\uff5e]+")
-_WIDE_SIGN = re.compile("[\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff5e]")
-_PIECE = re.compile(r"\S+")
+_WIDE = pattern("[\uff01-\uff5e]+")
+_WIDE_SIGN = pattern("[\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff5e]")
+_PIECE = pattern(r"\S+")
 _NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
-_SPACE = re.compile(r"[^\S\x1c-\x1f]+")  # the separators that Python takes for white space are controls
+_SPACE = pattern(r"[^\S\x1c-\x1f]+")  # the separators that Python takes for white space are controls
 # How JSON and HTML write signs that mean something to them.
-_ESCAPED = re.compile(
+_ESCAPED = pattern(
     r"(?P<slash>\\(?:/|u002f))|(?P<break>\\[nrt](?=https?:|spotify:|open\.spotify\.))"
     r"|&(?P<name>amp|lt|gt|quot|apos|nbsp|#39|#34|#x27|#x2f);",
     re.IGNORECASE,
 )
-_MARKDOWN = re.compile(
+_MARKDOWN = pattern(
     r"\[[^\[\]]*\]\(\s*<?([^\s()<>]{1,2000})>?(?:\s+(?:[\"\u201c][^\"\u201d]{0,200}[\"\u201d]|'[^']{0,200}'))?\s*\)"
 )
-_TAG = re.compile(
+_TAG = pattern(
     r"</?(?:(?P<block>blockquote|br|div|h[1-6]|hr|li|ol|p|t[dhr]|table|tbody|thead|ul)"
     r"|a|b|code|em|embed|font|i|iframe|img|link|object|pre|script|span|strong|u)(?:\s[^<>]{0,4000}|/)?>",
     re.IGNORECASE,
 )
-_TARGET = re.compile(r"(?:src|href|cite|data)\s*=\s*[\"'\u201c\u201d]?([^\"'\s<>\u201c\u201d]{1,2000})", re.IGNORECASE)
-_BULLET = re.compile(r"(?:>\s+)*(?:(?:[-*•‣▪·–—]|\d{1,3}[.)])\s+(?:\[[ xX]\]\s+)?)?(?=\S)")
+_TARGET = pattern(r"(?:src|href|cite|data)\s*=\s*[\"'\u201c\u201d]?([^\"'\s<>\u201c\u201d]{1,2000})", re.IGNORECASE)
+_BULLET = pattern(r"(?:>\s+)*(?:(?:[-*•‣▪·–—]|\d{1,3}[.)])\s+(?:\[[ xX]\]\s+)?)?(?=\S)")
 # What numbers the lines of a list, if it counts from one line to the next.
-_NUMBER = re.compile(
+_NUMBER = pattern(
     r"(?:[(\[#№]\s?)?(?:(\d{1,3})(?:\ufe0f?\u20e3|\s?[.):\]\uff0e\uff09\uff1a、–—-]|(?=\s))|([①-⑳]))\s*(?=\S)"
 )
 # What may be a list's bullet, if each line has it.
-_SIGN = re.compile(r"(?![*_~`]\S)([^\w\s\"'“”‘’«»„\u2039\u203a「」『』()\[\]{}<>#@$%&…¿¡.,;!?/\\|=×÷])\ufe0f?\s*(?=\S)")
-_MARK = re.compile(r"[(\[#№]\d{1,3}[)\]]?|\(?\d{1,3}[.):\]]|\d\ufe0f?\u20e3|[①-⑳]")
+_SIGN = pattern(r"(?![*_~`]\S)([^\w\s\"'“”‘’«»„\u2039\u203a「」『』()\[\]{}<>#@$%&…¿¡.,;!?/\\|=×÷])\ufe0f?\s*(?=\S)")
+_MARK = pattern(r"[(\[#№]\d{1,3}[)\]]?|\(?\d{1,3}[.):\]]|\d\ufe0f?\u20e3|[①-⑳]")
 """A word beside a link that only numbers it."""
-_FENCE = re.compile(r"```\w*|\*{3,}|_{3,}")
-_YEAR = re.compile(r"\(?(?:19|20)\d{2}\)?", re.ASCII)
+_FENCE = pattern(r"```\w*|\*{3,}|_{3,}")
+_YEAR = pattern(r"\(?(?:19|20)\d{2}\)?", re.ASCII)
 # What Spotify's own pages are called: "Blue - Album by Joni Mitchell | Spotify".
-_PAGE_TITLE = re.compile(
+_PAGE_TITLE = pattern(
     r"\s+[-–—]\s+(?:album|compilation|ep|single)\s+(by|de|par|por|von)\s+(\S[^|]{0,200}?)\s+\|\s+Spotify$",
     re.IGNORECASE,
 )
-_SEPARATORS = re.compile('[,;\uff0c\uff1b、､،؛()\\[\\]{}\uff08\uff09\uff3b\uff3d「」『』“”«»"]')
+_SEPARATORS = pattern('[,;\uff0c\uff1b、､،؛()\\[\\]{}\uff08\uff09\uff3b\uff3d「」『』“”«»"]')
 _OPENING, _CLOSING = "([{\uff08\uff3b「『“«", ")]}\uff09\uff3d」』”»"
 
 

@@ -14,7 +14,7 @@ from bot.changes import Action
 from bot.chat.components import Component
 from bot.chat.crate_pages import CratePages, PageAction
 from bot.chat.crates import CrateCards, Format, Page, Sort, View
-from bot.chat.features import Feature
+from bot.chat.features import Feature, describe
 from bot.chat.groups import CURATE
 from bot.chat.reply import Interaction, Reply, Visibility, Work, caller_of
 from bot.chat.saving import Saving
@@ -115,7 +115,7 @@ def feature(cards: CrateCards, pages: CratePages, saving: Saving, reply: Reply) 
 
     @group.command(name=command_name("add"), description=msg("Put an album into a crate"))
     @app_commands.rename(album=command_name("album"), note=command_name("note"), crate=command_name("crate"))
-    @app_commands.describe(
+    @describe(
         album=msg("A link, or a title: pick from the suggestions"),
         note=msg("Why this album"),
         crate=msg("Which crate; the first one if you leave this out"),
@@ -131,7 +131,7 @@ def feature(cards: CrateCards, pages: CratePages, saving: Saving, reply: Reply) 
     @app_commands.rename(
         crate=command_name("crate"), by=command_name("by"), sort=command_name("sort"), public=command_name("public")
     )
-    @app_commands.describe(
+    @describe(
         crate=msg("Which crate; the first one if you leave this out"),
         by=msg("Only what this member added"),
         sort=msg("The order of the albums"),
@@ -155,7 +155,7 @@ def feature(cards: CrateCards, pages: CratePages, saving: Saving, reply: Reply) 
 
     @group.command(name=command_name("remove"), description=msg("Take an album out of a crate"))
     @app_commands.rename(album=command_name("album"), crate=command_name("crate"))
-    @app_commands.describe(
+    @describe(
         album=msg("A link, or a title: pick from the suggestions"),
         crate=msg("Which crate; the first one if you leave this out"),
     )
@@ -167,7 +167,7 @@ def feature(cards: CrateCards, pages: CratePages, saving: Saving, reply: Reply) 
 
     @group.command(name=command_name("pick"), description=msg("Draw an album at random for everybody to see"))
     @app_commands.rename(crate=command_name("crate"))
-    @app_commands.describe(crate=msg("Which crate; the first one if you leave this out"))
+    @describe(crate=msg("Which crate; the first one if you leave this out"))
     async def pick(interaction: Interaction, crate: Name | None = None) -> None:
         caller = caller_of(interaction)
         work = cards.pick(caller, guild_of(interaction), crate)
@@ -175,7 +175,7 @@ def feature(cards: CrateCards, pages: CratePages, saving: Saving, reply: Reply) 
 
     @group.command(name=command_name("export"), description=msg("Get a crate as a file"))
     @app_commands.rename(crate=command_name("crate"), format=command_name("format"))
-    @app_commands.describe(
+    @describe(
         crate=msg("Which crate; the first one if you leave this out"), format=msg("CSV for spreadsheets, or JSON")
     )
     @app_commands.choices(format=FORMATS)
@@ -190,14 +190,14 @@ def feature(cards: CrateCards, pages: CratePages, saving: Saving, reply: Reply) 
 
     @curate.command(name=command_name("new"), description=msg("Make a crate"))
     @app_commands.rename(name=command_name("name"))
-    @app_commands.describe(name=msg("What it is called"))
+    @describe(name=msg("What it is called"))
     async def new(interaction: Interaction, name: Name) -> None:
         caller = caller_of(interaction)
         await handlers.answer(interaction, cards.new(caller, guild_of(interaction), name), "curate crate new")
 
     @curate.command(name=command_name("rename"), description=msg("Give a crate another name"))
     @app_commands.rename(crate=command_name("crate"), name=command_name("name"))
-    @app_commands.describe(crate=msg("Which crate"), name=msg("What it is called from now on"))
+    @describe(crate=msg("Which crate"), name=msg("What it is called from now on"))
     async def rename(interaction: Interaction, crate: Name, name: Name) -> None:
         caller = caller_of(interaction)
         work = cards.rename(caller, guild_of(interaction), crate, name)
@@ -205,14 +205,14 @@ def feature(cards: CrateCards, pages: CratePages, saving: Saving, reply: Reply) 
 
     @curate.command(name=command_name("archive"), description=msg("Let a crate take no new albums"))
     @app_commands.rename(crate=command_name("crate"))
-    @app_commands.describe(crate=msg("Which crate"))
+    @describe(crate=msg("Which crate"))
     async def archive(interaction: Interaction, crate: Name) -> None:
         caller = caller_of(interaction)
         await handlers.answer(interaction, cards.archive(caller, guild_of(interaction), crate), "curate crate archive")
 
     @curate.command(name=command_name("page"), description=msg("A public page with all albums of a crate"))
     @app_commands.rename(action=command_name("action"), crate=command_name("crate"))
-    @app_commands.describe(
+    @describe(
         action=msg("Turn it on, off, or give it another address"),
         crate=msg("Which crate; the first one if you leave this out"),
     )

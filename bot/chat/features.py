@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import discord
 from discord import app_commands
@@ -15,6 +15,7 @@ from bot.chat.reply import Interaction, Reply, Visibility, caller_of
 
 Command = app_commands.Command[Any, ..., Any] | app_commands.Group | app_commands.ContextMenu
 Listener = Callable[..., Coroutine[Any, Any, None]]
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class Feature(Struct, frozen=True):
@@ -34,6 +35,12 @@ class Feature(Struct, frozen=True):
     )
     listeners: Mapping[str, Listener] = field(default_factory=dict)
     intents: discord.Intents = field(default_factory=discord.Intents.none)
+
+
+def describe(**options: str) -> Callable[[_Function], _Function]:
+    """Describe a command's options, as `app_commands.describe` does: the text of each by its name."""
+    # As locale_str, because discord.py wraps every str as if it were a docstring. At a start that takes 5 ms.
+    return app_commands.describe(**{name: app_commands.locale_str(text) for name, text in options.items()})
 
 
 class Router:

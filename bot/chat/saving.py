@@ -18,7 +18,7 @@ from bot.chat import library_cards
 from bot.chat.cards import Card, progress_card, text_card
 from bot.chat.components import Component
 from bot.chat.editions import labels
-from bot.chat.features import Feature
+from bot.chat.features import Feature, describe
 from bot.chat.menus import cut
 from bot.chat.own_app import OwnApp, Ways
 from bot.chat.reply import Beside, Interaction, Reply, Visibility, caller_of
@@ -267,13 +267,13 @@ def feature(saving: Saving) -> Feature:
 
     @app_commands.command(name=command_name("save"), description=msg("Save albums to your Spotify library"))
     @app_commands.rename(albums=command_name("albums"))
-    @app_commands.describe(albums=msg("One or several links, or a title: pick from the suggestions"))
+    @describe(albums=msg("One or several links, or a title: pick from the suggestions"))
     async def save(interaction: Interaction, albums: Albums) -> None:
         await saving.change(interaction, Action.SAVE, albums)
 
     @app_commands.command(name=command_name("unsave"), description=msg("Remove albums from your Spotify library"))
     @app_commands.rename(albums=command_name("albums"))
-    @app_commands.describe(albums=msg("One or several links, or a title: pick from your own albums"))
+    @describe(albums=msg("One or several links, or a title: pick from your own albums"))
     async def unsave(interaction: Interaction, albums: Albums) -> None:
         await saving.change(interaction, Action.REMOVE, albums)
 

@@ -16,7 +16,7 @@ from bot.chat.cards import Card, Kind, album_section, attribution, button, link_
 from bot.chat.components import Component, CustomId
 from bot.chat.crate_commands import AlbumText, Choices, Note, guild_of
 from bot.chat.crates import CrateCards
-from bot.chat.features import Feature
+from bot.chat.features import Feature, describe
 from bot.chat.reply import Beside, Interaction, Reply, Visibility, Work, caller_of
 from bot.chat.saving import Saving
 from bot.chat.words import Words, plain
@@ -265,9 +265,7 @@ def feature(sharing: Sharing, saving: Saving) -> Feature:
 
     @app_commands.command(name=command_name("share"), description=msg("Show an album to everybody in this channel"))
     @app_commands.rename(album=command_name("album"), note=command_name("note"))
-    @app_commands.describe(
-        album=msg("A link, or a title: pick from the suggestions"), note=msg("Why this album; shown on the card")
-    )
+    @describe(album=msg("A link, or a title: pick from the suggestions"), note=msg("Why this album; shown on the card"))
     async def share(interaction: Interaction, album: AlbumText, note: Note | None = None) -> None:
         caller = caller_of(interaction)
         await sharing.answer_all(interaction, sharing.share(caller, album, note or ""), "share")

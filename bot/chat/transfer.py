@@ -17,7 +17,7 @@ from bot.chat import file_words
 from bot.chat.attachments import Attachments, DownloadFailed
 from bot.chat.cards import Card, Item, Kind, button, file_card, progress_card, text_card
 from bot.chat.components import Audience, Component, CustomId
-from bot.chat.features import Feature
+from bot.chat.features import Feature, describe
 from bot.chat.import_progress import card_of
 from bot.chat.reply import Beside, Interaction, Reply, Visibility, caller_of
 from bot.chat.words import Words, plain
@@ -266,13 +266,13 @@ def feature(
         name=command_name("import"), description=msg("Save the albums that a text, CSV or JSON file names")
     )
     @app_commands.rename(file=command_name("file"))
-    @app_commands.describe(file=msg("A list of albums or links, or Spotify's YourLibrary.json; up to 5 MB"))
+    @describe(file=msg("A list of albums or links, or Spotify's YourLibrary.json; up to 5 MB"))
     async def import_(interaction: Interaction, file: discord.Attachment) -> None:
         await transfer.ask(interaction, file)
 
     @app_commands.command(name=command_name("export"), description=msg("Get your saved albums as a file"))
     @app_commands.rename(format_=command_name("format"))
-    @app_commands.describe(format_=msg("CSV for spreadsheet programs, JSON for other programs"))
+    @describe(format_=msg("CSV for spreadsheet programs, JSON for other programs"))
     @app_commands.choices(
         format_=[app_commands.Choice(name=msg("CSV"), value="csv"), app_commands.Choice(name=msg("JSON"), value="json")]
     )

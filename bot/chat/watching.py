@@ -18,7 +18,7 @@ from bot.chat.collecting import stop_button
 from bot.chat.components import Component
 from bot.chat.crate_commands import Choices, Name, guild_of
 from bot.chat.crates import CrateCards, refusal
-from bot.chat.features import Feature, Listener
+from bot.chat.features import Feature, Listener, describe
 from bot.chat.messages import Failure, Messages
 from bot.chat.reply import Interaction, Reply, Visibility, Work, caller_of
 from bot.chat.watched_posts import WatchedPosts
@@ -314,7 +314,7 @@ def feature(watching: Watching, posts: WatchedPosts, crates: CrateCards, reply: 
 
     @group.command(name=command_name("on"), description=msg("Watch a channel: answer and collect posted albums"))
     @app_commands.rename(channel=command_name("channel"), crate=command_name("crate"), reply=command_name("reply"))
-    @app_commands.describe(
+    @describe(
         channel=msg("Which channel"),
         crate=msg("Which crate the albums go into; the first one if you leave this out"),
         reply=msg("How posted albums are answered"),
@@ -328,7 +328,7 @@ def feature(watching: Watching, posts: WatchedPosts, crates: CrateCards, reply: 
 
     @group.command(name=command_name("off"), description=msg("Stop watching a channel"))
     @app_commands.rename(channel=command_name("channel"))
-    @app_commands.describe(channel=msg("Which channel; this one if you leave this out"))
+    @describe(channel=msg("Which channel; this one if you leave this out"))
     async def off(interaction: Interaction, channel: ChannelId | None = None) -> None:
         work = watching.turn_off(interaction, caller_of(interaction), channel or interaction.channel_id or 0)
         await watching.answer(interaction, work, "watch off")
@@ -339,7 +339,7 @@ def feature(watching: Watching, posts: WatchedPosts, crates: CrateCards, reply: 
 
     @group.command(name=command_name("collect"), description=msg("Collect the albums that were posted in a channel"))
     @app_commands.rename(channel=command_name("channel"), since=command_name("since"))
-    @app_commands.describe(
+    @describe(
         channel=msg("Which channel"),
         since=msg("From this date on, such as 2026-03-31; everything if you leave this out"),
     )

@@ -15,6 +15,8 @@ from functools import cache
 
 from msgspec import Struct
 
+from bot.patterns import pattern
+
 FIRST_AHEAD = timedelta(days=5)
 """The first club hour is at least this far ahead, so that there is time to nominate and to vote."""
 
@@ -150,7 +152,7 @@ def parse_clock(text: str) -> time | None:
     return time(hour, minute) if hour < 24 and minute < 60 else None
 
 
-_CLOCK = re.compile(r"(?P<hour>\d{1,2})(?:[h:.]?(?P<minute>\d\d)|h)?(?P<half>am|pm)?", re.ASCII)
+_CLOCK = pattern(r"(?P<hour>\d{1,2})(?:[h:.]?(?P<minute>\d\d)|h)?(?P<half>am|pm)?", re.ASCII)
 
 
 def parse_timezone(text: str) -> str | None:

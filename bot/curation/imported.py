@@ -16,12 +16,13 @@ from bot.curation.ids import RoundNumber
 from bot.curation.ratings import Scale, Score
 from bot.files.club_rows import ClubSheet, SheetRound
 from bot.files.column_names import Role
+from bot.patterns import pattern
 
 if TYPE_CHECKING:
     from bot.files.scores import NamedScore
 
 NAME_MOST, THEME_MOST, NOTE_MOST = 60, 200, 500
-_ID = re.compile(r"(?:<@!?)?(\d{17,20})>?", re.ASCII)
+_ID = pattern(r"(?:<@!?)?(\d{17,20})>?", re.ASCII)
 
 
 class ImportedRound(Struct, frozen=True):

@@ -17,6 +17,7 @@ from msgspec import Struct
 from bot.albums import AlbumId
 from bot.caller import MemberId
 from bot.curation.ids import RoundNumber
+from bot.patterns import pattern
 
 BAR_WIDTH = 10
 MIN_DIVISIVE = 3
@@ -89,12 +90,12 @@ class ScoreProblem(StrEnum):
     """4.3 on a scale of halves, 7.5 on a scale of whole numbers."""
 
 
-_SCORE = re.compile(
+_SCORE = pattern(
     r"(?P<whole>\d{1,3})(?:[.,](?P<part>\d{1,3})|(?P<half> ?1/2))?"
     r"(?: ?(?:/|of|out of) ?(?P<top>\d{1,2}))?(?: ?(?:stars?|points?))?",
     re.ASCII,
 )
-_STARS = re.compile(r"(?P<full>[★⭐*]{1,10})(?P<half> ?1/2)?[☆]{0,10}")
+_STARS = pattern(r"(?P<full>[★⭐*]{1,10})(?P<half> ?1/2)?[☆]{0,10}")
 
 
 def parse_score(text: str, scale: Scale) -> Score | ScoreProblem:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from bot.albums import fold
+from bot.patterns import pattern
 
 MONTHS = (
     "january januar janner janvier enero gennaio janeiro januari stycznia января",
@@ -32,19 +33,19 @@ Norwegian, Polish, Russian. A beginning of at least three letters that only one 
 _NAMES = [(fold(name), month) for month, names in enumerate(MONTHS, 1) for name in names.split()]
 # Weekdays that begin like a month: "mar." is a Tuesday in French, Spanish and Italian.
 _WEEKDAYS = ("mardi", "martes", "martedi", "maandag", "mandag", "sabado", "sabato", "segunda", "sexta", "samedi")
-_TIME = re.compile(
+_TIME = pattern(
     r"(?:[T\s,]+|\s+(?:at|um)\s+)\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:[AaPp]\.?[Mm]\.?)?\s*(?:Z|UTC)?"
     r"(?:[+-]\d{2}:?\d{2})?$",
     re.ASCII,
 )
-_YEAR_FIRST = re.compile(r"(\d{4})(?:\s*[-/.年]\s*|\s+)(\d{1,2})(?:\s*[-/.月]\s*|\s+)(\d{1,2})日?", re.ASCII)
-_COMPACT = re.compile(r"((?:19|20)\d{2})(\d{2})(\d{2})", re.ASCII)
-_YEAR_LAST = re.compile(r"(\d{1,2})\s*([-/. ])\s*(\d{1,2})\s*\2\s*'?(\d{4}|\d{2})\.?", re.ASCII)
-_MONTH_ONLY = re.compile(r"(?P<y>\d{4})\s*[-/.]\s*(?P<m>\d{1,2})|(?P<m2>\d{1,2})\s*[-/.]\s*(?P<y2>\d{4})", re.ASCII)
-_EXCEL_DAY = re.compile(r"[2-7]\d{4}(?:\.\d+)?", re.ASCII)  # 1954 to 2119
+_YEAR_FIRST = pattern(r"(\d{4})(?:\s*[-/.年]\s*|\s+)(\d{1,2})(?:\s*[-/.月]\s*|\s+)(\d{1,2})日?", re.ASCII)
+_COMPACT = pattern(r"((?:19|20)\d{2})(\d{2})(\d{2})", re.ASCII)
+_YEAR_LAST = pattern(r"(\d{1,2})\s*([-/. ])\s*(\d{1,2})\s*\2\s*'?(\d{4}|\d{2})\.?", re.ASCII)
+_MONTH_ONLY = pattern(r"(?P<y>\d{4})\s*[-/.]\s*(?P<m>\d{1,2})|(?P<m2>\d{1,2})\s*[-/.]\s*(?P<y2>\d{4})", re.ASCII)
+_EXCEL_DAY = pattern(r"[2-7]\d{4}(?:\.\d+)?", re.ASCII)  # 1954 to 2119
 _EXCEL_ZERO = date(1899, 12, 30).toordinal()
-_RANGE = re.compile(r"\s*[–—]\s*|\s+(?:-|to|until|bis|au|al|a|do|t/m)\s+")
-_WORD = re.compile(r"[^\W\d_]+|\d+")
+_RANGE = pattern(r"\s*[–—]\s*|\s+(?:-|to|until|bis|au|al|a|do|t/m)\s+")
+_WORD = pattern(r"[^\W\d_]+|\d+")
 
 
 class DateOrder(StrEnum):

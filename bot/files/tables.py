@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from bot.albums import fold
+from bot.patterns import pattern
 
 DELIMITERS = (",", ";", "\t", "|")
 MAX_RECORD_LINES = 100
@@ -22,9 +23,9 @@ MAX_HEADER = 5_000
 """How far into a line column names are looked for, in characters."""
 
 _END = "\0"  # decoding lets no NUL through, so this is never in a file
-_SEPARATOR_HINT = re.compile(r"sep=([,;\t|])[\r\n]*", re.IGNORECASE)  # Excel's own first line
+_SEPARATOR_HINT = pattern(r"sep=([,;\t|])[\r\n]*", re.IGNORECASE)  # Excel's own first line
 # What a spreadsheet program takes for a formula, the wide forms included; quotes before it are those of `escaped`.
-_FORMULA = re.compile(r"'*[\t\r\n]|[\s']*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+_FORMULA = pattern(r"'*[\t\r\n]|[\s']*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 
 class Record(Struct, frozen=True):

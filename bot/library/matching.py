@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from bot.albums import Album, fold
+from bot.patterns import pattern
 
 LABEL_CUT = 60
 """A label that ends in "…" was cut to what a choice may hold; it is longer than this, in characters."""
@@ -15,11 +16,11 @@ QUERIES = 4
 _LETTERS = str.maketrans(
     {"æ": "ae", "œ": "oe", "ø": "o", "ð": "d", "đ": "d", "þ": "th", "ł": "l", "\u0131": "i", "'": None}
 )
-_YEAR = re.compile(r"(?:\([^()]*?)?\W?(?<![0-9])([0-9]{4})(?![0-9])(?:[^()]*\))?\W*$")
+_YEAR = pattern(r"(?:\([^()]*?)?\W?(?<![0-9])([0-9]{4})(?![0-9])(?:[^()]*\))?\W*$")
 """The year at the end, with the rest of its parentheses: "(2011)", "(12 tracks, 2011)", "(September 16, 2011)"."""
-_SIGN = re.compile(r"\s+[-–—|/·•](?=\s)|\s*[「」『』]")
+_SIGN = pattern(r"\s+[-–—|/·•](?=\s)|\s*[「」『』]")
 """What is between title and artist, and in neither."""
-_WORD = re.compile(r"\s+(?:by|von|de|par|por|du|van|av|af|di)(?=\s)", re.IGNORECASE)
+_WORD = pattern(r"\s+(?:by|von|de|par|por|du|van|av|af|di)(?=\s)", re.IGNORECASE)
 """What may be between title and artist, in the languages that the bot writes and in some more."""
 
 _AROUND = "\"'`*_~\u201c\u201d\u201e\u2018\u2019«»「」『』 "

@@ -160,10 +160,20 @@ def _first_word(text: str) -> str:
 
 def nearest(word: str, names: Collection[str], likeness: float = 0.75) -> str | None:
     """The setting whose name is most like this word, in capitals; None if none is."""
-    from difflib import get_close_matches  # here, since it is needed only where something is wrong
+    plain = _plain(word)
+    possible = [name for name in sorted(names) if _may_be_like(plain, name, likeness)]
+    if not possible:
+        return None
+    from difflib import get_close_matches  # here, since it is needed only where something may be wrong
 
-    near = get_close_matches(_plain(word), sorted(names), n=1, cutoff=likeness)
+    near = get_close_matches(plain, possible, n=1, cutoff=likeness)
     return near[0].upper() if near else None
+
+
+def _may_be_like(word: str, name: str, likeness: float) -> bool:
+    """Whether enough letters of each occur in the other. difflib decides, but every start would wait for it."""
+    in_common = min(len(word) - len({*word} - {*name}), len(name) - len({*name} - {*word}))
+    return 2 * in_common >= likeness * (len(word) + len(name))
 
 
 def meant(word: str, names: Collection[str]) -> list[str]:

@@ -20,6 +20,7 @@ from bot.chat.club.settings import Settings
 from bot.chat.club.starting import NAME_MOST, Day, Starting
 from bot.chat.club.turns import Turns
 from bot.chat.club.voting import Voting
+from bot.chat.features import describe
 from bot.chat.reply import Interaction
 from bot.curation.calendar import Rhythm
 from bot.curation.club import Pick
@@ -42,11 +43,7 @@ ALBUM = msg("A link, or a title: pick from the suggestions")
 
 def _command(name: str, description: str, function: Callable[..., Any], /, **options: str) -> Any:
     """A command with its options' names and descriptions, all of which are in the catalogue."""
-    # as locale_str, since discord.py wraps every str as if it were a docstring, which takes a while for 50 of them
-    function = app_commands.describe(**{name: app_commands.locale_str(text) for name, text in options.items()})(
-        function
-    )
-    return app_commands.Command(name=name, description=description, callback=function)
+    return app_commands.Command(name=name, description=description, callback=describe(**options)(function))
 
 
 def _with_suggestions(commands: Commands, answering: Answering, albums: Suggest) -> Commands:
