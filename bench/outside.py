@@ -191,7 +191,7 @@ class Outside:
         environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         # The order of sets is the same in every run, and with it the work.
         environment["PYTHONHASHSEED"] = "0"
-        environment["PYTHONPATH"] = f"{self._hide_development_packages()}{os.pathsep}{ROOT}"
+        environment["PYTHONPATH"] = f"{self._hide_packages(kind)}{os.pathsep}{ROOT}"
         log, port, given = self.folder / "log", free_port(), b""
         if kind == "bare":
             given = json.dumps(self._bare()).encode()
@@ -233,15 +233,15 @@ class Outside:
         await self.greeted(bot)
         await (await self.save(0, self.albums[0])).message(10)
 
-    def _hide_development_packages(self) -> Path:
-        """A folder for the module path in which two packages cannot be imported.
+    def _hide_packages(self, kind: Kind) -> Path:
+        """A folder for the module path in which packages cannot be imported that others load where they find them.
 
-        structlog loads it and greenlet where they are installed. Development tools bring them; the lock for hosts does
-        not have them.
+        structlog loads rich and greenlet: development tools bring them, and the lock for hosts does not have them.
+        discord.py loads PyNaCl, for voice: Gatefold brings it, and a bare bot would not have it.
         """
-        hidden = self.folder / "hidden"
+        hidden = self.folder / f"hidden from {kind}"
         hidden.mkdir(exist_ok=True)
-        for name in ("rich", "greenlet"):
+        for name in ("rich", "greenlet", *(["nacl"] if kind == "bare" else [])):
             (hidden / f"{name}.py").write_text(f"raise ModuleNotFoundError({name!r})\n", encoding="utf-8")
         return hidden
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 
 import attrs
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from bot.settings import Settings, ignored, load
+from bot.settings.sources import nearest
 from tests.test_settings import GOOD
 
 
@@ -129,3 +133,23 @@ def test_a_misspelled_secret_file_is_told_and_other_peoples_are_not(
 def test_a_dollar_sign_is_a_dollar_sign() -> None:
     Path(".env").write_text("".join(f"{name}={value}\n" for name, value in GOOD.items()) + "CONTACT='${HOME} $x'\n")
     assert load().contact == "${HOME} $x"
+
+
+NAMES = sorted(attrs.fields_dict(Settings))
+
+
+@given(
+    st.sampled_from(NAMES),
+    st.lists(st.tuples(st.integers(0, 25), st.sampled_from("_aeilprstx")), max_size=8),
+    st.sampled_from((0.75, 0.87)),
+)
+@example("web_host", [], 0.87)
+def test_the_nearest_setting_is_the_one_that_difflib_finds_among_all(
+    name: str, changes: list[tuple[int, str]], likeness: float
+) -> None:
+    letters = [*name]
+    for place, letter in changes:
+        letters[place % len(letters)] = letter
+    word = "".join(letters)
+    near = get_close_matches(word, NAMES, n=1, cutoff=likeness)
+    assert nearest(word, NAMES, likeness) == (near[0].upper() if near else None)

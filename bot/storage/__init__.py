@@ -27,15 +27,15 @@ from bot.storage.engine import Connection
 from bot.storage.guilds import Guilds, forget_removed
 from bot.storage.histories import Histories
 from bot.storage.imports import Imports
-from bot.storage.keys import is_proof_current, key_opens, put_proof
+from bot.storage.keys import is_proof_current, is_proof_of_this_version, key_opens, put_proof
 from bot.storage.links import Links
 from bot.storage.outbox import Outbox
 from bot.storage.preferences import MemberPreferences
 from bot.storage.public_pages import PublicPages
 from bot.storage.ratings import Ratings
-from bot.storage.rotation import are_current
+from bot.storage.rotation import are_current, rotate
 from bot.storage.seats import SeatRequests
-from bot.storage.stores import ABOUT_SPOTIFY, DECLARED, LASTING
+from bot.storage.stores import ABOUT_SPOTIFY, DECLARED, LASTING, SEALED
 from bot.storage.timers import Timers
 from bot.storage.vault import Vault
 from bot.storage.watches import Watches
@@ -151,19 +151,25 @@ async def open_storage(
 
 
 async def _prove_keys(database: Database, vault: Vault) -> None:
-    """Refuse a wrong key at the start: otherwise it would look as if everybody had been unlinked."""
+    """Refuse a wrong key at the start: otherwise it would look as if everybody had been unlinked.
 
-    def prove(c: Connection) -> None:
-        opens = key_opens(c, vault)
-        if opens is False:
-            raise StorageStartupError(
-                f"The keys in TOKEN_KEYS do not open {database.path}. Put the key back with which it was "
-                "written (as a further key, if you changed it)."
-            )
+    What an earlier version of Gatefold sealed is sealed again here, once.
+    """
+    opens = await database.read(lambda c: key_opens(c, vault))
+    if opens is False:
+        raise StorageStartupError(
+            f"The keys in TOKEN_KEYS do not open {database.path}. Put the key back with which it was "
+            "written (as a further key, if you changed it)."
+        )
+    if await database.read(lambda c: not is_proof_of_this_version(c, vault) and not are_current(c, SEALED, vault)):
+        again = await rotate(database, vault)
+        _log.info("sealed again what an earlier version sealed", resealed=again.resealed, left=again.left)
+
+    def renew_proof(c: Connection) -> None:
         if opens is None or (not is_proof_current(c, vault) and are_current(c, LASTING, vault)):
             put_proof(c, vault)
 
-    await database.write(prove)
+    await database.write(renew_proof)
 
 
 __all__ = ["Storage", "StorageStartupError", "open_storage"]

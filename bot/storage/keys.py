@@ -29,6 +29,12 @@ def is_proof_current(c: Connection, vault: Vault) -> bool:
     return row is not None and vault.is_current(row[0])
 
 
+def is_proof_of_this_version(c: Connection, vault: Vault) -> bool:
+    """Whether the check value was sealed by this version. It is the last that a start seals again."""
+    row = c.execute("SELECT proof_sealed FROM key_check").fetchone()
+    return row is not None and not vault.is_earlier(row[0])
+
+
 def put_proof(c: Connection, vault: Vault) -> None:
     """Seal the check value with the first key."""
     c.execute(

@@ -32,7 +32,13 @@ class _Batch(Struct, frozen=True):
     last: tuple[Any, ...] | None  # the key of the last row; None: there are no more
 
 
-async def rotate(database: Database, vault: Vault, tell: Tell, columns: Sequence[SealedColumn] = SEALED) -> Rotation:
+async def _nobody(done: int, of: int) -> None:
+    """Told when nobody waits."""
+
+
+async def rotate(
+    database: Database, vault: Vault, tell: Tell = _nobody, columns: Sequence[SealedColumn] = SEALED
+) -> Rotation:
     """Seal everything anew with the first key. StorageUnavailable when the disk does not want to.
 
     Stopped or killed at any moment, it goes on where it was: each blob names its key. What did not open is

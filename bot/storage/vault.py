@@ -1,8 +1,8 @@
-"""The vault: seals secrets with AES-256-GCM, each bound to its table, its owner and its kind.
+"""The vault: seals secrets with XChaCha20-Poly1305, each bound to its table, its owner and its kind.
 
-A blob: version (1 byte), key id (4), nonce (12), ciphertext with its tag. The associated data names table, owner and
-kind, so a blob that was copied into another row, or another column, does not open. Version 1 did not name the table:
-its blobs still open, and are sealed again with the current version when they are renewed or the key is rotated.
+A blob: version (1 byte), key id (4), nonce (24), ciphertext with its tag. The associated data names table, owner and
+kind, so a blob that was copied into another row, or another column, does not open. What earlier versions sealed still
+opens (see aes_gcm.py), and is sealed again at the first start of this one.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
+from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt as _decrypt
+from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_encrypt as _encrypt
+from nacl.exceptions import CryptoError
 
-_VERSION_1, _VERSION = b"\x01", b"\x02"
-_NONCE = 12
+_VERSION = b"\x03"
+_EARLIER = (b"\x01", b"\x02")
+_NONCE, _TAG = 24, 16
 _HEAD = 1 + 4 + _NONCE
 
 
@@ -62,26 +64,39 @@ class Vault:
     """Seals with the first key, opens with all of them."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        self._ciphers = {key_id(key): AESGCM(key) for key in keys}
+        self._given = {key_id(key): key for key in keys}
+        self._keys = {id_: _sealing_key(key) for id_, key in self._given.items()}
         self._first = key_id(keys[0])
 
     def seal(self, secret: str, owner: int | str, column: SealedColumn) -> bytes:
         """Seal `secret` for `owner` (mostly a Discord id) in this column."""
         nonce = os.urandom(_NONCE)
-        sealed = self._ciphers[self._first].encrypt(nonce, secret.encode(), column.binding(owner))
+        sealed = _encrypt(secret.encode(), column.binding(owner), nonce, self._keys[self._first])
         return _VERSION + self._first + nonce + sealed
 
     def open(self, blob: bytes, owner: int | str, column: SealedColumn) -> str:
         """The secret of a blob that was sealed for this owner and column. Unopenable otherwise."""
-        cipher = self._ciphers.get(blob[1:5])
-        version = blob[:1]
-        if version not in (_VERSION_1, _VERSION) or len(blob) <= _HEAD or cipher is None:
+        key = self._keys.get(blob[1:5])
+        if key is None:
             raise Unopenable
-        binding = column.binding(owner) if version == _VERSION else f"token|v1|{owner}|{column.kind}".encode()
+        if blob[:1] != _VERSION:
+            return self._open_earlier(blob, owner, column)
+        if len(blob) < _HEAD + _TAG:
+            raise Unopenable
         try:
-            return cipher.decrypt(blob[5:_HEAD], blob[_HEAD:], binding).decode()
-        except InvalidTag:
+            return _decrypt(blob[_HEAD:], column.binding(owner), blob[5:_HEAD], key).decode()
+        except CryptoError:
             raise Unopenable from None
+
+    def _open_earlier(self, blob: bytes, owner: int | str, column: SealedColumn) -> str:
+        if blob[:1] not in _EARLIER:
+            raise Unopenable
+        from bot.storage import aes_gcm  # here, because it takes 7 MiB, and after one start nothing needs it
+
+        secret = aes_gcm.opened(self._given[blob[1:5]], blob, owner, column)
+        if secret is None:
+            raise Unopenable
+        return secret.decode()
 
     def opened(self, blob: bytes, owner: int | str, column: SealedColumn) -> str | None:
         """The same, or None when it does not open."""
@@ -108,11 +123,20 @@ class Vault:
         """Whether the blob was sealed as it would be now: with the first key, in the current version."""
         return blob[:5] == self.current_head
 
+    def is_earlier(self, blob: bytes) -> bool:
+        """Whether an earlier version of Gatefold sealed it."""
+        return blob[:1] in _EARLIER
+
     def knows(self, blob: bytes) -> bool:
         """Whether the key that the blob names is among ours."""
-        return blob[1:5] in self._ciphers
+        return blob[1:5] in self._keys
 
 
 def key_id(key: bytes) -> bytes:
     """Which key it is, in the 4 bytes that every blob names it with; it tells nothing of the key."""
     return hashlib.sha256(b"gatefold key id" + key).digest()[:4]
+
+
+def _sealing_key(key: bytes) -> bytes:
+    """The key for XChaCha20-Poly1305. Derived, because the given one may also have sealed with AES."""
+    return hashlib.blake2b(b"gatefold XChaCha20-Poly1305", key=key, digest_size=32).digest()
