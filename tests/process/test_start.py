@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
-from tests.process.harness import Outside, Running, until_said
+from tests.process.harness import ROOT, Outside, Running, until_said
 from tests.world import ADA, FIRST, SECOND
 
 LATER = {
@@ -73,3 +75,22 @@ async def test_a_bot_that_serves_has_loaded_nothing_that_it_can_do_without(out: 
         unexpected = others - PACKAGES - OF_DEVELOPERS
         # what is looked for in vain is in the list, too
         assert [name for name in sorted(unexpected) if name[0] != "_" and find_spec(name) is not None] == []
+
+
+def test_a_start_does_not_read_the_systems_list_of_file_types(tmp_path: Path) -> None:
+    script = """
+import sys
+opened = []
+sys.addaudithook(lambda event, given: event == "open" and opened.append(str(given[0])))
+sys.argv[1:] = ["run"]
+from bot.__main__ import main
+try:
+    main()
+except SystemExit as end:
+    print(end.code, "aiohttp.web" in sys.modules, [path for path in opened if "mime" in path and path.endswith("types")])
+"""
+    environment = {"PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, env=environment, cwd=tmp_path
+    )
+    assert ran.stdout.strip() == "1 True []", ran.stderr
