@@ -579,13 +579,22 @@ async def test_each_kind_of_interaction_takes_only_its_own_answers(plain: Plain)
 
 
 @pytest.mark.parametrize(
-    ("choice", "many"), [(("n", "v"), 26), (("", "v"), 1), (("n" * 101, "v"), 1), (("n", "v" * 101), 1)]
+    "choices",
+    [
+        [(f"n{number}", f"v{number}") for number in range(26)],
+        [("", "v")],
+        [("n" * 101, "v")],
+        [("n", "v" * 101)],
+        [("n", "v"), ("m", "v")],
+        [("n", "v"), ("n", "w")],
+    ],
+    ids=["26", "no name", "long name", "long value", "same value", "same name"],
 )
-async def test_bad_choices_are_refused(plain: Plain, choice: tuple[str, str], many: int) -> None:
+async def test_bad_choices_are_refused(plain: Plain, choices: list[tuple[str, str]]) -> None:
     typing = await plain.wire.autocomplete(ADA, "any", "album", "a")
-    choices = [{"name": choice[0], "value": choice[1]}] * many
-    assert (await plain.answer(typing, 8, {"choices": choices})).json["code"] == 50035
-    assert len(plain.wire.problems) == len(list(choice_flaws(choices))) == 1
+    offered = [{"name": name, "value": value} for name, value in choices]
+    assert (await plain.answer(typing, 8, {"choices": offered})).json["code"] == 50035
+    assert len(plain.wire.problems) == len(list(choice_flaws(offered))) == 1
     assert typing.choices == []
 
 

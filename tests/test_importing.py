@@ -401,6 +401,17 @@ async def test_an_export_holds_every_saved_album_and_can_be_imported(world: Worl
     assert str(datetime.now(UTC).year) in file.decode()
 
 
+@pytest.mark.parametrize("total", [None, 50, 10**30])
+async def test_an_export_ends_although_spotify_gives_the_same_page_for_ever(world: World, total: int | None) -> None:
+    await world.link(ADA)
+    rows = [{"album": {"id": id_, "name": "Blue"}} for id_ in known(world, 50)]
+    page = {"items": rows, "next": "https://elsewhere.example/v1/me/albums?offset=50", "total": total}
+    world.spotify.fault(path="/v1/me/albums", method="GET", status=200, body=page, times=None)
+    exported = await world.discord.slash(ADA, "export", {"format": "json"})
+    assert "Your 50 saved albums." in await said(exported)
+    assert len(world.calls()) < 10
+
+
 async def test_an_empty_library_and_no_link_are_said(world: World) -> None:
     exported = await world.discord.slash(ADA, "export", {"format": "csv"})
     assert "No Spotify account is linked." in await said(exported)

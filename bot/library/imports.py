@@ -164,8 +164,13 @@ class Importing:
             offsets = range(offset, offset + PAGES_AT_ONCE * MAX_PAGE, MAX_PAGE)
             if total is not None:
                 offsets = range(offset, min(offsets.stop, max(total, offset + 1)), MAX_PAGE)
-            pages += await asyncio.gather(*(self._spotify.saved(access, each) for each in offsets))
+            more = await asyncio.gather(*(self._spotify.saved(access, each) for each in offsets))
             offset = offsets[-1] + MAX_PAGE
+            known = {album.id for page in pages for album in page.albums}
+            pages += more
+            is_new = any(album.id not in known for page in more for album in page.albums)
+            if not is_new and (len(more) == PAGES_AT_ONCE or (total is not None and offset >= total)):
+                break  # the same pages again, however many there are said to be
         # an album that is saved elsewhere meanwhile shifts the pages, so that one comes twice
         found: dict[AlbumId, SavedAlbum] = {}
         for page in pages:

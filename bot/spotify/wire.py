@@ -49,7 +49,7 @@ SMALL = 64 * 1024
 LARGE = 8 * 1024 * 1024
 
 _ID = re.compile(r"[0-9A-Za-z]{22}", re.ASCII)
-_YEAR = re.compile(r"(?!0000)[0-9]{4}", re.ASCII)
+_YEAR = re.compile(r"(?!0000)[0-9]{4}(?![0-9])", re.ASCII)
 _COVER = re.compile(r"https://[0-9A-Za-z][!-~]{0,1000}")
 """Discord refuses a whole message for an address with another character in it, or a longer one."""
 _MAX_TRACKS = 100_000
@@ -224,6 +224,9 @@ def check(request: Request, status: int, body: bytes) -> None:
         return
     message, reason = _message(body)
     said = message.casefold()
+    if status in (403, 404, 410) and request is not OEMBED and said.startswith(("<!doctype", "<html")):
+        # a page is a proxy's, which knows nothing of albums and permissions
+        raise TryLater(TryLater.Cause.UNAVAILABLE, may_have_applied=request.name == "write")
     match status:
         case 401:
             raise TokenRejected
@@ -235,7 +238,9 @@ def check(request: Request, status: int, body: bytes) -> None:
             raise PremiumLapsed
         case 403 if message == "Forbidden" and request.name in ("write", "contains"):
             raise EndpointClosed
-        case 404 if request.name in LOOKING_UP:
+        case 410 if request.name in ("write", "contains"):
+            raise EndpointClosed
+        case 404 | 410 if request.name in LOOKING_UP:
             raise NoSuchAlbum
         case 404 | 408 | 425:
             # The others never say so about an id: an unknown one is answered with false, or accepted and ignored.
@@ -252,11 +257,23 @@ def check(request: Request, status: int, body: bytes) -> None:
 
 
 def retry_after_s(headers: Mapping[str, str], cause: TryLater.Cause) -> float:
-    """Seconds to wait after a 429. The header may be missing, negative, words or absurd."""
+    """Seconds to wait after a 429. The header may be missing, negative, a date, words or absurd."""
     value = headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return min(float(value[:12]), RETRY_AFTER_MAX_S)
+    if re.fullmatch(r"[0-9]+(?:\.[0-9]{1,9})?", value, re.ASCII):
+        whole, _, part = value.partition(".")
+        return min(float(f"{whole[:12]}.{part}"), RETRY_AFTER_MAX_S)
+    if (until := _http_date(value)) and (now := _http_date(headers.get("Date", ""))):
+        # by Spotify's clock, since ours may be wrong
+        return min(max((until - now).total_seconds(), 0.0), RETRY_AFTER_MAX_S)
     return QUOTA_DEFAULT_S if cause is TryLater.Cause.QUOTA else RATE_LIMITED_DEFAULT_S
+
+
+def _http_date(value: str) -> datetime | None:
+    """A date as HTTP writes it ("Wed, 21 Oct 2026 07:28:00 GMT")."""
+    try:
+        return datetime.strptime(value, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _message(body: bytes) -> tuple[str, str]:
@@ -266,7 +283,9 @@ def _message(body: bytes) -> tuple[str, str]:
         error = json.loads(text)["error"]
         if isinstance(error, str):  # the accounts service's shape
             return error, ""
-        return str(error.get("message") or ""), str(error.get("reason") or "")
+        said = (error.get("message"), error.get("reason"))
+        message, reason = (value if isinstance(value, str) else "" for value in said)
+        return message, reason
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return text[:500], ""
 
@@ -282,7 +301,7 @@ def _expecting() -> Iterator[None]:
 
 def read_write(body: bytes) -> None:
     """A write is answered with nothing. A page, say, is a proxy's: then nobody knows what came of it."""
-    if body.strip():
+    if body.strip() not in (b"", b"{}", b"[]", b"null", b'""'):
         raise TryLater(TryLater.Cause.UNAVAILABLE, may_have_applied=True)
 
 
@@ -354,7 +373,7 @@ def read_profile(body: bytes) -> Profile:
     with _expecting():
         data = json.loads(body)
         account_id = data.get("account_id") or data["id"]
-        if not account_id or not isinstance(account_id, str):
+        if not isinstance(account_id, str) or not account_id.isprintable() or not account_id.strip():
             raise ValueError
         return Profile(account_id, _text(data.get("display_name")) or _text(data.get("id")) or account_id)
 

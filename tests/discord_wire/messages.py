@@ -131,6 +131,10 @@ def choice_flaws(choices: Sequence[Json]) -> Iterator[str]:
     """What Discord would refuse in an autocomplete answer."""
     if len(choices) > 25:
         yield f"{len(choices)} choices, allowed 25"
+    if len({choice["value"] for choice in choices}) < len(choices):
+        yield "two choices share a value"
+    if len({choice["name"] for choice in choices}) < len(choices):
+        yield "two choices read the same"
     for choice in choices:
         yield from _outside(choice | {"value": str(choice["value"])}, (("name", 1, 100), ("value", 0, 100)))
 

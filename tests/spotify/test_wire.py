@@ -26,6 +26,7 @@ from bot.errors import (
     TryLater,
 )
 from bot.sandbox.faults import FAULTS, Answer, Fault
+from bot.sandbox.faults import api as faults_api
 from bot.spotify import wire
 from bot.spotify.wire import Endpoint, Profile, Request, SavedPage
 
@@ -232,6 +233,37 @@ def test_a_404_says_that_there_is_no_album_only_where_one_is_looked_up(fault: st
         assert (error.cause, error.may_have_applied) == (UNAVAILABLE, request is WRITE)
 
 
+@pytest.mark.parametrize("status", [403, 404, 410])
+@pytest.mark.parametrize("body", [b"<html>Forbidden</html>", b"\n<!DOCTYPE html><title>404</title>"])
+def test_a_page_says_nothing_about_an_album_or_a_permission(status: int, body: bytes) -> None:
+    for request in EVERY:
+        with pytest.raises(TryLater) as caught:
+            wire.check(request, status, body)
+        assert caught.value.cause is UNAVAILABLE
+    with pytest.raises(NoSuchAlbum):
+        wire.check(wire.OEMBED, 404, body)
+
+
+def test_an_endpoint_that_is_gone_is_closed_and_a_thing_that_is_gone_is_none() -> None:
+    gone = faults_api(410, "Gone")
+    for request in (CONTAINS, WRITE):
+        assert type(refused(request, gone)) is EndpointClosed
+    for request in (ALBUM, TRACK):
+        assert type(refused(request, gone)) is NoSuchAlbum
+
+
+@pytest.mark.parametrize("body", [b"", b" \n", b"{}", b"[]", b"null", b'""'])
+def test_a_write_is_answered_with_nothing(body: bytes) -> None:
+    wire.read_write(body)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"error": 1}', b"[[]]", b"ok", b"false"])
+def test_a_write_that_is_answered_with_something_may_have_been_carried_out(body: bytes) -> None:
+    with pytest.raises(TryLater) as caught:
+        wire.read_write(body)
+    assert caught.value.may_have_applied
+
+
 @pytest.mark.parametrize("status", [404, 408, 425])
 def test_what_a_proxy_says_in_between_is_trouble(status: int) -> None:
     for request in (CONTAINS, WRITE, SEARCH, PROFILE):
@@ -294,6 +326,7 @@ def test_a_redirect_is_trouble_in_which_nothing_was_carried_out(status: int) -> 
         (b'{"error": {"status": 418, "message": "teapot", "reason": "SHORT"}}', "teapot"),
         (b'{"error": "invalid_grant", "error_description": "x"}', "invalid_grant"),
         (b'{"error": {"message": null}}', ""),
+        (b'{"error": {"message": {"a": 1}, "reason": [1]}}', ""),
         (b'{"error": {}}', ""),
         (b'{"error": null}', '{"error": null}'),
         (b'{"error": [1]}', '{"error": [1]}'),
@@ -333,6 +366,8 @@ def test_no_answer_makes_the_reading_of_errors_fail_otherwise(status: int, body:
         (" 7 ", 7.0),
         ("82661", 82661.0),
         ("86400", 86400.0),
+        ("1.5", 1.5),
+        ("0.25", 0.25),
         ("99999999999999", 86400.0),
         ("9" * 5000, 86400.0),
     ],
@@ -346,7 +381,10 @@ def test_a_readable_retry_after_counts_up_to_a_day(value: str, seconds: float) -
     "headers",
     [
         {},
-        *({"Retry-After": value} for value in ("", "-5", "soon", "1.5", "1e3", "inf", "nan", "0x10", "1_0")),
+        *(
+            {"Retry-After": value}
+            for value in ("", "-5", "soon", "1,5", ".5", "1.", "1e3", "inf", "nan", "0x10", "1_0")
+        ),
         *({"Retry-After": value} for value in ("\u0665", "\u00b2", "+3", "3, 5", "Wed, 21 Oct 2026 07:28:00 GMT")),
     ],
     ids=repr,
@@ -354,6 +392,20 @@ def test_a_readable_retry_after_counts_up_to_a_day(value: str, seconds: float) -
 def test_an_unreadable_retry_after_waits_as_long_as_is_usual(headers: dict[str, str]) -> None:
     assert wire.retry_after_s(headers, RATE_LIMITED) == 5.0
     assert wire.retry_after_s(headers, QUOTA) == 3600.0
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("Wed, 21 Oct 2026 07:28:30 GMT", 30.0),
+        ("Wed, 21 Oct 2026 07:27:00 GMT", 0.0),
+        ("Fri, 21 Oct 2033 07:28:00 GMT", 86_400.0),
+        ("Wed, 21 Oct 2026 25:28:00 GMT", 5.0),
+    ],
+)
+def test_a_retry_after_that_is_a_date_counts_from_the_date_of_the_answer(value: str, seconds: float) -> None:
+    headers = {"Retry-After": value, "Date": "Wed, 21 Oct 2026 07:28:00 GMT"}
+    assert wire.retry_after_s(headers, RATE_LIMITED) == seconds
 
 
 @settings(deadline=None)
@@ -466,6 +518,8 @@ def test_a_moment_that_cannot_be_is_left_out(moment: Any) -> None:
         ("0000-01-01", ""),
         ("20", ""),
         ("soon", ""),
+        ("99999-01-01", ""),
+        ("20111", ""),
         (2011, ""),
     ],
 )
@@ -563,6 +617,9 @@ ODD = [
     b'{"a":' * 100_000,
     b'{"id": null, "account_id": null, "display_name": "x"}',
     b'{"id": 7}',
+    b'{"account_id": "\\ud800"}',
+    b'{"account_id": "a\\u0000"}',
+    b'{"account_id": " "}',
     b'{"album": null, "albums": null, "items": null}',
     b'{"albums": {"items": {"a": 1}}, "items": {"a": 1}}',
     b'{"albums": {"items": 7}, "items": "text", "album": []}',
