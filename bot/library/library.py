@@ -439,16 +439,14 @@ class Library:
             runner = self._runners[member] = MemberRunner(member, self._executor, self._rests, self._monotonic)
         return runner
 
-    def _rests(
-        self, runner: MemberRunner, held: UserError | None, retry: Retry | None, newest: RequestId | None
-    ) -> None:
+    def _rests(self, runner: MemberRunner, held: UserError | None, retry: Retry | None, newest: RequestId) -> None:
         """A runner has tried everything; what is held up is tried again, or waits for the member."""
         member = runner.member
         self._runners.pop(member, None)
         self._held.pop(member, None)
         if held is not None:
             self._held[member] = held
-        if isinstance(held, NeedsRelink) and newest is not None and retry is not None:
+        if isinstance(held, NeedsRelink) and retry is not None:
             # nobody waits for it, and it goes on only when the member knows
             self._begin_note(self._tell_held(newest, held))
         elif held is not None and not isinstance(held, NotLinked | NeedsRelink):

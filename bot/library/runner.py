@@ -60,16 +60,16 @@ class _Watch:
 
 
 class MemberRunner:
-    """Carries out one member's changes while there are any to try. Kept while somebody waits or it runs."""
+    """Carries out one member's changes while there are any to try, and then rests: the next time is another one's."""
 
     def __init__(
         self,
         member: MemberId,
         executor: ChangeExecutor,
-        on_rest: Callable[[MemberRunner, UserError | None, Retry | None, RequestId | None], None],
+        on_rest: Callable[[MemberRunner, UserError | None, Retry | None, RequestId], None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`on_rest`: is told that it rests, why changes are held up, its retry before, and the newest request tried."""
+        """`on_rest`: is told that it rests, why changes are held up, its retry before, and the newest request held up."""
         self.member = member
         self._executor = executor
         self._on_rest = on_rest
@@ -98,19 +98,16 @@ class MemberRunner:
         if self.task is not None:
             self._has_arrived = self._is_new = True
         else:
-            # not when the task begins: what arrives until then is not in `first`
-            self._has_arrived = self._is_new = False
             self.task = asyncio.create_task(self._run(first, retry), name=f"library {self.member}")
 
     def release_all(self, held: UserError | None) -> None:
         """Let nobody wait any longer."""
         for id_ in [*self._waiting]:
             self._release(id_, None, held)
-        self._watches.clear()
 
     async def _run(self, first: Accepted | None, retry: Retry | None) -> None:
         held: UserError | None = None
-        newest: RequestId | None = None
+        newest = RequestId(0)
         try:
             while True:
                 held = None
@@ -118,7 +115,7 @@ class MemberRunner:
                     async for chunk in chunks:
                         self._release_those_of(chunk)
                         if chunk.held:
-                            newest = max(newest or RequestId(0), *chunk.held)
+                            newest = max(newest, *chunk.held)
                             held = weightier(chunk.held.values(), held)
                 first = None
                 if not self._has_arrived:
@@ -134,7 +131,6 @@ class MemberRunner:
             held = InternalError(logs.reference())
             _log.exception("a change could not be carried out", request=held.reference)
         finally:
-            self.task = None
             self.release_all(held)
             self._on_rest(self, held, retry, newest)
 

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 
 from bot.changes import Action, Kind, Outcome
-from bot.errors import TryLater
+from bot.errors import StorageUnavailable, TryLater
 from bot.library import Progress
 from bot.sandbox.faults import FAULTS
 from bot.storage.changes import CHUNK, NewChange
@@ -44,6 +44,45 @@ async def test_how_far_a_request_is_counts_its_own_albums_alone(stage: Stage) ->
     seen: list[Progress] = []
     await stage.save_many(stage.albums(5), seen.append)  # in one chunk with the later one
     assert [(progress.counts, progress.left) for progress in seen] == [({Outcome.SAVED: 5}, 0)]
+
+
+async def test_what_is_no_album_is_counted_from_the_beginning(stage: Stage) -> None:
+    seen: list[Progress] = []
+    text = f"{' '.join(stage.albums(CHUNK + 1))} https://open.spotify.com/playlist/37i9dQZF1DXcBWIGoYBM5M"
+    await stage.library.change(caller(MEMBER, 1), Action.SAVE, text, seen.append)
+    assert [(progress.counts, progress.left) for progress in seen] == [
+        ({Outcome.NOT_ALBUM: 1, Outcome.SAVED: CHUNK}, 1),
+        ({Outcome.NOT_ALBUM: 1, Outcome.SAVED: CHUNK + 1}, 0),
+    ]
+
+
+async def test_two_commands_of_one_interaction_are_told_the_same(stage: Stage) -> None:
+    async with asyncio.timeout(20):
+        reports = await asyncio.gather(*(stage.library.change(caller(MEMBER, 1), Action.SAVE, FIRST) for _ in range(2)))
+    assert [report.request for report in reports] == [reports[0].request] * 2
+    assert reports[0].request.changes[0].outcome is Outcome.SAVED
+    assert sum(call.method == "PUT" for call in stage.server.calls) == 1
+
+
+async def test_what_cannot_be_done_now_is_tried_once(stage: Stage) -> None:
+    stage.server.fault(path=WRITE, method="PUT", times=None, **FAULTS["elsewhere"])
+    await stage.save(FIRST)
+    assert sum(call.path.endswith("/contains") for call in stage.server.calls) == 1
+
+
+async def test_what_the_database_does_not_give_is_tried_again(stage: Stage) -> None:
+    await stage.left_pending(MEMBER)
+    database = stage.storage.database
+    await database.write(lambda c: c.execute("ALTER TABLE library_changes RENAME TO moved"))
+    stage.library.wake(MEMBER)
+    await stage.until_idle()
+    assert isinstance(stage.library.why_held(MEMBER), StorageUnavailable)
+    assert stage.library.next_retry_s == 2.0
+    await database.write(lambda c: c.execute("ALTER TABLE moved RENAME TO library_changes"))
+    stage.library.wake(MEMBER)
+    await stage.until_idle()
+    assert stage.saved == [FIRST]
+    assert stage.library.why_held(MEMBER) is None
 
 
 async def test_what_cannot_be_done_now_is_not_tried_at_each_chunk_of_a_large_request(stage: Stage) -> None:
