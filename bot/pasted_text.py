@@ -188,7 +188,7 @@ def _titles(lines: Sequence[_Line]) -> Iterator[Reference]:
         texts = _unmarked([text for text in texts if not _is_rule(text)] or texts)
     is_one = len(texts) == 2 or (len(texts) == 3 and bool(_YEAR.fullmatch(texts[2])))
     together = [" ".join(texts)] if is_one else []
-    titles = [(title, text) for text in texts for title in _parts(text)]
+    titles = [(title, text) for text in texts for title in parts(text)]
     for title, text in titles[:MAX_TITLES]:
         within = (" ".join(longer.split()) for longer in (*together, text) if longer != title)
         yield from _title(title, tuple(w for w in within if len(w) <= MAX_QUERY and not _is_refused(w)))
@@ -253,11 +253,11 @@ def _cut(words: str) -> tuple[str, str]:
     return words[:end], words[end:].strip()
 
 
-def _parts(text: str) -> list[str]:
+def parts(text: str) -> list[str]:
     """The parts of a line between commas or semicolons, but for those in brackets, in quotes and within numbers."""
     if text[0] == "[" and text[-1] == "]" and '"' in text:
         text = text[1:-1]  # a list in JSON
-    parts, begin, depth, is_quoted = [], 0, 0, False
+    found, begin, depth, is_quoted = [], 0, 0, False
     has_pairs = text.count('"') % 2 == 0
     for match in _SEPARATORS.finditer(text):
         at, sign = match.start(), match[0]
@@ -268,10 +268,10 @@ def _parts(text: str) -> list[str]:
         elif sign in _CLOSING:
             depth = max(depth - 1, 0)
         elif depth == 0 and not is_quoted and not _is_within_word(text, at):
-            parts.append(text[begin:at].strip())
+            found.append(text[begin:at].strip())
             begin = match.end()
-    parts.append(text[begin:].strip())
-    return [part for part in parts if part] or [text]
+    found.append(text[begin:].strip())
+    return [part for part in found if part] or [text]
 
 
 def _is_within_word(text: str, at: int) -> bool:

@@ -83,6 +83,36 @@ async def test_a_comma_in_an_artists_name_separates_nothing(world: World, text: 
     assert world.saved() == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Orchid, Burning, Lonely, Zinnober",
+        "Zinnober, Orchid, Burning, Lonely",
+        "Orchid, Burning, Lonely - Mara Quell, Zinnober",
+        "Zinnober; Orchid, Burning, Lonely by Mara Quell",
+    ],
+)
+async def test_a_title_with_commas_beside_another_title_is_one_title(world: World, text: str) -> None:
+    ids = [released(world, "Orchid, Burning, Lonely", "Mara Quell"), released(world, "Zinnober", "Somebody")]
+    for title in ("Orchid House", "Burning Down", "Lonely Hearts"):
+        released(world, title, "Nobody")
+    await world.link(ADA)
+    answer = await said(await world.save(text))
+    assert sorted(world.saved()) == sorted(ids), answer
+    assert "Saved 2 albums." in answer
+    assert "match" not in answer
+    assert "Removed 2 albums." in await said(await world.unsave(text))
+
+
+async def test_a_list_of_exact_titles_costs_no_search_for_other_ways_to_read_it(world: World) -> None:
+    for title in ("Zinnober", "Karmesin", "Ocker Gold"):
+        released(world, title, "Somebody")
+    await world.link(ADA)
+    await said(await world.save("Zinnober, Karmesin, Ocker Gold"))
+    searches = [call for call in world.calls() if call[1] == "/v1/search"]
+    assert len(searches) <= 6  # the whole line, once for each title at most, and the titles
+
+
 async def test_an_artist_with_a_comma_alone_is_one_question(world: World) -> None:
     for title in ("Zinnober", "Karmesin"):
         released(world, title, "Quell, Rauch & Feuer")

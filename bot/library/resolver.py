@@ -14,7 +14,7 @@ from bot.caller import MemberId
 from bot.changes import Action, Kind, LibraryChange, Outcome
 from bot.errors import NeedsRelink, NoSuchAlbum, NotLinked
 from bot.library import matching
-from bot.pasted_text import read_one
+from bot.pasted_text import parts, read_one
 from bot.spotify.app import Access
 from bot.spotify.catalogue import Catalogue, going_on, make_space
 from bot.spotify.client import Spotify
@@ -22,6 +22,8 @@ from bot.spotify.wire import MAX_PAGE
 
 OWN_S, OWN_MAX_MEMBERS, OWN_ALBUMS = 60.0, 500, 200
 OFFERS = 5
+RUN_PARTS_MOST = 6
+"""In a line of more parts, none is taken for a piece of a title with commas: each way to read it costs a search."""
 
 
 class Resolution(Struct, frozen=True):
@@ -163,16 +165,28 @@ class AlbumResolver:
 
     async def _part_or_title(self, member: MemberId, access: Access, change: LibraryChange) -> Resolution:
         """A title, or the longest reading that it is only a part of, if an album fits that; see `SearchText.within`."""
-        own = await self.own(member, access) if change.action is Action.REMOVE and change.detail else []
-        for reading in (change.detail or "").split("\n"):
-            if not reading:
-                continue
-            found = [*own, *await self._found(access, reading)]
-            if meant := [album for album in found if matching.is_whole(album, reading)]:
-                if change.action is Action.REMOVE:
-                    meant = await self._saved(access, meant)
-                return _chosen([*{album.id: album for album in meant}.values()], reading)
-        return await self._words(member, access, change.action, change.reference)
+        action, readings = change.action, [reading for reading in (change.detail or "").split("\n") if reading]
+        for reading in readings:
+            if (meant := await self._whole(member, access, action, reading)) is not None:
+                return meant
+        found = await self._words(member, access, action, change.reference)
+        if found.album_id is None and readings:
+            # a title with commas beside other titles: "Orchard, Burning, Lovely, Attic Weather"
+            for run in _runs(readings[-1], change.reference):
+                if (meant := await self._whole(member, access, action, run)) is not None:
+                    return meant
+        return found
+
+    async def _whole(self, member: MemberId, access: Access, action: Action, reading: str) -> Resolution | None:
+        """The album that fits a longer reading completely, None if there is none."""
+        own = await self.own(member, access) if action is Action.REMOVE else []
+        found = [*own, *await self._found(access, reading)]
+        meant = [album for album in found if matching.is_whole(album, reading)]
+        if not meant:
+            return None
+        if action is Action.REMOVE:
+            meant = await self._saved(access, meant)
+        return _chosen([*{album.id: album for album in meant}.values()], reading)
 
     async def named(self, access: Access, words: str) -> Resolution:
         """The album of the catalogue that these words name exactly, else an offer of a few."""
@@ -203,7 +217,7 @@ class AlbumResolver:
             if best := matching.best(hits, words):
                 return best
             others |= {album.id: album for album in hits}
-        return found or [*others.values()]
+        return [*({album.id: album for album in found} | others).values()]
 
 
 def _typed(text: str) -> str | None:
@@ -216,6 +230,16 @@ def _typed(text: str) -> str | None:
         case [AlbumRef(words=words)] if words:
             return words
     return None
+
+
+def _runs(line: str, part: str) -> list[str]:
+    """Neighbouring parts of a line that may be one title with commas, among them this part, the longest first."""
+    all_ = parts(line)
+    if len(all_) > RUN_PARTS_MOST or part not in all_:
+        return []
+    at, last = all_.index(part), len(all_)
+    spans = [(begin, end) for begin in range(at + 1) for end in range(at + 1, last + 1) if 1 < end - begin < last]
+    return [", ".join(all_[begin:end]) for begin, end in sorted(spans, key=lambda span: span[0] - span[1])]
 
 
 def _chosen(albums: list[Album], words: str) -> Resolution:
