@@ -104,6 +104,14 @@ async def test_a_title_with_commas_beside_another_title_is_one_title(world: Worl
     assert "Removed 2 albums." in await said(await world.unsave(text))
 
 
+@pytest.mark.parametrize("text", ["Zinnober - Mara Quell", "Otto Rauch - Zinnober", "Zinnober by Mara Quell (2001)"])
+async def test_one_of_several_artists_beside_the_title_is_enough(world: World, text: str) -> None:
+    id_ = released(world, "Zinnober", "Mara Quell / Otto Rauch")
+    await world.link(ADA)
+    assert "Saved to your library." in await said(await world.save(text))
+    assert world.saved() == [id_]
+
+
 async def test_a_list_of_exact_titles_costs_no_search_for_other_ways_to_read_it(world: World) -> None:
     for title in ("Zinnober", "Karmesin", "Ocker Gold"):
         released(world, title, "Somebody")

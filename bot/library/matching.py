@@ -81,7 +81,8 @@ def queries(words: str) -> list[str]:
 
 
 def _rank(album: Album, text: str) -> int | None:
-    """0: the text is the album's title. 1: it is title and artists in any usual form. 2: it has the title's words.
+    """0: the text is the album's title. 1: it is title and artists in any usual form. 2: it has the title's words,
+    alone or with one of several artists.
 
     Such as "Title by Artist (Year)" in any language, "Artist - Title" or "Title Artist". None: it names another.
     """
@@ -89,7 +90,8 @@ def _rank(album: Album, text: str) -> int | None:
         return 0
     if _is_label(album, text):
         return 1
-    return 2 if _is_title(album, text) or _is_dated_title(album, text) else None
+    is_meant = _is_title(album, text) or _is_dated_title(album, text) or _names_one_artist(album, text)
+    return 2 if is_meant else None
 
 
 def _is_title(album: Album, text: str) -> bool:
@@ -122,9 +124,17 @@ def _begins_label(album: Album, words: list[str]) -> bool:
     return " ".join(label).startswith(" ".join(words))
 
 
-def _holds_both(album: Album, text: str) -> bool:
-    """Whether a text is the title and the artists, in either order, with at most a short word in between."""
-    title, by, words = _words_of(album.title), _words_of(album.by), _words_of(text)
+def _names_one_artist(album: Album, text: str) -> bool:
+    texts = {text, _undated(album, text)}
+    return len(album.artists) > 1 and any(_holds_both(album, one, by) for one in texts for by in album.artists)
+
+
+def _holds_both(album: Album, text: str, artist: str = "") -> bool:
+    """Whether a text is the title and the artists, in either order, with at most a short word in between.
+
+    `artist`: one of the artists; empty: all of them.
+    """
+    title, by, words = _words_of(album.title), _words_of(artist or album.by), _words_of(text)
     if not title and (sign := fold(album.title)) in (pieces := [_bare(piece) for piece in text.split()]):
         # "÷" has no words, so the sign itself is looked for
         title, words = [sign], [word for piece in pieces for word in ([sign] if piece == sign else _words_of(piece))]
