@@ -561,6 +561,16 @@ def test_where_the_system_hands_secrets_in_they_may_be_readable_for_a_group(
     assert given(monkeypatch, **values).sealing_keys() == (read_key(KEY),)
 
 
+def test_a_folder_of_credentials_that_cannot_be_read_is_told_and_not_taken_for_an_empty_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in a container in which systemd may not mount it. Here it is a file, since root may read every folder."""
+    (tmp_path / "credentials").touch()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
+    [problem] = refused(monkeypatch, DISCORD_TOKEN=None)
+    assert problem == f"CREDENTIALS_DIRECTORY: {tmp_path / 'credentials'} cannot be read (Not a directory)."
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -73,13 +73,15 @@ def of_env_file(content: str) -> dict[str, str]:
 def of_files(names: Collection[str], places: Collection[Path]) -> dict[str, str]:
     """The contents of the files named like these settings (given in lower case). The last place overrides the others.
 
-    Unreadable: its text begins with the setting's name.
+    Unreadable: its text begins with the setting's name, or with that of the folder.
     """
     found = {}
     for place in places:
         try:
             files = {file.name.lower(): file for file in place.iterdir()}
-        except OSError:
+        except OSError as error:
+            if place != SECRETS and not isinstance(error, FileNotFoundError):
+                raise Unreadable(f"CREDENTIALS_DIRECTORY: {place} cannot be read ({error.strerror})") from None
             continue
         for name in names & files.keys():
             try:

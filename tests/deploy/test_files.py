@@ -93,6 +93,32 @@ def test_the_build_does_not_install_among_other_files(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "README.md"]
 
 
+def test_commands_as_the_service_have_what_the_unit_and_its_additions_give_it(tmp_path: Path) -> None:
+    unit, added = tmp_path / "gatefold.service", tmp_path / "gatefold.service.d"
+    unit.write_text((ROOT / "deploy/gatefold.service").read_text(encoding="utf-8"))
+    (tmp_path / "systemd-run").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "systemd-run").chmod(0o755)
+
+    def given() -> list[str]:
+        done = subprocess.run(
+            ["sh", str(ROOT / "deploy/as-service.sh"), "backup", "a b"],
+            env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "UNIT": str(unit)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert done.stderr == ""
+        return done.stdout.splitlines()
+
+    alone = given()
+    assert alone[-3:] == ["/opt/gatefold/bin/gatefold", "backup", "a b"]
+    assert "--property=DynamicUser=yes" in alone
+    added.mkdir()
+    (added / "override.conf").write_text("[Service]\nReadWritePaths=/mnt/usb/gatefold\n")
+    assert {*given()} - {*alone} == {"--property=ReadWritePaths=/mnt/usb/gatefold"}
+
+
 @pytest.mark.parametrize(
     ("python", "words"),
     [("python9", "There is no python9 here."), ("/bin/false", "Gatefold needs Python 3.11 or newer")],
