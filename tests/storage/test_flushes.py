@@ -62,6 +62,7 @@ QUICK: dict[str, Job] = {
     "the album of a row of a spreadsheet": lambda s: s.club_imports.note(RequestId(1), {1: FoundAlbum(X)}),
     "how far an import is": lambda s: s.imports.put_progress(RequestId(1), 1, 1),
     "the sweep": lambda s: s.sweep(at()),
+    "messages of a clock that was set back": lambda s: s.outbox.hurry(at()),
     "a timer that is claimed": lambda s: s.timers.claim(at(), {"kind": 1}),
     "a timer that is done": lambda s: s.timers.finish(TIMER, None),
     "a timer that failed": lambda s: s.timers.fail(TIMER, LATER),

@@ -115,12 +115,12 @@ async def test_the_nonces_of_messages_and_of_their_pages_differ_and_are_short_en
 
 
 async def test_an_edit_knows_the_message_that_it_edits(storage: Storage) -> None:
-    await put(storage, "posted", Channel(7))
     await put(storage, "posted", Channel(7), kind="another kind")
+    await put(storage, "posted", Channel(7))
     await put(storage, "edit", Edit(7, "kind", "posted"), kind="edits")
     assert await due(storage) == ["posted"]
-    await settled(storage, "posted", 1234)
     await settled(storage, "posted", 99)
+    await settled(storage, "posted", 1234)
     assert (await first(storage)).edits == 1234
     assert await storage.database.read(lambda c: storage.outbox.message_id_in(c, "kind", "posted")) == 1234
     assert await storage.database.read(lambda c: storage.outbox.message_id_in(c, "kind", "nothing")) is None
@@ -219,6 +219,21 @@ async def test_a_message_ends_in_the_transaction_in_which_its_store_notes_it(sto
     assert (row["payload"], row["interaction_token_sealed"], row["sending_at"]) == ("{}", None, None)
 
 
+async def test_what_another_answer_tells_is_not_sent_and_keeps_nothing(storage: Storage) -> None:
+    async def taken_over(subject: str) -> bool:
+        return await storage.database.write(lambda c: storage.outbox.take_over_in(c, "kind", subject, at(NOW + 5)))
+
+    await put(storage, "fact", ANSWER, payload={"secret": 1})
+    assert not await taken_over("fact"), "it may be sent at this moment"
+    await failed(storage, "fact", 60)
+    assert not await taken_over("another fact")
+    assert await taken_over("fact")
+    assert not await taken_over("fact")
+    [row] = await rows(storage, "outbox")
+    assert (row["state"], row["ended_at"]) == ("refused", NOW + 5)
+    assert (row["payload"], row["interaction_token_sealed"]) == ("{}", None)
+
+
 # -- changed afterwards
 
 
@@ -227,7 +242,7 @@ async def test_direct_messages_whose_subjects_begin_so_are_edited(storage: Stora
         ("7:1", "kind", Direct(ADA)),
         ("7:2", "kind", Direct(BEN)),
         ("71:1", "kind", Direct(ADA)),
-        ("7:1", "another kind", Direct(ADA)),
+        ("7:4", "another kind", Direct(ADA)),
         ("7:3", "kind", Channel(7)),
     ):
         await put(storage, subject, address, kind)
@@ -301,6 +316,7 @@ async def test_what_has_not_arrived_in_a_channel_is_sent_to_another_one(storage:
     moved = {message.subject: message for message in (await storage.outbox.due(at(NOW + 5), 10))[0]}
     assert moved.keys() == {"began", "of another kind", "elsewhere"}, "each in a queue of its own"
     assert (moved["began"].sending_at, moved["began"].queue) == (None, "channel 8")
+    assert {row["state"] for row in await rows(storage, "outbox") if row["ended_at"] is None} == {"stored"}
     assert await storage.outbox.open_count() == 3
 
 
