@@ -26,6 +26,10 @@ from bot.patterns import pattern
 HIDDEN = "[hidden]"
 SHORTEST = 4
 """A shorter text is no secret, and hiding it would leave nothing to read."""
+# What a code or a state is that tells what went wrong, and is no secret: words ("AttributeError", "State.CLOSING"), or a
+# short number. Spotify's codes begin with "AQ", its tokens with "BQ".
+_WORD = r"(?-i:(?!AQ|BQ)[A-Z]{0,5}[a-z]{3,12}(?:[A-Z]{1,5}[a-z]{2,12}){0,4}|[A-Z]{2,12})"
+_TOLD = rf"(?!(?:{_WORD}(?:[._]{_WORD}){{0,3}}|[0-9]{{1,12}})(?:\.?(?![A-Za-z0-9._~+/%=-])))"
 # Each with words in small letters of which it needs one: most lines have none, and looking for a word costs little.
 _PATTERNS = (
     (("bearer", "basic", "bot"), pattern(r"\b((?:Bearer|Basic|Bot)\s+)[A-Za-z0-9._~+/=-]{8,}")),
@@ -33,8 +37,9 @@ _PATTERNS = (
         ("token", "client_secret", "code", "state"),
         pattern(
             # JSON within JSON comes with backslashes before its quotes
-            r"((?:access_token|refresh_token|client_secret|code_verifier|code|state|token)"
-            r"(?:\\*[\"']|%22)?\s*(?:[=:]|%3[AD])\s*(?:\\*[\"']|%22)?)[A-Za-z0-9._~+/%=-]{6,}",
+            r"((?:access_token|refresh_token|client_secret|code_verifier|token|(?P<is_told>code|state))"
+            r"(?:\\*[\"']|%22)?\s*(?:[=:]|%3[AD])\s*(?:\\*[\"']|%22)?)"
+            rf"(?(is_told){_TOLD})[A-Za-z0-9._~+/%=-]{{6,}}",
             re.IGNORECASE,
         ),
     ),
@@ -180,4 +185,5 @@ def _console_line(_: Any, __: str, event: EventDict) -> str:
 
 
 def _value(value: object) -> str:
-    return value if isinstance(value, str) and not _QUOTED.search(value) else repr(value)
+    # a text from outside must not be able to steer the terminal in which the log is read
+    return value if isinstance(value, str) and value.isprintable() and not _QUOTED.search(value) else repr(value)

@@ -65,6 +65,10 @@ TOKENS = [
     ("/interactions/123456/aW50ZXJhY3Rpb24:abc/callback?with_response=1", "aW50ZXJhY3Rpb24"),
     ("GET /link/Zx9-_abcdefghijk HTTP/1.1", "Zx9-_abcdefghijk"),
     ("token: 'abcdefghi'", "abcdefghi"),
+    ("code=AQBcdefghijklmnop", "AQBcdefghijklmnop"),
+    ("code=NhhvTDYsFcdgNLnnLijcl7Ku7bEEeee", "NhhvTDYsFcdg"),
+    ("state=xPdKqLmZrTwYbNcVsFgHjQaXeUiOpM_-LkJhGfDsAz", "xPdKqLmZ"),
+    ("code=AttributeError123456", "AttributeError123456"),
     ("Cookie: gatefold=Zx9-_abcdefghijklmnopqrstuvwxyz0123456789AB", "Zx9-_abcdefghijk"),
     ('{"Set-Cookie": "__Host-gatefold=\\"Zx9-_abcdefghijklmnopqrstuvwxyz0123456789AB\\"; Path=/"}', "Zx9-_abcdef"),
 ]
@@ -79,6 +83,26 @@ def test_whatever_looks_like_a_secret_is_hidden(text: str, secret: str) -> None:
 
 def test_secrets_are_hidden_by_value_wherever_they_stand() -> None:
     assert redact(f"x{SECRET}y and {SECRET}", [SECRET]) == f"x{HIDDEN}y and {HIDDEN}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "code=AttributeError",
+        "error code: AttributeError.",
+        "code='invalid_grant'",
+        '{"code": "ConnectionRefused"}',
+        "code=asyncio.exceptions.TimeoutError",
+        "code=HTTPException state=CONNECTED",
+        "exit code=SIGTERM",
+        "state=disconnected",
+        "state = State.RUNNING",
+        "reason code=NORMAL_CLOSURE",
+        "code: 1000001, state: closing",
+    ],
+)
+def test_a_code_that_tells_what_went_wrong_is_no_secret(text: str) -> None:
+    assert redact(text, ()) == text
 
 
 def test_plain_words_are_left_alone() -> None:
@@ -164,7 +188,7 @@ def test_a_key_is_hidden_in_whatever_form_somebody_writes_it(style: str, key: by
     settings = from_values(
         discord_token=SECRET,
         discord_client_id="1100000000000000001",
-        discord_client_secret=SECRET,
+        discord_client_secret=f"{SECRET}-2",
         spotify_client_id="spotify-client",
         public_url="https://gatefold.example.org",
         token_keys=given.rstrip("="),
@@ -290,6 +314,13 @@ def test_a_line_of_the_console_reads_as_structlog_writes_it(start: Start) -> Non
         {"event": "it happened", "level": "warning", "logger": "gatefold.test", "timestamp": "T", **facts},
     )
     assert stream.getvalue().partition(" ")[2] == f"{told.partition(' ')[2]}\n"
+
+
+@pytest.mark.parametrize("style", ["console", "json"])
+def test_no_text_from_outside_steers_the_terminal(style: str, start: Start) -> None:
+    stream = start(style)
+    structlog.get_logger("gatefold.test").info("refused", said="\x1b[2J\x07\u202ebad\x9b31m")
+    assert not set(stream.getvalue()) & set("\x1b\x07\u202e\x9b")
 
 
 @pytest.mark.parametrize("style", ["console", "json"])
