@@ -41,7 +41,6 @@ def told(content: str) -> list[str]:
         ("DISCORD_BOT_TOKEN", "DISCORD_TOKEN"),
         ("TOKEN_KEY", "TOKEN_KEYS"),
         ("HOST", "HOSTS"),
-        ("\u200bDISCORD_TOKEN", "DISCORD_TOKEN"),
         ("BOT_TOKEN", "DISCORD_TOKEN"),
         ("SPOTIFY_SECRET", "SPOTIFY_CLIENT_SECRET"),
         ("spotify_id", "SPOTIFY_CLIENT_ID"),
@@ -55,6 +54,22 @@ def test_a_misspelled_name_is_told_with_the_nearest_setting(written: str, meant:
     [sentence] = told(f"WEB_PORT=1\n\n# a comment\n{written}=x\n")
     assert sentence.startswith(".env, line 4: ")
     assert sentence.endswith(f" is not a setting. Did you mean {meant}?")
+    assert sentence.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("\u200bDISCORD_TOKEN=x", "The name has an invisible character, or one that only looks like a letter."),
+        ("\ufeffDISCORD_TOKEN=x", "Type DISCORD_TOKEN by hand."),
+        ("DISCORD_T\u041eKEN=x", "Type DISCORD_TOKEN by hand."),
+        ("DISCORD_TOKEN\uff1dx", "This line has a full-width = and sets nothing."),
+    ],
+)
+def test_a_name_that_only_looks_right_is_told(line: str, words: str) -> None:
+    [sentence] = told(f"WEB_PORT=1\n{line}\n")
+    assert sentence.startswith(".env, line 2: ")
+    assert words in sentence
     assert sentence.isprintable()
 
 

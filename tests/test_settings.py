@@ -280,8 +280,18 @@ def test_a_public_url_that_spotify_refuses_stops_the_start(
         ("https://gatefold.example.org\u00a0", "invisible"),
         ("https://gatefold\n.example.org", "line break"),
         ("https://gate\tfold.example.org", "invisible"),
-        ("https://jürgen.example.org", "https://xn--jrgen-kva.example.org"),
-        ("https://example.org/müsik", "ASCII"),
+        ("https://jürgen.example.org", "https://xn--jrgen-kva.example.org."),
+        ("https://jürgen.example.org:8443/music/", "https://xn--jrgen-kva.example.org:8443/music."),
+        ("https://straße.example.org:444", "https://xn--strae-oqa.example.org:444."),
+        ("https://example.org:\uff18\uff10", "https://example.org:80."),
+        ("\u201chttps://example.org\u201d", "typographic quotes"),
+        ("https://999.1.1.1", "https://"),
+        ("https://example.1", "https://"),
+        ("https://[fe80::1%25eth0]", "https://"),
+        ("https://example.org.", "https://"),
+        ("https://" + "a." * 130 + "org", "https://"),
+        ("https://example.org/" + "a" * 300, "longer than 300"),
+        ("https://example.org/müsik", "its path must be of the letters a to z."),
         ("https://example。org", "ASCII"),
         ("https://exa_mple..org", "https://"),
         ("https://example.org/a%20b", "https://"),
@@ -321,6 +331,20 @@ def test_a_public_url_is_kept_in_one_spelling(url: str, kept: str, monkeypatch: 
 
 
 # -- one value each
+
+
+@pytest.mark.parametrize(
+    "path", [":memory:", "sqlite:///gatefold.db", "file:gatefold.db", "C:\\gatefold.db", "%APPDATA%/x.db"]
+)
+def test_what_is_no_path_on_this_machine_is_refused(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    [problem] = refused(monkeypatch, DATABASE_PATH=path)
+    assert problem.startswith("DATABASE_PATH: must be a path on this machine")
+
+
+@pytest.mark.parametrize("host", ["256.1.1.1", "1.2.3", "0", "127.1"])
+def test_a_number_that_is_no_address_is_no_host(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    [problem] = refused(monkeypatch, WEB_HOST=host)
+    assert problem.startswith("WEB_HOST: must be an address of this machine")
 
 
 @pytest.mark.parametrize("name", ["DATABASE_PATH", "BACKUP_FOLDER", "TOKEN_KEYS_FILE"])
@@ -444,6 +468,69 @@ def test_a_token_over_two_lines_of_the_env_file_is_a_sentence(tmp_path: Path) ->
         load()
     [problem] = caught.value.problems
     assert problem.startswith("DISCORD_TOKEN: goes over two lines")
+
+
+@pytest.mark.parametrize("name", ["DISCORD_TOKEN", "DISCORD_CLIENT_SECRET", "SPOTIFY_CLIENT_SECRET", "TOKEN_KEYS"])
+@pytest.mark.parametrize("between", ["\n", "\r\n", "\n    ", "\\\n", "\n\t"], ids=ascii)
+def test_a_secret_that_goes_on_in_the_next_line_without_quotes_stops_the_start(
+    name: str, between: str, tmp_path: Path
+) -> None:
+    value = GOOD[name]
+    whole = "\n".join(f"{other}={GOOD[other]}" for other in GOOD if other != name)
+    for parts in ((value[:20], value[20:]), (value[:8], value[8:16], value[16:]), (value[:-3], "x2=")):
+        (tmp_path / ".env").write_text(f"{name}={between.join(parts)}\n{whole}\n", newline="")
+        with pytest.raises(SettingsError) as caught:
+            load()
+        [problem] = caught.value.problems
+        assert problem.startswith(f"{name}: ")
+        if name != "TOKEN_KEYS" or len(parts) == 2:
+            assert "goes over two lines" in problem or "is not a key" in problem
+        assert not [part for part in parts if part in problem]
+
+
+@pytest.mark.parametrize(
+    "line", ["", "# a comment", "```", "WEB_PORT=", "WEB_PORT", "OTHER_2=", "two words", "---", "LANG=C"]
+)
+def test_what_is_no_rest_of_a_secret_leaves_it_as_it_is(line: str, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n{line}\n" for name, value in GOOD.items()))
+    assert load().discord_token.get_secret_value() == GOOD["DISCORD_TOKEN"]
+
+
+def test_a_second_key_on_a_line_of_its_own_is_a_key(tmp_path: Path) -> None:
+    other = "Ab-_" * 10 + "Abc"
+    lines = "\n".join(f"{name}={value}" for name, value in GOOD.items() if name != "TOKEN_KEYS")
+    (tmp_path / ".env").write_text(f"{lines}\nTOKEN_KEYS={KEY},\n{other}\n")
+    assert len(load().sealing_keys()) == 2
+
+
+@pytest.mark.parametrize("around", ["'{}", "{}'", "`{}`", "<{}>", "({})", "[{}]", "{},", "{};", "{{{}}}"])
+def test_a_secret_that_was_copied_with_what_is_around_it_is_refused(
+    around: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [problem] = refused(monkeypatch, DISCORD_TOKEN=around.format(GOOD["DISCORD_TOKEN"]))
+    assert problem == "DISCORD_TOKEN: has a quote, a bracket or a separator around it; remove it."
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f'"{KEY}"', "remove it. The key stays the same"),
+        (f"\u201c{KEY}\u201d", "remove it. The key stays the same"),
+        (f"\ufeff{KEY}", "remove it. The key stays the same"),
+        (f"{KEY}\u200b", "remove it. The key stays the same"),
+        (f"TOKEN_KEYS={KEY}", "remove it. The key stays the same"),
+        (f"{KEY} # of 2026", "remove it. The key stays the same"),
+        (f"# of 2026\n{KEY}", "only keys may be there"),
+        (f"{KEY[:20]}\n{KEY[20:]}", "write it as one line. The key stays the same"),
+    ],
+)
+def test_a_key_that_is_there_with_something_else_is_never_told_to_be_replaced(
+    text: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [problem] = refused(monkeypatch, TOKEN_KEYS=text)
+    assert words in problem
+    assert "new-key" not in problem
+    assert KEY not in problem
 
 
 def test_what_is_said_about_a_wrong_key_never_costs_the_links(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from bot.settings.model import FileSettings, KeySettings, Settings
+from bot.settings.model import FileSettings, KeySettings, Settings, secret_names
 from bot.settings.sources import (
     Unreadable,
     nearly_named,
@@ -82,7 +82,7 @@ def _given(kind: type[FileSettings], env_file: Path | None, environment: Mapping
     in_file = {}
     if env_file is not None:
         try:
-            in_file = of_env_file(read_text(env_file))
+            in_file = of_env_file(read_text(env_file), secret_names())
         except FileNotFoundError:
             pass
         except Unreadable as error:

@@ -22,6 +22,9 @@ _SHOWN = re.compile(r"[A-Z][A-Z0-9_]{0,39}|[a-z][a-z0-9_]{0,39}")
 _MOST_MEANT = 3
 """With more settings to choose from, naming them does not help."""
 
+_REST = re.compile(r"(?=[!-~]*[0-9A-Za-z])[!\"$-<>-~]+={0,2}\\?")
+_NAME = re.compile(r"[A-Z_]{1,40}=?|[A-Z][A-Z0-9_]{0,40}=")
+
 
 class Unreadable(Exception):
     """A file that cannot be read; the text says why, as the end of a sentence."""
@@ -65,9 +68,28 @@ def env_lines(content: str) -> Iterator[Line]:
             yield Line(number, found.key, found.value, found.original.string.strip())
 
 
-def of_env_file(content: str) -> dict[str, str]:
-    """The values by name in lower case; a later line overrides an earlier one."""
-    return {line.name.lower(): line.value for line in env_lines(content) if line.name and line.value is not None}
+def of_env_file(content: str, secrets: Collection[str] = ()) -> dict[str, str]:
+    """The values by name in lower case; a later line overrides an earlier one.
+
+    `secrets`: settings that are secrets, in lower case. If one was pasted over several lines, its value has them all:
+    half a secret would be taken for a whole one.
+    """
+    found: dict[str, str] = {}
+    name = ""
+    for line in env_lines(content):
+        if name in secrets and found.get(name) and is_rest(line.original):
+            found[name] += f"\n{line.original}"
+        elif line.name and line.value is not None:
+            name = line.name.lower()
+            found[name] = line.value
+        else:
+            name = ""
+    return found
+
+
+def is_rest(line: str) -> bool:
+    """Whether a line of an env file sets nothing and looks like the rest of a secret on the line above it."""
+    return bool(_REST.fullmatch(line.strip())) and not _NAME.fullmatch(line.strip())
 
 
 def of_files(names: Collection[str], places: Collection[Path]) -> dict[str, str]:
@@ -138,6 +160,10 @@ def nearly_named(places: Collection[Path], names: Collection[str]) -> list[str]:
 def _unknown(line: Line, names: Collection[str]) -> str:
     assert line.name is not None
     near = meant(line.name, names)
+    if "\uff1d" in line.name:
+        return "This line has a full-width = and sets nothing. Type it by hand."
+    if near and not line.name.isascii():
+        return f"The name has an invisible character, or one that only looks like a letter. Type {near[0]} by hand."
     if near:
         # Close to a public name, so it cannot be a part of a secret.
         return f"{_printable(line.name)} is not a setting.{did_you_mean(near)}"

@@ -26,6 +26,10 @@ _LABEL = r"[0-9A-Za-z_](?:[0-9A-Za-z_-]{0,61}[0-9A-Za-z_])?"
 _HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _QUOTES = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\u00ab\u00bb\u00b4`"
 """Quotes that word processors make, which no shell and no env file takes for quotes."""
+_AROUND = "\"'`<>()[]{},;"
+"""What is around a secret only because it was copied with it."""
+_MOST_URL = 300
+"""Discord takes links of 512 characters, and those for linking are an address of ours with an id behind it."""
 
 
 @attrs.frozen(repr=False)
@@ -62,6 +66,8 @@ def secret(value: Any) -> Secret:
         raise ValueError("goes over two lines; write it as one line, without spaces")
     if not re.fullmatch(r"[!-~]+", value):
         raise ValueError("contains a space or a character that no such secret has; copy it again")
+    if value[0] in _AROUND or value[-1] in _AROUND:
+        raise ValueError("has a quote, a bracket or a separator around it; remove it")
     if value.isdigit():
         raise ValueError("is a number, and looks like an id; copy the secret, not the id")
     return Secret(value)
@@ -76,6 +82,8 @@ def path(value: Any) -> Path:
     """A path in the file system."""
     if isinstance(value, str) and re.match(r"~|\$[A-Za-z{]", value):
         raise ValueError("begins with ~ or $, which nothing expands here; write the whole path")
+    if isinstance(value, str) and re.match(r":memory:|[A-Za-z][A-Za-z0-9+.-]*:[/\\]|file:|%\w+%", value):
+        raise ValueError("must be a path on this machine, like /var/lib/gatefold/gatefold.db")
     return Path(one_line(value))
 
 
@@ -166,7 +174,7 @@ def listen_host(value: Any) -> str:
         raise ValueError("must be an address; 0.0.0.0 means every interface")
     if re.fullmatch(r"[^:]+:[0-9]+|\[.*\]:[0-9]+", host):
         raise ValueError("must be an address without a port; the port is a setting of its own")
-    if not _HOST_NAME.fullmatch(bare):
+    if not _is_host_name(bare):
         raise ValueError("must be an address of this machine, like 127.0.0.1 or 0.0.0.0, without http://")
     return bare
 
@@ -192,9 +200,19 @@ def public_url(value: Any) -> str:
     value = str(value).strip(" \t\r\n")
     if not value.isprintable() or " " in value:
         raise ValueError("contains a space, a line break or an invisible character; type it by hand")
-    parts = _split(value)
-    if parts is not None and not value.isascii() and (ascii_host := _ascii_host(parts)):
-        raise ValueError(f"must be written in ASCII, as browsers send it: {parts.scheme}://{ascii_host}")
+    parts = _split(one_line(value))
+    if parts is not None and not value.isascii():
+        raise ValueError(f"must be written in ASCII, as browsers send it{_in_ascii(value)}")
+    if len(value) > _MOST_URL:
+        raise ValueError(f"is longer than {_MOST_URL} characters; Discord takes no links that long")
+    if parts is not None and parts.username is not None:
+        raise ValueError("has a user name before the host; write it like https://gatefold.example.org")
+    if parts is not None and (parts.query or parts.fragment):
+        raise ValueError("has a ? or # with something behind it; write it like https://gatefold.example.org")
+    if parts is not None and re.search(r"/callback/(discord|spotify)/*$", parts.path):
+        raise ValueError(
+            "is a redirect URI; leave out /callback and what is behind it, as in https://gatefold.example.org"
+        )
     if parts is not None and _has_bad_port(parts):
         raise ValueError("has a port that is not a number from 1 to 65535")
     host = parts.hostname if parts is not None else None
@@ -202,12 +220,9 @@ def public_url(value: Any) -> str:
         parts is None
         or parts.scheme not in ("http", "https")
         or not host
-        or parts.query
-        or parts.fragment
-        or parts.username is not None
-        or not (_is_ip(host) or _HOST_NAME.fullmatch(host))
+        or not ((_is_ip(host) and "%" not in host) or _is_host_name(host))
         or not re.fullmatch(r"[0-9A-Za-z._~/-]*", parts.path)
-        or re.search(r"/\.{1,2}(/|$)|/callback/(discord|spotify)/*$", parts.path)
+        or re.search(r"/\.{1,2}(/|$)", parts.path)
     ):
         raise ValueError("must be the address at which browsers reach this bot, like https://gatefold.example.org")
     if host == "localhost" or host.endswith(".localhost"):
@@ -236,11 +251,22 @@ def _has_bad_port(parts: SplitResult) -> bool:
         return True
 
 
-def _ascii_host(parts: SplitResult) -> str | None:
+def _in_ascii(value: str) -> str:
+    """The end of a sentence: this address in ASCII, with its port and path, if it is a good one then."""
+    from yarl import URL  # here, because few addresses have such letters
+
     try:
-        return (parts.hostname or "").encode("idna").decode()
-    except UnicodeError:
-        return None
+        address = URL(value)
+        if not address.raw_path.isascii() or "%" in address.raw_path or not address.raw_host:
+            return "; its path must be of the letters a to z"
+        return f": {public_url(str(address))}"
+    except ValueError:
+        return ""
+
+
+def _is_host_name(host: str) -> bool:
+    """Whether it may be a name. What ends in a number is read as an IPv4 address, and is none here."""
+    return bool(_HOST_NAME.fullmatch(host)) and len(host) <= 253 and not host.rpartition(".")[2].isdigit()
 
 
 def _is_ip(host: str) -> bool:
@@ -271,6 +297,29 @@ def read_key(text: str) -> bytes:
     return key
 
 
+def _what_is_wrong(text: str, number: int) -> str | None:
+    """Why an entry is no key, if the key itself is there and right: then nobody must think of a new one."""
+    entries = [entry.strip() for entry in text.replace("\n", ",").split(",") if entry.strip()]
+    if len(entries) == 2 and _is_key("".join(entries)):
+        return "goes over two lines; write it as one line. The key stays the same"
+    inside = re.findall(r"(?<![0-9A-Za-z_+/-])[0-9A-Za-z_+/-]{43}=?(?![0-9A-Za-z_+/=-])", entries[number - 1])
+    if len(inside) == 1 and _is_key(inside[0]):
+        return f"entry {number} has a quote, an invisible character or a word around the key; remove it. The key stays the same"
+    if any(map(_is_key, entries)):
+        return (
+            f"entry {number} is not a key, but another one is; only keys may be there, separated by commas or line breaks. "
+            "If members have linked already, keep the key that was used then"
+        )
+    return None
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return bool(read_key(text))
+    except ValueError:
+        return False
+
+
 def read_keys(text: str) -> tuple[bytes, ...]:
     """Keys separated by commas or line breaks, each once. ValueError says which entry is wrong."""
     found = []
@@ -278,7 +327,7 @@ def read_keys(text: str) -> tuple[bytes, ...]:
         try:
             found.append(read_key(part))
         except ValueError as error:
-            raise ValueError(f"entry {number} {error}") from None
+            raise ValueError(_what_is_wrong(text, number) or f"entry {number} {error}") from None
     if not found:
         raise ValueError("contains no key; for a new bot, `gatefold new-key` makes one")
     return tuple(dict.fromkeys(found))

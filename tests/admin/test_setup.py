@@ -498,6 +498,17 @@ def test_whoever_stops_while_registering_keeps_what_was_written() -> None:
 # -- the text
 
 
+def test_a_token_over_two_lines_is_asked_for_again_and_written_as_one() -> None:
+    person().run()
+    Path(".env").write_text(text().replace(BOT_TOKEN, f"{BOT_TOKEN[:30]}\n{BOT_TOKEN[30:]}"))
+    ada = person(**dict.fromkeys(GOOD) | {"DISCORD_TOKEN": BOT_TOKEN})
+    ada.run()
+    assert ada.asked[0] == "DISCORD_TOKEN"
+    assert any("goes over two lines" in line for line in ada.said)
+    assert load().discord_token.get_secret_value() == BOT_TOKEN
+    assert BOT_TOKEN[30:] not in text().splitlines()
+
+
 def test_a_doubled_line_is_left_once() -> None:
     assert with_values("A=1\nB=2\nA=3\n", {"A": "4"}, {}) == "B=2\nA=4\n"
 

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from bot.settings import secret_names
+from bot.settings.sources import is_rest
+
 _PLAIN = re.compile(r"[A-Za-z0-9_.,:/@%+=-]*")
 
 
@@ -40,6 +43,8 @@ def with_values(text: str, values: Mapping[str, str], comments: Mapping[str, str
         if old:
             # The last line counts, so the others only mislead.
             lines[old[-1]] = line
+            while name.lower() in secret_names() and is_rest("".join(lines[old[-1] + 1 : old[-1] + 2])):
+                del lines[old[-1] + 1]
             for number in reversed(old[:-1]):
                 del lines[number]
         elif shown:
