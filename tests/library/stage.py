@@ -48,6 +48,8 @@ class Stage:
     postman: Postman
     gate: Gate
     tokens: Tokens
+    spotify: Spotify
+    resolver: AlbumResolver
     time: float = 1000.0
     ahead: timedelta = timedelta()
     last: int = 0
@@ -164,17 +166,18 @@ async def made(folder: Path) -> AsyncIterator[Stage]:
         gate = Gate(now=now, monotonic=lambda: stage.time, sleep=gate_sleep)
         apps = Apps(storage.apps, made_app(SPOTIFY_ID, SPOTIFY_SECRET, gate=gate))
         tokens = made_tokens(storage, spotify, apps, now)
+        resolver = AlbumResolver(spotify, Names(spotify, apps.host), tokens)
         library = Library(
             storage.changes,
             tokens,
-            AlbumResolver(spotify, Names(spotify, apps.host), tokens),
+            resolver,
             spotify,
             now=now,
             monotonic=lambda: stage.time,
             sleep=noted_sleep,
         )
         postman = Postman(storage.outbox, library, now)
-        stage = Stage(storage, server, library, postman, gate, tokens)
+        stage = Stage(storage, server, library, postman, gate, tokens, spotify, resolver)
         server.add_account("ada", account_id="acc-ada", display_name="Ada")
         link = Link(MEMBER, SPOTIFY_ID, "acc-ada", "Ada", now(), now(), None)
         # good for a year, so that the calendar of a test moves no token

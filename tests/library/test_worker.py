@@ -11,7 +11,7 @@ from bot.caller import MemberId
 from bot.errors import Restarting, TryLater
 from bot.library.library import PAGE, WORKERS
 from bot.sandbox.faults import FAULTS
-from tests.library.stage import MEMBER, WRITE, Stage, down
+from tests.library.stage import MEMBER, WRITE, Stage, down, until
 from tests.world import FIRST, SECOND
 
 OWN = "b" * 32
@@ -147,6 +147,38 @@ async def test_what_another_link_brings_is_carried_out_at_once(stage: Stage) -> 
     await stage.another("ben", 0)
     stage.library.linked(MEMBER)
     await until_saved(stage, "ben")
+
+
+@pytest.mark.parametrize("is_linked", [True, False])
+async def test_what_is_known_of_a_library_is_forgotten_with_its_link(is_linked: bool, stage: Stage) -> None:
+    stage.server.accounts["ada"].saved[FIRST] = stage.now()
+    own = await stage.resolver.own(MEMBER, await stage.tokens.access(MEMBER))
+    assert [album.id for album in own] == [FIRST]
+    await stage.another("ben", 0)
+    (stage.library.linked if is_linked else stage.library.unlinked)(MEMBER)
+    assert await stage.resolver.own(MEMBER, await stage.tokens.access(MEMBER)) == []
+
+
+async def test_what_is_tried_again_just_now_is_not_held_up(stage: Stage) -> None:
+    down(stage)
+    await stage.save(FIRST)
+    assert isinstance(stage.library.why_held(MEMBER), TryLater)
+    stage.server.clear_faults()
+    stage.server.delay_s = 0.05
+    stage.library.wake(MEMBER)
+    assert stage.library.why_held(MEMBER) is None
+    await stage.until_idle()
+    assert stage.library.why_held(MEMBER) is None
+
+
+async def test_of_what_an_error_stood_in_for_the_end_is_told(stage: Stage) -> None:
+    shown = await stage.save(FIRST, answered=False)
+    await stage.library.answered(shown, arrived=True)
+    report = await stage.save(SECOND, answered=False)
+    await stage.library.answered(report, arrived=True, shows_report=False)
+    await until(stage, 1)
+    await asyncio.sleep(0.1)
+    assert [told.request.id for told in stage.told] == [report.request.id]
 
 
 # -- a stop
