@@ -124,10 +124,9 @@ class Importing:
 
     async def stop(self, caller: Caller, request: RequestId) -> int:
         """Take what is not saved yet out of the queue; how many albums it was. The outbox says how it ended."""
-        found = await self._imports.of_request(request)
-        if found is None or found.member_id != caller.member_id:
+        if await self._imports.of_request(request) is None:
             return 0
-        return await self._library.drop(caller.member_id, request)
+        return await self._library.drop(caller.member_id, request)  # nothing of anybody else's
 
     async def outcome(self, request: ChangeRequest) -> ImportOutcome | None:
         """What came of an import's request; None: it is another request."""
@@ -176,7 +175,7 @@ class Importing:
         for page in pages:
             for album in page.albums:
                 row = SavedAlbum(album.id, album.title, album.artists, album.year, page.added_at.get(album.id))
-                found.setdefault(album.id, row)
+                found[album.id] = row
         return [*found.values()]
 
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.caller import MemberId
-from bot.errors import Restarting, TryLater
+from bot.caller import MemberId, RequestId
+from bot.errors import NotLinked, Restarting, TryLater
 from bot.library.library import PAGE, WORKERS
 from bot.sandbox.faults import FAULTS
 from tests.library.stage import MEMBER, WRITE, Stage, down, until
@@ -171,6 +171,24 @@ async def test_what_is_tried_again_just_now_is_not_held_up(stage: Stage) -> None
     assert stage.library.why_held(MEMBER) is None
 
 
+async def test_a_message_about_a_request_is_drawn_only_while_it_is_true(stage: Stage) -> None:
+    library, why, gone = stage.library, NotLinked(), RequestId(999)
+    ended = (await stage.save(FIRST)).request.id
+    down(stage)
+    waiting = (await stage.save(SECOND)).request.id
+    assert stage.library.next_retry_s == 2.0
+    stage.time += 3
+    assert stage.library.next_retry_s == 0.0
+    drawn = [await library.outcome(id_) for id_ in (ended, waiting, gone)]
+    assert [None if report is None else report.request.id for report in drawn] == [ended, None, None]
+    held = [await library.held(id_, why) for id_ in (ended, waiting, gone)]
+    assert [None if report is None else (report.request.id, report.held) for report in held] == [
+        None,
+        (waiting, why),
+        None,
+    ]
+
+
 async def test_of_what_an_error_stood_in_for_the_end_is_told(stage: Stage) -> None:
     shown = await stage.save(FIRST, answered=False)
     await stage.library.answered(shown, arrived=True)
@@ -207,10 +225,39 @@ async def test_what_takes_longer_than_a_stop_may_wait_is_told_as_held_and_kept(s
     assert await stage.pending() == 1
 
 
+async def test_what_is_asked_while_a_stop_waits_goes_with_what_is_under_way(stage: Stage) -> None:
+    stage.server.fault(path=WRITE, method="PUT", delay_s=0.3)
+    first = asyncio.create_task(stage.save(FIRST))
+    async with asyncio.timeout(30):
+        while not any(call.method == "PUT" for call in stage.server.calls):
+            await asyncio.sleep(0.005)
+        stop = asyncio.create_task(stage.library.stop(30.0))
+        await asyncio.sleep(0)
+        second = await stage.save(SECOND)
+        await stop
+    assert (second.held, (await first).held) == (None, None)
+    assert sorted(stage.saved) == sorted([FIRST, SECOND])
+
+
+async def test_a_stop_does_not_wait_for_what_the_full_disk_does_not_let_be_noted(stage: Stage) -> None:
+    report = await stage.save(FIRST, answered=False)
+    database = stage.storage.database
+    await database.read(lambda c: c.execute("PRAGMA query_only = 1").fetchall())
+    await stage.library.answered(report, arrived=True)
+    async with asyncio.timeout(10):
+        while not stage.pauses:
+            await asyncio.sleep(0.005)
+        assert not stage.library.is_idle
+        await stage.library.stop(60.0)
+    assert stage.library.is_idle
+    await database.read(lambda c: c.execute("PRAGMA query_only = 0").fetchall())
+
+
 async def test_what_is_asked_after_a_stop_began_is_kept_and_told_as_held(stage: Stage) -> None:
     await stage.library.stop(1.0)
     report = await stage.save(FIRST)
     assert isinstance(report.held, Restarting)
+    assert stage.library.is_idle
     assert await stage.pending() == 1
     assert stage.server.calls == []
     async with stage.working():
