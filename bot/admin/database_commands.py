@@ -20,6 +20,7 @@ from typing import Any
 
 import click
 
+from bot.admin.wrapping import counted
 from bot.maintenance.control import ControlError, ask
 from bot.maintenance.jobs import described, rotated, sealing_key_id
 from bot.settings import FileSettings, KeySettings, load_only
@@ -107,7 +108,9 @@ def restore(file: Path, replace: bool, as_json: bool) -> None:
     if done.aside is not None:
         click.echo(f"The database that was there is kept as {done.aside.absolute()}.")
     if done.unreadable:
-        click.echo(f"These keys cannot decrypt {done.unreadable:,} of the links. Those members have to link again.")
+        click.echo(
+            f"These keys cannot decrypt {counted(done.unreadable, 'link')}. Whoever it belongs to has to link again."
+        )
     click.echo("Start the bot now. It continues with the changes that were pending when the backup was made.")
 
 
@@ -178,9 +181,9 @@ def rotate_key(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(report))
         return
-    click.echo(f"Re-encrypted {result['resealed']:,} records with the first key.")
+    click.echo(f"Re-encrypted {counted(result['resealed'], 'record')} with the first key.")
     if result["left"]:
-        click.echo(f"Left {result['left']:,} records that could not be decrypted.")
+        click.echo(f"Left {counted(result['left'], 'record')} that could not be decrypted.")
     for position, id_ in report["not_needed"].items():
         click.echo(
             f"The database no longer needs key {position} ({id_}). Keep that key somewhere else for as long as you keep "
@@ -316,4 +319,4 @@ class _Progress:
 
 
 def _contents(links: int, requests: int, pending: int) -> str:
-    return f"{links:,} links, {requests:,} requests, {pending:,} pending changes"
+    return f"{counted(links, 'link')}, {counted(requests, 'request')}, {counted(pending, 'pending change')}"

@@ -1,4 +1,4 @@
-"""Fits lines to the width of a terminal."""
+"""Puts sentences for a terminal together: counted things, and lines of its width."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ import textwrap
 from typing import IO
 
 _NARROW = 60
+
+
+def counted(count: int, one: str) -> str:
+    """A number and what it counts: `1 record`, `2,000 records`."""
+    return f"{count:,} {one}{'' if count == 1 else 's'}"
 
 
 def fitted(line: str, stream: IO[str] | None = None, *, indent: int = 0) -> str:

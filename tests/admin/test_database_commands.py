@@ -135,7 +135,7 @@ def test_backup_and_restore_tell_what_they_did(host: Host) -> None:
     host.fill()
     said = host.run("backup", "one.backup").stdout
     assert f"Backed up to {host.folder / 'one.backup'} (" in said
-    assert "1 links, 1 requests, 1 pending changes" in said
+    assert "1 link, 1 request, 1 pending change" in said
     assert "never overwrites" in host.run("backup", "one.backup", status=1).stderr
     assert "--replace" in host.run("restore", "one.backup", status=1).stderr
     said = host.run("restore", "one.backup", "--replace").stdout
@@ -198,7 +198,7 @@ def test_what_does_not_open_is_told_with_its_key(host: Host) -> None:
     asyncio.run(spoil())
     host.set(TOKEN_KEYS=f"{new_key()},{KEY}")
     said = host.run("rotate-key").stdout
-    assert "Left 1 records that could not be decrypted." in said
+    assert "Left 1 record that could not be decrypted." in said
     assert "a key that is missing here: aabbccdd" in said
 
 

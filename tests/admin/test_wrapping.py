@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from bot.admin.wrapping import fitted, wrapped
+from bot.admin.wrapping import counted, fitted, wrapped
 
 ADDRESS = "https://discord.com/oauth2/authorize?client_id=1100000000000000001&scope=bot+applications.commands"
 
@@ -24,6 +24,10 @@ def test_further_lines_begin_below_the_sentence_or_near_the_margin_where_there_i
     line = "ok       settings           All settings can be read, and this goes on for a while, word after word."
     assert wrapped(line, 80, 28).splitlines()[1].startswith(" " * 28 + "while")
     assert wrapped(line, 50, 28).splitlines()[1].startswith("  read, and")
+
+
+def test_one_thing_is_one_thing() -> None:
+    assert [counted(n, "record") for n in (0, 1, 2, 2000)] == ["0 records", "1 record", "2 records", "2,000 records"]
 
 
 def test_files_and_pipes_get_lines_as_they_are() -> None:

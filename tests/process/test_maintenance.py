@@ -137,7 +137,7 @@ async def test_a_backup_that_is_restored_into_a_new_folder_serves_the_next_save(
     elsewhere = str(out.folder / "elsewhere" / "gatefold.db")
     status, printed, said = await gatefold(out, "restore", "one.backup", DATABASE_PATH=elsewhere)
     assert (status, said) == (0, "")
-    assert printed.startswith(f"Restored to {elsewhere}: 1 links, 1 requests")
+    assert printed.startswith(f"Restored to {elsewhere}: 1 link, 1 request")
     out.env["DATABASE_PATH"] = elsewhere
     async with out.running():
         await until_said(await out.save(SECOND), "Saved")

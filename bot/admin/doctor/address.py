@@ -14,6 +14,7 @@ from aiohttp import web
 
 from bot.admin.doctor.check_result import CheckResult, failed, ok, skipped, warning
 from bot.admin.doctor.http_probe import TIMEOUT_S, Answer, HttpProbe, Unreachable
+from bot.admin.wrapping import counted
 from bot.settings import Settings
 from bot.web.listening import at, why_not
 
@@ -171,7 +172,7 @@ async def check_certificate(
     if left < SOON_DAYS:
         return warning(
             "certificate",
-            f"The certificate of {host} expires in {left:.0f} days.",
+            f"The certificate of {host} expires in {counted(round(left), 'day')}.",
             "The log of your proxy says why it was not renewed yet.",
         )
-    return ok("certificate", f"The certificate of {host} is valid for {left:.0f} more days.")
+    return ok("certificate", f"The certificate of {host} is valid for {counted(round(left), 'more day')}.")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from bot.admin.doctor.check_result import CheckResult, failed, ok, skipped, warning
+from bot.admin.wrapping import counted
 from bot.monitoring.disk import free_bytes
 from bot.settings import Settings
 from bot.storage.snapshot import Snapshot
@@ -150,7 +151,7 @@ def _keys(look: Snapshot) -> CheckResult:
     if look.unreadable:
         return warning(
             "keys",
-            f"The tokens of {look.unreadable} members were encrypted with a key that is missing.",
+            f"The tokens of {counted(look.unreadable, 'member')} were encrypted with a key that is missing.",
             "Add that key after the others. Otherwise these members are asked to link again.",
         )
     if look.key_opens is None:
@@ -168,7 +169,7 @@ def _migrations(look: Snapshot) -> CheckResult:
     if look.steps.pending:
         return warning(
             "migrations",
-            f"The database needs an update ({len(look.steps.pending)} steps).",
+            f"The database needs an update ({counted(len(look.steps.pending), 'step')}).",
             "The next start of the bot does that, after making a copy.",
         )
     return ok("migrations", "The database schema is up to date.")

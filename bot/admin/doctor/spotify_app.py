@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.admin.doctor.check_result import CheckResult, Verdict, failed, ok, skipped, warning
+from bot.admin.wrapping import counted
 from bot.albums import AlbumId
 from bot.errors import (
     AppRejected,
@@ -199,10 +200,10 @@ def _seats(look: Snapshot | None, seats: int) -> CheckResult:
     if not seats:
         return ok(_SEATS, f"{people}; SPOTIFY_SEATS=0 means no limit.")
     if look.linked < seats:
-        return ok(_SEATS, f"{people}, and the app has {seats} seats.")
+        return ok(_SEATS, f"{people}, and the app has {counted(seats, 'seat')}.")
     return warning(
         _SEATS,
-        f"{people}, so all {seats} seats of the app are taken.",
+        f"{people}, so every seat of the app is taken ({seats}).",
         "To make room, let a member use /unlink and remove them from User Management "
         f"{_DASHBOARD}. If the app has extended quota, set SPOTIFY_SEATS.",
     )
