@@ -255,6 +255,9 @@ async def test_a_curator_skips_pauses_resumes_extends_and_ends_a_step_and_the_lo
     assert "goes on" in await server.ordered("resume")
     asked = await server.curate("next")
     assert "opens the vote now" in await server.read(asked)
+    assert "Nothing was changed." in await server.read(await server.press(asked.history[-1], "Cancel", CURATOR))
+    asked = await server.curate("next")
+    await asked.message()
     assert "Done" in await server.read(await server.press(asked.history[-1], "End it now", CURATOR))
     assert (await server.state()).coming.state is State.VOTING
     again = await world.discord.press(CURATOR, _custom_id(asked), asked.history[0])

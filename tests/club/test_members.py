@@ -23,6 +23,11 @@ async def test_a_second_nomination_replaces_the_first_once_it_is_confirmed(world
     asked = await server.club("nominate", ADA, album=server.albums[1], note="Better")
     assert "in its place" in await server.read(asked)
     assert [one.album_id for one in (await server.state()).coming.nominations] == [server.albums[0]]
+    cancelled = await server.press(asked.history[-1], "Cancel")
+    assert "Nothing was changed." in await server.read(cancelled)
+    assert [one.album_id for one in (await server.state()).coming.nominations] == [server.albums[0]]
+    asked = await server.club("nominate", ADA, album=server.albums[1], note="Better")
+    await asked.message()
     replaced = await server.press(asked.history[-1], "Replace it")
     assert "You nominated this album" in await server.read(replaced)
     (one,) = (await server.state()).coming.nominations

@@ -89,6 +89,7 @@ def feature(
         Component("club-rating", place, rating.submit, inputs=(SCORE, REVIEW, NAMED)),
         Component("club-replace", (MemberId, ClubId, AlbumId, AlbumId), nominating.replace, owner),
         Component("club-withdraw", (MemberId, ClubId, AlbumId), nominating.take_back, owner),
+        Component("club-cancel", (), answering.cancel),
         Component("club-swap", (MemberId, *place, MemberId), turns.accept_swap, owner),
         Component("club-decline", (MemberId, *place, MemberId), turns.decline_swap, owner),
         Component("curate-start", draft, starting.start, owner),

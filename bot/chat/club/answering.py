@@ -10,8 +10,9 @@ from msgspec import Struct, field
 
 from bot.albums import Album, AlbumId
 from bot.caller import Caller, GuildId, MemberId
-from bot.chat.cards import Card, text_card
+from bot.chat.cards import Button, Card, button, text_card
 from bot.chat.club.names import Names, name_of
+from bot.chat.components import CustomId
 from bot.chat.reply import Beside, Interaction, Reply, Visibility, caller_of
 from bot.chat.words import Words, day, plain
 from bot.clubs import AlbumClubs, NoSuchClub
@@ -77,6 +78,11 @@ class Curators(Struct, frozen=True):
         self.let_in(caller)
 
 
+def cancel_button(words: Words) -> Button:
+    """Beside the button of a question: leave everything as it is."""
+    return button(words.t("Cancel"), CustomId("club-cancel"))
+
+
 class Answering(Struct, frozen=True):
     """What every part of the club needs to answer."""
 
@@ -86,6 +92,14 @@ class Answering(Struct, frozen=True):
     reply: Reply
     curators: Curators
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    async def cancel(self, interaction: Interaction, caller: Caller) -> None:
+        """The answer to Cancel."""
+
+        async def make(words: Words) -> Sequence[Card]:
+            return [text_card(words.t("Nothing was changed."))]
+
+        await self(interaction, make, name="button club-cancel", edits=True)
 
     async def __call__(
         self,

@@ -11,7 +11,7 @@ from discord import ui
 from bot.albums import AlbumId
 from bot.caller import Caller
 from bot.chat.cards import Card, Kind, button, text_card
-from bot.chat.club.answering import Answering
+from bot.chat.club.answering import Answering, cancel_button
 from bot.chat.club.names import name_of, paged
 from bot.chat.club.settings import topics
 from bot.chat.components import CustomId
@@ -107,7 +107,7 @@ class Curating:
                 return [await self._answering.refused(words, Refused(Reason.PAUSED), stored)]
             seen = (stored.id, club.coming.number, club.coming.state, int(club.club_hour_at.timestamp()))
             yes = button(words.t("End it now"), CustomId("curate-next", *seen))
-            return [text_card(_next_question(words, club), yes)]
+            return [text_card(_next_question(words, club), yes, cancel_button(words))]
 
         await self._answering(interaction, make, name="curate next")
 

@@ -10,7 +10,7 @@ from discord import ui
 from bot.albums import Album, AlbumId
 from bot.caller import Caller, MemberId
 from bot.chat.cards import Card, Kind, album_section, attribution, button, text_card
-from bot.chat.club.answering import Answering, sentence
+from bot.chat.club.answering import Answering, cancel_button, sentence
 from bot.chat.club.dates import paused, until_voting_opens, voting_opens
 from bot.chat.club.names import Albums, name_of, note_of, paged
 from bot.chat.components import CustomId
@@ -119,7 +119,9 @@ class Nominating:
             button(label, CustomId("club-replace", member, stored.id, album.id, one.album_id))
             for label, one in zip(labels, refused.own, strict=True)
         ]
-        return text_card(text, *buttons[:5])
+        all_ = [*buttons, cancel_button(words)]
+        rows = [ui.ActionRow(*all_[at : at + 5]) for at in range(0, len(all_), 5)]  # a row takes 5
+        return Card(ui.TextDisplay(text), *rows, kind=Kind.PRIVATE)
 
     async def show(self, interaction: Interaction, named: str | None) -> None:
         """`/club nominations`."""
