@@ -14,10 +14,12 @@ from bot.changes import Action
 from bot.chat.components import Component
 from bot.chat.crate_pages import CratePages, PageAction
 from bot.chat.crates import CrateCards, Format, Page, Sort, View
+from bot.chat.editions import labels
 from bot.chat.features import Feature, describe
 from bot.chat.groups import CURATE
 from bot.chat.reply import Interaction, Reply, Visibility, Work, caller_of
 from bot.chat.saving import Saving
+from bot.library.matching import matching
 from bot.storage.crates import NAME_MOST, NOTE_MOST, CrateId
 from bot.text import command_name, msg
 
@@ -236,9 +238,18 @@ def feature(cards: CrateCards, pages: CratePages, saving: Saving, reply: Reply) 
     with_crate: tuple[Subcommand, ...] = (add, show, remove, pick, export, rename, archive, page)
     for command in with_crate:
         command.autocomplete("crate")(crates)
-    with_album: tuple[Subcommand, ...] = (add, remove)
-    for command in with_album:
-        command.autocomplete("album")(albums)
+    add.autocomplete("album")(albums)
+
+    @remove.autocomplete("album")
+    async def removable(interaction: Interaction, text: str) -> Choices:
+        caller, guild = caller_of(interaction), guild_of(interaction)
+        anyones = interaction.permissions.manage_messages
+        all_ = await cards.removable(caller, guild, interaction.namespace.crate, anyones=anyones)
+        found = matching(all_, text)[:25]
+        return [
+            app_commands.Choice(name=label, value=f"spotify:album:{album.id}")
+            for album, label in zip(found, labels(reply.words(caller.locale).t, found), strict=True)
+        ]
 
     components = (
         Component("crate-page", (CrateId, Sort, MemberId, int, View), handlers.page),

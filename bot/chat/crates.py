@@ -38,6 +38,8 @@ PAGE = 10
 """Entries on a page."""
 EXPORT_S = 10.0
 """How long an export waits for names."""
+REMOVABLE_MOST, SUGGEST_S = 50, 0.6
+"""How many of the newest albums are suggested for removal, and how long the suggestions wait for names."""
 SORT_LOOKUPS_S = 2.0
 """How long sorting by artist waits for names that are not known. Albums without one come last."""
 
@@ -136,7 +138,10 @@ class CrateCards:
         t = words.t
         found = await self._finder.find(caller.member_id, text)
         if isinstance(found, NotFound):
-            return [text_card(words.not_found(found))]
+            inside = {one.id for one in await self.removable(caller, guild, crate, anyones=anyones)}
+            if len(meant := [album for album in found.offers if album.id in inside]) != 1:
+                return [text_card(words.not_found(found))]
+            found = meant[0]
         gone = await self._crates.remove(guild, crate, found.id, caller.member_id, self._now(), anyones=anyones)
         if isinstance(gone, Refusal):
             return [text_card(refusal(t, gone, crate))]
@@ -329,6 +334,15 @@ class CrateCards:
         if isinstance(done, Refusal):
             return [text_card(refusal(t, done, crate))]
         return [text_card(t("“{crate}” is archived. It can be read, but takes no new albums.", crate=plain(done.name)))]
+
+    async def removable(self, caller: Caller, guild: GuildId, name: str | None, *, anyones: bool) -> list[Album]:
+        """The albums of a crate that a member may take out, the newest first, as far as their names are known soon."""
+        crate = await self._crates.find(guild, name, self._now())
+        if crate is None:
+            return []
+        entries = await self._crates.entries(crate, None if anyones else caller.member_id)
+        ids = [entry.album_id for entry in entries[:REMOVABLE_MOST]]
+        return [*(await self._finder.names(caller.member_id, ids, seconds=SUGGEST_S)).values()]
 
     async def suggest(self, guild: GuildId, text: str) -> list[str]:
         """The names of crates while somebody types."""

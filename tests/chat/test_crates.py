@@ -176,3 +176,26 @@ async def test_a_crate_is_not_called_empty_because_one_member_added_nothing(worl
     text = await said(await crate(world, "show", by=str(BEN)))
     assert f"<@{BEN}> has not added anything" in text
     assert "empty" not in text
+
+
+async def test_what_a_member_may_remove_is_suggested_and_nothing_else(world: World) -> None:
+    titles = {album.id: album.title for album in world.spotify.catalogue.albums.values()}
+    await said(await crate(world, "add", album=LINK))
+    await said(await crate(world, "add", member=BEN, album=f"spotify:album:{SECOND}"))
+
+    async def suggested(typed: str) -> list[str]:
+        asked = await world.discord.autocomplete(ADA, "crate remove", "album", typed, guild_id=GUILD)
+        await asked.answered()
+        return [choice["value"] for choice in asked.choices]
+
+    assert await suggested("") == [f"spotify:album:{FIRST}"]
+    assert await suggested(titles[AlbumId(FIRST)][:4]) == [f"spotify:album:{FIRST}"]
+    assert await suggested("no such words") == []
+
+
+async def test_words_that_several_albums_match_mean_the_one_that_is_in_the_crate(world: World) -> None:
+    title = "Slow Harbour"
+    twins = [album.id for album in world.spotify.catalogue.albums.values() if album.title == title]
+    assert len(twins) > 1
+    await said(await crate(world, "add", album=f"spotify:album:{twins[1]}"))
+    assert "Removed from the crate." in await said(await crate(world, "remove", album=title))
