@@ -24,9 +24,19 @@ command -v "$python" >/dev/null || {
 }
 
 if [ -n "$(ls -A "$1" 2>/dev/null)" ] && [ ! -e "$1/pyvenv.cfg" ]; then
-    echo "There are other files in $1. Name a folder of its own, such as ${1%/}-bot." >&2
+    echo "There are other files in $1. Name a folder of its own, such as $source-bot." >&2
     exit 1
 fi
+
+home=$("$python" -c 'import os, sys; print(os.path.realpath(sys.base_prefix))')
+case $home in
+/root/* | /home/*)
+    case $1 in
+    "${HOME:-/root}"/* | [!/]*) ;;
+    *) echo "Careful: $python is in $home, which a systemd service cannot see. PYTHON=/usr/bin/python3 names another." >&2 ;;
+    esac
+    ;;
+esac
 
 # The bot may run as another user than the one who installs it.
 umask 022

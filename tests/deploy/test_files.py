@@ -89,7 +89,7 @@ def test_the_build_does_not_install_among_other_files(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"There are other files in {tmp_path}. Name a folder of its own, such as {tmp_path}-bot.\n"
+    assert done.stderr == f"There are other files in {tmp_path}. Name a folder of its own, such as {ROOT}-bot.\n"
     assert list(tmp_path.iterdir()) == [tmp_path / "README.md"]
 
 
@@ -135,6 +135,34 @@ def test_the_build_says_which_python_is_missing(python: str, words: str, tmp_pat
     assert done.returncode == 1
     assert words in done.stderr
     assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize(
+    ("prefix", "is_at_home", "is_told"),
+    [
+        ("/root/.pyenv/versions/3.11.7", False, True),
+        ("/home/ada/.local", False, True),
+        ("/home/ada/.local", True, False),
+        ("/usr", False, False),
+    ],
+)
+def test_the_build_says_when_a_service_could_not_see_this_python(
+    prefix: str, is_at_home: bool, is_told: bool, tmp_path: Path
+) -> None:
+    """The stand-in for Python knows where it is, and cannot make a venv, which ends the build."""
+    python = tmp_path / "python3"
+    python.write_text(f'#!/bin/sh\ncase $* in *base_prefix*) echo {prefix} ;; *"-m venv"*) exit 7 ;; esac\n')
+    python.chmod(0o755)
+    done = subprocess.run(
+        ["sh", str(ROOT / "deploy/build.sh"), str(tmp_path / "target")],
+        env={"PATH": os.environ["PATH"], "PYTHON": str(python), "HOME": str(tmp_path) if is_at_home else "/nowhere"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert (f"Careful: {python} is in {prefix}, which a systemd service cannot see." in done.stderr) is is_told
 
 
 def test_make_says_which_python_is_missing_also_when_everything_is_set_up(tmp_path: Path) -> None:
