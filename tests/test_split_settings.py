@@ -110,6 +110,22 @@ def test_keys_are_taken_from_their_file_all_of_them(folder: Path) -> None:
     assert "TOKEN_KEYS_FILE" not in plain(folder)
 
 
+def test_a_key_file_with_a_byte_order_mark_is_taken_without_it(folder: Path) -> None:
+    (folder / "keys").mkdir()
+    (folder / "keys/gatefold.keys").write_bytes(b"\xef\xbb\xbf" + f"{KEY}\r\n".encode())
+    (folder / "keys/gatefold.keys").chmod(0o600)
+    (folder / ".env").write_text(ENV.replace(f"TOKEN_KEYS={KEY}", "TOKEN_KEYS_FILE=keys/gatefold.keys"))
+    split()
+    assert (folder / "out/secrets/token_keys").read_text().strip() == KEY
+
+
+def test_a_line_that_is_not_taken_over_is_told(folder: Path) -> None:
+    (folder / ".env").write_text(f"{ENV}BACKUP_KEPT=2\n")
+    said = split()
+    assert "SOMETHING_ELSE is not a setting." in said
+    assert "BACKUP_KEPT is not a setting. Did you mean BACKUP_KEEP?" in said
+
+
 def test_settings_that_do_not_work_are_not_written(folder: Path) -> None:
     (folder / ".env").write_text(ENV.replace("PUBLIC_URL", "#"))
     assert "PUBLIC_URL: missing" in split(1)

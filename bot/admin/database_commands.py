@@ -16,14 +16,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
-from bot.admin.wrapping import counted
+from bot.admin.wrapping import counted, fitted
 from bot.maintenance.control import ControlError, ask
 from bot.maintenance.jobs import described, rotated, sealing_key_id
-from bot.settings import FileSettings, KeySettings, load_only
+from bot.settings import FileSettings, KeySettings, ignored, load_only
 from bot.storage import open_storage
 from bot.storage.backup import back_up, copy_unused
 from bot.storage.database import Database, followed
@@ -34,6 +34,17 @@ from bot.storage.rotation import rotate
 from bot.storage.schema import Steps
 from bot.storage.schema_status import is_in_use, steps_of
 from bot.storage.vault import Vault, key_id
+
+_Some = TypeVar("_Some", bound=FileSettings)
+
+
+def _loaded(kind: type[_Some]) -> _Some:
+    """The settings that a command needs. Lines of `.env` that set nothing are told: one may have been meant."""
+    settings = load_only(kind)
+    for sentence in ignored():
+        click.echo(fitted(sentence, sys.stderr), err=True)
+    return settings
+
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for scripts.")
 
@@ -53,7 +64,7 @@ def backup(file: Path | None, without_key_check: bool, as_json: bool) -> None:
       gatefold backup
       gatefold backup /mnt/usb/gatefold.backup
     """
-    settings = load_only(FileSettings)
+    settings = _loaded(FileSettings)
     path = settings.database_path
     if file is None:
         folder = settings.backup_folder or followed(path).parent
@@ -95,7 +106,7 @@ def restore(file: Path, replace: bool, as_json: bool) -> None:
       gatefold restore /mnt/usb/gatefold.backup
       gatefold restore /mnt/usb/gatefold.backup --replace
     """
-    settings = load_only(KeySettings)
+    settings = _loaded(KeySettings)
     path = settings.database_path
     with patience("Restoring the database"), _arrived(file, path) as backup:
         called = "The backup from standard input" if backup != file else str(file)
@@ -156,7 +167,7 @@ def rotate_key(as_json: bool) -> None:
     Example:
       gatefold rotate-key
     """
-    settings = load_only(KeySettings)
+    settings = _loaded(KeySettings)
     path, keys = settings.database_path, settings.sealing_keys()
     progress = _Progress()
 
@@ -219,7 +230,7 @@ def migrate(check: bool, as_json: bool) -> None:
       gatefold migrate
       gatefold migrate --check
     """
-    path = load_only(FileSettings).database_path
+    path = _loaded(FileSettings).database_path
     with patience("Updating the database"):
         is_new = not path.exists()
         steps = steps_of(path)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
 import click
 
-from bot.settings import Settings, SettingsError, load, secret_names
+from bot.admin.wrapping import fitted
+from bot.settings import Settings, SettingsError, ignored, load, secret_names
 from bot.settings.sources import of_env_file, read_text
 from bot.storage import vault
 
@@ -32,6 +34,8 @@ def split_settings(folder: Path) -> None:
       gatefold split-settings .
     """
     settings = load(ENV_FILE)
+    for sentence in ignored(ENV_FILE):
+        click.echo(fitted(sentence, sys.stderr), err=True)
     plain, secrets = parts(settings, of_env_file(read_text(ENV_FILE)) if ENV_FILE.exists() else {})
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     inner = folder / "secrets"
@@ -73,7 +77,7 @@ def parts(settings: Settings, given: Mapping[str, str]) -> tuple[str, dict[str, 
     found = {name: getattr(settings, name) for name in hidden}
     secrets = {name: "" if value is None else f"{value.get_secret_value()}\n" for name, value in found.items()}
     if settings.token_keys_file is not None:
-        secrets["token_keys"] = settings.token_keys_file.read_text(encoding="ascii")
+        secrets["token_keys"] = read_text(settings.token_keys_file)
     return "".join(lines), dict(sorted(secrets.items()))
 
 

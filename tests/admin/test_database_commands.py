@@ -88,6 +88,15 @@ def test_a_backup_without_a_name_goes_beside_the_database_or_to_the_folder_for_b
     assert (host.folder / "kept").stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.parametrize("command", ["backup", "rotate-key", "migrate"])
+def test_a_misspelled_setting_is_told_by_commands_that_would_have_used_it(host: Host, command: str) -> None:
+    host.fill()
+    (host.folder / ".env").write_text("BACKUP_FOLDR=/mnt/usb\n")
+    done = host.run(command, "--json")
+    assert ".env, line 1: BACKUP_FOLDR is not a setting. Did you mean BACKUP_FOLDER?\n" in done.stderr
+    assert isinstance(json.loads(done.stdout), dict)
+
+
 def test_everything_lies_beside_the_database_itself_and_not_beside_a_link_to_it(host: Host) -> None:
     host.fill()
     link = host.folder / "link" / "current.db"

@@ -495,6 +495,14 @@ def test_whoever_stops_while_registering_keeps_what_was_written() -> None:
     assert load().sealing_keys()
 
 
+def test_where_nothing_can_be_written_nothing_is_asked() -> None:
+    """A folder that is not there, since root may write to every other one."""
+    ada = person()
+    with pytest.raises(SetupError, match="cannot be written to"):
+        Setup(Path("gone/.env"), ada.ask, ada.said.append, {}).run()
+    assert ada.asked == []
+
+
 # -- the text
 
 

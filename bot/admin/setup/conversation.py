@@ -78,6 +78,8 @@ class Setup:
     def run(self) -> Settings:
         """Ask, write, and say what to register in a browser; the settings as they are now. SetupError, CannotAsk."""
         before = self._read()
+        if not os.access(self._file.resolve().parent, os.W_OK):
+            raise SetupError(f"{self._file.resolve().parent} cannot be written to. Run setup in a folder of your own.")
         for sentence in ignored(self._file):
             self._say(sentence)
         problems = self.problems()
