@@ -222,7 +222,7 @@ class Library:
 
     def is_running(self, member: MemberId) -> bool:
         """Whether a member's changes are being carried out."""
-        return (runner := self._runners.get(member)) is not None and runner.task is not None
+        return member in self._runners
 
     @property
     def is_idle(self) -> bool:
@@ -265,11 +265,10 @@ class Library:
         self._swept_at = now
         try:
             if tried_at is not None:
-                busy = [member for member in self._runners if self.is_running(member)]
                 await self._changes.give_up(
                     tried_at - timedelta(seconds=GIVE_UP_S),
                     now,
-                    busy,
+                    [*self._runners],
                     waiting_before=tried_at - timedelta(seconds=GIVE_UP_WAITING_S),
                 )
             await self._changes.purge(now - timedelta(seconds=UNDO_S))
@@ -290,9 +289,7 @@ class Library:
                 if client_id is None:
                     continue  # they are to link first
                 if (closed := self._tokens.closed(client_id)) is not None:
-                    # nothing of theirs need be read before that
-                    if not self.is_running(member) and self._retries.get(member) is None:
-                        self._retry_later(member, closed, Retry(begun, begun, 0.0))
+                    self._retry_later(member, closed, None)  # nothing of theirs need be read before that
                     continue
                 await self._places.acquire()
                 if self._retries.get(member) is None:
@@ -313,22 +310,18 @@ class Library:
                 else:
                     self._places.release()
                 continue
-            wait_s = min(max(self._retries.next_at() - self._monotonic(), 0.0), 60.0)
-            try:
-                async with asyncio.timeout(wait_s):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(self.next_retry_s, 60.0)):
                     await self._wake.wait()
-            except TimeoutError:
-                pass
 
     def _start_in_place(self, member: MemberId, retry: Retry) -> None:
         """Start a member's runner in a place of the worker, which it gives back when it rests."""
-        if self._is_stopping or self.is_running(member):
-            self._places.release()
-        else:
-            runner = self._runner(member)
-            runner.start(None, retry)
-            assert runner.task is not None
-            runner.task.add_done_callback(lambda _: self._places.release())
+        if self._is_stopping:
+            return  # nobody needs the place any more
+        runner = self._runner(member)
+        runner.start(None, retry)
+        assert runner.task is not None
+        runner.task.add_done_callback(lambda _: self._places.release())
 
     # -- one request
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bot.caller import MemberId, RequestId
-from bot.errors import NotLinked, Restarting, TryLater
+from bot.errors import NeedsRelink, NotLinked, Restarting, TryLater
 from bot.library.library import PAGE, WORKERS
 from bot.sandbox.faults import FAULTS
 from tests.library.stage import MEMBER, WRITE, Stage, down, until
@@ -42,12 +42,13 @@ async def test_a_start_takes_up_what_every_linked_member_has_pending_some_at_a_t
 
 
 async def test_a_start_finds_members_behind_many_who_are_not_linked(stage: Stage) -> None:
-    for member in range(1, PAGE + 1):
+    for member in range(1, PAGE + 2):
         await stage.left_pending(MemberId(member))
     await stage.left_pending(MEMBER)
     async with stage.working():
         await until_saved(stage, "ada")
     await stage.until_idle()
+    assert stage.library.why_held(MemberId(1)) is None  # it was not even tried
     assert await stage.library.pending_count(MemberId(1)) == 1
     assert await stage.library.pending_count(MEMBER) == 0
 
@@ -124,6 +125,42 @@ async def test_a_clock_that_is_set_forward_wakes_the_worker(stage: Stage) -> Non
         stage.time += 10
         stage.library.look_at_clock()
         await until_saved(stage, "ada")
+
+
+async def test_what_is_due_is_tried_without_a_call_to_wake_up(stage: Stage) -> None:
+    down(stage)
+    await stage.save(FIRST)
+    stage.server.clear_faults()
+    stage.time += 1.9
+    async with stage.working():
+        await asyncio.sleep(0.05)
+        assert stage.saved == []
+        stage.time += 0.2
+        async with asyncio.timeout(10):
+            await until_saved(stage, "ada")
+
+
+async def test_a_start_tells_of_a_dead_consent_only_when_it_is_news(stage: Stage) -> None:
+    stage.server.expire_access_tokens("ada")
+    stage.server.revoke_consent("ada")
+    await stage.left_pending(MEMBER)
+    async with stage.working():
+        await until(stage, 1)  # the bot learns it just now
+    for _ in range(2):
+        async with stage.working():
+            await asyncio.sleep(0.05)
+            await stage.until_idle()
+    assert len(stage.told) == 1
+
+
+async def test_whoever_was_told_to_wait_is_told_when_they_must_link_again(stage: Stage) -> None:
+    down(stage)
+    await stage.save(FIRST)
+    await stage.storage.links.mark_broken(MEMBER, "revoked")
+    stage.time += 2
+    async with stage.working():
+        await until(stage, 1)
+    assert isinstance(stage.told[0].held, NeedsRelink)
 
 
 async def test_a_command_takes_what_waits_with_it(stage: Stage) -> None:
