@@ -71,7 +71,7 @@ _ALBUM_SITE = rf"(?:{_SITE}|(?:www\.|embed\.)?spotify\.com{_PORT})"  # more host
 _SPOTIFY = rf"(?:{_SITE}|(?:www\.|embed\.)?spotify\.com{_PORT}(?={_SLASH})|spotify\.link|spotify\.app\.link)"
 # Also cut off at its beginning, come twice, or mistyped before a host that leaves no doubt.
 _SCHEME = f"(?:h?ttps?(?:{_COLON}{_SLASH}{_SLASH}|[:;/]{{1,4}}(?={_SPOTIFY}))){{1,2}}"
-_NEXT = f"(?:h?ttps?{_COLON}|spotify{_COLON}|{_SPOTIFY})"  # where another link begins, with nothing in between
+_NEXT = f"(?:h?ttps?{_COLON}|h?ttps?[:;/]{{1,4}}(?={_SPOTIFY})|spotify{_COLON}|{_SPOTIFY})"  # where another link begins, with nothing in between
 _ID = f"[0-9A-Za-z]{{22}}(?:(?={_NEXT})|(?![0-9A-Za-z]))"
 _REGION = f"(?:(?:intl-)?[a-z]{{2}}(?:-[a-z]{{2,4}})?{_SLASH}{{1,3}})?"
 _BLANK = "%(?:25){0,3}(?:20|0A|0D|09|2C|3B)"  # white space or a separator, percent-encoded

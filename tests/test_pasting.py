@@ -6,6 +6,7 @@ import pytest
 
 from bot.sandbox.catalogue import made
 from bot.sandbox.records import Record
+from tests.club.stage import Server
 from tests.discord_wire import WireInteraction, texts
 from tests.world import ADA, FIRST, SECOND, World
 
@@ -184,3 +185,79 @@ async def test_what_is_no_album_is_named(world: World, text: str, what: str) -> 
     assert what in await said(await world.save(text))
     assert world.saved() == []
     assert [call for call in world.spotify.calls if call.path == "/v1/search"] == []
+
+
+# -- commands that take one album
+
+COMMANDS = ("share", "crate add", "crate remove", "club nominate", "curate veto")
+
+
+@pytest.fixture
+async def server(world: World) -> Server:
+    """A server with a club, and a linked member, so that words can be searched."""
+    await world.link(ADA)
+    server = Server(world)
+    await server.start()
+    return server
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_words_beside_a_link_are_told_to_whoever_typed_them(server: Server, command: str) -> None:
+    text = f"so good: https://open.spotify.com/album/{FIRST} listen"
+    answer = await server.world.discord.slash(ADA, command, {"album": text})
+    await answer.message(5.0)
+    beside = await answer.followup(5.0)
+    assert texts(beside) == [
+        "I read the links and ignored “so good: listen”: to search for words, send them without a link."
+    ]
+    assert beside["flags"] & 64
+    alone = await server.world.discord.slash(ADA, command, {"album": f"<https://open.spotify.com/album/{SECOND}>"})
+    await alone.message(5.0)
+    assert alone.followups == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Verantwortungstraegers",
+        "Verantwortungstraegers by Mara Quell (2001)",
+        "Mara Quell - Verantwortungstraegers",
+        "“Verantwortungstraegers” von Mara Quell",
+        "Verantwortungstraegers\nMara Quell",
+        "spotify\uff1aalbum\uff1a{id}",
+        r"https:\/\/open.spotify.com\/album\/{id}",
+        "<https://open.spotify.com/intl-de/album/{id}?si=8R3lLxP4|Zinnober>",
+        "1. ttps://open.spotify.com./album/{id}%20",
+    ],
+    ids=ascii,
+)
+async def test_each_command_reads_an_album_as_save_does(server: Server, text: str) -> None:
+    id_ = released(server.world, "Verantwortungstraegers", "Mara Quell")
+    wanted = {
+        "share": "Shared by",
+        "crate add": "Added to the crate",
+        "crate remove": "Removed from the crate.",
+        "club nominate": "ominated",
+        "curate veto": "is kept out of this club.",
+    }
+    for command, words in wanted.items():
+        answer = await said(await server.world.discord.slash(ADA, command, {"album": text.format(id=id_)}))
+        assert "Verantwortungstraegers" in answer, command
+        assert words in answer, (command, answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("musicbrainz.org/release/1", "That is a link to MusicBrainz."),
+        ("<a.co/d/abc>", "That is a link to Amazon."),
+        ("https://open.spotify.com/playlist/37i9dQZF1DXcBWIGoYBM5M?si=1", "That is a playlist."),
+        ("spotify:artist:1uyf3l2d4XYwiEqAb7t7fX", "That is an artist."),
+        ("https://open.spotify.com/show/1uyf3l2d4XYwiEqAb7t7fX", "That is a podcast."),
+        ("https://evil.example/album/1", "I need exactly one album: paste one link"),
+        (f"{FIRST} {SECOND}", "I need exactly one album: paste one link"),
+    ],
+)
+async def test_each_command_says_what_is_no_album(server: Server, text: str, what: str) -> None:
+    for command in COMMANDS:
+        assert what in await said(await server.world.discord.slash(ADA, command, {"album": text})), command

@@ -61,9 +61,10 @@ class Handlers:
         visibility: Visibility = Visibility.PRIVATE,
         *,
         edits: bool = False,
+        album: str = "",
     ) -> None:
         """Answer with cards."""
-        await self._reply(interaction, work, name=name, visibility=visibility, edits=edits)
+        await self._reply(interaction, work, name=name, visibility=visibility, edits=edits, album=album)
 
     async def page(
         self, interaction: Interaction, caller: Caller, id_: CrateId, sort: Sort, by: MemberId, number: int, view: View
@@ -127,7 +128,7 @@ def feature(cards: CrateCards, pages: CratePages, saving: Saving, reply: Reply) 
     ) -> None:
         caller = caller_of(interaction)
         work = cards.add(caller, guild_of(interaction), album, note or "", crate)
-        await handlers.answer(interaction, work, "crate add")
+        await handlers.answer(interaction, work, "crate add", album=album)
 
     @group.command(name=command_name("show"), description=msg("Look through a crate"))
     @app_commands.rename(
@@ -165,7 +166,7 @@ def feature(cards: CrateCards, pages: CratePages, saving: Saving, reply: Reply) 
         caller = caller_of(interaction)
         anyones = interaction.permissions.manage_messages
         work = cards.remove(caller, guild_of(interaction), album, crate, anyones=anyones)
-        await handlers.answer(interaction, work, "crate remove")
+        await handlers.answer(interaction, work, "crate remove", album=album)
 
     @group.command(name=command_name("pick"), description=msg("Draw an album at random for everybody to see"))
     @app_commands.rename(crate=command_name("crate"))

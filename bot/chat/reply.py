@@ -140,6 +140,7 @@ class Reply:
         edits: bool = False,
         held: Callable[[], UserError | None] | None = None,
         progress: Callable[[], Card | None] | None = None,
+        album: str = "",
     ) -> int:
         """Answer with the cards that `work` makes; how many of them Discord took.
 
@@ -147,6 +148,7 @@ class Reply:
         leaves that one as it is.
         `held`: asked when `work` is done, why some of it is not, though it made cards.
         `progress`: asked every 2 s while `work` takes long, for a card that tells how far it is.
+        `album`: the text in which an album was named. What was ignored in it is told to the member alone.
         """
         with self._observed(interaction, name) as seen:
             task = asyncio.ensure_future(self._safely(interaction, work, held, visibility))
@@ -187,6 +189,9 @@ class Reply:
                 if not await _deliver(interaction.followup.send(ephemeral=is_private, **_content(card)), name):
                     break  # the rest is sent later, in order
                 count += 1
+            ignored = album and seen.arrived and self.words(str(interaction.locale)).ignored_in(album)
+            if ignored and not made.is_beside:
+                await _deliver(interaction.followup.send(ephemeral=True, view=text_card(ignored)), name)
         return count
 
     async def show(self, interaction: Interaction, modal: Modal, *, name: str) -> bool:

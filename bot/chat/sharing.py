@@ -129,9 +129,9 @@ class Sharing:
         """Answer the member alone."""
         await self._reply(interaction, work, name=name, visibility=Visibility.PRIVATE)
 
-    async def answer_all(self, interaction: Interaction, work: Work, name: str) -> None:
+    async def answer_all(self, interaction: Interaction, work: Work, name: str, album: str = "") -> None:
         """Answer for everybody in the channel."""
-        await self._reply(interaction, work, name=name, visibility=Visibility.PUBLIC)
+        await self._reply(interaction, work, name=name, visibility=Visibility.PUBLIC, album=album)
 
     async def _say(self, caller: Caller) -> Sequence[Card]:
         return [text_card(_nothing(self._reply.words(caller.locale)))]
@@ -268,7 +268,7 @@ def feature(sharing: Sharing, saving: Saving) -> Feature:
     @describe(album=msg("A link, or a title: pick from the suggestions"), note=msg("Why this album; shown on the card"))
     async def share(interaction: Interaction, album: AlbumText, note: Note | None = None) -> None:
         caller = caller_of(interaction)
-        await sharing.answer_all(interaction, sharing.share(caller, album, note or ""), "share")
+        await sharing.answer_all(interaction, sharing.share(caller, album, note or ""), "share", album)
 
     @share.autocomplete("album")
     async def albums(interaction: Interaction, text: str) -> Choices:

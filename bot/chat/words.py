@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from bot.albums import Album, is_control
+from bot.albums import Album, Ignored, is_control
 from bot.changes import OWN_APP, Action, LibraryChange, Outcome
 from bot.errors import (
     AccountTaken,
@@ -40,6 +40,7 @@ from bot.errors import (
 )
 from bot.library.finder import NotFound
 from bot.links import SERVICES
+from bot.pasted_text import read_one
 from bot.storage.changes import UndoVerdict
 from bot.storage.links import Link
 from bot.text import Text, texts
@@ -314,8 +315,16 @@ class Words:
 
     def ignored(self, change: LibraryChange) -> str:
         """Words that were not searched for: beside a link, or too many."""
-        t, typed = self.t, plain(change.reference)
-        if change.detail == "too much":
+        return self._ignored(change.reference, is_too_much=change.detail == "too much")
+
+    def ignored_in(self, text: str) -> str:
+        """The same of a text that names one album; "" if all of it was read."""
+        left = [one for one in read_one(text) if isinstance(one, Ignored)]
+        return self.t.sentences([self._ignored(one.shown, is_too_much=one.is_too_much) for one in left])
+
+    def _ignored(self, typed: str, *, is_too_much: bool) -> str:
+        t, typed = self.t, plain(typed)
+        if is_too_much:
             return t("I did not search for “{typed}”: that was more than I can search for at once.", typed=typed)
         return t("I read the links and ignored “{typed}”: to search for words, send them without a link.", typed=typed)
 

@@ -109,6 +109,7 @@ class Answering(Struct, frozen=True):
         name: str,
         visibility: Visibility = Visibility.PRIVATE,
         edits: bool = False,
+        album: str = "",
     ) -> None:
         """Answer with the cards that `make` makes in the member's language, or say why not."""
         caller = caller_of(interaction)
@@ -125,7 +126,7 @@ class Answering(Struct, frozen=True):
             except (NoClub, WhichClub, NoSuchClub, NotCurating) as error:
                 return Beside([text_card(_unclear(words, error))])
 
-        await self.reply(interaction, work(), name=name, visibility=visibility, edits=edits)
+        await self.reply(interaction, work(), name=name, visibility=visibility, edits=edits, album=album)
 
     async def _see_channel(self, interaction: Interaction) -> None:
         """Where the bot may post again, what waits goes out now and not within the hour."""

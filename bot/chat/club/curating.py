@@ -171,7 +171,7 @@ class Curating:
             )
             return [text_card(said, lift)]
 
-        await self._answering(interaction, make, name="curate veto")
+        await self._answering(interaction, make, name="curate veto", album=text)
 
     async def lift_veto(self, interaction: Interaction, caller: Caller, club_id: ClubId, album: AlbumId) -> None:
         """The button that takes a veto back."""

@@ -44,7 +44,7 @@ class Nominating:
             album = await self._answering.album(caller.member_id, text)
             return await self._nominate(words, stored, caller.member_id, album, (note or "").strip()[:NOTE_MOST])
 
-        await self._answering(interaction, make, name="club nominate")
+        await self._answering(interaction, make, name="club nominate", album=text)
 
     async def replace(
         self, interaction: Interaction, caller: Caller, owner: MemberId, club_id: ClubId, new: AlbumId, old: AlbumId

@@ -75,7 +75,7 @@ class Turns:
                 Card(album_section(words, album), ui.TextDisplay(said), *attribution(words, [album]), kind=Kind.PRIVATE)
             ]
 
-        await self._answering(interaction, make, name="club pick")
+        await self._answering(interaction, make, name="club pick", album=text)
 
     async def swap(self, interaction: Interaction, other: MemberId, named: str | None) -> None:
         """`/club swap`: the other member is asked by direct message."""
