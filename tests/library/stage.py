@@ -50,6 +50,7 @@ class Stage:
     tokens: Tokens
     spotify: Spotify
     resolver: AlbumResolver
+    names: Names
     time: float = 1000.0
     ahead: timedelta = timedelta()
     last: int = 0
@@ -137,8 +138,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def made(folder: Path) -> AsyncIterator[Stage]:
-    server = SpotifyServer(client_id=SPOTIFY_ID, client_secret=SPOTIFY_SECRET, redirect_uris=[], catalogue=Catalogue())
+async def made(folder: Path, secret: str | None = SPOTIFY_SECRET) -> AsyncIterator[Stage]:
+    """`secret` None: the host's app has none, so that it has no access of its own."""
+    server = SpotifyServer(client_id=SPOTIFY_ID, client_secret=secret, redirect_uris=[], catalogue=Catalogue())
     storage = await open_storage(folder / "gatefold.db", [b"k" * 32])
 
     def now() -> datetime:
@@ -160,13 +162,15 @@ async def made(folder: Path) -> AsyncIterator[Stage]:
             api_url=f"{url}/v1",
             accounts_url=url,
             oembed_url=f"{url}/oembed",
+            short_link_url=url,
             observe=unobserved,
             sleep=no_sleep,
         )
         gate = Gate(now=now, monotonic=lambda: stage.time, sleep=gate_sleep)
-        apps = Apps(storage.apps, made_app(SPOTIFY_ID, SPOTIFY_SECRET, gate=gate))
+        apps = Apps(storage.apps, made_app(SPOTIFY_ID, secret, gate=gate))
         tokens = made_tokens(storage, spotify, apps, now)
-        resolver = AlbumResolver(spotify, Names(spotify, apps.host), tokens)
+        names = Names(spotify, apps.host)
+        resolver = AlbumResolver(spotify, names, tokens)
         library = Library(
             storage.changes,
             tokens,
@@ -177,7 +181,7 @@ async def made(folder: Path) -> AsyncIterator[Stage]:
             sleep=noted_sleep,
         )
         postman = Postman(storage.outbox, library, now)
-        stage = Stage(storage, server, library, postman, gate, tokens, spotify, resolver)
+        stage = Stage(storage, server, library, postman, gate, tokens, spotify, resolver, names)
         server.add_account("ada", account_id="acc-ada", display_name="Ada")
         link = Link(MEMBER, SPOTIFY_ID, "acc-ada", "Ada", now(), now(), None)
         # good for a year, so that the calendar of a test moves no token
