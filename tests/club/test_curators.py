@@ -196,6 +196,25 @@ async def test_a_veto_removes_the_nomination_and_tells_whose_it_was(world: World
     assert "keeps" in await server.nominate(0, BEN)
 
 
+async def test_two_clubs_of_a_server_cannot_have_the_same_name(world: World) -> None:
+    server = Server(world)
+    options = {"pick": "vote", "day": "tuesday", "time": "20:00"}
+    early = await server.curate("new", name="tuesday club", **options)
+    await early.message(8.0)
+    await server.start(name="Tuesday Club")
+    assert "There is a club with this name already" in await server.ordered("new", name="TUESDAY  club", **options)
+    refused = await server.press(early.history[-1], "Start", CURATOR)
+    assert "There is a club with this name already" in await server.read(refused)
+    form = await server.press(refused.history[-1], "Change", CURATOR)
+    await server.until(lambda: form.callback is not None)
+    changed = await world.discord.submit(
+        CURATOR, form, {"name": "Friday Club", "day": ["friday"], "rhythm": ["weekly"]}
+    )
+    assert "Friday Club" in await server.read(changed)
+    started = await server.press(changed.history[-1], "Start", CURATOR)
+    assert "has started" in await server.read(started)
+
+
 async def test_a_veto_can_be_taken_back(world: World) -> None:
     server = Server(world)
     await server.start()

@@ -83,6 +83,8 @@ class Starting:
             draft = self._drafted(words, interaction, name, pick, day, clock, timezone, rhythm)
             if isinstance(draft, str):
                 return [text_card(draft)]
+            if (taken := await self._taken(words, caller, draft)) is not None:
+                return [text_card(taken)]
             return [self._keep(words, caller.member_id, caller.interaction_id, draft)]
 
         await self._answering(interaction, make, name="curate new")
@@ -114,6 +116,13 @@ class Starting:
             return t("A club needs a name.")
         assert interaction.channel_id is not None
         return Draft(name, pick, day, parsed, zone, rhythm, interaction.channel_id)
+
+    async def _taken(self, words: Words, caller: Caller, draft: Draft) -> str | None:
+        """Why the club cannot have its name: another club of the server has it. None: it can."""
+        clubs = [] if caller.guild_id is None else await self._answering.clubs.of_guild(caller.guild_id)
+        if all(one.name.casefold() != draft.name.casefold() for one in clubs):
+            return None
+        return words.t("There is a club with this name already. Choose another name.")
 
     def _keep(self, words: Words, owner: MemberId, asked: RequestId, draft: Draft) -> Card:
         while len(self._drafts) >= DRAFTS_KEPT:
@@ -165,6 +174,9 @@ class Starting:
             if (why_not := cannot_live_here(words, interaction)) is not None:
                 self._drafts[asked] = draft
                 return [text_card(why_not, _start_button(words, owner, asked))]
+            if (taken := await self._taken(words, caller, draft)) is not None:
+                self._drafts[asked] = draft
+                return [text_card(taken, button(words.t("Change"), CustomId("curate-change", owner, asked)))]
             stored = await self._start(caller, caller.guild_id, draft)
             said = words.t(
                 "{club} has started, and its first message is in this channel. Change its settings with {command}.",
@@ -231,8 +243,11 @@ class Starting:
                 form.text("timezone"),
                 Rhythm(form.text("rhythm")) if form.text("rhythm") in {*Rhythm} else before.rhythm,
             )
+            again = button(words.t("Change"), CustomId("curate-change", owner, asked))
             if isinstance(draft, str):
-                return [text_card(draft, button(words.t("Change"), CustomId("curate-change", owner, asked)))]
+                return [text_card(draft, again)]
+            if (taken := await self._taken(words, caller, draft)) is not None:
+                return [text_card(taken, again)]
             return [self._keep(words, owner, asked, draft)]
 
         await self._answering(interaction, make, name="modal curate-changed", edits=True)
