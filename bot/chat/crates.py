@@ -25,6 +25,7 @@ from bot.chat.cards import (
     text_card,
 )
 from bot.chat.components import CustomId
+from bot.chat.editions import doubts
 from bot.chat.reply import Beside, Reply
 from bot.chat.words import Words, plain
 from bot.clubs.public_pages import PublicPages
@@ -178,7 +179,9 @@ class CrateCards:
         heading = t.plural(
             "**{crate}** · {count} album", "**{crate}** · {count} albums", len(entries), crate=plain(crate.name)
         )
-        lines = [heading, *(_line(words, entry, names.get(entry.album_id)) for entry in shown)]
+        doubtful = doubts(t, names.values())
+        lines = [heading]
+        lines += [_line(words, entry, names.get(entry.album_id), doubtful.get(entry.album_id, "")) for entry in shown]
         buttons = [_turn(t("Newer"), crate, page, number - 1)] if number else []
         buttons += [_turn(t("Older"), crate, page, number + 1)] if number < last else []
         if not is_public:
@@ -400,11 +403,13 @@ def _album_card(words: Words, album: Album, text: str, *, kind: Kind = Kind.PRIV
     )
 
 
-def _line(words: Words, entry: Entry, album: Album | None) -> str:
+def _line(words: Words, entry: Entry, album: Album | None, doubt: str) -> str:
     t = words.t
     name = f"[{album_url(entry.album_id)}](<{album_url(entry.album_id)}>)"
     if album is not None:
-        name = f"[{plain(album.title, 60)}](<{album.url}>) · {plain(album.by, 40)}"
+        name = (
+            f"[{plain(album.title, 60)}](<{album.url}>) · {plain(album.by, 40)}{f' · {plain(doubt)}' if doubt else ''}"
+        )
     facts = [f"<t:{int(entry.added_at.timestamp())}:d>"]
     if entry.member_id is not None:
         facts.insert(0, f"<@{entry.member_id}>")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 
@@ -64,6 +64,18 @@ def choices(t: Text, albums: Mapping[AlbumId, Album], ids: Sequence[AlbumId]) ->
         Choice(id_, _name(albums[id_]), below[id_] or None) if id_ in albums else Choice(id_, t("an album on Spotify"))
         for id_ in ids
     ]
+
+
+def doubts(t: Text, albums: Iterable[Album]) -> dict[AlbumId, str]:
+    """Of a list without years, what tells those apart that have the same title and artists, by id: "2011 · 12 tracks"."""
+    all_ = [*{album.id: album for album in albums}.values()]
+    count = Counter(fold(_name(album)) for album in all_)
+    offered = choices(t, {album.id: album for album in all_}, [album.id for album in all_])
+    return {
+        album.id: choice.description
+        for album, choice in zip(all_, offered, strict=True)
+        if count[fold(_name(album))] > 1 and choice.description
+    }
 
 
 def told_apart(t: Text, albums: Iterable[Album]) -> dict[AlbumId, Album]:

@@ -199,3 +199,14 @@ async def test_words_that_several_albums_match_mean_the_one_that_is_in_the_crate
     assert len(twins) > 1
     await said(await crate(world, "add", album=f"spotify:album:{twins[1]}"))
     assert "Removed from the crate." in await said(await crate(world, "remove", album=title))
+
+
+async def test_two_editions_in_a_crate_do_not_read_the_same(world: World) -> None:
+    twins = [album.id for album in world.spotify.catalogue.albums.values() if album.title == "Slow Harbour"]
+    for id_ in (*twins[:2], SECOND):
+        await said(await crate(world, "add", album=f"spotify:album:{id_}"))
+    lines = [line for line in (await said(await crate(world, "show"))).splitlines() if line.startswith("- ")]
+    shown = [line.partition(">)")[2] for line in lines if "Slow Harbour" in line]
+    assert len({*shown}) == 2, shown
+    assert all("2011" in text for text in shown)
+    assert lines[0].endswith("Junia Marrowby")
