@@ -58,6 +58,7 @@ _FILES = {"style.css": "text/css", "mark.svg": "image/svg+xml"}
 """The files of every page; each part adds its own."""
 _HEADERS_KEY = web.AppKey("headers", dict[str, str])
 _PARTS_KEY = web.AppKey("parts", dict[str, Part])
+_IDLE_KEY = web.AppKey("idle_s", float)
 _SEATS_KEY = web.AppKey("seats", int)
 _VISITORS_KEY = web.AppKey("visitors", Visitors)
 
@@ -120,8 +121,12 @@ def _assembled(settings: Settings, parts: Sequence[Part]) -> web.Application:
 
 
 @asynccontextmanager
-async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Serve the application; the port is yielded (another one than asked for if that was 0)."""
+async def serving(app: web.Application, host: str, port: int, *, idle_s: float = IDLE_S) -> AsyncIterator[int]:
+    """Serve the application; the port is yielded (another one than asked for if that was 0).
+
+    `idle_s`: when a connection is closed that sends no whole request.
+    """
+    app[_IDLE_KEY] = idle_s
     # No access log: it would write codes and states.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
@@ -162,7 +167,7 @@ class _Connection(web.RequestHandler):
             server,
             loop=loop,
             access_log=None,  # type: ignore[arg-type]  # aiohttp's way to say: no such log
-            keepalive_timeout=IDLE_S,
+            keepalive_timeout=app[_IDLE_KEY],
             lingering_time=2.0,
         )
         self._app = app
@@ -266,7 +271,7 @@ async def _has_body(request: web.Request) -> bool:
     if request.content_length is not None:
         return True
     try:
-        async with asyncio.timeout(IDLE_S):
+        async with asyncio.timeout(request.app[_IDLE_KEY]):
             return bool(await request.content.readany())
     except (TimeoutError, web.RequestPayloadError, aiohttp.ClientPayloadError):
         return True

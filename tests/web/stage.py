@@ -217,7 +217,7 @@ async def _no_sleep(seconds: float) -> None:
 
 
 @asynccontextmanager
-async def raised(folder: Path, **overrides: Any) -> AsyncIterator[Stage]:
+async def raised(folder: Path, *, idle_s: float = site.IDLE_S, **overrides: Any) -> AsyncIterator[Stage]:
     """The site and its stand-ins, running. `overrides` are settings."""
     port = free_port()
     public_url = overrides.setdefault("public_url", f"http://127.0.0.1:{port}")
@@ -253,12 +253,14 @@ async def raised(folder: Path, **overrides: Any) -> AsyncIterator[Stage]:
             "spotify_oembed_url": f"{spotify_url}/oembed",
             **overrides,
         }
-        async with _served(load(None, **values), discord, spotify) as stage:
+        async with _served(load(None, **values), discord, spotify, idle_s) as stage:
             yield stage
 
 
 @asynccontextmanager
-async def _served(settings: Settings, discord: DiscordLogin, spotify: SpotifyServer) -> AsyncIterator[Stage]:
+async def _served(
+    settings: Settings, discord: DiscordLogin, spotify: SpotifyServer, idle_s: float
+) -> AsyncIterator[Stage]:
     clock = Clock()
     storage = await open_storage(settings.database_path, settings.sealing_keys())
     session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
@@ -302,7 +304,7 @@ async def _served(settings: Settings, discord: DiscordLogin, spotify: SpotifySer
             return await stage.health()
 
         stage.app = site.build(linking, login, settings, health, health, public_pages, names)
-        async with site.serving(stage.app, settings.web_host, settings.web_port) as stage.port:
+        async with site.serving(stage.app, settings.web_host, settings.web_port, idle_s=idle_s) as stage.port:
             yield stage
         await names.stop()
     finally:
