@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from bot.accounts.browser import SPOTIFY
-from bot.accounts.discord_login import DiscordLogin
+from bot.accounts.discord_login import ISSUER, DiscordLogin
 from bot.accounts.linking import Linking
 from bot.errors import LinkExpired
 from bot.settings import Settings
@@ -61,7 +61,8 @@ class LinkPages:
     async def back_from_discord(self, request: web.Request) -> web.StreamResponse:
         """Discord says who is in this browser; on to Spotify if it is the member who asked."""
         cookie = self._cookie(request)
-        state, code, error, issuer = (_one(request, name) for name in ("state", "code", "error", "iss"))
+        state, code, error = (_one(request, name) or None for name in ("state", "code", "error"))
+        issuer = _one(request, "iss")
         self._linking.check_open()
         oauth_state = await self._login.returned(state, cookie, issuer)
         assert cookie is not None
@@ -77,8 +78,11 @@ class LinkPages:
     async def back_from_spotify(self, request: web.Request) -> web.StreamResponse:
         """Spotify says yes or no; either way the link is used up."""
         cookie = self._cookie(request)
-        state, code, error = (_one(request, name) for name in ("state", "code", "error"))
+        state, code, error = (_one(request, name) or None for name in ("state", "code", "error"))
+        is_mixed_up = _one(request, "iss") == ISSUER
         oauth_state = await self._linking.take_state(SPOTIFY, state, cookie)
+        if is_mixed_up:
+            raise LinkExpired  # an answer of Discord's (RFC 9207)
         # Only here: before, the browser may be a stranger's, who must not learn the member's language.
         set_locale(request, oauth_state.locale)
         assert cookie is not None

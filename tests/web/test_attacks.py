@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from urllib.parse import quote
 
 import pytest
 
@@ -194,7 +195,7 @@ async def test_spotifys_answer_at_discords_callback_is_refused(stage: Stage, bro
     assert stage.identifications == 1  # the one before
 
 
-@pytest.mark.parametrize("name", ["state", "code"])
+@pytest.mark.parametrize("name", ["state", "code", "error", "iss"])
 @pytest.mark.parametrize("provider", ["discord", "spotify"])
 async def test_a_parameter_that_comes_twice_is_refused(
     stage: Stage, browser: Browser, provider: str, name: str
@@ -205,8 +206,9 @@ async def test_a_parameter_that_comes_twice_is_refused(
     else:
         callback = await browser.to_last_callback(link)
     before = stage.identifications
-    for value in (parameter(callback, name), "another"):
-        page = await browser.get(f"{callback}&{name}={value}")
+    once = callback if f"{name}=" in callback else f"{callback}&{name}=x"
+    for value in (parameter(once, name), "another", ""):
+        page = await browser.get(f"{once}&{name}={quote(value, safe='')}")
         await nothing_came_of_it(stage, page, 400, LONG_AGO)
     assert stage.identifications == before
 
@@ -229,15 +231,32 @@ async def test_a_way_back_from_discord_without_an_issuer_is_taken(stage: Stage, 
     assert (await browser.get(changed(callback, iss=None))).status == 303
 
 
+async def test_an_answer_of_discords_issuer_at_spotifys_callback_is_refused(stage: Stage, browser: Browser) -> None:
+    callback = await browser.to_last_callback(await stage.ask())
+    page = await browser.get(f"{callback}&iss=https%3A%2F%2Fdiscord.com")
+    await nothing_came_of_it(stage, page, 400, LONG_AGO)
+    await nothing_came_of_it(stage, await browser.get(callback), 400, LONG_AGO)
+
+
+async def test_an_error_that_is_empty_is_none(stage: Stage, browser: Browser) -> None:
+    callback = await browser.be(MIA, await browser.open(await stage.ask()))
+    assert (await browser.get(f"{callback}&error=")).status == 303
+
+
+@pytest.mark.parametrize("no_code", [None, ""])
 @pytest.mark.parametrize("provider", ["discord", "spotify"])
-async def test_a_good_state_without_a_code_is_refused(stage: Stage, browser: Browser, provider: str) -> None:
+async def test_a_good_state_without_a_code_is_refused(
+    stage: Stage, browser: Browser, provider: str, no_code: str | None
+) -> None:
     link = await stage.ask()
     if provider == "discord":
         callback = await browser.be(MIA, await browser.open(link))
     else:
         callback = await browser.to_last_callback(link)
-    page = await browser.get(changed(callback, code=None))
+    before = stage.identifications
+    page = await browser.get(changed(callback, code=no_code))
     await nothing_came_of_it(stage, page, 400, LONG_AGO)
+    assert stage.identifications == before
 
 
 # -- all at once
