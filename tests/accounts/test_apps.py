@@ -119,11 +119,24 @@ async def test_a_members_own_app_alarms_nobody(stage: Stage) -> None:
 
 
 async def test_what_is_stored_of_the_hosts_app_is_loaded(stage: Stage) -> None:
-    until = datetime.now(UTC) + timedelta(hours=2)
-    await stage.storage.apps.set_closed(CLIENT_ID, until, QUOTA)
-    await stage.storage.apps.set_endpoint(CLIENT_ID, "library")
-    app = await load_host_app(stage.storage.apps, CLIENT_ID, SECRET, "auto", stage.heard)
+    store, now = stage.storage.apps, datetime(2026, 11, 24, 12, tzinfo=UTC)
+    until = now + timedelta(hours=2)
+    await store.set_closed(CLIENT_ID, until, QUOTA)
+    await store.set_endpoint(CLIENT_ID, "library")
+    clock = stage.clock.monotonic
+    app = await load_host_app(store, CLIENT_ID, SECRET, "auto", stage.heard, now=lambda: now, monotonic=clock)
     assert app is not None
+    assert (app.client_id, app.client_secret, app.member_id) == (CLIENT_ID, SECRET, None)
     assert app.endpoint.current is Endpoint.LIBRARY
-    assert app.gate.closed_for_s == pytest.approx(7200, abs=5)
+    assert app.gate.closed_for_s == 7200
+    closed = app.gate.closed()
+    assert closed is not None
+    assert (closed.cause, closed.until) == (QUOTA, until)
+    await store.set_closed(OWN, until, QUOTA, ADA)
+    own = await Apps(store, app, now=lambda: now, monotonic=clock).of(OWN, ADA)
+    assert own.gate.closed_for_s == 7200
+    stage.clock.now += 7200
+    assert (app.gate.closed(), own.gate.closed()) == (None, None)
+    app.health.problem(PremiumLapsed())
+    assert len(stage.heard.problems) == 1
     assert await load_host_app(stage.storage.apps, "", None, "auto", stage.heard) is None

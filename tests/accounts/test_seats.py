@@ -11,11 +11,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from bot.accounts.apps import Apps
 from bot.accounts.renewals import KIND as RENEWAL
 from bot.accounts.renewals import Renewals
-from bot.accounts.seats import ASKED, EXPIRY, FREED, GIVEN, SeatKeeper
+from bot.accounts.seats import ASKED, EXPIRY, FREED, GIVEN, HeldSeat, Seat, SeatKeeper
 from bot.accounts.tokens import Tokens
 from bot.caller import MemberId
 from bot.errors import NeedsRelink, NoHostApp, NotAnAddress
@@ -82,6 +83,45 @@ async def test_who_sits_is_listed_with_since_when_and_until_when(stage: Stage) -
     assert seat.consent_ends_at == NOW + timedelta(days=182)
 
 
+async def test_a_seat_that_is_given_is_held_until_its_member_links_or_for_14_days(stage: Stage) -> None:
+    keeper = stage.keeper(3)
+    for member in (ADA, BEN):
+        await keeper.ask(caller(member), "Ada", "ada@example.org", HOSTS)
+    assert (await keeper.seats()).asked == ((ADA, NOW), (BEN, NOW))
+    stage.now += timedelta(days=1)
+    given_at = stage.now
+    assert await keeper.give(ADA) is Given.GIVEN
+    seats = await keeper.seats()
+    assert seats.taken == (HeldSeat(ADA, given_at, given_at + timedelta(days=14)),)
+    assert seats.asked == ((BEN, NOW),)
+    stage.now += timedelta(days=14)
+    assert (await keeper.seats()).taken == ()
+
+
+async def test_whoever_sits_already_is_listed_once(stage: Stage) -> None:
+    keeper = stage.keeper(3)
+    await stage.link()
+    await stage.storage.links.mark_broken(ADA, "revoked")
+    await keeper.ask(caller(ADA), "Ada", "ada@example.org", HOSTS)
+    await keeper.give(ADA)
+    [seat] = (await keeper.seats()).taken
+    assert isinstance(seat, Seat)
+    assert seat.is_broken
+
+
+async def test_a_seat_that_is_held_is_freed_and_its_member_told_so(stage: Stage) -> None:
+    keeper = stage.keeper()
+    await keeper.ask(caller(ADA, locale="ja"), "Ada", "ada@example.org", HOSTS)
+    assert not await keeper.free(ADA)  # nobody has given it yet
+    await keeper.give(ADA)
+    assert await keeper.free(ADA)
+    assert not await keeper.free(ADA)
+    [told] = await stage.messages(FREED)
+    assert (told["member_id"], told["locale"], json.loads(told["payload"])) == (ADA, "ja", {"was_held": True})
+    assert await stage.timers() == []
+    assert await keeper.request(ADA) is None
+
+
 async def test_freeing_a_seat_tells_its_member_once_and_ends_their_reminders(stage: Stage) -> None:
     keeper = stage.keeper()
     await stage.link()
@@ -91,6 +131,7 @@ async def test_freeing_a_seat_tells_its_member_once_and_ends_their_reminders(sta
     assert not await keeper.free(BEN)
     [told] = await stage.messages(FREED)
     assert (told["member_id"], told["way"], told["locale"]) == (ADA, "direct", "fr")
+    assert json.loads(told["payload"]) == {"was_held": False}
     assert await stage.timers() == []
     assert (await keeper.seats()).taken == ()
     with pytest.raises(NeedsRelink) as caught:
@@ -107,6 +148,66 @@ async def test_every_host_is_asked_without_the_address_in_the_message(stage: Sta
     request = await keeper.request(ADA)
     assert request is not None
     assert (request.name, request.email, request.locale) == ("Ada Lovelace", "ada@example.org", "ja")
+
+
+async def test_a_host_is_asked_in_their_own_language_or_that_of_the_server(stage: Stage) -> None:
+    keeper = stage.keeper()
+    await stage.link(HOSTS[0])
+    await keeper.ask(replace(caller(ADA, locale="ja"), guild_locale="de"), "Ada", "ada@example.org", HOSTS)
+    assert [row["locale"] for row in await stage.messages(ASKED)] == ["fr", "de"]
+
+
+async def test_what_the_hosts_were_told_ends_with_the_request(stage: Stage) -> None:
+    keeper = stage.keeper()
+
+    async def closed() -> list[str]:
+        """How the messages to the hosts are edited since this was asked last."""
+        rows = await stage.messages(ASKED)
+        await stage.storage.database.write(lambda c: c.execute("DELETE FROM outbox WHERE way = 'edit'"))
+        payloads = [json.loads(row["payload"]) for row in rows if row["way"] == "edit"]
+        assert all(payload["member_id"] == str(ADA) for payload in payloads)
+        return [payload["closed"] for payload in payloads]
+
+    await keeper.ask(caller(ADA), "Ada", "ada@example.org", HOSTS)
+    assert await closed() == []
+    await keeper.ask(caller(ADA), "Ada", "ada@example.org", HOSTS[:1])
+    assert await closed() == ["replaced"] * 2
+    await keeper.give(ADA)
+    assert await closed() == ["given"] * 3
+    await keeper.ask(caller(ADA), "Ada", "ada@example.org", ())
+    await closed()
+    stage.now += timedelta(days=14)
+    await keeper.expire(str(ADA), stage.now)
+    assert await closed() == ["expired"] * 3
+
+
+async def test_a_member_may_ask_again_after_an_hour_or_when_their_request_has_ended(stage: Stage) -> None:
+    keeper = stage.keeper()
+    assert await keeper.can_ask(ADA) is None
+    await keeper.ask(caller(ADA), "Ada", "ada@example.org", HOSTS)
+    stage.now += timedelta(minutes=59)
+    assert await keeper.can_ask(ADA) == NOW + timedelta(hours=1)
+    await keeper.give(ADA)
+    assert await keeper.can_ask(ADA) is None
+    await keeper.ask(caller(ADA), "Ada", "ada@example.org", HOSTS)
+    stage.now += timedelta(hours=1)
+    assert await keeper.can_ask(ADA) is None
+
+
+async def test_an_address_may_be_as_long_as_addresses_may_be(stage: Stage) -> None:
+    keeper = stage.keeper()
+    email = f"{'a' * 64}@{'b' * 63}.{'c' * 63}.{'d' * 61}"
+    assert len(email) == 254
+    await keeper.ask(caller(ADA), "A" * 80, email, HOSTS)
+    request = await keeper.request(ADA)
+    assert request is not None
+    assert (request.name, request.email) == ("A" * 80, email)
+    with pytest.raises(NotAnAddress):
+        await keeper.ask(caller(ADA), "Ada", email + "d", HOSTS)
+    await keeper.ask(caller(ADA), "A" * 81, email, HOSTS)
+    request = await keeper.request(ADA)
+    assert request is not None
+    assert request.name == "A" * 80
 
 
 @pytest.mark.parametrize(
@@ -174,11 +275,16 @@ async def test_a_request_is_forgotten_by_its_timer_after_14_days(stage: Stage) -
     keeper = stage.keeper()
     await keeper.ask(caller(ADA), "Ada", "ada@example.org", HOSTS)
     assert await stage.timers() == [(EXPIRY, str(ADA))]
+    assert await stage.storage.timers.next_at([EXPIRY]) == NOW + timedelta(days=14)
     stage.now += timedelta(days=13)
     assert await keeper.expire(str(ADA), NOW) == NOW + timedelta(days=14)
     stage.now += timedelta(days=1)
     assert await keeper.expire(str(ADA), NOW) is None
     assert await keeper.request(ADA) is None
+    await keeper.ask(caller(ADA), "Ada", "ada@example.org", HOSTS)
+    stage.now += timedelta(days=1)
+    await keeper.give(ADA)
+    assert await stage.storage.timers.next_at([EXPIRY]) == stage.now + timedelta(days=14)
 
 
 async def test_without_an_app_of_the_hosts_there_are_no_seats(stage: Stage) -> None:

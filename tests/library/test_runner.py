@@ -121,12 +121,13 @@ async def test_a_request_with_an_older_interaction_that_arrives_meanwhile_is_not
     stage.server.delay_s = 0.01
     stage.last = 100
     seen: list[Progress] = []
-    large = asyncio.create_task(stage.save_many(stage.albums(4 * CHUNK), seen.append))
+    large = asyncio.create_task(stage.save_many(stage.albums(10 * CHUNK), seen.append))
     async with asyncio.timeout(60):
         while not seen:
             await asyncio.sleep(0.005)
         report = await stage.library.change(caller(MEMBER, 50), Action.SAVE, FIRST)
     assert [change.outcome for change in report.request.changes] == [Outcome.SAVED]
+    assert not large.done()
     await large
 
 
