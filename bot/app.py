@@ -286,7 +286,7 @@ async def _build(
             reply,
             spotify,
             answering,
-            club.Importing(answering, storage.club_imports, past_rounds, attachments),
+            past_rounds,
             public_pages,
             storage,
             storage.watches,
@@ -329,8 +329,7 @@ async def _build(
     storage.database.listen(sources.database)
     schedule = Schedule(storage.timers, now=now)
     await clubs.begin()
-    steps = club.ImportSteps(storage.club_imports, storage.clubs, past_rounds, finder, now)
-    club.schedule_imports(schedule, steps, delivery)
+    club.schedule_imports(schedule, delivery, storage.club_imports, storage.clubs, past_rounds, finder, now)
     club.schedule_clubs(schedule, clubs, names, client, messages, words, delivery, now)
     schedule.register(RENEWAL, renewals.remind)
     if settings.message_content:
@@ -384,7 +383,7 @@ def features(
     reply: Reply,
     spotify: Spotify,
     answering: club.Answering,
-    club_importing: club.Importing,
+    past_rounds: PastRounds,
     public_pages: PublicPages,
     storage: Storage,
     watches: Watches,
@@ -403,7 +402,9 @@ def features(
         hosting.feature(host_answers),
         crate_commands.feature(crate_cards, CratePages(crates, public_pages, reply, now=now), saver, reply),
         sharing.feature(sharing.Sharing(finder, crate_cards, saver, reply), saver),
-        club.feature(answering, public_pages, spotify, tokens, saver, club_importing, crates),
+        club.feature(
+            answering, public_pages, spotify, tokens, saver, crates, storage.club_imports, past_rounds, attachments
+        ),
         transfer.feature(importing, library, tokens, attachments, watch, reply),
         watching.feature(
             watching.Watching(

@@ -13,13 +13,13 @@ from discord import app_commands
 from bot.caller import Caller
 from bot.chat.cards import Card, Kind, text_card
 from bot.chat.club.answering import Curators, NotCurating
-from bot.chat.club.starting import missing_permissions
 from bot.chat.collecting import stop_button
 from bot.chat.components import Component
 from bot.chat.crate_commands import Choices, Name, guild_of
 from bot.chat.crates import CrateCards, refusal
 from bot.chat.features import Feature, Listener, describe
 from bot.chat.messages import Failure, Messages
+from bot.chat.permissions import missing_permissions
 from bot.chat.reply import Interaction, Reply, Visibility, Work, caller_of
 from bot.chat.watched_posts import WatchedPosts
 from bot.chat.words import Words, plain

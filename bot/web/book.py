@@ -18,24 +18,10 @@ from bot.web.book_view import show_book
 from bot.web.drawing import draw, rendered
 from bot.web.html_text import HtmlText, text_of
 from bot.web.outside_text import legible
-from bot.web.parts import Part
-from bot.web.public import COVERS, Turns, noindex, page_of, prefer, sent
+from bot.web.public import Turns, noindex, page_of, prefer, sent
 
 ROUNDS: Final = 100
 """Rounds on one page. A club that meets every week fills it in two years."""
-
-
-def part(pages: PublicPages, names: AlbumNames, turns: Turns) -> Part:
-    """The book of every club that has one."""
-    books = Books(pages, names, turns)
-    routes = [
-        web.get("/club/{id}", books.page),
-        web.get("/club/{id}/feed.atom", books.feed),
-        web.get("/club/{id}/dates.ics", books.dates),
-        web.get("/club/{id}/rounds.csv", books.csv),
-        web.get("/club/{id}/rounds.json", books.json),
-    ]
-    return Part("book", routes, COVERS, {"book.css": "text/css"}, is_counted=True)
 
 
 class Books:

@@ -20,8 +20,7 @@ from bot.web.book_feeds import ENTRIES_MOST, Entry, Feed, album_name, rfc3339
 from bot.web.drawing import draw, rendered
 from bot.web.html_text import HtmlText, text_of
 from bot.web.outside_text import legible
-from bot.web.parts import Part
-from bot.web.public import COVERS, Turns, noindex, page_of, sent
+from bot.web.public import Turns, noindex, page_of, sent
 
 ENTRIES: Final = 50
 """Albums on one page, and so the most names that a page may ask for."""
@@ -33,18 +32,6 @@ class EntryShown(Struct, frozen=True):
     album: AlbumShown
     added: Markup
     note: str
-
-
-def part(pages: PublicPages, names: AlbumNames, turns: Turns) -> Part:
-    """The page of every crate that has one."""
-    crates = CratePages(pages, names, turns)
-    routes = [
-        web.get("/crate/{id}", crates.page),
-        web.get("/crate/{id}/feed.atom", crates.feed),
-        web.get("/crate/{id}/albums.csv", crates.csv),
-        web.get("/crate/{id}/albums.json", crates.json),
-    ]
-    return Part("crate", routes, COVERS, is_counted=True)
 
 
 class CratePages:

@@ -23,7 +23,7 @@ from bot.clubs.public_pages import PublicPages
 from bot.errors import UserError
 from bot.settings import Settings
 from bot.text import Text, texts
-from bot.web import book, crate, guide, ops, pages, reading
+from bot.web import guide, ops, pages, reading
 from bot.web import linking as link_pages
 from bot.web.album_names import AlbumNames
 from bot.web.drawing import TEMPLATES, Templates, show
@@ -32,6 +32,7 @@ from bot.web.ops import Parts
 from bot.web.pages import Page
 from bot.web.parts import STRICT, Part
 from bot.web.public import Turns
+from bot.web.public_parts import book_part, crate_part
 from bot.web.visitors import Visitors, address_of
 
 IDLE_S = 8.0
@@ -80,8 +81,8 @@ def build(
             link_pages.part(linking, login, settings),
             guide.part(linking, settings),
             reading.part(settings.contact),
-            book.part(public_pages, names, turns),
-            crate.part(public_pages, names, turns),
+            book_part(public_pages, names, turns),
+            crate_part(public_pages, names, turns),
             ops.part(health, readiness),
         ),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import discord
 from discord import app_commands
@@ -11,20 +11,15 @@ from discord import app_commands
 from bot.caller import MemberId
 from bot.chat.club.answering import Answering
 from bot.chat.club.books import Books
-from bot.chat.club.curating import THEME_MOST, Curating
-from bot.chat.club.importing import Importing
-from bot.chat.club.looking import Looking
-from bot.chat.club.nominating import NOTE_MOST, Nominating
-from bot.chat.club.rating import REVIEW_MOST, RatingAlbums
-from bot.chat.club.settings import Settings
-from bot.chat.club.starting import NAME_MOST, Day, Starting
-from bot.chat.club.turns import Turns
-from bot.chat.club.voting import Voting
+from bot.chat.club.fields import NAME_MOST, NOTE_MOST, REVIEW_MOST, THEME_MOST, Day
 from bot.chat.features import describe
 from bot.chat.reply import Interaction
 from bot.curation.calendar import Rhythm
 from bot.curation.club import Pick
 from bot.text import command_name, msg
+
+if TYPE_CHECKING:  # loaded with the first command
+    from bot.chat.club.handlers import Handlers
 
 Suggest = Callable[[Interaction, str], Awaitable[list[app_commands.Choice[str]]]]
 Commands = list[app_commands.Command[Any, ..., Any]]
@@ -81,27 +76,19 @@ async def _suggest_zones(interaction: Interaction, text: str) -> list[app_comman
     return [app_commands.Choice(name=zone, value=zone) for zone in fitting[:25]]
 
 
-def club_commands(
-    answering: Answering,
-    nominating: Nominating,
-    voting: Voting,
-    rating: RatingAlbums,
-    turns: Turns,
-    looking: Looking,
-    albums: Suggest,
-) -> Commands:
+def club_commands(answering: Answering, handlers: Callable[[], Handlers], albums: Suggest) -> Commands:
     """`/club …`."""
 
     async def nominate(
         interaction: Interaction, album: Text, note: Note | None = None, club: str | None = None
     ) -> None:
-        await nominating.nominate(interaction, album, note, club)
+        await handlers().nominating.nominate(interaction, album, note, club)
 
     async def nominations(interaction: Interaction, club: str | None = None) -> None:
-        await nominating.show(interaction, club)
+        await handlers().nominating.show(interaction, club)
 
     async def vote(interaction: Interaction, club: str | None = None) -> None:
-        await voting.open_here(interaction, club)
+        await handlers().voting.open_here(interaction, club)
 
     async def rate(
         interaction: Interaction,
@@ -109,42 +96,42 @@ def club_commands(
         review: Review | None = None,
         club: str | None = None,
     ) -> None:
-        await rating.command(interaction, score, review, club)
+        await handlers().rating.command(interaction, score, review, club)
 
     async def result(
         interaction: Interaction, round: Number | None = None, export: bool = False, club: str | None = None
     ) -> None:
-        await looking.result(interaction, round, export, club)
+        await handlers().looking.result(interaction, round, export, club)
 
     async def now(interaction: Interaction, club: str | None = None) -> None:
-        await looking.now(interaction, club)
+        await handlers().looking.now(interaction, club)
 
     async def history(interaction: Interaction, club: str | None = None) -> None:
-        await looking.history(interaction, club)
+        await handlers().looking.history(interaction, club)
 
     async def standings(interaction: Interaction, club: str | None = None) -> None:
-        await looking.standings(interaction, club)
+        await handlers().looking.standings(interaction, club)
 
     async def catchup(interaction: Interaction, club: str | None = None) -> None:
-        await looking.catch_up(interaction, club)
+        await handlers().looking.catch_up(interaction, club)
 
     async def remind(interaction: Interaction, reminders: OnOff, club: str | None = None) -> None:
-        await looking.remind(interaction, reminders == "on", club)
+        await handlers().looking.remind(interaction, reminders == "on", club)
 
     async def join(interaction: Interaction, club: str | None = None) -> None:
-        await turns.join(interaction, club)
+        await handlers().turns.join(interaction, club)
 
     async def leave(interaction: Interaction, club: str | None = None) -> None:
-        await turns.leave(interaction, club)
+        await handlers().turns.leave(interaction, club)
 
     async def pick(interaction: Interaction, album: Text, note: Note | None = None, club: str | None = None) -> None:
-        await turns.pick(interaction, album, note, club)
+        await handlers().turns.pick(interaction, album, note, club)
 
     async def pass_turn(interaction: Interaction, club: str | None = None) -> None:
-        await turns.pass_turn(interaction, club)
+        await handlers().turns.pass_turn(interaction, club)
 
     async def swap(interaction: Interaction, member: discord.Member, club: str | None = None) -> None:
-        await turns.swap(interaction, MemberId(member.id), club)
+        await handlers().turns.swap(interaction, MemberId(member.id), club)
 
     swap = app_commands.rename(member=command_name("with"))(swap)
     note_text = msg("What makes you suggest it; shown with the album")
@@ -217,14 +204,7 @@ def club_commands(
     return _with_suggestions(found, answering, albums)
 
 
-def curate_commands(
-    answering: Answering,
-    starting: Starting,
-    settings: Settings,
-    curating: Curating,
-    importing: Importing,
-    albums: Suggest,
-) -> Commands:
+def curate_commands(answering: Answering, handlers: Callable[[], Handlers], albums: Suggest) -> Commands:
     """`/curate …`, but for what other features add."""
 
     async def new(
@@ -236,41 +216,41 @@ def curate_commands(
         timezone: app_commands.Range[str, 1, 60] | None = None,
         rhythm: Rhythm = Rhythm.WEEKLY,
     ) -> None:
-        await starting.preview(interaction, name, pick, day, time, timezone, rhythm)
+        await handlers().starting.preview(interaction, name, pick, day, time, timezone, rhythm)
 
     async def change_settings(interaction: Interaction, club: str | None = None) -> None:
-        await settings.show(interaction, club)
+        await handlers().settings.show(interaction, club)
 
     async def theme(
         interaction: Interaction, text: Theme, round: Number | None = None, club: str | None = None
     ) -> None:
-        await curating.theme(interaction, text, round, club)
+        await handlers().curating.theme(interaction, text, round, club)
 
     async def veto(interaction: Interaction, album: Text, club: str | None = None) -> None:
-        await curating.veto(interaction, album, club)
+        await handlers().curating.veto(interaction, album, club)
 
     async def skip(interaction: Interaction, club: str | None = None) -> None:
-        await curating.skip(interaction, club)
+        await handlers().curating.skip(interaction, club)
 
     async def pause(interaction: Interaction, club: str | None = None) -> None:
-        await curating.pause(interaction, club)
+        await handlers().curating.pause(interaction, club)
 
     async def resume(interaction: Interaction, club: str | None = None) -> None:
-        await curating.resume(interaction, club)
+        await handlers().curating.resume(interaction, club)
 
     async def end_step(interaction: Interaction, club: str | None = None) -> None:
-        await curating.next(interaction, club)
+        await handlers().curating.next(interaction, club)
 
     async def extend(interaction: Interaction, days: Days, club: str | None = None) -> None:
-        await curating.extend(interaction, days, club)
+        await handlers().curating.extend(interaction, days, club)
 
     async def log(interaction: Interaction, club: str | None = None) -> None:
-        await curating.log(interaction, club)
+        await handlers().curating.log(interaction, club)
 
     async def import_(
         interaction: Interaction, file: discord.Attachment | None = None, club: str | None = None
     ) -> None:
-        await importing.command(interaction, file, club)
+        await handlers().importing.command(interaction, file, club)
 
     found = [
         _command(

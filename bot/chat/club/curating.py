@@ -12,6 +12,7 @@ from bot.albums import AlbumId
 from bot.caller import Caller
 from bot.chat.cards import Card, Kind, button, text_card
 from bot.chat.club.answering import Answering, cancel_button
+from bot.chat.club.fields import THEME_MOST
 from bot.chat.club.names import name_of, paged
 from bot.chat.club.settings import topics
 from bot.chat.components import CustomId
@@ -27,7 +28,6 @@ from bot.curation.refusals import Reason, Refused
 from bot.storage.clubs import LogEntry, StoredClub
 
 LOG_MOST = 20
-THEME_MOST = 200
 
 Said = Callable[[Words, Club], str]
 

@@ -12,6 +12,7 @@ from bot.caller import Caller, MemberId
 from bot.chat.cards import Card, Kind, album_section, attribution, button, text_card
 from bot.chat.club.answering import Answering, cancel_button, sentence
 from bot.chat.club.dates import paused, until_voting_opens, voting_opens
+from bot.chat.club.fields import NOTE_MOST
 from bot.chat.club.names import Albums, name_of, note_of, paged
 from bot.chat.components import CustomId
 from bot.chat.editions import told_apart
@@ -23,7 +24,6 @@ from bot.curation.participation import withdraw
 from bot.curation.refusals import Reason, Refused
 from bot.storage.clubs import StoredClub
 
-NOTE_MOST = 500
 NOTES_KEPT = 500
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bot.caller import Caller, MemberId
 from bot.chat.cards import Card, button, text_card
 from bot.chat.club.answering import Answering, sentence
+from bot.chat.club.fields import NAMED, REVIEW, REVIEW_MOST, SCORE
 from bot.chat.club.names import name_of, points
 from bot.chat.components import CustomId, Form
 from bot.chat.menus import Choice
@@ -19,9 +20,6 @@ from bot.curation.ratings import Scale, Score, ScoreProblem, parse_score
 from bot.curation.refusals import Reason, Refused
 from bot.storage.clubs import StoredClub
 from bot.storage.ratings import Rating
-
-REVIEW_MOST = 1000
-SCORE, REVIEW, NAMED = "score", "review", "named"
 
 
 class RatingAlbums:

@@ -9,7 +9,8 @@ import discord
 from discord import ui
 
 from bot.caller import MemberId
-from bot.chat.club.starting import Day, day_names, how_it_picks, rhythm_names
+from bot.chat.club.fields import Day, Topic
+from bot.chat.club.starting import day_names, how_it_picks, rhythm_names
 from bot.chat.components import CustomId, Form
 from bot.chat.menus import Choice
 from bot.chat.modals import Modal, select_input, text_input
@@ -20,24 +21,6 @@ from bot.curation.club import MAX_PER_MEMBER, Pick
 from bot.curation.ids import RoleId
 from bot.curation.ratings import Scale
 from bot.storage.clubs import StoredClub
-
-
-class Topic(StrEnum):
-    """What one form sets."""
-
-    ROUNDS = "rounds"
-    COUNTING = "counting"
-    RULES = "rules"
-    POSTS = "posts"
-    CLOCK = "clock"
-    STAND_IN = "stand-in"
-
-
-INPUTS = (
-    *("pick", "days", "most", "sealed", "method", "scale", "past", "own", "from", "until"),
-    *("reminders", "role", "thread", "event", "day", "time", "timezone", "rhythm", "album"),
-)
-"""The names of all inputs of all forms."""
 
 
 class BadSetting(Exception):

@@ -13,10 +13,10 @@ from bot.caller import Caller, MemberId
 from bot.chat.cards import Card, Kind, button, text_card
 from bot.chat.club.answering import Answering
 from bot.chat.club.dates import next_club_hour, paused
+from bot.chat.club.fields import Day, Topic
 from bot.chat.club.names import name_of
 from bot.chat.club.setting_forms import (
     BadSetting,
-    Topic,
     calendar_of,
     counting_of,
     form,
@@ -26,10 +26,11 @@ from bot.chat.club.setting_forms import (
     rules_of,
     scales,
 )
-from bot.chat.club.starting import Day, cannot_live_here, day_names, how_it_picks, missing_permissions, rhythm_names
+from bot.chat.club.starting import cannot_live_here, day_names, how_it_picks, rhythm_names
 from bot.chat.club.turns import takes_turns
 from bot.chat.components import CustomId, Form
 from bot.chat.menus import OPTIONS_MOST, Choice, menu
+from bot.chat.permissions import missing_permissions
 from bot.chat.reply import Beside, Interaction, caller_of
 from bot.chat.words import Words, plain
 from bot.clubs.channels import Curator

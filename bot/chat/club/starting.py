@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import time
-from enum import StrEnum
 
 import discord
 from discord import ui
@@ -13,9 +12,11 @@ from msgspec import Struct
 from bot.caller import Caller, GuildId, MemberId, RequestId
 from bot.chat.cards import Button, Card, Kind, button, text_card
 from bot.chat.club.answering import Answering
+from bot.chat.club.fields import NAME_MOST, Day
 from bot.chat.components import CustomId, Form
 from bot.chat.menus import Choice
 from bot.chat.modals import Modal, select_input, text_input
+from bot.chat.permissions import missing_permissions
 from bot.chat.reply import Beside, Interaction, caller_of
 from bot.chat.words import Words, date, plain
 from bot.curation.calendar import FIRST_AHEAD, Calendar, Rhythm, parse_clock, parse_timezone, preview
@@ -23,24 +24,6 @@ from bot.curation.club import ClubSettings, Pick
 from bot.storage.clubs import StoredClub
 
 DRAFTS_KEPT = 500
-NAME_MOST = 60
-
-
-class Day(StrEnum):
-    """A day of the week, in the order in which Python counts them."""
-
-    MONDAY = "monday"
-    TUESDAY = "tuesday"
-    WEDNESDAY = "wednesday"
-    THURSDAY = "thursday"
-    FRIDAY = "friday"
-    SATURDAY = "saturday"
-    SUNDAY = "sunday"
-
-    @property
-    def weekday(self) -> int:
-        """0 for Monday."""
-        return [*Day].index(self)
 
 
 class Draft(Struct, frozen=True):
@@ -270,21 +253,6 @@ def cannot_live_here(words: Words, interaction: Interaction) -> str | None:
 
 # The history decides, after a crash, whether something was posted already.
 _NEEDED = ("view_channel", "send_messages", "read_message_history")
-
-
-def missing_permissions(words: Words, has: discord.Permissions, needed: Sequence[str]) -> str:
-    """The permissions that are missing, by the names that Discord's settings use; empty: none is."""
-    t = words.t
-    names = {
-        "view_channel": t("View Channel"),
-        "send_messages": t("Send Messages"),
-        "create_public_threads": t("Create Public Threads"),
-        "send_messages_in_threads": t("Send Messages in Threads"),
-        "create_events": t("Create Events"),
-        "read_message_history": t("Read Message History"),
-    }
-    missing = [names[name] for name in needed if not getattr(has, name)]
-    return t.list(missing) if missing else ""
 
 
 def preview_card(words: Words, owner: MemberId, asked: RequestId, draft: Draft, dates: Sequence[str]) -> Card:

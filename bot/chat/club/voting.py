@@ -10,6 +10,7 @@ from bot.chat import editions
 from bot.chat.cards import Card, button, text_card
 from bot.chat.club.answering import Answering, NoClub, WhichClub, sentence
 from bot.chat.club.dates import until_club_hour
+from bot.chat.club.fields import APPROVED, RANKS
 from bot.chat.club.names import Albums, name_of
 from bot.chat.components import CustomId, Form, read_field
 from bot.chat.menus import Choice
@@ -23,8 +24,6 @@ from bot.curation.ids import ClubId, RoundNumber
 from bot.curation.refusals import Reason, Refused
 from bot.storage.clubs import StoredClub
 
-RANKS = ("first", "second", "third", "fourth", "fifth")
-APPROVED = "approved"
 NAMES_S = 1.2
 """A modal must be the first answer, within 3 s: names that are not known by then are shown as "an album on Spotify"."""
 
