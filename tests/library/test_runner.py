@@ -121,12 +121,25 @@ async def test_a_request_with_an_older_interaction_that_arrives_meanwhile_is_not
     stage.server.delay_s = 0.01
     stage.last = 100
     seen: list[Progress] = []
-    large = asyncio.create_task(stage.save_many(stage.albums(10 * CHUNK), seen.append))
+    large = asyncio.create_task(stage.save_many(stage.albums(4 * CHUNK), seen.append))
     async with asyncio.timeout(60):
         while not seen:
             await asyncio.sleep(0.005)
         report = await stage.library.change(caller(MEMBER, 50), Action.SAVE, FIRST)
     assert [change.outcome for change in report.request.changes] == [Outcome.SAVED]
+    await large
+
+
+async def test_small_requests_go_in_between_in_whichever_order_they_arrive(stage: Stage) -> None:
+    stage.server.delay_s = 0.02
+    seen: list[Progress] = []
+    large = asyncio.create_task(stage.save_many(stage.albums(12 * CHUNK), seen.append))
+    async with asyncio.timeout(60):
+        while not seen:
+            await asyncio.sleep(0.005)
+        for id_, album in ((200, FIRST), (150, SECOND)):
+            report = await stage.library.change(caller(MEMBER, id_), Action.SAVE, album)
+            assert [change.outcome for change in report.request.changes] == [Outcome.SAVED]
     assert not large.done()
     await large
 
