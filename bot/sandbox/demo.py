@@ -24,6 +24,7 @@ from simcord.backend.errors import BackendError, SetupError
 
 from bot import logs
 from bot.clubs.album_clubs import STEP
+from bot.errors import StorageUnavailable
 from bot.sandbox.chat_frame import ChatFrame
 from bot.sandbox.clock import pass_time
 from bot.sandbox.portraits import BOT, portrait
@@ -89,6 +90,8 @@ class Demo:
         shown: object = None
         while True:
             await asyncio.sleep(REFRESH_S)
+            with suppress(StorageUnavailable):
+                await self._scene.look()
             self._moved()
             if (written := self._written()) != shown:
                 # while the bot is at work it cannot be: the next round shows it

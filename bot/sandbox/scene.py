@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from secrets import token_hex
 from typing import Any
 
 import simcord
@@ -12,6 +13,7 @@ from bot.sandbox.reading import Reader
 from bot.sandbox.spotify_server.state import Account
 from bot.sandbox.stage import CURATOR, Stage
 from bot.sandbox.switches import Switches
+from bot.storage.links import Link
 
 SHELF = 24
 """How many albums of a library are shown."""
@@ -26,11 +28,20 @@ class Scene:
     def __init__(self, stage: Stage, switches: Switches) -> None:
         self._stage = stage
         self._switches = switches
+        self._run = token_hex(4)
         self.passing: str | None = None
+        self._links: Mapping[int, Link] = {}
+
+    async def look(self) -> None:
+        """See who is linked now: what the bot says, and not what Spotify allows it."""
+        links = self._stage.services.storage.links
+        found = [await links.get(member.id) for member in self._stage.members.values()]
+        self._links = {link.member_id: link for link in found if link is not None}
 
     def state(self) -> Json:
-        """Everything that can change."""
+        """Everything that can change. `run`: another one after a restart of the demo."""
         return {
+            "run": self._run,
             "clock": self.clock(),
             "passing": self.passing,
             "mood": self._switches.mood.value,
@@ -44,7 +55,8 @@ class Scene:
         return f"{now:%a} {now.day} {now:%b %Y, %H:%M} UTC"
 
     def _member(self, name: str, member: simcord.MemberActor) -> Json:
-        account = self._stage.spotify.accounts[name.lower()]
+        link = self._links.get(member.id)
+        account = self._account(name, link)
         shelf = self._stage.spotify.shelf(account)
         return {
             "id": str(member.id),
@@ -52,7 +64,8 @@ class Scene:
             "account": account.name,
             "accountId": account.id,
             "curates": name == CURATOR,
-            "linked": self._is_linked(account),
+            "linked": link is not None,
+            "broken": link is not None and link.broken is not None,
             "listed": self._switches.is_listed(account.id),
             "takesMessages": self._switches.takes_messages(member),
             "count": len(shelf),
@@ -69,8 +82,11 @@ class Scene:
             "messages": self._direct_messages(member),
         }
 
-    def _is_linked(self, account: Account) -> bool:
-        return self._stage.spotify.is_linked(account.id)
+    def _account(self, name: str, link: Link | None) -> Account:
+        """The account that a member linked, else the one with their name."""
+        accounts = self._stage.spotify.accounts
+        linked = (each for each in accounts.values() if link is not None and each.account_id == link.account_id)
+        return next(linked, accounts[name.lower()])
 
     def _direct_messages(self, member: simcord.MemberActor) -> list[Json]:
         channel = self._stage.env.backend.dm_channels.get(member.id)

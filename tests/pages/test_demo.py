@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, FrameLocator, Page, expect
+from playwright.async_api import Browser, FrameLocator, Locator, Page, expect
 
 from bot.sandbox import demo
 from bot.sandbox.stage import Stage, set_up
@@ -43,6 +44,9 @@ class Window:
         await self.page.keyboard.press("Enter")
         await expect(self.chat.locator(".command-row")).to_be_visible()
         await self.page.keyboard.press("Enter")
+
+    def message(self, ending: str) -> Locator:
+        return self.chat.locator(".channel-message p", has_text=re.compile(rf"{ending}$"))
 
     async def part(self, name: str) -> None:
         """On a phone, one part of the page is seen at a time."""
@@ -124,6 +128,60 @@ async def test_the_chat_follows_new_messages(chromium: Browser) -> None:
             await stage.members["Chloe"].send(stage.channel, f"Message number {number}")
         await stage.members["Ada"].slash(stage.channel, "share", album=ALBUM)
         await expect(sight.chat.get_by_role("link", name="Open in Spotify")).to_be_in_viewport()
+
+
+async def test_a_chat_that_is_opened_again_begins_at_its_end_as_the_same_member(chromium: Browser) -> None:
+    async with shown(chromium, 390) as sight:
+        stage = sight.stage
+        for number in range(30):
+            await stage.members["Chloe"].send(stage.channel, f"Message number {number}")
+        await sight.be("Ben")
+        await sight.page.reload()
+        await expect(sight.message("number 29")).to_be_in_viewport()
+        assert await sight.page.get_by_role("radio", name="Ben").is_checked()
+
+
+async def test_whoever_reads_older_messages_is_not_moved_by_new_ones(chromium: Browser) -> None:
+    async with shown(chromium, 390) as sight:
+        stage = sight.stage
+        for number in range(30):
+            await stage.members["Chloe"].send(stage.channel, f"Message number {number}")
+        await expect(sight.message("number 29")).to_be_in_viewport()
+        await sight.chat.locator("#channel-timeline").hover()
+        await sight.page.mouse.wheel(0, -5000)
+        await expect(sight.message("number 0")).to_be_in_viewport()
+        await stage.members["Chloe"].send(stage.channel, "The newest")
+        await expect(sight.chat.get_by_text("jump to latest")).to_be_visible()
+        await expect(sight.message("number 0")).to_be_in_viewport()
+
+
+async def test_a_choice_that_was_picked_offers_nothing_more(chromium: Browser) -> None:
+    async with shown(chromium, 390) as sight:
+        await link(sight.stage, "Ada")
+        await sight.chat.locator("#channel-composer-input").click()
+        await sight.page.keyboard.type("/save")
+        await expect(sight.chat.locator(".command-entry").first).to_be_visible()
+        await sight.page.keyboard.press("Enter")
+        await sight.page.keyboard.type("slow harbour")
+        await expect(sight.chat.locator(".command-suggestion").first).to_be_visible()
+        await sight.page.keyboard.press("Enter")
+        await expect(sight.chat.locator(".command-option-input")).to_have_value(re.compile("spotify:album:"))
+        await expect(sight.chat.get_by_text("No options match")).not_to_be_visible()
+        context = await sight.chat.locator(".command-context").bounding_box()
+        assert context is not None
+        assert context["x"] + context["width"] <= 390
+
+
+async def test_a_page_of_a_demo_that_was_restarted_loads_itself_again(chromium: Browser) -> None:
+    async with set_up() as stage:
+        async with demo.running(stage) as address:
+            page = await chromium.new_page()
+            await page.goto(address)
+            await expect(page.locator("body")).to_have_attribute("data-ready", "true")
+        port = int(address.rstrip("/").rpartition(":")[2])
+        async with demo.running(stage, port):
+            await page.wait_for_event("load", timeout=WAIT_MS)
+        await page.close()
 
 
 async def test_a_message_has_an_apps_menu_that_works_with_the_keyboard(chromium: Browser) -> None:

@@ -8,16 +8,19 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
 import discord
 import pytest
 
+from bot.caller import MemberId
 from bot.sandbox import demo
 from bot.sandbox.components import flatten
 from bot.sandbox.stage import Stage, set_up
 from bot.sandbox.story import follow
+from bot.storage.links import Link
 from tests.sandbox.linking import link
 
 simcord = pytest.importorskip("simcord")
@@ -108,6 +111,32 @@ async def test_a_library_is_shown_as_it_changes() -> None:
         state = await guest.sees(lambda state: of(state, "Ada")["count"] == 1)
         assert [album["id"] for album in of(state, "Ada")["albums"]] == [ALBUM]
         assert of(state, "Ben")["count"] == 0
+
+
+async def test_a_member_is_shown_as_linked_only_while_the_bot_says_so() -> None:
+    async with visit() as guest:
+        stage = guest.stage
+        # consent alone is no link: the bot may have been refused since
+        stage.spotify.issue_tokens("ben")
+        await link(stage, "Ada")
+        state = await guest.sees(lambda state: bool(of(state, "Ada")["linked"]))
+        assert not of(state, "Ben")["linked"]
+        await stage.services.linking.unlink(MemberId(stage.members["Ada"].id))
+        await guest.sees(lambda state: not of(state, "Ada")["linked"])
+
+
+async def test_the_library_of_the_account_that_a_member_linked_is_shown() -> None:
+    async with visit() as guest:
+        stage = guest.stage
+        ben = stage.spotify.accounts["ben"]
+        stage.spotify.save(ben, ALBUM)
+        now = stage.clock.now()
+        ada = stage.members["Ada"].id
+        linked = Link(ada, stage.spotify.client_id, ben.account_id, ben.name, now, now, None)
+        tokens = stage.spotify.issue_tokens("ben")
+        await stage.services.storage.links.put(linked, *tokens, now + timedelta(hours=1))
+        state = await guest.sees(lambda state: bool(of(state, "Ada")["linked"]))
+        assert (of(state, "Ada")["account"], of(state, "Ada")["count"]) == (ben.name, 1)
 
 
 async def test_what_was_saved_while_spotify_was_down_arrives_when_it_works_again() -> None:

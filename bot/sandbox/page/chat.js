@@ -7,6 +7,8 @@ const newMessages = document.getElementById("new-messages");
 const COMMANDS = ["Save albums", "Add to crate", "Share as card", "Remove card"];
 const NEAR = 80;
 const ACTED_MS = 15000;
+const MOVED_MS = 1000;
+const OPEN_MS = 10000;
 
 // ---------------------------------------------------------------- links
 
@@ -20,15 +22,26 @@ function keepHere(root) {
 
 let follows = true;
 let actedAt = -Infinity;
+let movedAt = -Infinity;
 for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, () => { actedAt = performance.now(); }, true);
+for (const kind of ["pointerdown", "keydown", "wheel", "touchmove"]) {
+  document.addEventListener(kind, () => { movedAt = performance.now(); }, { capture: true, passive: true });
+}
 timeline.addEventListener("scroll", () => {
-  follows = timeline.scrollHeight - timeline.scrollTop - timeline.clientHeight < NEAR;
+  // Only a person stops following: what grows moves the end away, and SimCord scrolls by itself, too.
+  if (timeline.scrollHeight - timeline.scrollTop - timeline.clientHeight < NEAR) follows = true;
+  else if (performance.now() - movedAt < MOVED_MS) follows = false;
 }, { passive: true });
 
 function toEnd() {
   if (!newMessages.hidden) newMessages.click();
   timeline.scrollTop = timeline.scrollHeight;
 }
+// A chat that is opened begins at its end. Until it is ready, SimCord keeps its first message in sight.
+const opening = setInterval(() => {
+  if (!follows || performance.now() > OPEN_MS) clearInterval(opening);
+  else toEnd();
+}, 200);
 let wasFollowing = true;
 new ResizeObserver(() => { if (wasFollowing) toEnd(); }).observe(list);
 
@@ -106,11 +119,21 @@ setInterval(() => {
   wasServed = isServed;
 }, 3000);
 
+// ---------------------------------------------------------------- what was picked while typing
+
+// SimCord shows the value of a choice in place of its name, and then offers choices for that value.
+function hidePicked() {
+  const inputs = [...document.querySelectorAll(".command-option-input")];
+  const isPicked = inputs.some((input) => /^spotify:album:\w+$/.test(input.value));
+  for (const popup of document.querySelectorAll(".command-popup")) popup.classList.toggle("is-picked", isPicked);
+}
+
 // ---------------------------------------------------------------- what SimCord draws
 
 let last = 0n;
 function look() {
   keepHere(document);
+  hidePicked();
   let newest = last;
   for (const article of list.querySelectorAll(".channel-message[data-message-id]")) {
     addApps(article);

@@ -62,10 +62,12 @@ function chosenMember() {
 }
 
 function drawWho(members) {
-  $("who").replaceChildren(...members.map((member, index) => {
+  const before = sessionStorage.getItem("who");
+  const chosen = members.some((member) => member.id === before) ? before : members[0].id;
+  $("who").replaceChildren(...members.map((member) => {
     const input = node("input", { type: "radio", name: "who", value: member.id });
-    input.checked = index === 0;
-    input.addEventListener("change", () => beMember(member.id));
+    input.checked = member.id === chosen;
+    input.addEventListener("change", () => { sessionStorage.setItem("who", member.id); beMember(member.id); });
     return node("label", {}, input, node("img", { src: face(member.name), alt: "", width: 36, height: 36 }), member.name);
   }));
 }
@@ -137,8 +139,9 @@ function drawMember(member) {
     $("members").append(card.element);
   }
   const albums = member.count === 1 ? "1 saved album" : `${member.count} saved albums`;
-  card.state.textContent = `${member.linked ? `Linked as ${member.account}` : "Not linked"} · ${albums}`;
-  card.state.classList.toggle("is-linked", member.linked);
+  const link = member.broken ? `Must link ${member.account} again` : member.linked ? `Linked as ${member.account}` : "Not linked";
+  card.state.textContent = `${link} · ${albums}`;
+  card.state.classList.toggle("is-linked", member.linked && !member.broken);
   card.listed.checked = member.listed;
   card.takes.checked = member.takesMessages;
   card.shelf.hidden = member.count === 0;
@@ -224,8 +227,11 @@ for (const button of document.querySelectorAll("[data-to]")) {
   });
 }
 
+let run = null;
 function draw(state) {
-  if (!cards.size) drawWho(state.members);
+  if (run && run !== state.run) { window.location.reload(); return; }  // the demo was restarted
+  run = state.run;
+  if (!cards.size) { drawWho(state.members); beMember(chosenMember()); }
   const clock = $("clock");
   clock.textContent = state.passing ? PASSING[state.passing] : state.clock;
   clock.classList.toggle("moving", Boolean(state.passing));
