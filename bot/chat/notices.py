@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from discord import ButtonStyle
 
 from bot import errors
 from bot.accounts.browser import DISCORD
 from bot.accounts.linking import Linked, LinkNews
 from bot.caller import MemberId, RequestId
 from bot.chat import host_words, library_cards, transfer
-from bot.chat.cards import Card, text_card
+from bot.chat.cards import Card, button, text_card
+from bot.chat.components import CustomId
 from bot.chat.delivery import Delivery
 from bot.chat.words import Words
 from bot.errors import (
@@ -24,6 +28,7 @@ from bot.errors import (
     NeedsRelink,
     RedirectMissing,
     Refused,
+    StorageUnavailable,
     TryLater,
     UserError,
     WrongDiscordAccount,
@@ -85,8 +90,7 @@ class Notices:
         asked_at = self._now() - timedelta(seconds=LIFE_S)
         what = news.news
         address: Answer | FollowUp
-        if isinstance(what, WrongDiscordAccount) or (isinstance(what, LinkDeclined) and what.provider == DISCORD):
-            # the link goes on living, so its button stays
+        if not isinstance(what, Linked) and _keeps_link(what):
             address = FollowUp(news.member, news.interaction_token, asked_at)
         else:
             address = Answer(news.member, news.interaction_token, asked_at, or_directly=False)
@@ -100,11 +104,22 @@ class Notices:
         await self._delivery.send_anyway(message, LINK_S)
 
     async def _link_news(self, payload: Mapping[str, Any], words: Words) -> Sequence[Card]:
-        if "link" not in payload:
-            return [text_card(words.error(error_of(payload)))]
         member = MemberId(payload["member"])
+        if "link" not in payload:
+            return [await self._not_linked(member, error_of(payload), words)]
         before = None if payload["before"] is None else _link(member, payload["before"])
         return [text_card(words.linked(_link(member, payload["link"]), before))]
+
+    async def _not_linked(self, member: MemberId, error: UserError, words: Words) -> Card:
+        """Why nothing was linked, what still waits for that, and the way to try again."""
+        if _keeps_link(error):
+            return text_card(words.error(error))
+        waiting = 0
+        with suppress(StorageUnavailable):  # why nothing was linked matters more
+            waiting = await self._library.waiting_for_link(member)
+        said = [words.error(error), words.until_then(waiting)] if waiting else [words.error(error)]
+        again = button(words.t("Link Spotify"), CustomId("link-now"), ButtonStyle.primary)
+        return text_card(words.t.sentences(said), again)
 
     # -- alerts
 
@@ -127,6 +142,11 @@ class Notices:
         facts = Facts(None if until is None else datetime.fromisoformat(until), payload["free"], payload["reason"])
         alert = Alert(Cause(payload["cause"]), datetime.fromisoformat(payload["since"]), facts)
         return [text_card(host_words.sentences(words.t, alert))]
+
+
+def _keeps_link(error: UserError) -> bool:
+    """Whether the link goes on living after that, so that its button stays."""
+    return isinstance(error, WrongDiscordAccount) or (isinstance(error, LinkDeclined) and error.provider == DISCORD)
 
 
 def facts_of(error: UserError) -> dict[str, Any]:

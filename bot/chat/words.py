@@ -365,10 +365,7 @@ class Words:
                     count,
                 )
             case NeedsRelink():
-                after = t.plural(
-                    "Your album is queued until then.", "Your {count} albums are queued until then.", count
-                )
-                return t.sentences([self.error(error), after])
+                return t.sentences([self.error(error), self.until_then(count)])
             case TryLater(cause=TryLater.Cause.QUOTA):
                 if error.is_own_app:
                     reached = t("Your Spotify app has reached its daily limit.")
@@ -394,6 +391,10 @@ class Words:
             case Restarting():
                 return t.sentences([t("I am restarting."), queued])
         return t.sentences([t("Spotify is not responding."), queued])
+
+    def until_then(self, count: int) -> str:
+        """What waits until the member has done what was said before."""
+        return self.t.plural("Your album is queued until then.", "Your {count} albums are queued until then.", count)
 
     def _until(self, until: datetime | None, count: int) -> str | None:
         if until is None:

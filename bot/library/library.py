@@ -140,6 +140,11 @@ class Library:
         """How many changes are pending for this member."""
         return await self._changes.pending_count(member)
 
+    async def waiting_for_link(self, member: MemberId) -> int:
+        """How many changes wait until the member links; 0 while their link works."""
+        account = await self._tokens.account(member)
+        return 0 if account is not None and not account.broken else await self.pending_count(member)
+
     async def untold(self, report: Report) -> list[Report]:
         """What the member could not be told when it was done, and no other answer is telling. Then call `told`."""
         if not report.earlier:

@@ -11,7 +11,7 @@ import pytest
 from bot.accounts.linking import LinkNews
 from bot.caller import MemberId
 from bot.chat.saving import LINK_FIRST
-from bot.errors import WrongDiscordAccount
+from bot.errors import AccountTaken, InternalError, LinkDeclined, NotAllowlisted, UserError, WrongDiscordAccount
 from bot.sandbox.catalogue import synthetic
 from bot.sandbox.faults import FAULTS
 from tests.chat.reading import PRIVATE, labels, press, said, text, until, until_said
@@ -123,6 +123,36 @@ async def test_a_warning_of_a_stranger_at_a_link_is_seen_by_its_owner_alone(worl
     warning = await link.followup(8.0)
     assert "opened by somebody" in text(warning)
     assert warning["flags"] & PRIVATE
+
+
+@pytest.mark.parametrize("why", [LinkDeclined("spotify"), AccountTaken(), NotAllowlisted(), InternalError("a1b2c3")])
+async def test_where_nothing_was_linked_the_card_says_what_still_waits_and_leads_to_the_link(
+    world: World, why: UserError
+) -> None:
+    saving = await world.save(f"{FIRST} {SECOND}")
+    await said(saving)
+    await world.bot.linking.tell(LinkNews(MemberId(ADA), saving.token, why))
+    assert "Your 2 albums are queued until then." in await until_said(saving, "until then")
+    assert labels(saving.history[-1]) == ["Link Spotify"]
+    again = await press(world, saving, "Link Spotify")
+    assert "two permissions" in await said(again)
+
+
+async def test_where_nothing_was_linked_and_nothing_waits_nothing_is_said_of_a_queue(world: World) -> None:
+    link = await world.discord.slash(ADA, "link")
+    await said(link)
+    await world.bot.linking.tell(LinkNews(MemberId(ADA), link.token, LinkDeclined("spotify")))
+    assert "queued" not in await until_said(link, "You declined at Spotify")
+
+
+async def test_a_renewal_that_failed_does_not_say_that_the_queue_waits_for_it(world: World) -> None:
+    await world.link(ADA)
+    link = await world.discord.slash(ADA, "link")
+    await said(link)
+    world.spotify.fault(path="/v1/me/albums", times=None, **FAULTS["unavailable"])
+    await until_said(await world.save(FIRST), "queued")
+    await world.bot.linking.tell(LinkNews(MemberId(ADA), link.token, LinkDeclined("spotify")))
+    assert "until then" not in await until_said(link, "You declined at Spotify")
 
 
 # -- told once, and not before it was told
