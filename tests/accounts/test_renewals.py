@@ -100,6 +100,52 @@ async def test_reminders_of_many_members_leave_by_day_and_are_spread(stage: Stag
     assert {when.hour for when in at} == set(range(10, 20))
 
 
+async def test_each_member_has_a_time_of_day_of_their_own_that_leaves_the_last_quarter_of_an_hour_free(
+    stage: Stage,
+) -> None:
+    times = []
+    for number in range(300):
+        member = MemberId(ADA + number)
+        await stage.link(member)
+        first = await stage.renewals.remind(str(member), stage.now)
+        assert first is not None
+        assert first.date() == (ENDS_AT - 14 * DAY).date()
+        stage.now = first
+        assert await stage.renewals.remind(str(member), first) == first + 11 * DAY
+        stage.now = LINKED_AT
+        times.append(first - first.replace(hour=0, minute=0, second=0))
+    assert min(times) >= timedelta(hours=10)
+    assert timedelta(hours=19, minutes=30) < max(times) < timedelta(hours=19, minutes=45)
+    assert len(set(times)) > 290
+
+
+async def test_the_second_reminder_is_the_last_from_its_very_second_on(stage: Stage) -> None:
+    await stage.link()
+    stage.now = ENDS_AT.replace(hour=12) - 13 * DAY
+    last = await stage.renewals.remind(str(ADA), stage.now)
+    assert last is not None
+    stage.now = last
+    assert await stage.renewals.remind(str(ADA), last) is None
+    first, second = await stage.sent()
+    assert first["subject"] != second["subject"]
+
+
+async def test_members_may_be_written_to_by_day_and_else_at_their_own_time(stage: Stage) -> None:
+    await stage.link()
+    own = await stage.renewals.remind(str(ADA), stage.now)
+    assert own is not None
+
+    def quiet_until(hour: int, minute: int = 0) -> datetime | None:
+        stage.now = LINKED_AT.replace(hour=hour, minute=minute)
+        return stage.renewals.quiet_until(ADA)
+
+    assert [quiet_until(hour) for hour in range(10, 20)] == [None] * 10
+    assert quiet_until(19, 59) is None
+    today = own.replace(year=LINKED_AT.year, month=LINKED_AT.month, day=LINKED_AT.day)
+    assert {quiet_until(0), quiet_until(9, 59)} == {today}
+    assert {quiet_until(20), quiet_until(23, 59)} == {today + DAY}
+
+
 async def test_after_a_long_downtime_one_message_is_sent_and_by_day(stage: Stage) -> None:
     await stage.link()
     stage.now = ENDS_AT.replace(hour=23) - 2 * DAY  # both reminders are overdue, and it is night
@@ -185,6 +231,16 @@ async def test_links_from_before_there_were_reminders_get_their_timers(stage: St
     assert await stage.days_before() == [14, 3]
 
 
+@pytest.mark.parametrize(("days", "reminders"), [(20, 2), (9, 2), (4, 1), (2, 0)])
+async def test_catching_up_comes_in_time_until_the_last_reminder(days: int, reminders: int, stage: Stage) -> None:
+    await stage.link()
+    await stage.storage.timers.cancel(KIND, str(ADA))
+    stage.now = ENDS_AT.replace(hour=21) - days * DAY
+    await stage.renewals.catch_up()
+    await stage.run_until(ENDS_AT, timedelta(hours=2))
+    assert len(await stage.sent()) == reminders
+
+
 async def test_catching_up_starts_nothing_over(stage: Stage) -> None:
     await stage.link()
     await stage.run_until(ENDS_AT - 2 * DAY)
@@ -205,6 +261,18 @@ async def test_where_direct_messages_are_closed_the_next_answer_carries_it_once(
     link = await stage.storage.links.get(ADA)
     assert link is not None
     assert await stage.renewals.take_untold(ADA) == consent_ends_at(link)
+    assert await stage.renewals.take_untold(ADA) is None
+    await stage.renewals.put_back(ADA)  # the answer did not arrive
+    assert await stage.renewals.take_untold(ADA) == consent_ends_at(link)
+    assert await stage.renewals.take_untold(ADA) is None
+
+
+async def test_a_reminder_that_arrived_is_in_no_answer(stage: Stage) -> None:
+    await stage.link()
+    stage.now = ENDS_AT.replace(hour=12) - 13 * DAY
+    await stage.renewals.remind(str(ADA), stage.now)
+    due, _ = await stage.storage.outbox.due(stage.now, 10)
+    await stage.storage.outbox.settle(due[0], State.CONFIRMED, stage.now)
     assert await stage.renewals.take_untold(ADA) is None
 
 
