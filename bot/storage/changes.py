@@ -230,14 +230,13 @@ class LibraryChanges:
                 return UndoVerdict.UNKNOWN
             if row["ended_at"] is None:
                 return UndoVerdict.UNDER_WAY
-            if row["undone_by"] is not None:
-                earlier = c.execute(
-                    "SELECT outcome FROM library_changes WHERE request_id = ?", (row["undone_by"],)
-                ).fetchall()
-                if any(change["outcome"] is None for change in earlier):
-                    return UndoVerdict.BEING_USED
-                if any(change["outcome"] in _SETTLED for change in earlier):
-                    return UndoVerdict.USED
+            earlier = c.execute(
+                "SELECT outcome FROM library_changes WHERE request_id = ?", (row["undone_by"],)
+            ).fetchall()
+            if any(change["outcome"] is None for change in earlier):
+                return UndoVerdict.BEING_USED
+            if any(change["outcome"] in _SETTLED for change in earlier):
+                return UndoVerdict.USED
             changed = c.execute(
                 "SELECT album_id, EXISTS (SELECT 1 FROM library_changes AS later WHERE later.member_id = w.member_id"
                 "  AND later.album_id = w.album_id AND later.request_id > w.request_id"

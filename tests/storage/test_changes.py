@@ -161,6 +161,7 @@ async def test_pending_changes_are_read_chunk_by_chunk_the_oldest_first(storage:
     assert await storage.changes.chunk(ADA, key(2, 20), RequestId(2)) == [
         change for change in await storage.changes.pending(ADA) if change.request_id == 2 and change.position > 20
     ]
+    await ask(storage, 4, X, member=BEN)
     assert await storage.changes.pending_count(ADA) == 90
 
 
@@ -378,6 +379,14 @@ async def test_an_undo_takes_back_exactly_what_was_changed(storage: Storage) -> 
     assert [change.album_id for change in request.changes] == [X, Z]
     assert [change.album_id for change in await storage.changes.pending(ADA)] == [X, Z]
     assert (await got(storage, 1)).undone
+
+
+async def test_an_undo_that_is_accepted_comes_with_its_request_and_no_other_does(storage: Storage) -> None:
+    await done(storage, 1, X)
+    accepted = await storage.changes.accept_undo(caller(ADA, 2), RequestId(1), at(NOW + 5))
+    assert accepted == (UndoVerdict.ACCEPTED, await got(storage, 2))
+    assert await storage.changes.accept_undo(caller(ADA, 2), RequestId(1), at()) == (UndoVerdict.BEING_USED, None)
+    assert await storage.changes.accept_undo(caller(BEN, 3), RequestId(1), at()) == (UndoVerdict.NOT_YOURS, None)
 
 
 async def test_an_undo_of_removing_saves(storage: Storage) -> None:
@@ -740,7 +749,9 @@ async def test_what_could_not_be_told_comes_with_the_next_command_until_it_is_to
     await ask(storage, 2, Y)  # not done yet
     assert (await ask(storage, 3, Z)).untold == (1,)
     assert (await ask(storage, 4, Z, member=BEN)).untold == ()
+    assert await storage.changes.still_untold([RequestId(1), RequestId(2)]) == [1]
     await storage.changes.told([RequestId(1)])
+    assert await storage.changes.still_untold([RequestId(1), RequestId(2)]) == []
     assert (await ask(storage, 5, Z)).untold == ()
 
 
