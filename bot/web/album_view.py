@@ -52,7 +52,5 @@ def bdi(text: str) -> Markup:
 
 
 def _from_spotify(url: str | None) -> str | None:
-    if url is None:
-        return None
-    parts = urlsplit(url)
+    parts = urlsplit(url or "")
     return url if parts.scheme == "https" and parts.netloc in IMAGE_HOSTS else None

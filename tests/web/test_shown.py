@@ -37,6 +37,9 @@ ENGLISH = HtmlText(texts("en-US"))
         ("abcdefgh" + "i\u0301\u0301\u0301jk", 10, "abcdefgh…"),
         ("\u0301" * 3 + "ab", 2, "\u0301…"),
         ("a\x00b\u202ec", 10, "a b c"),
+        ("a\x07b", 10, "a b"),
+        ("\u0301" * 5, 10, "\u0301" * 3),
+        ("a\ufdd0b\ufdcfc", 10, "a b\ufdcfc"),
         ("a\u0488\u0489\u0488\u0489b", 10, "a\u0488\u0489\u0488b"),
         ("e" + "\u0301" * 3 + "e" + "\u0301" * 3, 10, "e" + "\u0301" * 3 + "e" + "\u0301" * 3),
         ("a\ufffdb\U0001fffeb", 10, "a\ufffdb b"),
@@ -89,7 +92,8 @@ def test_an_album_is_shown_with_all_that_is_known_of_it_and_leads_to_spotify() -
     unknown = album_shown(ENGLISH, ID, {})
     assert (unknown.title, unknown.by, unknown.year, unknown.cover, str(unknown.alt)) == (None, "", "", None, "")
     assert {seen.url, without.url, unknown.url} == {f"https://open.spotify.com/album/{ID}"}
-    long = album_shown(ENGLISH, ID, {ID: album(title="t" * 500, artists=("a" * 500,))})
+    long = album_shown(ENGLISH, ID, {ID: album(title="t" * 500, artists=("a" * 500,), year="1" * 99)})
+    assert long.year == "1" * 9 + "…"
     assert (long.title, long.by) == ("t" * (TITLE_MOST - 1) + "…", "a" * (TITLE_MOST - 1) + "…")
 
 
