@@ -301,6 +301,7 @@ async def _build(
         settings.dev_guild_id,
         on_connection,
         settings.hosts,
+        settings.discord_client_id,
     )
     messages = Messages(client)
     delivery = Delivery(storage.outbox, messages, words, client.hosts, storage.links.locale_of, now=now)

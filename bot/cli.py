@@ -56,6 +56,19 @@ class _Commands(click.Group):
             self.add_command(getattr(import_module(PLACES[cmd_name]), cmd_name.replace("-", "_")))
         return super().get_command(ctx, cmd_name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is asked for; for a wrong name, the nearest one is told."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches  # here, since it is needed only where something is wrong
+
+            near = get_close_matches(args[0], PLACES, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise click.UsageError(f"{error.message}{hint}", error.ctx) from None
+
     def invoke(self, ctx: click.Context) -> object:
         """Run a command."""
         try:

@@ -57,6 +57,14 @@ def test_wrong_use_is_status_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(main, arguments).exit_code == 2
 
 
+@pytest.mark.parametrize(("typed", "meant"), [("bakup", "backup"), ("docter", "doctor"), ("rotate-keys", "rotate-key")])
+def test_a_misspelled_command_is_told_with_the_nearest_one(typed: str, meant: str) -> None:
+    done = CliRunner().invoke(main, [typed])
+    assert done.exit_code == 2
+    assert f"No such command '{typed}'. Did you mean '{meant}'?" in done.output
+    assert "Did you mean" not in CliRunner().invoke(main, ["xyz"]).output
+
+
 @pytest.mark.parametrize("name", ["run", "backup", "rotate-key", "split-settings", "restore", "setup"])
 def test_what_cannot_be_done_is_status_1_and_a_sentence(name: str) -> None:
     arguments = {"split-settings": ["out"], "restore": ["x.backup"]}.get(name, [])

@@ -34,6 +34,10 @@ def sentences(error: Exception) -> list[str]:
         case StorageUnavailable():
             return [f"The database cannot be read or written ({error}). Check the space on the disk."]
         case OSError(filename=str() | bytes() | Path() as file):
-            return [f"{os.fsdecode(file)} cannot be read or written ({error.strerror}). Run this as the bot's user."]
+            return [f"{os.fsdecode(file)} cannot be read or written ({error.strerror}).{_to_do(error)}"]
         case _:
             return [f"Something broke ({type(error).__name__}). Run this again with --debug, and report the traceback."]
+
+
+def _to_do(error: OSError) -> str:
+    return " Run this as the bot's user." if isinstance(error, PermissionError) else ""

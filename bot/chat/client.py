@@ -69,8 +69,9 @@ class Client(discord.Client):
         dev_guild_id: int | None,
         on_connection: Callable[[bool], None],
         extra_hosts: Sequence[MemberId] = (),
+        client_id: str | None = None,
     ) -> None:
-        """`extra_hosts`: hosts besides those to whom the application belongs."""
+        """`extra_hosts`: hosts besides those to whom the application belongs. `client_id`: DISCORD_CLIENT_ID."""
         super().__init__(
             intents=_intents(features),
             max_messages=None,
@@ -89,6 +90,7 @@ class Client(discord.Client):
         self.is_connected = False
         self._on_connection = on_connection
         self._extra_hosts = extra_hosts
+        self._client_id = client_id
         self.tree = app_commands.CommandTree(
             self,
             allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
@@ -153,6 +155,11 @@ class Client(discord.Client):
     async def setup_hook(self) -> None:
         """Between login and the gateway: the commands."""
         assert self.application_id is not None
+        if self._client_id not in (None, str(self.application_id)):
+            _log.error(
+                f"DISCORD_TOKEN belongs to the app {self.application_id}, but DISCORD_CLIENT_ID is {self._client_id}. "
+                "Copy the token, the client id and the client secret from the same app, and restart the bot."
+            )
         await self._registration.register(self.application_id)
         self.has_commands = True
 

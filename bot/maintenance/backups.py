@@ -75,8 +75,10 @@ class Backups:
             await asyncio.to_thread(self._prepare)
             await self._make(file)
             await asyncio.to_thread(self._clear, file, now)
-        except (StorageStartupError, OSError) as error:
+        except StorageStartupError as error:
             reason = str(error)
+        except OSError as error:
+            reason = f"{error.filename or self._folder} cannot be read or written ({error.strerror})."
         except Exception:
             _log.exception("scheduled backup failed unexpectedly")
             reason = "Something broke on our side. The log has the reason."

@@ -82,6 +82,16 @@ async def test_a_line_that_sets_nothing_is_in_the_log(out: Outside) -> None:
     await process.terminate()
 
 
+async def test_a_client_id_of_another_app_is_told_at_the_start(out: Outside) -> None:
+    """It works until somebody links, and then for another app."""
+    process = await out.start(DISCORD_CLIENT_ID="1100000000000000009")
+    assert f"DISCORD_TOKEN belongs to the app {APP}, but DISCORD_CLIENT_ID is 1100000000000000009." in process.stderr
+    await process.terminate()
+    right = await out.start()
+    assert "DISCORD_TOKEN belongs" not in right.stderr
+    await right.terminate()
+
+
 async def test_a_wrong_spotify_secret_is_told_at_the_start(out: Outside) -> None:
     process = await out.start(SPOTIFY_CLIENT_SECRET="not-the-secret-of-this-app")
     async with asyncio.timeout(60):
