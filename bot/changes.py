@@ -100,6 +100,7 @@ class ChangeRequest(Struct, frozen=True):
     """One command or button, with its changes.
 
     `locale`: the member's when they asked; what is sent later is in that language. `in_server`: it was made there.
+    `undone`: there is no Undo for it any more; `undone_by`: the request that took it back, if that is why.
     """
 
     id: RequestId
@@ -112,6 +113,7 @@ class ChangeRequest(Struct, frozen=True):
     changes: tuple[LibraryChange, ...]
     locale: str | None = None
     in_server: bool = False
+    undone_by: RequestId | None = None
 
     @property
     def distinct(self) -> list[LibraryChange]:

@@ -73,7 +73,9 @@ class Notices:
         if (imported := await self._importing.outcome(report.request)) is not None:
             return transfer.summary(words, imported)
         noted = payload.get("notes", 0)
-        return library_cards.report(words, report, noted=noted, is_direct=payload["way"] != Way.ANSWER)
+        cards = library_cards.report(words, report, noted=noted, is_direct=payload["way"] != Way.ANSWER)
+        # Whoever pressed Undo has read the card, which says so now: an edit that is tried again must not set it back.
+        return [] if report.request.undone_by is not None and len(cards) == 1 else cards
 
     async def _held(self, payload: Mapping[str, Any], words: Words) -> Sequence[Card]:
         why = NeedsRelink(NeedsRelink.Reason(payload["reason"]))

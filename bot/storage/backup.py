@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import time
 from collections.abc import Awaitable, Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 from msgspec import Struct
@@ -19,6 +20,9 @@ from bot.storage.files import PART, give_new_name, remove_part
 from bot.storage.keys import remove_proof
 from bot.storage.schema import Steps, apply, load_steps, steps_in
 from bot.storage.stores import DECLARED
+
+TURN_S = 60.0
+"""How long a backup waits for another one in the same folder."""
 
 
 class Unfit(Exception):
@@ -42,14 +46,17 @@ class Copy(Struct, frozen=True):
     contents: Contents
 
 
-async def back_up(copy_to: Callable[[Path], Awaitable[None]], target: Path, *, key_check: bool = True) -> Copy:
+async def back_up(
+    copy_to: Callable[[Path], Awaitable[None]], target: Path, *, key_check: bool = True, turn_s: float = TURN_S
+) -> Copy:
     """Make a copy (0600), prove it, and only then give it its name; an existing file is never overwritten.
 
     `copy_to`: writes the whole database to a new file. `key_check`: False leaves the keys' check value out, so
-    that nobody can try keys against the copy of a database in which no member is linked. StorageStartupError: why not.
+    that nobody can try keys against the copy of a database in which no member is linked. `turn_s`: how long it waits
+    for another one in the same folder. StorageStartupError: why not.
     """
     # What was begun is ended, also when nobody waits for it: otherwise a part would be left behind.
-    making = asyncio.ensure_future(_made(copy_to, target, key_check))
+    making = asyncio.ensure_future(_made(copy_to, target, key_check, turn_s))
     try:
         return await asyncio.shield(making)
     except asyncio.CancelledError:
@@ -57,10 +64,10 @@ async def back_up(copy_to: Callable[[Path], Awaitable[None]], target: Path, *, k
         raise
 
 
-async def _made(copy_to: Callable[[Path], Awaitable[None]], target: Path, key_check: bool) -> Copy:
+async def _made(copy_to: Callable[[Path], Awaitable[None]], target: Path, key_check: bool, turn_s: float) -> Copy:
     part = target.with_name(f".{target.name}{PART}")
     try:
-        making = await asyncio.to_thread(_make_room, target, part)
+        making = await asyncio.to_thread(_make_room, target, part, turn_s)
         try:
             await copy_to(part)
             # The copy is nobody else's: it is proved in another thread, and the database's goes on.
@@ -77,15 +84,14 @@ async def _made(copy_to: Callable[[Path], Awaitable[None]], target: Path, key_ch
         raise StorageStartupError(f"The backup {target} could not be made: {reason}.") from None
 
 
-def _make_room(target: Path, part: Path) -> int:
+def _make_room(target: Path, part: Path, turn_s: float) -> int:
     """Wait for a turn in the folder, which ends when the returned handle is closed.
 
     Two that make the same copy at once would take each other's unfinished file.
     """
     folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with suppress(OSError):  # a file system that locks no folders
-            fcntl.flock(folder, fcntl.LOCK_EX)
+        _lock(folder, turn_s)
         if os.path.lexists(target):
             raise _taken(target)
         # left by a process that was killed while it made the same copy
@@ -94,6 +100,19 @@ def _make_room(target: Path, part: Path) -> int:
         os.close(folder)
         raise
     return folder
+
+
+def _lock(folder: int, turn_s: float) -> None:
+    for _ in range(int(turn_s * 10)):
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.1)
+        except OSError:
+            return  # a file system that locks no folders
+        else:
+            return
+    raise Unfit(f"another backup in this folder has taken more than {turn_s:.0f} s")
 
 
 def _taken(target: Path) -> StorageStartupError:

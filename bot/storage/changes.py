@@ -612,6 +612,7 @@ def _whole(c: Connection, row: Row) -> ChangeRequest:
         action=action,
         undoes=row["undoes"],
         undone=row["undone_by"] is not None,
+        undone_by=row["undone_by"] or None,  # CLOSED is nobody
         created_at=to_moment(row["created_at"]),
         ended=row["ended_at"] is not None,
         changes=tuple(_change(change, action) for change in changes),

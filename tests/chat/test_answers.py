@@ -316,6 +316,24 @@ async def test_undo_and_its_outcome_are_told_on_the_card_itself_also_when_spotif
     assert world.discord.direct_messages == {}
 
 
+async def test_a_card_that_was_undone_is_not_set_back_by_an_edit_that_is_tried_again(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path=WRITE, method="PUT", times=None, **FAULTS["unavailable"])
+    saving = await world.save(FIRST)
+    await until_said(saving, "queued")
+    # the edit arrives, and its answer is lost: it is tried again after the member has pressed Undo
+    world.discord.fault("PATCH", "/webhooks/*", status=0, applied=True)
+    world.spotify.clear_faults()
+    world.bot.library.wake(MemberId(ADA))
+    await until_said(saving, "Saved to your library.")
+    assert "Undone" in await said(await press(world, saving, "Undo"))
+    await world.idle()
+    [message] = world.discord.messages.values()
+    assert "Undone" in text(message)
+    assert "Saved to your library." not in text(message)
+    assert world.discord.direct_messages == {}
+
+
 async def test_an_undo_that_was_used_is_answered_beside_the_card(world: World) -> None:
     await world.link(ADA)
     saving = await world.save(FIRST)

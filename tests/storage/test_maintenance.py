@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import os
 import sqlite3
 import stat
@@ -383,6 +384,15 @@ async def test_two_who_make_the_same_copy_at_once_make_one_and_it_is_whole(stora
     assert names(target.parent) == ["one.backup"]
     assert held(copy.file, "SELECT account_id FROM links") == [("acc-ada",)]
     assert held(copy.file, "SELECT * FROM link_attempts") == []
+
+
+async def test_a_backup_does_not_wait_for_ever_for_another_one(storage: Storage, tmp_path: Path) -> None:
+    holder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    with pytest.raises(StorageStartupError, match="another backup in this folder"):
+        await back_up(storage.database.backup, tmp_path / "one.backup", turn_s=0.2)
+    os.close(holder)
+    assert (await back_up(storage.database.backup, tmp_path / "one.backup")).size
 
 
 async def test_links_that_lead_in_a_circle_are_told(backup: Path, tmp_path: Path) -> None:
