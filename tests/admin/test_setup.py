@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import resource
 import signal
 import stat
 import sys
@@ -501,6 +502,23 @@ def test_where_nothing_can_be_written_nothing_is_asked() -> None:
     with pytest.raises(SetupError, match="cannot be written to"):
         Setup(Path("gone/.env"), ada.ask, ada.said.append, {}).run()
     assert ada.asked == []
+
+
+def test_a_disk_that_takes_no_settings_is_told_and_nothing_is_left() -> None:
+    """Nothing of more than 100 bytes can be written, so the key can and `.env` cannot."""
+
+    def ask(question: Question) -> str:
+        if question.name == "CHANGE":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+        return GOOD.get(question.name, "")
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with pytest.raises(SetupError, match=r"\.env cannot be written \(File too large\)"):
+            Setup(Path(".env"), ask, lambda line: None, {}).run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert os.listdir(".") == []
 
 
 # -- the text

@@ -310,7 +310,10 @@ class Setup:
                 os.chmod(self._file, 0o600)
             self._say("Nothing was changed.")
             return load(self._file)
-        draft = Draft(self._file, with_values(before, self._answers, questions.COMMENTS))
+        try:
+            draft = Draft(self._file, with_values(before, self._answers, questions.COMMENTS))
+        except OSError as error:
+            raise SetupError(f"{self._file.resolve()} cannot be written ({error.strerror}).") from None
         try:
             # Read back as the bot will read it, before it replaces the old file.
             settings = load(draft.path)

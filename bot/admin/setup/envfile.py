@@ -73,10 +73,14 @@ class Draft:
         self._file = file.resolve()
         self.path = self._file.with_name(f".{self._file.name}.{secrets.token_hex(4)}.new")
         handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(handle, "w", encoding="utf-8") as draft:
-            draft.write(text)
-            draft.flush()
-            os.fsync(draft.fileno())
+        try:
+            with open(handle, "w", encoding="utf-8") as draft:
+                draft.write(text)
+                draft.flush()
+                os.fsync(draft.fileno())
+        except OSError:
+            self.discard()
+            raise
 
     def keep(self) -> None:
         """Replace the file."""
