@@ -914,10 +914,15 @@ def test_reading_an_albums_own_address_gives_its_id(wanted: list[str]) -> None:
 
 TYPED = st.one_of(
     st.tuples(st.sampled_from(("https://open.spotify.com/album/{}", "spotify:album:{}", "open.spotify.com/album/{}?si=x", "{}")), ids),
+    st.tuples(st.sampled_from(("spotify.com/album/{}", "https://open.spotify.com/track/{}", "spotify:artist:{}", "ttps://open.spotify.com./album/{}")), ids),
     st.tuples(st.sampled_from(("{}", "({})", "「{}」", "{}!", "_{}", "{},", "{}.")), st.from_regex("[a-zé聴]{1,8}", fullmatch=True)),
-    st.tuples(st.sampled_from(("https://youtu.be/{}", "https://example.org/{}", "spotify:user:{}", "spotify.link/{}")), st.from_regex("[a-z]{5}", fullmatch=True)),
+    st.tuples(st.sampled_from(("https://youtu.be/{}", "https://example.org/{}", "spotify:user:{}", "spotify.link/{}", "a.co/{}", "<link.deezer.com/{}>")), st.from_regex("[a-z]{5}", fullmatch=True)),
 )  # fmt: skip
-BETWEEN = st.sampled_from((" ", "\n", ", ", ",", ";", "|", "/", " / ", "\t", "\u200b", "、", "。", " - ", ""))
+BETWEEN = st.sampled_from((
+    *(" ", "\n", ", ", ",", ";", "|", "/", " / ", "\t", "\u200b", "、", "。", " - ", ""),
+    *("\x85", "\u3000", " & ", "&", "+", " + ", "#", "?", "!", "=", ":", "@", "~", "...", "\u2022", "\u060c", "🎵", "\n1. ", "\n- "),
+    *("<br>", "</li><li>", "&amp;", "> <", "](", "|\n|", '","', "\\"),
+))  # fmt: skip
 
 
 @settings(max_examples=1000, deadline=None)
@@ -931,8 +936,9 @@ def test_everything_typed_is_in_what_was_read(typed: list[tuple[tuple[str, str],
     # a link glued to a word ends where letters begin that no link has, so a word may be told in two places
     parts = [(core, re.findall("[0-9A-Za-z]+|[^0-9A-Za-z]+", core)) for (_, core), _ in typed]
     lost = [core for core, runs in parts if not all(any(run in part for part in told) for run in runs)]
-    # words glued to the query of a link are a part of it
-    assert [core for core in lost if not re.search(rf"[?]si=x\S*{core}", text)] == []
+    # words glued to the query of a link are a part of it, and so is what no id and no link can be
+    query = {core: r"[?]si=x" if len(core) == 22 else r"[?&#]" for core in lost}
+    assert [core for core in lost if not re.search(rf"{query[core]}\S*{core}", text)] == []
 
 
 @settings(max_examples=500, deadline=None)
@@ -1018,6 +1024,36 @@ def test_10000_ids_are_read_in_linear_time(separator: str) -> None:
         "a\u200b,",
         "open.spotify.com/user/",
         "https://spotify.link/a,",
+        *(
+            "h",
+            "ttps:",
+            "https;/",
+            "https:https://",
+            "open.spotify.com.",
+            "spotify.com:443",
+            "?a=https:",
+            "&a=b.c.",
+            "&a=",
+        ),
+        *(
+            "&amp;",
+            "&",
+            "\\/",
+            "\\n",
+            "%20",
+            "%25",
+            "%2520",
+            "<li>",
+            "<b",
+            "|",
+            "| ",
+            "|\n",
+            "---\n",
+            "1\n",
+            "1 ",
+            "(1",
+        ),
+        *('["', " - album by ", " | Spotify", "\uff1a", "\uff41", "①", "+ \n", "→"),
         "a",
         "a,",
         "\u202e",
