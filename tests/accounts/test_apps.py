@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -64,8 +65,11 @@ async def test_an_idle_app_is_dropped_and_what_must_be_remembered_of_it_is_store
     app = await stage.link(ADA, OWN)
     await app.gate.close(3600, QUOTA)
     await app.endpoint.worked(Endpoint.LIBRARY)
-    stage.clock.now += IDLE_S + 1
+    stage.clock.now += IDLE_S
     other = await stage.link(BEN, "c" * 32)
+    assert stage.apps.loaded == [stage.host, app, other]
+    stage.clock.now += 1
+    await stage.apps.of("c" * 32, BEN)
     assert stage.apps.loaded == [stage.host, other]
     first = id(app)
     del app
@@ -76,6 +80,24 @@ async def test_an_idle_app_is_dropped_and_what_must_be_remembered_of_it_is_store
     assert closed is not None
     assert closed.cause is QUOTA
     assert first  # only its id was kept
+
+
+async def test_whoever_came_first_but_is_still_active_keeps_nobody_else_in_memory(stage: Stage) -> None:
+    first, _ = await stage.link(ADA, OWN), await stage.link(BEN, "c" * 32)
+    stage.clock.now += IDLE_S / 2
+    assert await stage.apps.of(OWN, ADA) is first
+    stage.clock.now += IDLE_S / 2 + 1
+    third = await stage.apps.of("d" * 32, MemberId(3))
+    assert stage.apps.loaded == [stage.host, first, third]
+
+
+async def test_two_calls_at_once_get_the_same_app(stage: Stage) -> None:
+    apps = Apps(stage.storage.apps, None)
+    one, other = await asyncio.gather(apps.of(OWN, ADA), apps.of(OWN, ADA))
+    assert one is other
+    assert apps.loaded == [one]
+    apps.forget(OWN)
+    assert apps.loaded == []
 
 
 async def test_an_idle_app_that_is_still_in_use_is_found_again(stage: Stage) -> None:

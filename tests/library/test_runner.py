@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
+import pytest
+
 from bot.changes import Action, Kind, Outcome
 from bot.errors import StorageUnavailable, TryLater
 from bot.library import Progress
@@ -200,14 +202,22 @@ async def test_of_a_large_request_that_is_interrupted_the_rest_is_done_later_and
     assert sorted(stage.saved) == sorted(ids)
 
 
-async def test_one_change_that_cannot_be_done_now_does_not_hold_up_the_rest_of_its_request(stage: Stage) -> None:
-    ids = stage.albums(3 * CHUNK)
+@pytest.mark.parametrize(
+    ("count", "place"), [(1, 0), (1, 1), (3 * CHUNK, 0), (3 * CHUNK, CHUNK + 1), (3 * CHUNK, 3 * CHUNK)]
+)
+async def test_one_change_that_cannot_be_done_now_does_not_hold_up_the_rest_of_its_request(
+    count: int, place: int, stage: Stage
+) -> None:
+    ids = stage.albums(count)
     track = stage.server.catalogue.albums[FIRST].tracks[0].id
     stage.server.fault(path="/v1/tracks/*", times=None, **FAULTS["unavailable"])
-    report = await stage.save(f"spotify:track:{track} {' '.join(ids)}")
+    named = [*ids[:place], f"spotify:track:{track}", *ids[place:]]
+    report = await stage.save(" ".join(named))
     assert isinstance(report.held, TryLater)
     assert sorted(stage.saved) == sorted(ids)
     assert await stage.pending() == 1
+    await stage.until_idle()
+    assert stage.library.next_retry_s == 2.0
     stage.server.clear_faults()
     stage.library.wake(MEMBER)
     await until(stage, 1)
@@ -216,11 +226,25 @@ async def test_one_change_that_cannot_be_done_now_does_not_hold_up_the_rest_of_i
 
 async def test_in_an_outage_a_large_request_costs_no_more_calls_than_a_small_one(stage: Stage) -> None:
     down(stage)
-    await stage.save_many(stage.albums(10 * CHUNK))
+    report = await stage.save_many(stage.albums(10 * CHUNK))
+    assert isinstance(report.held, TryLater)
+    assert stage.library.next_retry_s == 2.0
     large = len(stage.server.calls)
     await stage.library.drop(MEMBER)
     await stage.save_many(stage.albums(CHUNK))
     assert large <= 2 * (len(stage.server.calls) - large)
+
+
+async def test_a_small_request_that_is_held_up_is_not_forgotten_over_a_large_one(stage: Stage) -> None:
+    track = stage.server.catalogue.albums[FIRST].tracks[0].id
+    stage.server.fault(path="/v1/tracks/*", times=None, **FAULTS["unavailable"])
+    earlier = [NewChange(Kind.TRACK, track)]
+    await stage.storage.changes.accept(caller(MEMBER, 1), Action.SAVE, earlier, stage.now())
+    stage.last = 1
+    assert (await stage.save_many(stage.albums(3 * CHUNK))).held is None
+    await stage.until_idle()
+    assert isinstance(stage.library.why_held(MEMBER), TryLater)
+    assert stage.library.next_retry_s == 2.0
 
 
 async def test_a_command_that_waits_behind_a_large_request_that_is_held_up_is_told_so(stage: Stage) -> None:
