@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.errors import AccountTaken
-from bot.storage import Storage
+from bot.caller import MemberId
+from bot.errors import AccountTaken, StorageUnavailable
+from bot.storage import Storage, open_storage
 from bot.storage.vault import Unopenable
-from tests.storage.rows import ADA, BEN, NOW, X, ask, at, execute, link, on_disk, put, rows
+from tests.faults.disk import Disk
+from tests.storage.rows import ADA, BEN, KEY, NOW, X, ask, at, execute, link, on_disk, put, rows
 
 
 async def test_a_link_and_its_tokens_come_back_as_they_were_stored(storage: Storage) -> None:
@@ -149,3 +152,108 @@ async def test_a_link_that_was_unreadable_opens_again_when_its_row_is_whole_agai
     tokens = await storage.links.tokens(ADA)
     assert tokens is not None
     assert (tokens.access_token, tokens.link.broken) == ("BQ-1", None)
+
+
+async def test_a_link_that_is_marked_broken_is_no_longer_used_and_no_other_is(storage: Storage) -> None:
+    await put(storage)
+    await put(storage, link(BEN, "acc-ben"))
+    await storage.links.mark_broken(ADA, "revoked")
+    seen = [await storage.links.get(member) for member in (ADA, BEN)]
+    assert [one.broken for one in seen if one is not None] == ["revoked", None]
+
+
+async def test_only_the_link_that_was_refused_is_marked(storage: Storage) -> None:
+    await put(storage)
+    await put(storage, link(BEN, "acc-ben"))
+    assert not await storage.links.refused(link(consented_at=at(NOW - 1)), "revoked"), "linked anew meanwhile"
+    assert await storage.links.refused(link(), "revoked")
+    assert [row["broken"] for row in await rows(storage, "links")] == ["revoked", None]
+
+
+async def test_a_members_language_is_that_of_their_link(storage: Storage) -> None:
+    await put(storage, link(locale="ja"))
+    await put(storage, link(BEN, "acc-ben"))
+    assert [await storage.links.locale_of(member) for member in (ADA, BEN, MemberId(1))] == ["ja", None, None]
+
+
+@pytest.fixture
+async def started(tmp_path: Path) -> AsyncIterator[Storage]:
+    """Storage that may read all links, which happens once in a process."""
+    storage = await open_storage(tmp_path / "started.db", [KEY])
+    yield storage
+    await storage.close()
+
+
+async def test_members_without_a_timer_of_a_kind_are_found(started: Storage) -> None:
+    await put(started)
+    await put(started, link(BEN, "acc-ben"))
+    await started.timers.set("kind", str(ADA), at())
+    await started.timers.set("another kind", str(BEN), at())
+    assert [one.member_id for one in await started.links.without_timer("kind")] == [BEN]
+
+
+# -- reminders
+
+
+async def refuse_reminder(storage: Storage, member: int = ADA) -> None:
+    await storage.database.write(lambda c: storage.links.reminder_refused(c, member))
+
+
+async def test_a_reminder_that_could_not_be_sent_comes_with_one_answer(started: Storage) -> None:
+    await put(started)
+    await put(started, link(BEN, "acc-ben"))
+    take = started.links.take_untold_reminder
+    for _ in range(2):
+        assert not await take(ADA)
+        await refuse_reminder(started)
+        assert not await take(BEN)
+        assert [await take(ADA), await take(ADA)] == [True, False]
+
+
+async def test_a_reminder_that_could_not_be_sent_outlives_a_restart(tmp_path: Path) -> None:
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY])
+    await put(storage)
+    await refuse_reminder(storage)
+    await storage.close()
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY])
+    assert [await storage.links.take_untold_reminder(ADA) for _ in range(2)] == [True, False]
+    await storage.close()
+
+
+async def test_whoever_wants_no_reminders_gets_none(started: Storage) -> None:
+    await put(started)
+    assert await started.links.is_reminded(ADA)
+    await refuse_reminder(started)
+    await started.links.set_reminded(ADA, False)
+    assert not await started.links.is_reminded(ADA)
+    assert not await started.links.take_untold_reminder(ADA)
+    await refuse_reminder(started)
+    assert not await started.links.take_untold_reminder(ADA)
+    await started.links.set_reminded(ADA, True)
+    assert await started.links.is_reminded(ADA)
+    assert not await started.links.is_reminded(BEN)
+
+
+async def test_a_reminder_stays_untold_while_the_disk_takes_nothing(tmp_path: Path) -> None:
+    disk = Disk()
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY], disk.connect, disk.sync)
+    await put(storage)
+    await refuse_reminder(storage)
+    disk.fails = True
+    for _ in range(2):
+        with pytest.raises(StorageUnavailable):
+            await storage.links.take_untold_reminder(ADA)
+    disk.fails = False
+    assert await storage.links.take_untold_reminder(ADA)
+    await storage.close()
+
+
+async def test_an_answer_asks_the_database_for_no_reminder_where_there_is_none(started: Storage) -> None:
+    await put(started)
+    await refuse_reminder(started)
+    assert await started.links.take_untold_reminder(ADA)
+    statements: list[str] = []
+    await started.database.read(lambda c: c.set_trace_callback(statements.append))  # type: ignore[attr-defined]
+    assert not await started.links.take_untold_reminder(ADA)
+    assert not await started.links.take_untold_reminder(BEN)
+    assert statements == []
