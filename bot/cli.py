@@ -107,7 +107,9 @@ def main() -> None:
     type=click.Choice(["story", "season"]),
     help="Play a story, or a season of an album club, by itself; print it, and exit.",
 )
-@click.option("--port", default=0, show_default="any", help="Port of the page.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, show_default="any", metavar="N", help="Port of the page."
+)
 def sandbox(script: str | None, port: int) -> None:
     """Try the bot in a browser, with stand-ins for Discord and Spotify. You need no account.
 

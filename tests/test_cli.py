@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,25 @@ def test_each_command_has_examples_and_describes_its_options(name: str) -> None:
 )
 def test_wrong_use_is_status_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(main, arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "many"])
+def test_a_port_that_there_is_not_is_wrong_use(port: str) -> None:
+    done = CliRunner().invoke(main, ["sandbox", "--port", port])
+    assert done.exit_code == 2
+    assert "Invalid value for '--port'" in done.output
+
+
+def test_a_port_that_is_taken_is_told_with_how_to_choose_another() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = CliRunner().invoke(main, ["sandbox", "--port", str(port)])
+    assert done.exit_code == 1
+    assert (
+        f"Another program already listens at 127.0.0.1:{port}. Choose another port: make demo PORT=8000" in done.output
+    )
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("bakup", "backup"), ("docter", "doctor"), ("rotate-keys", "rotate-key")])

@@ -32,6 +32,7 @@ from bot.sandbox.scene import Scene
 from bot.sandbox.stage import Stage, set_up
 from bot.sandbox.standin import free_port
 from bot.sandbox.switches import Mood, Switches
+from bot.web.listening import why_not
 
 REFRESH_S = 0.3
 OWNED, OWNED_EVERY = 6, 5
@@ -335,10 +336,10 @@ def furnish(stage: Stage) -> None:
 
 
 async def show(port: int) -> int:
-    """Show the demo until Ctrl-C. 1 if the port is taken."""
+    """Show the demo until Ctrl-C. 1 if it cannot be at the port."""
     logs.configure("WARNING", "console", ())
-    if port and not _is_free(port):
-        click.echo(f"Port {port} is in use. Choose another one with --port.", err=True)
+    if port and (problem := _why_not(port)):
+        click.echo(f"{problem} Choose another port: make demo PORT=8000, or --port 8000.", err=True)
         return 1
     async with set_up() as stage:
         await stage.members["Chloe"].send(
@@ -357,14 +358,15 @@ async def show(port: int) -> int:
     return 0
 
 
-def _is_free(port: int) -> bool:
+def _why_not(port: int) -> str | None:
+    """Why the page cannot be at this port; None if it can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            return why_not(HOST, port, error)[0]
+    return None
 
 
 def has_browser(environment: Mapping[str, str], platform: str, *, is_terminal: bool) -> bool:
