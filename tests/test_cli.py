@@ -65,6 +65,13 @@ def test_a_port_that_there_is_not_is_wrong_use(port: str) -> None:
     assert "Invalid value for '--port'" in done.output
 
 
+@pytest.mark.parametrize("timeout", ["0", "-1", "1e400", "soon"])
+def test_a_time_to_wait_that_there_is_not_is_wrong_use(timeout: str) -> None:
+    done = CliRunner().invoke(main, ["health", "--timeout", timeout])
+    assert done.exit_code == 2
+    assert "Invalid value for '--timeout'" in done.output
+
+
 def test_a_port_that_is_taken_is_told_with_how_to_choose_another() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

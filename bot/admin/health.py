@@ -15,7 +15,15 @@ from bot.settings import SettingsError, SiteSettings, load_only
 
 
 @click.command(short_help="Ask the running bot whether everything works.")
-@click.option("--timeout", "timeout_s", default=5.0, show_default=True, help="Seconds to wait for an answer.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0, 3600, min_open=True),
+    default=5.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds to wait for an answer.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for scripts.")
 def health(timeout_s: float, as_json: bool) -> None:
     """Ask the bot on this machine whether everything works. The exit status is 0 if it does, otherwise 1.
