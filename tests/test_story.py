@@ -580,6 +580,17 @@ async def test_whoever_is_not_linked_is_offered_the_catalogue_through_the_app(wo
 # -- Discord on a bad day
 
 
+async def test_no_first_answer_asks_discord_for_a_copy_of_its_message(world: World) -> None:
+    await world.link(ADA)
+    interaction = await world.save(FIRST)
+    await interaction.message()
+    undone = await press(world, interaction, "Undo")
+    await undone.message()
+    answers = [request for request in world.discord.requests if request.path.startswith("/interactions/")]
+    assert len(answers) == 2
+    assert all("with_response" not in request.query and request.status == 204 for request in answers)
+
+
 async def test_a_lost_first_answer_does_not_lose_the_change_and_is_told_directly(world: World) -> None:
     await world.link(ADA)
     world.discord.fault("POST", "/interactions/*", status=404, json={"code": 10062, "message": "Unknown interaction"})
