@@ -253,15 +253,13 @@ class Spotify:
         url = URL(self._api_url + request.path)
         if request.query:
             url = url.with_query(request.query)
+        sent = {"Authorization": f"Bearer {token}"}
+        if request.body is not None:
+            sent["Content-Type"] = "application/json"
         await app.gate.enter(waits=request.waits)
         try:
             status, headers, body = await self._exchange(
-                request.name,
-                request.method,
-                url,
-                json=request.json,
-                headers={"Authorization": f"Bearer {token}"},
-                max_bytes=request.max_bytes,
+                request.name, request.method, url, headers=sent, max_bytes=request.max_bytes, data=request.body
             )
         finally:
             app.gate.leave()
@@ -457,7 +455,7 @@ def _not_begun(error: UserError) -> UserError:
 
 async def _read(response: aiohttp.ClientResponse, received: bytearray, max_bytes: int, *, cut: bool) -> None:
     """Read the body into `received`; when it is larger than `max_bytes`, its beginning, or ValueError unless `cut`."""
-    async for chunk in response.content.iter_any():
+    while chunk := await response.content.readany():
         received += chunk
         if len(received) > max_bytes:
             if cut:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from bot.albums import MAX_QUERY, Album, AlbumId
@@ -53,6 +54,7 @@ _YEAR = re.compile(r"(?!0000)[0-9]{4}(?![0-9])", re.ASCII)
 _COVER = re.compile(r"https://[0-9A-Za-z][!-~]{0,1000}")
 """Discord refuses a whole message for an address with another character in it, or a longer one."""
 _MAX_TRACKS = 100_000
+_ANSWERS = msgspec.json.Decoder(list[bool])
 
 LOOKING_UP = ("album", "track", "oembed")
 """The calls that look one thing up by its id, so that Spotify may say that there is no such thing."""
@@ -78,14 +80,14 @@ class Request(Struct, frozen=True):
     """One request to the Web API. `path` is below the API's address, `query` not yet encoded.
 
     `name` labels it in the log; `waits` tells whether a closed gate holds it up; `max_bytes` is how much of
-    an answer is read.
+    an answer is read. `body` is JSON, None: there is none.
     """
 
     name: str
     method: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
-    json: Any = None
+    body: bytes | None = None
     waits: bool = True
     max_bytes: int = SMALL
 
@@ -105,7 +107,7 @@ def albums_request(method: str, *, in_query: Sequence[AlbumId] = (), in_body: Se
         method=method,
         path="/me/albums",
         query=(("ids", ",".join(in_query)),) if in_query else (),
-        json={"ids": list(in_body)} if in_body else None,
+        body=msgspec.json.encode({"ids": in_body}) if in_body else None,
     )
 
 
@@ -307,11 +309,10 @@ def read_write(body: bytes) -> None:
 
 def read_contains(ids: Sequence[AlbumId], body: bytes) -> dict[AlbumId, bool]:
     """Which of `ids` are saved."""
-    with _expecting():
-        answers = json.loads(body)
-        if not all(isinstance(answer, bool) for answer in answers):
-            raise ValueError
-        return dict(zip(ids, answers, strict=True))
+    try:
+        return dict(zip(ids, _ANSWERS.decode(body), strict=True))
+    except ValueError:
+        raise TryLater(TryLater.Cause.UNAVAILABLE) from None
 
 
 def read_album(body: bytes) -> Album:
