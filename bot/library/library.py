@@ -42,6 +42,8 @@ PAGE = 500
 GIVE_UP_S, GIVE_UP_WAITING_S, UNDO_S, SWEEP_S = 7 * 86_400, 30 * 86_400, 30 * 86_400, 3600.0
 STORE_AGAIN_S = (2.0, 20.0, 600.0)
 """Pauses before something that could not be stored is tried again; the last one repeats."""
+NOTE_S = 1.0
+"""How long it may take until it is noted that an answer told everything."""
 
 _log = structlog.get_logger("gatefold.library")
 
@@ -75,6 +77,7 @@ class Library:
         self._wake = asyncio.Event()
         self._notes: set[asyncio.Task[None]] = set()
         self._swept_at: datetime | None = None
+        self._noting: asyncio.Task[None] | None = None
         self._told_by: dict[RequestId, RequestId] = {}  # which request's answer tells of an earlier one now
         self._is_stopping = False
 
@@ -127,6 +130,9 @@ class Library:
         messages arrived, None: all.
         """
         ended, held = report.request.ended, report.held
+        if arrived and shows_report and ended and pages is None and not report.earlier:
+            self._note_soon(report.request.id)
+            return
         reason = held.reason.value if shows_report and not ended and isinstance(held, NeedsRelink) else None
         await self._note(
             report.request.id, arrived=arrived, tells_end=shows_report and ended, pages=pages, tells_held=reason
@@ -261,6 +267,11 @@ class Library:
         for note in self._notes:  # the next start finds out
             note.cancel()
         await asyncio.gather(*self._notes, return_exceptions=True)
+        if self._noting is not None:
+            self._noting.cancel()
+            await asyncio.gather(self._noting, return_exceptions=True)
+            with suppress(StorageUnavailable):
+                await self._changes.note_answers()
 
     async def sweep(self) -> None:
         """Give up what has been pending too long, and delete what is too old."""
@@ -423,6 +434,27 @@ class Library:
             with suppress(StorageUnavailable):
                 await note()
                 return
+
+    def _note_soon(self, id_: RequestId) -> None:
+        """Note that an answer told everything, within a second.
+
+        If the process is killed before, the next start edits the answer, which changes nothing that it says.
+        """
+        self._changes.told_by_answer(id_)
+        if self._noting is None:
+            self._noting = asyncio.create_task(self._note_answers())
+
+    async def _note_answers(self) -> None:
+        try:
+            for pause_s in chain((NOTE_S,), STORE_AGAIN_S, repeat(STORE_AGAIN_S[-1])):
+                await self._sleep(pause_s)
+                try:
+                    await self._changes.note_answers()
+                    break
+                except StorageUnavailable as error:
+                    _log.warning("it could not be noted what members were told", error=str(error))
+        finally:
+            self._noting = None
 
     def _begin_note(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -26,6 +27,7 @@ from bot.storage.vault import SealedColumn, Vault
 
 ANSWER = SealedColumn("change_requests", "interaction_token_sealed", "answer", ("id",))
 Key = tuple[RequestId, int]
+_T = TypeVar("_T")
 _SETTLED = {"saved", "already", "removed", "absent", "changed since", "superseded"}
 CHUNK = 40
 """How many changes are carried out and stored at a time: what Spotify's calls take, so that none is half empty."""
@@ -143,6 +145,7 @@ class LibraryChanges:
         self._vault = vault
         self._outbox = outbox
         self._flush: asyncio.Future[None] | None = None
+        self._told: list[RequestId] = []
         outbox.settles(OUTCOME_MESSAGE, _told_in)
 
     async def accept(
@@ -168,10 +171,13 @@ class LibraryChanges:
         ended_at = at if all(change.outcome for change in changes) else None
         is_in_server = int(caller.guild_id is not None)
         request = _new_request(caller, action, changes, now)
+        told = self._take_told()
 
         def write(c: Connection) -> Accepted:
             if also is not None:
                 also(c)
+            if told:
+                _note_told(c, told)
             cursor = c.execute(
                 "INSERT INTO change_requests"
                 " (id, member_id, in_server, action, interaction_token_sealed, locale, created_at, ended_at, origin)"
@@ -183,7 +189,7 @@ class LibraryChanges:
             pending, link = _pending(c, member, CHUNK), link_row(c, member)
             return Accepted(request, pending, link, self._untold_in(c, member, now))
 
-        accepted = await self._database.write(write, durable=also is not None)
+        accepted = await self._noting(told, self._database.write(write, durable=also is not None))
         self._flush = self._database.flush()
         return accepted
 
@@ -493,14 +499,32 @@ class LibraryChanges:
         query = "SELECT 1 FROM change_requests WHERE id = ? AND told = 'refused'"
         return await self._database.read(lambda c: [id_ for id_ in ids if c.execute(query, (id_,)).fetchone()])
 
+    def told_by_answer(self, id_: RequestId) -> None:
+        """The answer to a request that has ended told everything: noted with the next request, or by `note_answers`."""
+        self._told.append(id_)
+
+    async def note_answers(self) -> None:
+        """Note what answers told, unless that was done with a request."""
+        told = self._take_told()
+        if told:
+            # Lost in a power cut, the outbox edits the answer, which changes nothing that it says.
+            await self._noting(told, self._database.write(lambda c: _note_told(c, told), durable=False))
+
     async def told(self, ids: Sequence[RequestId]) -> None:
         """A later answer told the member what came of these."""
-        await self._database.write(
-            lambda c: c.executemany(
-                "UPDATE change_requests SET told = 'yes', interaction_token_sealed = NULL WHERE id = ?",
-                [(id_,) for id_ in ids],
-            )
-        )
+        await self._database.write(lambda c: _note_told(c, ids))
+
+    def _take_told(self) -> list[RequestId]:
+        told, self._told = self._told, []
+        return told
+
+    async def _noting(self, told: list[RequestId], write: Awaitable[_T]) -> _T:
+        """What a job returns that notes what was told. Where it fails, that is still to be noted."""
+        try:
+            return await write
+        except BaseException:
+            self._told += told
+            raise
 
     async def recover(self, now: datetime) -> None:
         """At a start: the commands of the process before answer no more, so the outbox tells."""
@@ -696,6 +720,13 @@ def _why_unwanted(c: Connection, id_: RequestId, position: int) -> Outcome | Non
     if row[1]:
         return Outcome.DUPLICATE
     return Outcome.SUPERSEDED if row[0] else None
+
+
+def _note_told(c: Connection, ids: Iterable[RequestId]) -> None:
+    c.executemany(
+        "UPDATE change_requests SET told = 'yes', interaction_token_sealed = NULL WHERE id = ?",
+        [(id_,) for id_ in ids],
+    )
 
 
 def _told_in(c: Connection, subject: str, state: State) -> None:
