@@ -187,7 +187,8 @@ class Client(discord.Client):
             args[0].extras[RECEIVED] = time.monotonic()
             if args[0].type not in _ROUTED:
                 return  # the tree has it
-        super().dispatch(event, *args, **kwargs)
+        if event not in _UNHEARD:
+            super().dispatch(event, *args, **kwargs)
 
     async def on_ready(self) -> None:
         """A new gateway session."""
@@ -242,6 +243,8 @@ class Client(discord.Client):
         return [*dict.fromkeys([*map(MemberId, owners), *self._extra_hosts])]
 
 
+# Comes with everything that the gateway sends, and after every command. discord.py would look for who listens.
+_UNHEARD = ("socket_event_type", "app_command_completion")
 _ROUTED = (discord.InteractionType.component, discord.InteractionType.modal_submit)
 _OLD_COMMAND = (
     app_commands.CommandNotFound,

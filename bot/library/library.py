@@ -370,7 +370,7 @@ class Library:
     ) -> Report:
         runner = self._runner(request.member)
         future = runner.wait(request.id)
-        if on_progress is not None:
+        if on_progress is not None and len(request.changes) > 1:
             runner.watch(request, on_progress)
         self.wake(request.member, first)
         ended, held = await asyncio.shield(future)
