@@ -17,11 +17,15 @@ class _Adapter(AsyncWebhookAdapter):
     async def create_interaction_response(  # type: ignore[override]  # discord.py's returns the coroutine
         self, interaction_id: int, token: str, *, params: MultipartParameters, **session: Any
     ) -> dict[str, Any]:
-        """Without `with_response`. What is returned says only which interaction it was."""
+        """Without `with_response`: Discord answers 204. ValueError when it is anything else than that.
+
+        What is returned says only which interaction it was.
+        """
         path = "/interactions/{webhook_id}/{webhook_token}/callback"
         route = Route("POST", path, webhook_id=interaction_id, webhook_token=token)
         body = {"files": params.files, "multipart": params.multipart} if params.files else {"payload": params.payload}
-        await self.request(route, **session, **body)
+        if await self.request(route, **session, **body) != "":
+            raise ValueError("an answer where there should be none")
         return {"interaction": {"id": interaction_id}}
 
 

@@ -186,8 +186,10 @@ class LibraryChanges:
             )
             if cursor.rowcount:
                 _insert(c, id_, member, changes)
-            pending, link = _pending(c, member, CHUNK), link_row(c, member)
-            return Accepted(request, pending, link, self._untold_in(c, member, now))
+            pending = [change for change in request.changes if change.outcome is None][:CHUNK]
+            if not cursor.rowcount or _has_pending_beside(c, member, id_):
+                pending = _pending(c, member, CHUNK)
+            return Accepted(request, pending, link_row(c, member), self._untold_in(c, member, now))
 
         accepted = await self._noting(told, self._database.write(write, durable=also is not None))
         self._flush = self._database.flush()
@@ -735,6 +737,12 @@ def _told_in(c: Connection, subject: str, state: State) -> None:
         "UPDATE change_requests SET told = ?, interaction_token_sealed = NULL WHERE id = ?",
         ("refused" if state is State.REFUSED else "yes", int(subject)),
     )
+
+
+def _has_pending_beside(c: Connection, member: MemberId, request: RequestId) -> bool:
+    """Whether changes of other requests of the member are pending."""
+    query = "SELECT 1 FROM library_changes WHERE member_id = ? AND outcome IS NULL AND request_id <> ? LIMIT 1"
+    return c.execute(query, (member, request)).fetchone() is not None
 
 
 def _pending(
