@@ -28,6 +28,7 @@ from bot.storage.vault import SealedColumn, Vault
 ANSWER = SealedColumn("change_requests", "interaction_token_sealed", "answer", ("id",))
 Key = tuple[RequestId, int]
 _T = TypeVar("_T")
+_COLUMNS = "w.request_id, w.position, w.kind, w.reference, w.album_id, w.was_saved, w.outcome, w.detail, w.choices"
 _SETTLED = {"saved", "already", "removed", "absent", "changed since", "superseded"}
 CHUNK = 40
 """How many changes are carried out and stored at a time: what Spotify's calls take, so that none is half empty."""
@@ -608,19 +609,21 @@ class LibraryChanges:
     def _ended_in(self, c: Connection, ids: Iterable[RequestId], now: datetime) -> list[ChangeRequest]:
         ended = []
         for id_ in sorted(ids):
-            rows = c.execute(
+            cursor = c.execute(
                 "UPDATE change_requests SET ended_at = ? WHERE id = ? AND ended_at IS NULL"
                 " AND NOT EXISTS (SELECT 1 FROM library_changes AS w WHERE w.member_id = change_requests.member_id"
-                "  AND w.request_id = change_requests.id AND w.outcome IS NULL) RETURNING *",
+                "  AND w.request_id = change_requests.id AND w.outcome IS NULL)",
                 (to_seconds(now), id_),
-            ).fetchall()
-            for row in rows:
-                ended.append(request := _whole(c, row))
-                origin = row["origin"]
-                if origin is not None and any(change.outcome is Outcome.SAVED for change in request.changes):
-                    self._on_saved(c, origin)
-                if row["answer"] != "awaited":
-                    self._tell_in(c, id_, now)
+            )
+            if not cursor.rowcount:
+                continue
+            row = c.execute("SELECT * FROM change_requests WHERE id = ?", (id_,)).fetchone()
+            ended.append(request := _whole(c, row))
+            origin = row["origin"]
+            if origin is not None and any(change.outcome is Outcome.SAVED for change in request.changes):
+                self._on_saved(c, origin)
+            if row["answer"] != "awaited":
+                self._tell_in(c, id_, now)
         return ended
 
     def _request(self, c: Connection, id_: RequestId) -> ChangeRequest | None:
@@ -631,7 +634,10 @@ class LibraryChanges:
 def _whole(c: Connection, row: Row) -> ChangeRequest:
     """A request with its changes."""
     action = Action(row["action"])
-    changes = c.execute("SELECT * FROM library_changes WHERE request_id = ? ORDER BY position", (row["id"],))
+    changes = c.execute(
+        f"SELECT {_COLUMNS} FROM library_changes AS w WHERE request_id = ? ORDER BY position",  # noqa: S608 - a constant
+        (row["id"],),
+    )
     return ChangeRequest(
         id=row["id"],
         member=row["member_id"],
@@ -641,7 +647,7 @@ def _whole(c: Connection, row: Row) -> ChangeRequest:
         undone_by=row["undone_by"] or None,  # CLOSED is nobody
         created_at=to_moment(row["created_at"]),
         ended=row["ended_at"] is not None,
-        changes=tuple(_change(change, action) for change in changes),
+        changes=tuple([_change(action, *change) for change in changes]),
         locale=row["locale"],
         in_server=bool(row["in_server"]),
     )
@@ -749,24 +755,36 @@ def _pending(
     c: Connection, member: MemberId, limit: int, after: tuple[int, int] = (0, -1), request: RequestId | None = None
 ) -> list[LibraryChange]:
     rows = c.execute(
-        "SELECT w.*, r.action FROM library_changes AS w JOIN change_requests AS r ON r.id = w.request_id"
+        f"SELECT r.action, {_COLUMNS} FROM library_changes AS w JOIN change_requests AS r ON r.id = w.request_id"  # noqa: S608 - a constant
         " WHERE w.member_id = ? AND w.outcome IS NULL AND w.request_id BETWEEN ? AND ?"
         " AND (w.request_id, w.position) > (?, ?) ORDER BY w.request_id, w.position LIMIT ?",
         (member, after[0], 2**63 - 1 if request is None else request, *after, limit),
     )
-    return [_change(row, Action(row["action"])) for row in rows]
+    return [_change(Action(action), *columns) for action, *columns in rows]
 
 
-def _change(row: Row, action: Action) -> LibraryChange:
+def _change(
+    action: Action,
+    request_id: RequestId,
+    position: int,
+    kind: str,
+    reference: str,
+    album_id: AlbumId | None,
+    was_saved: int | None,
+    outcome: str | None,
+    detail: str | None,
+    choices: str | None,
+) -> LibraryChange:
+    """A change from `_COLUMNS`: by their places, since their names would have to be looked up."""
     return LibraryChange(
-        request_id=row["request_id"],
-        position=row["position"],
-        action=action,
-        kind=Kind(row["kind"]),
-        reference=row["reference"],
-        album_id=row["album_id"],
-        was_saved=None if row["was_saved"] is None else bool(row["was_saved"]),
-        outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
-        detail=row["detail"],
-        choices=tuple(json.loads(row["choices"])) if row["choices"] else (),
+        request_id,
+        position,
+        action,
+        Kind(kind),
+        reference,
+        album_id,
+        None if was_saved is None else bool(was_saved),
+        None if outcome is None else Outcome(outcome),
+        detail,
+        tuple(json.loads(choices)) if choices else (),
     )
