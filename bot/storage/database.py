@@ -48,8 +48,10 @@ class Database:
         self._log = -1
         self._file: tuple[int, int] | None = None
         self._thread = _Thread()
+        self._loop = asyncio.get_running_loop()
         self._connection: sqlite.Connection
         self._flush: asyncio.Future[None] | None = None
+        self._flushes_sent = self._flushes_begun = 0
         self._probe: asyncio.Future[bool] | None = None
         self._probes = 0
         self._probed_at = float("-inf")
@@ -129,27 +131,29 @@ class Database:
         """Tell `listener` from now on why the file could not be read or written."""
         self._listeners.append(listener)
 
-    async def read(self, job: Callable[[Connection], _T]) -> _T:
+    def read(self, job: Callable[[Connection], _T]) -> asyncio.Future[_T]:
         """Run a function that only reads. StorageUnavailable when the file cannot be read."""
-        return await self._safely(self._reading, job)
+        return self._safely(self._reading, job)
 
-    async def write(self, job: Callable[[Connection], _T], *, durable: bool = True) -> _T:
+    def write(self, job: Callable[[Connection], _T], *, durable: bool = True) -> asyncio.Future[_T]:
         """Run a function in one transaction: all of it is stored when this returns, or none of it.
 
         What is stored outlives the process in any case; `durable`: a power cut, too, which costs a flush of the disk.
         """
-        return await self._safely(self._writing_durably if durable else self._writing, job)
+        return self._safely(self._writing_durably if durable else self._writing, job)
 
     def flush(self) -> asyncio.Future[None]:
         """Done when all that was written before it outlives a power cut; those who ask at once share one."""
-        if self._flush is None:
-            self._flush = asyncio.ensure_future(self._safely(self._flushing, None))
+        if self._flush is None or self._flushes_begun == self._flushes_sent:
+            # whoever asks from now on may have written after the one before began
+            self._flushes_sent += 1
+            self._flush = self._safely(self._flushing, None)
             # whoever asked may be gone before it fails
             self._flush.add_done_callback(lambda done: done.cancelled() or done.exception())
         return self._flush
 
     def _flushing(self, _: None) -> None:
-        self._flush = None  # whoever asks from now on may have written after we begin
+        self._flushes_begun += 1
         self._sync(self._log)
 
     async def backup(self, target: Path) -> None:
@@ -244,18 +248,26 @@ class Database:
         with sqlite.flushing(self._connection):
             return self._writing(job)
 
-    async def _safely(self, run: Callable[[Any], _T], job: Any) -> _T:
+    def _safely(self, run: Callable[[Any], _T], job: Any) -> asyncio.Future[_T]:
         if self._lock < 0:
-            raise StorageUnavailable("closed")
+            closed: asyncio.Future[_T] = self._loop.create_future()
+            closed.set_exception(StorageUnavailable("closed"))
+            return closed
+        return self._thread.run(self._run_safely, run, job)
+
+    def _run_safely(self, run: Callable[[Any], _T], job: Any) -> _T:
         try:
-            return await self._thread.run(run, job)
+            return run(job)
         except (sqlite.Error, OSError) as error:
             if sqlite.is_our_mistake(error) or (isinstance(error, OSError) and run != self._flushing):
                 raise
             if run != self._copy_to:  # which fails for a reason of the copy's
-                for listener in self._listeners:
-                    listener(str(error))
+                self._loop.call_soon_threadsafe(self._tell, str(error))
             raise StorageUnavailable(str(error)) from None
+
+    def _tell(self, reason: str) -> None:
+        for listener in self._listeners:
+            listener(reason)
 
 
 class _Thread:

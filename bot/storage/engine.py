@@ -8,7 +8,7 @@ own parser read every statement. What only SQLite can do is in `bot/storage/sqli
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 _T = TypeVar("_T")
@@ -58,11 +58,11 @@ class Connection(Protocol):
 class Engine(Protocol):
     """Runs jobs: functions that take a connection. Nothing is awaited inside a transaction."""
 
-    async def read(self, job: Callable[[Connection], _T]) -> _T:
+    def read(self, job: Callable[[Connection], _T]) -> Awaitable[_T]:
         """Run a job that only reads. StorageUnavailable when that cannot be done."""
         ...
 
-    async def write(self, job: Callable[[Connection], _T], *, durable: bool = True) -> _T:
+    def write(self, job: Callable[[Connection], _T], *, durable: bool = True) -> Awaitable[_T]:
         """Run a job in one transaction: all of it is stored when this returns, or none of it.
 
         No two of these run at a time, so that a job can decide by what it reads. `durable`: what is stored outlives a

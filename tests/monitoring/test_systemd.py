@@ -167,7 +167,7 @@ async def test_the_watchdog_starves_while_the_database_thread_hangs_and_is_fed_a
         begun.set()
         go.wait(20.0)
 
-    hanging = asyncio.create_task(database.read(hang))
+    hanging = asyncio.ensure_future(database.read(hang))
     await asyncio.to_thread(begun.wait, 20.0)
     sleep.end()
     for _ in range(100):
