@@ -50,7 +50,7 @@ def uris(wanted: list[AlbumId]) -> str:
 @pytest.mark.parametrize("count", [1, 2, 20])
 def test_albums_are_named_in_the_query(method: str, count: int) -> None:
     request = wire.albums_request(method, in_query=ids(count))
-    assert (request.method, request.path, request.json) == (method, "/me/albums", None)
+    assert (request.method, request.path, request.body) == (method, "/me/albums", None)
     assert request.query == (("ids", ",".join(ids(count))),)
 
 
@@ -59,14 +59,15 @@ def test_albums_are_named_in_the_query(method: str, count: int) -> None:
 def test_albums_are_named_in_the_body(method: str, count: int) -> None:
     request = wire.albums_request(method, in_body=ids(count))
     assert (request.method, request.path, request.query) == (method, "/me/albums", ())
-    assert request.json == {"ids": ids(count)}  # a bare list is refused since October 2024
+    assert request.body is not None
+    assert json.loads(request.body) == {"ids": ids(count)}  # a bare list is refused since October 2024
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 @pytest.mark.parametrize("count", [1, 40])
 def test_the_library_takes_uris_in_the_query_and_never_a_body(method: str, count: int) -> None:
     request = wire.library_request(method, ids(count))
-    assert (request.method, request.path, request.json) == (method, "/me/library", None)
+    assert (request.method, request.path, request.body) == (method, "/me/library", None)
     assert request.query == (("uris", uris(ids(count))),)
 
 
