@@ -603,12 +603,41 @@ async def test_a_flush_flushes_the_log_and_is_shared_by_those_who_ask_at_once(tm
     await storage.changes.on_disk()
     before = len(flushed)
     assert set(flushed) == {str(tmp_path / "gatefold.db-wal")}
-    await asyncio.gather(*(storage.database.flush() for _ in range(20)))
+    amid = threading.Event()
+    held = asyncio.ensure_future(storage.database.read(lambda _: amid.wait(10)))
+    asking = [storage.database.flush() for _ in range(20)]  # before the flush begins
+    amid.set()
+    await asyncio.gather(held, *asking)
     assert len(flushed) == before + 1
     await storage.database.truncate_log()  # the log is emptied, and stays the same file
     await asyncio.gather(storage.database.flush())
     assert os.stat(tmp_path / "gatefold.db-wal").st_nlink == 1
     assert set(flushed) == {str(tmp_path / "gatefold.db-wal")}
+    await storage.close()
+
+
+async def test_whoever_asks_once_a_flush_has_begun_gets_another_one(tmp_path: Path) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    flushed: list[int] = []
+
+    def sync(handle: int) -> None:
+        flushed.append(handle)
+        begun.set()
+        assert go_on.wait(10)
+
+    go_on.set()
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY], sync=sync)
+    before = len(flushed)
+    begun.clear()
+    go_on.clear()
+    first = storage.database.flush()
+    assert await asyncio.to_thread(begun.wait, 10)
+    second = storage.database.flush()  # it may have written after the first one began
+    go_on.set()
+    await asyncio.gather(first, second)
+    assert len(flushed) == before + 2
+    await storage.database.flush()
+    assert len(flushed) == before + 3
     await storage.close()
 
 
