@@ -123,8 +123,9 @@ async def while_it_is_stored(stage: Stage, browser: Browser) -> AsyncIterator[as
     async with asyncio.timeout(60):
         while not stage.calls(PROFILE_CALL):
             await asyncio.sleep(0.005)
-    go_on = threading.Event()
-    held = asyncio.ensure_future(stage.storage.database.read(lambda c: go_on.wait(10)))
+    begun, go_on = threading.Event(), threading.Event()
+    held = asyncio.ensure_future(stage.storage.database.read(lambda c: (begun.set(), go_on.wait(10))))
+    assert await asyncio.to_thread(begun.wait, 10)
     async with asyncio.timeout(60):
         while not stage.storage.database.waiting:
             await asyncio.sleep(0.005)
