@@ -125,6 +125,7 @@ class World:
                 is_quiet = bot.library.is_idle and bot.delivery.is_idle and not bot.reply.open
                 is_done = is_quiet and not await bot.library.pending(MemberId(member))
                 if is_done and not await bot.storage.outbox.open_count():
+                    await bot.storage.changes.note_answers()
                     return
                 await asyncio.sleep(0.01)
 

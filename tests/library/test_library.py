@@ -271,6 +271,7 @@ async def test_what_somebody_saves_at_spotify_while_a_write_that_was_not_done_wa
 
 async def test_of_what_is_told_later_only_a_single_album_is_named(stage: Stage) -> None:
     many, one = await stage.save_many(stage.albums(3)), await stage.save(FIRST)
+    await stage.storage.changes.note_answers()
     await stage.storage.database.write(lambda c: c.execute("UPDATE change_requests SET told = 'refused'"))
     told = await stage.library.untold(replace(one, earlier=(many.request.id, one.request.id)))
     assert [report.request.id for report in told] == [many.request.id, one.request.id]

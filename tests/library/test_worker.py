@@ -9,7 +9,8 @@ import pytest
 
 from bot.caller import MemberId, RequestId
 from bot.errors import NeedsRelink, NotLinked, Restarting, TryLater
-from bot.library.library import PAGE, WORKERS
+from bot.library import Report
+from bot.library.library import NOTE_S, PAGE, WORKERS
 from bot.sandbox.faults import FAULTS
 from tests.library.stage import MEMBER, WRITE, Stage, down, until
 from tests.world import FIRST, SECOND
@@ -276,18 +277,51 @@ async def test_what_is_asked_while_a_stop_waits_goes_with_what_is_under_way(stag
     assert sorted(stage.saved) == sorted([FIRST, SECOND])
 
 
-async def test_a_stop_does_not_wait_for_what_the_full_disk_does_not_let_be_noted(stage: Stage) -> None:
+@pytest.mark.parametrize("arrived", [True, False])
+async def test_a_stop_does_not_wait_for_what_the_full_disk_does_not_let_be_noted(arrived: bool, stage: Stage) -> None:
+    report = await stage.save(FIRST, answered=False)
+    database = stage.storage.database
+    await database.read(lambda c: c.execute("PRAGMA query_only = 1").fetchall())
+    await stage.library.answered(report, arrived=arrived)
+    async with asyncio.timeout(10):
+        while len(stage.pauses) < 2:
+            await asyncio.sleep(0.005)
+        await stage.library.stop(60.0)
+    assert stage.library.is_idle
+    await database.read(lambda c: c.execute("PRAGMA query_only = 0").fetchall())
+
+
+async def test_that_an_answer_told_everything_is_noted_within_a_second_with_the_next_request_or_at_a_stop(
+    stage: Stage,
+) -> None:
+    async def told(report: Report) -> str | None:
+        query = "SELECT told FROM change_requests WHERE id = ?"
+        row = await stage.storage.database.read(lambda c: c.execute(query, (report.request.id,)).fetchone())
+        return None if row is None else row["told"]
+
+    first = await stage.save(FIRST)
+    async with asyncio.timeout(10):
+        while await told(first) != "yes":
+            await asyncio.sleep(0.005)
+    assert stage.pauses == [NOTE_S]
+    second, third = await stage.save(SECOND), await stage.save(FIRST)
+    assert await told(second) == "yes"
+    await stage.library.stop(1.0)
+    assert await told(third) == "yes"
+
+
+async def test_that_an_answer_told_everything_is_noted_once_the_full_disk_has_room_again(stage: Stage) -> None:
     report = await stage.save(FIRST, answered=False)
     database = stage.storage.database
     await database.read(lambda c: c.execute("PRAGMA query_only = 1").fetchall())
     await stage.library.answered(report, arrived=True)
     async with asyncio.timeout(10):
-        while not stage.pauses:
+        while len(stage.pauses) < 3:
             await asyncio.sleep(0.005)
-        assert not stage.library.is_idle
-        await stage.library.stop(60.0)
-    assert stage.library.is_idle
-    await database.read(lambda c: c.execute("PRAGMA query_only = 0").fetchall())
+        await database.read(lambda c: c.execute("PRAGMA query_only = 0").fetchall())
+        query = "SELECT told FROM change_requests"
+        while [row["told"] for row in await database.read(lambda c: c.execute(query).fetchall())] != ["yes"]:
+            await asyncio.sleep(0.005)
 
 
 async def test_what_is_asked_after_a_stop_began_is_kept_and_told_as_held(stage: Stage) -> None:
