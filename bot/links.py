@@ -92,7 +92,7 @@ _SHORT = pattern(
 )
 # The address of a player, with another link or a URI in its query.
 _PLAYER = pattern(
-    rf"(?:{_SCHEME})?(?:embed\.spotify\.com|{_SITE}/o?embed)/?\?(?:[\w%=.-]{{1,60}}&){{0,5}}ur[il]=", _FLAGS
+    rf"(?:{_SCHEME})?(?:embed\.spotify\.com|{_SITE}(?:/(?:o?embed|go))?)/?\?(?:[\w%=.-]{{1,60}}&){{0,5}}ur[il]=", _FLAGS
 )
 _OTHER_PAGE = pattern(rf"(?:{_SCHEME})?{_SITE}(?![\w.@:%\\-])/{{0,3}}{_REGION}(?P<kind>[a-z-]{{0,30}})", _FLAGS)
 _OTHER_URI = pattern(r"spotify:(?:user:[^:]{1,100}:)?(?P<kind>[a-z]{1,20})(?![\w%-])", _FLAGS)

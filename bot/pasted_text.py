@@ -29,6 +29,8 @@ _UNSEEN = pattern(
     "\u202a-\u202c\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+# The name of the service in a sentence, no URI.
+_SAID = pattern(r"\b(spotify):(?=[ \t]+\S)", re.IGNORECASE)
 _BREAKS = str.maketrans(dict.fromkeys("\r\v\f\x85\u2028\u2029", "\n") | {"\t": " "})
 # ASCII, as a keyboard for Japanese may write it.
 _WIDE = pattern("[\uff01-\uff5e]+")
@@ -58,7 +60,7 @@ _NUMBER = pattern(
 )
 # What may be a list's bullet, if each line has it.
 _SIGN = pattern(r"(?![*_~`]\S)([^\w\s\"'“”‘’«»„\u2039\u203a「」『』()\[\]{}<>#@$%&…¿¡.,;!?/\\|=×÷])\ufe0f?\s*(?=\S)")
-_MARK = pattern(r"[(\[#№]\d{1,3}[)\]]?|\(?\d{1,3}[.):\]]|\d\ufe0f?\u20e3|[①-⑳]")
+_MARK = pattern(r"\[[xX]?\]|[(\[#№]\d{1,3}[)\]]?|\(?\d{1,3}[.):\]]|\d\ufe0f?\u20e3|[①-⑳]")
 """A word beside a link that only numbers it."""
 _FENCE = pattern(r"```\w*|\*{3,}|_{3,}")
 _YEAR = pattern(r"\(?(?:19|20)\d{2}\)?", re.ASCII)
@@ -144,6 +146,7 @@ def _lines(text: str) -> list[str]:
     text = _PIECE.sub(_narrow, _UNSEEN.sub("", text)) if not text.isascii() else text
     if "\\" in text or "&" in text:
         text = _ESCAPED.sub(_unescaped, text)
+    text = _SAID.sub(r"\1", text)
     plain = _TAG.sub(_target, _MARKDOWN.sub(_masked, text))
     if not any(map(str.isalnum, plain)):
         plain = text  # it is no markup if there is nothing else

@@ -388,6 +388,9 @@ def test_words_glued_to_a_link_are_told(text: str, beside: str) -> None:
         "\u2460https://open.spotify.com/album/{}",
         "1\ufe0f\u20e3 spotify:album:{}",
         "- https://open.spotify.com/album/{}",
+        "- [x] https://open.spotify.com/album/{}",
+        "https://open.spotify.com/go?uri=spotify:album:{}&rtd=1",
+        "https://open.spotify.com/?uri=spotify%3Aalbum%3A{}",
         "| --- |\n| https://open.spotify.com/album/{} |",
     ],
 )
@@ -653,6 +656,13 @@ def test_what_numbers_links_is_nothing() -> None:
         text = f"{first} https://open.spotify.com/album/{ID}\n{second} https://open.spotify.com/album/{OTHER}"
         assert read(text) == [ALBUM, AlbumRef(AlbumId(OTHER))], first
     assert read(f"| 22 | {ID} |\n|---|---|\n| Low | {OTHER} |")[2:] == [Ignored("22 Low")]
+
+
+def test_the_name_of_the_service_in_a_sentence_is_a_word() -> None:
+    said = "Blue by Ada on Spotify"
+    assert read(f"{said}: https://open.spotify.com/album/{ID}") == [ALBUM, Ignored(said)]
+    assert read("Live on Spotify: London") == [SearchText("Live on Spotify London")]
+    assert read("spotify: album") == [SearchText("spotify album")]
 
 
 def test_signs_beside_a_link_are_nothing() -> None:
