@@ -203,7 +203,8 @@ async def test_of_a_large_request_that_is_interrupted_the_rest_is_done_later_and
 
 
 @pytest.mark.parametrize(
-    ("count", "place"), [(1, 0), (1, 1), (3 * CHUNK, 0), (3 * CHUNK, CHUNK + 1), (3 * CHUNK, 3 * CHUNK)]
+    ("count", "place"),
+    [(1, 0), (1, 1), (2 * CHUNK - 1, 0), (3 * CHUNK, 0), (3 * CHUNK, CHUNK + 1), (3 * CHUNK, 3 * CHUNK)],
 )
 async def test_one_change_that_cannot_be_done_now_does_not_hold_up_the_rest_of_its_request(
     count: int, place: int, stage: Stage
