@@ -223,7 +223,7 @@ class Saving:
                 pages = None if has_all else Pages(count, sum(map(len, notes)))
                 await self._library.answered(report, arrived=count > 0, shows_report=is_shown, pages=pages)
                 has_told = count > 0 and is_shown
-                await self._library.told(report, earlier if has_told else ())
+                await self._library.told(report, earlier if has_told else (), arrived=count > 0)
                 if ends_at is not None and not has_told:
                     await self._renewals.put_back(caller.member_id)
 

@@ -165,16 +165,25 @@ class Library:
                 reports.append(await self._reports.report(request) if is_one else Report(request, {}))
         return reports
 
-    async def told(self, report: Report, earlier: Sequence[Report]) -> None:
-        """The answer with this report told of these earlier ones. What it took and did not tell, the next one may."""
+    async def told(self, report: Report, earlier: Sequence[Report], *, arrived: bool) -> None:
+        """The answer with this report told of these earlier ones. What it took and did not tell, the next one may.
+
+        `arrived`: the answer is there; otherwise the outbox tries once more to tell what the answer was to tell.
+        """
+        if not report.earlier:
+            return
         ids = [each.request.id for each in earlier]
-        self._give_back(report, {*report.earlier}.difference(ids))
+        taken = [id_ for id_ in report.earlier if self._told_by.get(id_) == report.request.id]
+        self._give_back(report, {*taken}.difference(ids) if arrived else ())
 
         async def note() -> None:
-            await self._changes.told(ids)
-            self._give_back(report, ids)
+            if arrived:
+                await self._changes.told(ids)
+            else:
+                await self._changes.tell_again(taken, self._now())
+            self._give_back(report, taken)
 
-        if ids:
+        if ids or not arrived:
             await self._noted(note)
 
     def _give_back(self, report: Report, ids: Iterable[RequestId]) -> None:

@@ -529,6 +529,20 @@ class LibraryChanges:
             self._told += told
             raise
 
+    async def tell_again(self, ids: Sequence[RequestId], now: datetime) -> None:
+        """The answer that was to tell of these did not arrive: the outbox tries it once more."""
+
+        def write(c: Connection) -> None:
+            for id_ in ids:
+                row = c.execute(
+                    "UPDATE change_requests SET told = NULL WHERE id = ? AND told = 'refused' RETURNING 1", (id_,)
+                ).fetchone()
+                if row is not None:
+                    self._outbox.forget_in(c, OUTCOME_MESSAGE, str(id_))
+                    self._tell_in(c, id_, now)
+
+        await self._database.write(write)
+
     async def recover(self, now: datetime) -> None:
         """At a start: the commands of the process before answer no more, so the outbox tells."""
 

@@ -427,6 +427,10 @@ class Outbox:
         )
         return cursor.rowcount == 1
 
+    def forget_in(self, c: Connection, kind: str, subject: str) -> None:
+        """Forget a message, so that its subject can be stored again."""
+        c.execute("DELETE FROM outbox WHERE kind = ? AND subject = ?", (kind, subject))
+
     # -- keeping and deleting
 
     async def open_count(self) -> int:

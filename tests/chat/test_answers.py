@@ -168,6 +168,21 @@ async def test_what_was_to_be_told_with_an_answer_that_did_not_arrive_is_told_wi
     assert f"Saved **{SECOND_TITLE}**" in answer
 
 
+async def test_what_an_answer_took_from_the_outbox_and_did_not_tell_is_sent_all_the_same(world: World) -> None:
+    await world.link(ADA)
+    world.discord.fault("POST", "/users/@me/channels", status=403, json={"code": 40003, "message": "too fast"})
+    await lose(world, FIRST)
+    await until(lambda: any(request.path == "/users/@me/channels" for request in world.discord.requests))
+    await until(lambda: world.bot.delivery.is_idle)
+    await lose(world, SECOND)  # would have told of the first, whose direct message waits for another try
+    await until(lambda: len(world.discord.direct_messages.get(ADA, [])) == 2)
+    told = [text(message) for message in world.discord.direct_messages[ADA]]
+    assert sum(FIRST_TITLE in each for each in told) == 1
+    assert sum(SECOND_TITLE in each for each in told) == 1
+    await world.idle()
+    assert "Finished since" not in await said(await world.unsave(SECOND))
+
+
 async def test_what_is_being_told_directly_is_not_told_by_the_next_answer_too(world: World) -> None:
     await world.link(ADA)
     world.discord.fault("POST", "/channels/*/messages", delay_s=1.0)
