@@ -187,6 +187,32 @@ async def test_what_is_no_album_is_named(world: World, text: str, what: str) -> 
     assert [call for call in world.spotify.calls if call.path == "/v1/search"] == []
 
 
+@pytest.mark.parametrize("locale", ["en-US", "de", "fr", "es-ES", "pt-BR", "ja"])
+async def test_the_name_of_each_choice_comes_back_as_its_album(world: World, locale: str) -> None:
+    long = "Zinnober, or the Complete Recordings of the Second Night by the Sea, with All of Its Encores"
+    records = [
+        *(("Zinnober by Night", "Mara Quell", "2001"), ("Zinnober - Live (1999)", "Mara Quell", "1999")),
+        *(("Zinnober, Karmesin", "Quell, Rauch & Feuer", "2001"), ("Zinnober 2011", "Von Hier", "2011")),
+        *(
+            (long, "Mara Quell", "2001"),
+            ("「Zinnober」", "Mara Quell", "2001"),
+            ("Zinnober de par por von", "By", "2002"),
+        ),
+        *(("Zinnober", "Mara Quell", "2001"), ("Zinnober", "Mara Quell", "2011")),
+    ]
+    ids = {released(world, *record) for record in records}
+    await world.link(ADA)
+    typed = await world.discord.autocomplete(ADA, "save", "albums", "zinnober", locale=locale)
+    await typed.answered()
+    choices = {choice["name"]: choice["value"].removeprefix("spotify:album:") for choice in typed.choices}
+    assert {*choices.values()} == ids
+    for name, id_ in choices.items():
+        answer = await said(await world.save(name, locale=locale))
+        assert world.saved() == [id_], (name, answer)
+        answer = await said(await world.unsave(name, locale=locale))
+        assert world.saved() == [], (name, answer)
+
+
 # -- commands that take one album
 
 COMMANDS = ("share", "crate add", "crate remove", "club nominate", "curate veto")

@@ -31,7 +31,15 @@ def best(albums: Iterable[Album], text: str) -> list[Album]:
     """The albums that a text names best: by their very titles, else by title and artists, else by the same words."""
     ranked = [(_rank(album, text), album) for album in albums]
     top = min((rank for rank, _ in ranked if rank is not None), default=None)
-    return [album for rank, album in ranked if rank is not None and rank == top]
+    found = [album for rank, album in ranked if rank is not None and rank == top]
+    return _as_typed(found, text) if top == 1 else found
+
+
+def _as_typed(albums: list[Album], text: str) -> list[Album]:
+    """Of labels that differ in signs alone, those whose title was typed with its signs; all if none was."""
+    typed = fold(text)
+    lengths = [len(title) if (title := fold(album.title)) in typed else 0 for album in albums]
+    return [album for album, length in zip(albums, lengths, strict=True) if length == max(lengths)]
 
 
 def is_whole(album: Album, text: str) -> bool:
