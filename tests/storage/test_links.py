@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.caller import MemberId
+from bot.caller import MemberId, RequestId
+from bot.changes import Outcome
 from bot.errors import AccountTaken, StorageUnavailable
 from bot.storage import Storage, open_storage
+from bot.storage.changes import Ending, UndoVerdict
+from bot.storage.engine import Connection
 from bot.storage.vault import Unopenable
+from tests.callers import caller
 from tests.faults.disk import Disk
 from tests.storage.rows import ADA, BEN, KEY, NOW, X, ask, at, execute, link, on_disk, put, rows
 
@@ -81,6 +86,34 @@ async def test_another_account_keeps_what_waits_but_not_what_was_noted_of_the_ol
     await put(storage, link(account="acc-other"))
     [change] = await storage.changes.pending(ADA)
     assert change.was_saved is None
+
+
+async def test_renewing_keeps_what_was_noted_and_what_can_be_undone(storage: Storage) -> None:
+    await put(storage)
+    await ask(storage, 1, X)
+    await storage.changes.end([Ending((RequestId(1), 0), Outcome.SAVED)], at())
+    await ask(storage, 2, X)
+    await storage.changes.begin([((RequestId(2), 0), X, True)])
+    await put(storage, link(consented_at=at(NOW + 5)))
+    [change] = await storage.changes.pending(ADA)
+    assert change.was_saved is True
+    verdict, _ = await storage.changes.accept_undo(caller(ADA, 3), RequestId(1), at())
+    assert verdict is UndoVerdict.ACCEPTED
+
+
+async def test_a_link_is_stored_with_what_belongs_to_it_or_not_at_all(storage: Storage) -> None:
+    noted: list[int] = []
+
+    def note(c: Connection) -> None:
+        noted.append(len(c.execute("SELECT * FROM links").fetchall()))
+        if len(noted) == 1:
+            raise RuntimeError
+
+    for stored in (0, 1):
+        with pytest.raises(RuntimeError) if not stored else nullcontext():
+            await storage.links.put(link(), "BQ-1", "AQ-1", at(), also=note)
+        assert len(await rows(storage, "links")) == stored
+    assert noted == [1, 1]
 
 
 async def test_a_refresh_replaces_both_tokens(storage: Storage) -> None:

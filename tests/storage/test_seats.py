@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from bot.errors import AppTaken, NoSeatFree
 from bot.storage import Storage
 from bot.storage.apps import KnownApp
 from bot.storage.engine import Connection
-from bot.storage.seats import REQUEST_LIFE, SEAT_FREED, Given
+from bot.storage.seats import REQUEST_LIFE, SEAT_FREED, Also, Given, SeatRequest
 from tests.callers import caller
 from tests.storage.rows import ADA, BEN, X, ask, at, link, on_disk, put, rows
 
@@ -60,6 +61,61 @@ async def test_a_freed_seat_is_free_and_its_member_keeps_what_is_pending(storage
     await sit(storage, BEN, 1)
     with pytest.raises(NoSeatFree):
         await sit(storage, ADA, 1)
+
+
+def noting(noted: list[str]) -> Callable[[str], Also]:
+    """What is stored along: a text that says when it was."""
+
+    def also_of(text: str) -> Also:
+        return lambda c: noted.append(text)
+
+    return also_of
+
+
+async def test_what_belongs_to_a_seat_is_stored_with_it_and_only_then(storage: Storage) -> None:
+    noted: list[str] = []
+    note = noting(noted)
+    await sit(storage, ADA, 1)
+    assert not await storage.links.free_seat(BEN, "client", note("no seat"))
+    assert not await storage.links.free_seat(ADA, "another app", note("another app"))
+    assert await storage.links.free_seat(ADA, "client", note("freed"))
+    assert not await storage.links.free_seat(ADA, "client", note("freed again"))
+    assert not await storage.seats.release(ADA, note("nothing is held"))
+    await storage.seats.ask(caller(ADA), "Ada", "ada@example.org", at(), note("asked"))
+    assert not await storage.seats.release(ADA, note("not given"))
+    await storage.seats.give(BEN, "client", 1, at(), note("did not ask"))
+    await storage.seats.give(ADA, "client", 1, at(), note("given"))
+    assert await storage.seats.release(ADA, note("released"))
+    await storage.seats.ask(caller(ADA), "Ada", "ada@example.org", at(), note("asked again"))
+    await storage.seats.expire(ADA, at(), note("too early"))
+    await storage.seats.expire(ADA, at() + REQUEST_LIFE, note("expired"))
+    await storage.seats.expire(ADA, at() + REQUEST_LIFE, note("expired again"))
+    assert noted == ["freed", "asked", "given", "released", "asked again", "expired"]
+
+
+async def test_seats_are_listed_by_who_has_them_and_who_wants_them_the_first_one_first(storage: Storage) -> None:
+    for place, member in enumerate((CHLOE, ADA, BEN)):
+        linked_at = at() + min(place, 1) * HOUR
+        await put(storage, link(member, f"acc-{member}", linked_at=linked_at, consented_at=linked_at))
+    assert [each.member_id for each in await storage.links.sitting("client")] == [CHLOE, ADA, BEN]
+    for place, member in enumerate((CHLOE, ADA, BEN)):
+        await storage.seats.ask(caller(member), "name", "mail@example.org", at() + min(place, 1) * HOUR, nothing)
+    asked = [(CHLOE, at()), (ADA, at() + HOUR), (BEN, at() + HOUR)]
+    assert await storage.seats.open() == asked
+    assert await storage.seats.held(at()) == []
+    for member, given_at in asked:
+        await storage.seats.give(member, "client", 0, given_at, nothing)
+    assert await storage.seats.open() == []
+    assert await storage.seats.held(at()) == asked
+    assert await storage.seats.held(at() + REQUEST_LIFE) == asked[1:]
+
+
+async def test_a_new_request_takes_the_place_of_an_earlier_one(storage: Storage) -> None:
+    await storage.seats.ask(caller(ADA, locale="de"), "Ada", "ada@example.org", at(), nothing)
+    await storage.seats.give(ADA, "client", 1, at(), nothing)
+    await storage.seats.ask(caller(ADA, locale="ja"), "Ada B", "b@example.org", at() + HOUR, nothing)
+    assert await storage.seats.get(ADA) == SeatRequest(ADA, "Ada B", "b@example.org", "ja", at() + HOUR, None)
+    assert await storage.seats.get(BEN) is None
 
 
 async def test_nothing_of_a_freed_members_tokens_is_left(storage: Storage, tmp_path: Path) -> None:
@@ -155,6 +211,7 @@ async def test_an_app_of_ones_own_belongs_to_one_member(storage: Storage) -> Non
     own = {"client_id": "an app", "is_own_app": True}
     await put(storage, link(ADA, **own))
     assert await storage.links.is_app_taken("an app", BEN)
+    assert not await storage.links.is_app_taken("another app", BEN)
     assert not await storage.links.is_app_taken("an app", ADA)
     with pytest.raises(AppTaken):
         await put(storage, link(BEN, "acc-ben", **own))
