@@ -90,7 +90,10 @@ async def test_a_crate_takes_another_name_unless_it_is_taken(storage: Storage) -
     before = await storage.crates.rename(HERE, "jazz", "JAZZ", at())
     assert isinstance(before, Crate)
     assert before.name == "Jazz"
+    await storage.crates.new(THERE, "Ours", at())
     await storage.crates.rename(HERE, None, "Ours", at())
+    assert await storage.crates.find(HERE, DEFAULT, at()) is None
+    assert await storage.crates.find(HERE, "ours", at()) == await default(storage)
     assert (await default(storage)).name == "Ours"
     assert [crate.name for crate in await storage.crates.all(HERE, at())] == ["Ours", "Blues", "JAZZ"]
 

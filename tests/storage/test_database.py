@@ -214,6 +214,18 @@ async def test_a_backup_is_made_before_a_migration_and_never_for_a_new_file(tmp_
     await restored.close()
 
 
+async def test_a_backup_before_several_steps_is_named_after_the_first(tmp_path: Path) -> None:
+    def m997_first(db: sqlite_utils.Database) -> None:
+        db.conn.execute("CREATE TABLE first (id INTEGER PRIMARY KEY) STRICT")
+
+    path = tmp_path / "gatefold.db"
+    await (await open_storage(path, [KEY])).close()
+    *ours, last = extended(GROW)
+    await (await Database.open(path, steps=[*ours, m997_first, last])).close()
+    [backup] = tmp_path.glob("*.backup")
+    assert backup.name.startswith("gatefold.db.before-m997_first-")
+
+
 @pytest.mark.parametrize(
     "flaw",
     [
@@ -239,8 +251,10 @@ async def test_a_migration_that_fails_changes_nothing(flaw: str, tmp_path: Path)
 
 
 async def test_of_a_first_migration_that_fails_the_reason_is_told(tmp_path: Path) -> None:
+    output = os.fstat(1)
     with pytest.raises(StorageStartupError, match="nowhere"):
         await upgraded(tmp_path / "gatefold.db", "INSERT INTO nowhere VALUES (1)")
+    assert os.fstat(1) == output, "only what was opened is closed"
 
 
 async def test_a_second_start_migrates_nothing(tmp_path: Path) -> None:

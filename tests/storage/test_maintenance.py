@@ -203,6 +203,13 @@ async def test_a_backup_is_flushed_before_it_gets_its_name_and_the_name_after_it
     assert on_the_disk == [("flush", ".one.backup.part"), ("name", "one.backup"), ("flush", "kept")]
 
 
+async def test_the_name_of_a_new_database_is_flushed_at_the_start(
+    tmp_path: Path, on_the_disk: list[tuple[str, str]]
+) -> None:
+    await (await open_storage(tmp_path / "new" / "gatefold.db", [KEY])).close()
+    assert on_the_disk == [("flush", "new")]
+
+
 @pytest.mark.parametrize("replace", [False, True])
 async def test_a_restored_database_is_flushed_before_it_takes_the_place_of_the_old_one(
     replace: bool, backup: Path, tmp_path: Path, on_the_disk: list[tuple[str, str]]
