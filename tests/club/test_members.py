@@ -136,7 +136,9 @@ async def test_turns_are_picked_sealed_passed_and_swapped(world: World) -> None:
     for member in (ADA, BEN):
         assert "You take turns" in await server.said("join", member)
     assert "already" in await server.said("join", ADA)
-    assert "Nobody else sees it" in await server.said("pick", ADA, album=server.albums[3], note="Loud")
+    receipt = await server.said("pick", ADA, album=server.albums[3], note="Loud")
+    assert "Nobody else sees it" in receipt
+    assert "> Loud" in receipt
     assert server.albums[3] not in str(server.posts)
     asked = await server.said("swap", ADA, **{"with": str(BEN)})
     assert "asked" in asked

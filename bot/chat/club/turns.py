@@ -9,6 +9,7 @@ from discord import ui
 from bot.caller import Caller, MemberId
 from bot.chat.cards import Card, Kind, album_section, attribution, text_card
 from bot.chat.club.answering import Answering, sentence
+from bot.chat.club.names import note_of
 from bot.chat.reply import Beside, Interaction, caller_of
 from bot.chat.words import Words, date
 from bot.clubs import NoSuchClub
@@ -71,6 +72,8 @@ class Turns:
             said = t(
                 "This is your pick for your next turn. Nobody else sees it before it is announced, and you can change it until then."
             )
+            if note_said := note_of(choice.note, 300):
+                said = f"{said}\n{note_said}"
             return [
                 Card(album_section(words, album), ui.TextDisplay(said), *attribution(words, [album]), kind=Kind.PRIVATE)
             ]
