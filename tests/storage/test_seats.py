@@ -15,7 +15,7 @@ from bot.storage.apps import KnownApp
 from bot.storage.engine import Connection
 from bot.storage.seats import REQUEST_LIFE, SEAT_FREED, Also, Given, SeatRequest
 from tests.callers import caller
-from tests.storage.rows import ADA, BEN, X, ask, at, link, on_disk, put, rows
+from tests.storage.rows import ADA, BEN, X, ask, at, execute, link, on_disk, put, rows
 
 CHLOE = 200_000_000_000_000_003
 HOUR = timedelta(hours=1)
@@ -165,6 +165,23 @@ async def test_of_many_hosts_the_first_gives_the_seat_and_the_address_is_gone(st
     assert (request.name, request.email, request.given_at) == (None, None, at())
 
 
+async def test_once_a_seat_is_given_nothing_of_the_address_is_left_on_the_disk(
+    storage: Storage, tmp_path: Path
+) -> None:
+    await wants(storage)
+    [row] = await rows(storage, "seat_requests")
+    assert row["email_sealed"] in on_disk(tmp_path)
+    await storage.seats.give(ADA, "client", 1, at(), nothing)
+    assert row["email_sealed"] not in on_disk(tmp_path)
+
+
+async def test_a_request_without_its_address_as_a_backup_leaves_it_is_none(storage: Storage) -> None:
+    await wants(storage)
+    await execute(storage, "UPDATE seat_requests SET name_sealed = NULL, email_sealed = NULL")
+    assert await storage.seats.open() == []
+    assert await storage.seats.give(ADA, "client", 1, at(), nothing) is Given.ALREADY
+
+
 async def test_without_a_free_seat_none_is_given_and_the_request_stays(storage: Storage) -> None:
     await sit(storage, BEN, 1)
     await wants(storage)
@@ -198,8 +215,9 @@ async def test_a_request_is_deleted_after_14_days(is_given: bool, storage: Stora
     if is_given:
         await storage.seats.give(ADA, "client", 1, at(), nothing)
     assert await storage.seats.expire(ADA, at() + REQUEST_LIFE - HOUR, nothing) == at() + REQUEST_LIFE
+    await storage.seats.ask(caller(BEN), "Ben", "ben@example.org", at() + HOUR, nothing)
     assert await storage.seats.expire(ADA, at() + REQUEST_LIFE, nothing) is None
-    assert await rows(storage, "seat_requests") == []
+    assert [row["member_id"] for row in await rows(storage, "seat_requests")] == [BEN]
     assert blob not in on_disk(tmp_path)
     assert await storage.seats.expire(ADA, at() + REQUEST_LIFE, nothing) is None
 
