@@ -59,3 +59,40 @@ async def test_how_far_it_is_is_told_every_ten_pages_and_at_the_end(storage: Sto
         if len(await rows(storage, "outbox")) > before:
             told.append(page)
     assert told == [10, 20, 22]
+
+
+async def test_a_curator_stops_what_is_read_on_their_server_and_it_is_read_no_further(storage: Storage) -> None:
+    await begin(storage)
+    history = await storage.histories.of_channel(CHANNEL)
+    assert history is not None
+    assert await storage.histories.running(GUILD) == [history]
+    assert await storage.histories.running(GuildId(2)) == []
+    assert not await storage.histories.stop(GuildId(2), CHANNEL, at())
+    assert not await storage.histories.stop(GUILD, CHANNEL + 1, at())
+    assert await storage.histories.stop(GUILD, CHANNEL, at())
+    assert not await storage.histories.stop(GUILD, CHANNEL, at())
+    stopped = await storage.histories.of_channel(CHANNEL)
+    assert stopped is not None
+    assert (stopped.ended_at, stopped.is_stopped, stopped.is_refused) == (at(), True, False)
+    assert await storage.histories.running(GUILD) == await rows(storage, "timers") == []
+    assert len(await rows(storage, "outbox")) == 2, "how far it is, and that it stopped"
+    await storage.histories.add(history, [Post(CHANNEL, 500, ADA, [AlbumId(X)], at())], 500, 100, at(), is_last=False)
+    assert await storage.histories.of_channel(CHANNEL) == stopped
+
+
+async def test_what_discord_does_not_let_the_bot_read_is_told_and_not_an_earlier_reading(storage: Storage) -> None:
+    await begin(storage)
+    first = await storage.histories.of_channel(CHANNEL)
+    assert first is not None
+    await storage.histories.stop(GUILD, CHANNEL, at())
+    await begin(storage, 2000)
+    await storage.histories.refuse(first, at())
+    second = await storage.histories.of_channel(CHANNEL)
+    assert second is not None
+    assert second.ended_at is None
+    await storage.histories.refuse(second, at())
+    refused = await storage.histories.of_channel(CHANNEL)
+    assert refused is not None
+    assert (refused.ended_at, refused.is_refused, refused.is_stopped) == (at(), True, False)
+    edits = {row["edits_subject"] for row in await rows(storage, "outbox") if row["way"] == "edit"}
+    assert edits == {f"{CHANNEL}-1000", f"{CHANNEL}-2000"}
