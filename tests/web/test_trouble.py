@@ -83,7 +83,6 @@ async def test_a_wrong_client_secret_is_the_hosts_to_mend(stage: Stage, browser:
         ("unauthorized_client", 502, "Spotify rejects this bot&#39;s app.", AppRejected),
         ("server_error", 502, UNAVAILABLE, TryLater),
         ("temporarily_unavailable", 502, UNAVAILABLE, TryLater),
-        ("", 502, UNAVAILABLE, TryLater),
         ("<script>", 502, UNAVAILABLE, TryLater),
         ("ACCESS_DENIED", 502, UNAVAILABLE, TryLater),
     ],
@@ -98,7 +97,7 @@ async def test_an_error_of_spotifys_consent_page_is_told_as_what_it_is(
     assert stage.calls(TOKEN_CALL) == 0
 
 
-@pytest.mark.parametrize("error", ["invalid_scope", "server_error", "login_required", "", "<script>"])
+@pytest.mark.parametrize("error", ["invalid_scope", "server_error", "login_required", "<script>"])
 async def test_an_error_of_discords_consent_page_is_no_no_and_the_link_stays_good(
     stage: Stage, browser: Browser, error: str
 ) -> None:
