@@ -5,9 +5,10 @@ from __future__ import annotations
 from bot.albums import AlbumId
 from bot.caller import GuildId
 from bot.storage import Storage
+from bot.storage.crates import Crate
 from bot.storage.histories import READ, key_of
 from bot.storage.watches import Post
-from tests.storage.rows import ADA, X, at, rows
+from tests.storage.rows import ADA, BEN, X, Y, Z, at, rows
 
 GUILD, CHANNEL = GuildId(1), 7
 
@@ -27,6 +28,28 @@ async def test_a_page_that_is_stored_again_after_a_crash_counts_once(storage: St
     now = await storage.histories.of_channel(CHANNEL)
     assert now is not None
     assert (now.after_id, now.pages, now.messages, now.added) == (500, 1, 100, 1)
+
+
+async def test_only_albums_that_are_new_in_the_crate_are_counted(storage: Storage) -> None:
+    crate = await storage.crates.new(GUILD, "Jazz", at())
+    assert isinstance(crate, Crate)
+    await storage.crates.add(GUILD, "jazz", X, ADA, "", at())
+    await storage.preferences.set_posts_collected(BEN, False)
+    await storage.histories.begin(GUILD, CHANNEL, crate.id, None, 1, 1000, at())
+    posts = [
+        Post(CHANNEL, 500, ADA, [X, Y], at()),
+        Post(CHANNEL, 501, ADA, [Y], at()),
+        Post(CHANNEL, 502, BEN, [Z], at()),
+    ]
+    for after_id, added in ((600, 1), (700, 1)):
+        history = await storage.histories.of_channel(CHANNEL)
+        assert history is not None
+        await storage.histories.add(history, posts, after_id, 3, at(), is_last=False)
+        history = await storage.histories.of_channel(CHANNEL)
+        assert history is not None
+        assert (history.crate, history.added) == ("Jazz", added)
+        await storage.crates.archive(GUILD, "jazz", at())
+        posts = [Post(CHANNEL, 600, ADA, [Z], at())]
 
 
 async def test_a_channel_is_read_once_at_a_time_and_again_when_that_is_done(storage: Storage) -> None:

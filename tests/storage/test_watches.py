@@ -54,6 +54,9 @@ async def test_a_channel_is_watched_as_was_said_last_until_it_is_turned_off(stor
     first = Watch(CHANNEL, GUILD, None, Answers.CARD, "de", at())
     second = Watch(OTHER, GUILD, "Jazz", Answers.SILENT, None, at() + SECOND)
     assert await storage.watches.of_guild(GUILD) == [first, second]
+    await storage.watches.turn_on(GUILD, 1, None, Answers.CARD, None, at() + SECOND)
+    await storage.watches.turn_on(GUILD, 9, None, Answers.CARD, None, at() - SECOND)
+    assert [watch.channel_id for watch in await storage.watches.of_guild(GUILD)] == [9, CHANNEL, 1, OTHER]
     assert await storage.watches.of_guild(GuildId(2)) == []
     await storage.watches.turn_on(GUILD, CHANNEL, crate.id, Answers.BUTTON, "ja", at() + 9 * SECOND)
     assert await storage.watches.of_channel(CHANNEL) == Watch(CHANNEL, GUILD, "Jazz", Answers.BUTTON, "ja", at())
@@ -69,15 +72,15 @@ async def test_a_channel_is_watched_as_was_said_last_until_it_is_turned_off(stor
 
 async def test_a_post_is_collected_and_answered_once(storage: Storage) -> None:
     await watched(storage)
-    await take(storage, post(1, X, Y), post(1, X, Y), post(2, Z, channel=99))
+    await take(storage, post(1, Y, X), post(1, Y, X), post(2, Z, channel=99))
     assert await collected(storage) == {X, Y}
-    assert await answers(storage) == [[X, Y]]
-    assert await storage.watches.answered(CHANNEL, 1) == (ADA, [X, Y])
+    assert await answers(storage) == [[Y, X]]
+    assert await storage.watches.answered(CHANNEL, 1) == (ADA, [Y, X])
     assert await storage.watches.answered(CHANNEL, 2) is None
     assert await storage.watches.answered(OTHER, 1) is None
     [row] = await rows(storage, "outbox")
     assert (row["channel_id"], row["subject"], row["locale"]) == (CHANNEL, "1", "de")
-    assert json.loads(row["payload"]) == {"channel": CHANNEL, "message": 1, "albums": [X, Y], "answers": "card"}
+    assert json.loads(row["payload"]) == {"channel": CHANNEL, "message": 1, "albums": [Y, X], "answers": "card"}
 
 
 async def test_an_entry_is_as_old_as_its_post(storage: Storage) -> None:
@@ -125,6 +128,7 @@ async def test_a_deleted_post_takes_its_albums_back_for_an_hour(storage: Storage
     await watched(storage)
     await take(storage, post(1, X), post(2, Y), post(3, Z))
     assert await storage.watches.take_back(CHANNEL, [1], at() + TAKEN_BACK_WITHIN) == [X]
+    assert await storage.watches.answered(CHANNEL, 2) == (ADA, [Y])
     assert await storage.watches.take_back(CHANNEL, [1, 3], at()) == [Z]
     assert await storage.watches.take_back(CHANNEL, [2], at() + TAKEN_BACK_WITHIN + SECOND) == []
     assert await collected(storage) == {Y}
@@ -133,12 +137,14 @@ async def test_a_deleted_post_takes_its_albums_back_for_an_hour(storage: Storage
 
 async def test_an_edited_post_is_collected_and_answered_as_it_is_now(storage: Storage) -> None:
     await watched(storage)
-    await take(storage, post(1, X, Y), post(2, AlbumId("o" * 22)))
+    await watched(storage, OTHER)
+    await take(storage, post(1, X, Y), post(2, AlbumId("o" * 22)), post(4, X, channel=OTHER))
     await storage.watches.edited(post(1, Y, Z), at() + SECOND, at() + TAKEN_BACK_WITHIN)
     assert await collected(storage) == {Y, Z, "o" * 22}
-    assert await answers(storage) == [[X, Y], ["o" * 22], [Z]]
+    assert await answers(storage) == [[X, Y], ["o" * 22], [X], [Z]]
+    assert await storage.watches.answered(OTHER, 4) == (ADA, [X])
     await take(storage, post(3, X))
-    assert (await answers(storage))[3:] == [[X]], "nobody sees an answer to it any more"
+    assert (await answers(storage))[4:] == [[X]], "nobody sees an answer to it any more"
     await storage.watches.edited(post(1, Y), at() + 2 * SECOND, at() + TAKEN_BACK_WITHIN + SECOND)
     assert await collected(storage) == {X, Y, Z, "o" * 22}, "an hour later it stays"
 
