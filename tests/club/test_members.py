@@ -140,6 +140,7 @@ async def test_turns_are_picked_sealed_passed_and_swapped(world: World) -> None:
     assert "Nobody else sees it" in receipt
     assert "> Loud" in receipt
     assert server.albums[3] not in str(server.posts)
+    assert "Choose another member" in await server.said("swap", ADA, **{"with": str(ADA)})
     asked = await server.said("swap", ADA, **{"with": str(BEN)})
     assert "asked" in asked
     question = await world.discord.direct_message(BEN, 8.0)

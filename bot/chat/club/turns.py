@@ -90,6 +90,8 @@ class Turns:
             refused = turns.swap(club, club.coming.number, caller.member_id, other)
             if not takes_turns(club):
                 refused = Refused(Reason.NOT_BY_TURNS)
+            elif other == caller.member_id:
+                return [text_card(t("Choose another member to swap places with."))]
             if isinstance(refused, Refused):
                 return [await self._answering.refused(words, refused, stored)]
             question = Swap(caller.member_id, other, club.coming.number)
