@@ -151,6 +151,10 @@ async def test_names_that_take_too_long_are_left_out(stage: Stage) -> None:
     stage.server.delay_s = 5.0
     async with asyncio.timeout(3):
         assert [*await of(stage).names(MEMBER, [SECOND, FIRST], seconds=0.05)] == [FIRST]
+    stage.server.delay_s, before = 0.1, len(stage.server.calls)
+    assert await of(stage).names(MEMBER, stage.albums(3 * NAMES_AT_ONCE), seconds=0.05) == {}
+    await asyncio.sleep(0.3)
+    assert len(stage.server.calls) - before <= NAMES_AT_ONCE  # for the others nobody waits
 
 
 async def test_what_the_library_does_not_have_is_said_in_the_order_that_was_asked(stage: Stage) -> None:
@@ -173,7 +177,8 @@ async def test_without_an_access_of_the_hosts_the_members_own_is_used_and_else_w
         assert isinstance(own, Album)
         assert own.artists
         assert await found_id(stage, f"spotify:track:{track(stage)}") == SECOND
-        await stage.storage.links.mark_broken(MEMBER, "revoked")
+        await stage.storage.database.write(lambda c: c.execute("UPDATE links SET access_expires_at = 0"))
+        stage.server.revoke_consent("ada")  # which shows when the token is renewed
         third = stage.albums(1)[0]
         assert await found_id(stage, third) == third
         assert (await of(stage).album(MEMBER, third)).artists == ()

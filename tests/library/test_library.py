@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from bot.changes import Outcome
-from bot.errors import NeedsRelink
+from bot.errors import NeedsRelink, TryLater
 from bot.library import Report
 from bot.sandbox.faults import FAULTS
 from bot.storage.changes import UndoVerdict
@@ -267,6 +267,30 @@ async def test_what_somebody_saves_at_spotify_while_a_write_that_was_not_done_wa
     stage.library.wake(MEMBER)
     await until(stage, 1)
     assert stage.told[0].request.changes[0].outcome is Outcome.ALREADY
+
+
+async def test_what_was_written_although_the_answer_got_lost_is_told_as_saved(stage: Stage) -> None:
+    stage.server.fault(path=WRITE, method="PUT", times=None, status=500, carried_out=True)
+    report = await stage.save(FIRST)
+    assert isinstance(report.held, TryLater)
+    assert stage.saved == [FIRST]
+    stage.server.clear_faults()
+    stage.library.wake(MEMBER)
+    await until(stage, 1)
+    assert stage.told[0].request.changes[0].outcome is Outcome.SAVED
+    assert isinstance(await stage.undo(stage.told[0]), Report)
+    assert stage.saved == []
+
+
+async def test_what_was_saved_is_among_the_members_albums_at_once(stage: Stage) -> None:
+    async def own() -> list[str]:
+        return [album.id for album in await stage.resolver.own(MEMBER, await stage.tokens.access(MEMBER))]
+
+    assert await own() == []
+    saved = await stage.save(FIRST)
+    assert await own() == [FIRST]
+    await stage.undo(saved)
+    assert await own() == []
 
 
 async def test_of_what_is_told_later_only_a_single_album_is_named(stage: Stage) -> None:

@@ -145,6 +145,8 @@ class Stage:
     health: Callable[[], Awaitable[dict[str, bool]]] = field(default_factory=lambda: _healthy)
     told: list[LinkNews] = field(default_factory=list)
     asked: int = 0
+    accepted: list[bool] = field(default_factory=list)
+    """Whether Discord took the client secret, each time that this showed."""
 
     async def ask(self, member: int = MIA, locale: str = "en-US") -> str:
         """`/link`: the address that the member's private message shows."""
@@ -277,8 +279,9 @@ async def _served(
         apps = Apps(storage.apps, host)
         tokens = made_tokens(storage, client, apps, clock)
         woken: list[MemberId] = []
+        accepted: list[bool] = []
         browsers = Browsers(storage.attempts, now=clock)
-        login = OurDiscordLogin(session, browsers, settings, on_secret=lambda is_accepted: None)
+        login = OurDiscordLogin(session, browsers, settings, on_secret=accepted.append)
         linking = Linking(
             storage,
             client,
@@ -296,6 +299,7 @@ async def _served(
         public_pages = PublicPages(storage, settings.public_url, now=clock)
         names = AlbumNames(Known(client, host), wait_s=60.0)
         stage = Stage(settings, storage, client, tokens, linking, discord, spotify, clock, woken, public_pages, names)
+        stage.accepted = accepted
 
         async def tell(news: LinkNews) -> None:
             stage.told.append(news)

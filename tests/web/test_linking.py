@@ -163,6 +163,17 @@ async def test_one_flow_is_one_token_call_and_one_profile_call(stage: Stage, bro
     assert (stage.calls(TOKEN_CALL), stage.calls(PROFILE_CALL), stage.identifications) == (1, 1, 1)
 
 
+async def test_whether_discord_takes_the_client_secret_is_told_to_whoever_watches_it(
+    stage: Stage, browser: Browser
+) -> None:
+    await browser.link()
+    assert stage.accepted == [True]
+    stage.discord.client_secret = "another one"
+    page = await browser.get(await browser.be(MIA, await browser.open(await stage.ask())))
+    assert page.status == 502
+    assert stage.accepted == [True, False]
+
+
 async def test_the_cookie_is_taken_back_at_the_end(stage: Stage, browser: Browser) -> None:
     page = await browser.link()
     assert "Max-Age=0" in page.cookies[0]
