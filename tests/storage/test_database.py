@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import resource
 import sqlite3
 import stat
 import subprocess
@@ -684,6 +685,20 @@ async def test_whether_the_disk_takes_writes_is_known_without_writing_anything_t
     storage.database._probed_at = float("-inf")
     assert await storage.database.is_writable()
     assert await rows(storage, "sqlite_schema") == before
+
+
+async def test_a_disk_that_takes_no_byte_more_does_not_count_as_writable(storage: Storage) -> None:
+    """A real limit of the operating system, as long as the look takes."""
+    log = storage.database.path.with_name("gatefold.db-wal")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size, hard))
+    try:
+        is_writable = await storage.database.is_writable()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not is_writable
+    storage.database._probed_at = float("-inf")
+    assert await storage.database.is_writable()
 
 
 async def test_a_file_that_was_moved_away_does_not_count_as_writable_until_it_is_back(storage: Storage) -> None:
