@@ -42,3 +42,55 @@ async def test_when_a_timer_is_due_is_seen_until_it_is_claimed(storage: Storage)
     assert await due_at() == at() + SECOND
     assert await storage.timers.next_at([]) is None
     assert await storage.timers.next_at(["another kind"]) is None
+
+
+async def test_what_was_set_anew_while_its_handler_ran_stays_as_it_was_set(storage: Storage) -> None:
+    for kind, key in (("kind", "done"), ("kind", "failed"), ("another kind", "done")):
+        await storage.timers.set(kind, key, at())
+    done, failed = await storage.timers.claim(at(), {"kind": 5})
+    await storage.timers.claim(at(), {"another kind": 5})
+    for key in ("done", "failed"):
+        await storage.timers.set("kind", key, at() + 5 * SECOND)
+    await storage.timers.finish(done, None)
+    await storage.timers.fail(failed, at() + 60 * SECOND)
+    again = await storage.timers.claim(at() + 5 * SECOND, {"kind": 5, "another kind": 5})
+    assert [(timer.key, timer.due_at, timer.tries) for timer in again] == [
+        ("done", at() + 5 * SECOND, 0),
+        ("failed", at() + 5 * SECOND, 0),
+    ], "and the other kind's is still claimed"
+
+
+async def test_a_timer_that_failed_is_tried_again_later_and_keeps_the_time_at_which_it_was_due(
+    storage: Storage,
+) -> None:
+    await storage.timers.set("kind", "key", at())
+    for tries, seconds in enumerate((0, 10, 20)):
+        assert await storage.timers.claim(at() + (seconds - 1) * SECOND, {"kind": 5}) == []
+        [timer] = await storage.timers.claim(at() + seconds * SECOND, {"kind": 5})
+        assert (timer.due_at, timer.tries) == (at(), tries)
+        await storage.timers.fail(timer, at() + (seconds + 10) * SECOND - timedelta(milliseconds=1))
+    [timer] = await storage.timers.claim(at() + 30 * SECOND, {"kind": 5})
+    await storage.timers.finish(timer, at() + 60 * SECOND - timedelta(milliseconds=1))
+    assert await storage.timers.claim(at() + 59 * SECOND, {"kind": 5}) == []
+    [timer] = await storage.timers.claim(at() + 60 * SECOND, {"kind": 5})
+    assert (timer.due_at, timer.tries) == (at() + 60 * SECOND, 0)
+
+
+async def test_of_what_is_due_the_earliest_is_claimed_first_and_of_each_kind_at_most_its_limit(
+    storage: Storage,
+) -> None:
+    for kind, key, seconds in (
+        ("b", "1", 2),
+        ("b", "2", 1),
+        ("a", "3", 2),
+        ("a", "4", 2),
+        ("b", "5", 0),
+        ("c", "6", 0),
+    ):
+        await storage.timers.set(kind, key, at() + seconds * SECOND)
+    claimed = await storage.timers.claim(at() + 9 * SECOND, {"b": 2, "a": 5})
+    assert [timer.key for timer in claimed] == ["5", "2", "3", "4"]
+    assert [timer.key for timer in await storage.timers.claim(at() + 9 * SECOND, {"b": 2, "a": 5})] == ["1"]
+    await storage.timers.cancel("b", "2")
+    await storage.timers.release_all()
+    assert len(await storage.timers.claim(at() + 9 * SECOND, {"b": 9, "a": 9})) == 4
