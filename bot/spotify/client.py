@@ -23,6 +23,7 @@ from bot.albums import Album, AlbumId, Reference, ShortLink, album_url
 from bot.changes import Action
 from bot.errors import (
     AppRejected,
+    BadRequest,
     EndpointClosed,
     GrantRefused,
     NoSuchAlbum,
@@ -44,7 +45,7 @@ TRIES = 3
 TRYING_S = 12.0
 """No further try is begun later than this after the first."""
 ASK_AGAIN_S = 0.2
-"""How long after a 404 it is asked again."""
+"""How long after a 404, or a refusal for no known reason, it is asked again."""
 AT_ONCE = 4
 """Parts of one member's call that run side by side."""
 PAGES_AT_ONCE = 32
@@ -228,17 +229,26 @@ class Spotify:
             raise
 
     async def _tried(self, request: Request, access: Access) -> bytes:
-        begun, tries, may_have_applied = self._monotonic(), 0, False
+        begun, tries, may_have_applied, is_asked_again = self._monotonic(), 0, False, False
         sent = rejected = None
         while True:
+            is_sent = False
             try:
                 sent = await _token(access.token, rejected)
+                is_sent = True
                 return await self._once(request, access.app, sent)
             except TokenRejected:
                 if rejected is not None:
                     # A fresh token was rejected: a fault at Spotify (seen in July 2026), not the member's.
                     raise TryLater(TryLater.Cause.UNAVAILABLE, may_have_applied=may_have_applied) from None
                 rejected = sent
+            except Refused as error:
+                # As with a 404 of a look-up: what is final for the member is asked once more. Each of these calls may be
+                # repeated, but a refresh must not.
+                if not is_sent or is_asked_again or isinstance(error, BadRequest):
+                    raise
+                is_asked_again = True
+                await self._sleep(ASK_AGAIN_S)
             except TryLater as error:
                 tries += 1
                 error.may_have_applied = may_have_applied = may_have_applied or error.may_have_applied

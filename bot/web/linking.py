@@ -61,8 +61,7 @@ class LinkPages:
     async def back_from_discord(self, request: web.Request) -> web.StreamResponse:
         """Discord says who is in this browser; on to Spotify if it is the member who asked."""
         cookie = self._cookie(request)
-        state, code, error = (_one(request, name) or None for name in ("state", "code", "error"))
-        issuer = _one(request, "iss")
+        state, code, error, issuer = (_one(request, name) for name in ("state", "code", "error", "iss"))
         self._linking.check_open()
         oauth_state = await self._login.returned(state, cookie, issuer)
         assert cookie is not None
@@ -70,7 +69,7 @@ class LinkPages:
             return show(
                 request, pages.of_error(text_of(request), await self._linking.decline(oauth_state, error), self._seats)
             )
-        if code is None:
+        if not code:
             raise LinkExpired
         person = await self._login.who(code)
         return _see_other(await self._linking.verify_discord_account(oauth_state, person.id, person.name, cookie))
@@ -78,7 +77,7 @@ class LinkPages:
     async def back_from_spotify(self, request: web.Request) -> web.StreamResponse:
         """Spotify says yes or no; either way the link is used up."""
         cookie = self._cookie(request)
-        state, code, error = (_one(request, name) or None for name in ("state", "code", "error"))
+        state, code, error = (_one(request, name) for name in ("state", "code", "error"))
         is_mixed_up = _one(request, "iss") == ISSUER
         oauth_state = await self._linking.take_state(SPOTIFY, state, cookie)
         if is_mixed_up:
@@ -91,7 +90,7 @@ class LinkPages:
             response = show(
                 request, pages.of_error(text_of(request), await self._linking.decline(oauth_state, error), self._seats)
             )
-        elif code is None:
+        elif not code:
             raise LinkExpired
         else:
             linked = await self._linking.finish_link(oauth_state, code, state, cookie)

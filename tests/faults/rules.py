@@ -75,7 +75,7 @@ PROFILE: Rules = {
     "scope": ("scope -> saved", "scope -> saved"),
     "seat": ("seat -> saved", "seat -> saved"),
     "premium": ("premium -> saved", "premium -> saved"),
-    "closed": ("refused -> saved", "refused -> saved"),
+    "closed": ("linked -> saved", "refused -> saved"),
     "unknown": ("linked -> saved", "not answering -> saved"),
     "no album": ("refused -> saved", "refused -> saved"),
     "refused": ("refused -> saved", "refused -> saved"),
@@ -170,8 +170,8 @@ KINDS = {
     "host": r"^Spotify rejects this bot's app.* Your album is queued",
     "not linked": r"^Link your Spotify account once to (save|remove) albums\.",
     "linked": r"^(Linked|Renewed: you are linked) as ",
-    "not answering": r"^Spotify is not responding\. Try again in a few minutes\.$",
-    "used up": r"^This bot's Spotify app has reached its daily limit\. Try again <t:\d+:R>\.$",
+    "not answering": r"^Spotify is not responding\. Try again in a few minutes\.( Your album is queued until then\.)?$",
+    "used up": r"^This bot's Spotify app has reached its daily limit\. Try again <t:\d+:R>\.( Your album is queued until then\.)?$",
 }
 _KINDS = {kind: re.compile(pattern, re.M) for kind, pattern in KINDS.items()}
 ENDED = {

@@ -190,7 +190,7 @@ def rows() -> Iterator[Row]:
         for request in (CONTAINS, WRITE):
             yield Row(request, name, TryLater, 3, later(UNAVAILABLE, may_have_applied=request is WRITE))
     for request in (ALBUM, PROFILE):
-        yield Row(request, "forbidden", Refused, 1, {"status": 403, "message": "Forbidden"})
+        yield Row(request, "forbidden", Refused, 2, {"status": 403, "message": "Forbidden"})
 
 
 def meanings() -> list[Row]:
@@ -685,6 +685,22 @@ async def test_what_works_is_known_from_then_on(served: Served) -> None:
     await served.spotify.write(restarted, Action.REMOVE, [ID])
     assert [call.status for call in served.calls()] == [403, 200, 200, 200]
     assert served.found == [LIBRARY]
+
+
+@pytest.mark.parametrize("status", [403, 406, 410, 421, 451])
+async def test_a_single_refusal_for_no_known_reason_is_asked_once_more(status: int, served: Served) -> None:
+    calls = {
+        "/v1/search": lambda: served.spotify.search(served.access, "slow harbour"),
+        "/v1/me": lambda: served.spotify.profile(served.access),
+        "/v1/me/albums": lambda: served.spotify.saved(served.access, 0),
+        "/v1/me/albums/contains": lambda: served.spotify.contains(served.access, [ID]),
+    }
+    for path, call in calls.items():
+        served.server.fault(path=path, status=status, body="no")
+        await call()
+    served.server.fault(path="/v1/me/albums", method="PUT", status=status, body="no")
+    assert await served.spotify.write(served.access, Action.SAVE, [ID]) == {ID: None}
+    assert [*served.account.saved] == [ID]
 
 
 async def test_an_app_that_may_use_both_keeps_the_original_one(served: Served) -> None:

@@ -238,11 +238,6 @@ async def test_an_answer_of_discords_issuer_at_spotifys_callback_is_refused(stag
     await nothing_came_of_it(stage, await browser.get(callback), 400, LONG_AGO)
 
 
-async def test_an_error_that_is_empty_is_none(stage: Stage, browser: Browser) -> None:
-    callback = await browser.be(MIA, await browser.open(await stage.ask()))
-    assert (await browser.get(f"{callback}&error=")).status == 303
-
-
 @pytest.mark.parametrize("no_code", [None, ""])
 @pytest.mark.parametrize("provider", ["discord", "spotify"])
 async def test_a_good_state_without_a_code_is_refused(

@@ -290,7 +290,7 @@ async def test_a_limit_at_the_profile_asks_to_slow_down(stage: Stage, browser: B
 
 
 async def test_a_bare_403_is_no_promise(stage: Stage, browser: Browser) -> None:
-    stage.spotify.fault(path=PROFILE_CALL, **FAULTS["forbidden"])
+    stage.spotify.fault(path=PROFILE_CALL, times=2, **FAULTS["forbidden"])
     refused_and_told(stage, await browser.link(), 502, "Spotify refused.", Refused)
 
 
