@@ -9,7 +9,7 @@ import pytest
 
 from bot.changes import Action, Kind, Outcome
 from bot.errors import StorageUnavailable, TryLater
-from bot.library import Progress
+from bot.library import NAMES, Progress
 from bot.sandbox.faults import FAULTS
 from bot.storage.changes import CHUNK, NewChange
 from tests.callers import caller
@@ -189,6 +189,7 @@ async def test_of_a_large_request_that_is_interrupted_the_rest_is_done_later_and
 
     report = await stage.save_many(ids, break_down)
     assert isinstance(report.held, TryLater)
+    await stage.until_idle()
     failed = sum(call.status != 200 for call in stage.server.calls if call.path.endswith("/contains"))
     assert failed <= 6  # what the client tries for one chunk, and not for each
     assert Counter(change.outcome for change in report.request.changes) == {
@@ -248,6 +249,29 @@ async def test_a_small_request_that_is_held_up_is_not_forgotten_over_a_large_one
     await stage.until_idle()
     assert isinstance(stage.library.why_held(MEMBER), TryLater)
     assert stage.library.next_retry_s == 2.0
+
+
+async def test_in_an_outage_many_small_requests_cost_no_more_calls_than_a_few(stage: Stage) -> None:
+    costs = []
+    for count in (2, 3 * CHUNK):
+        for _ in range(count):
+            await stage.left_pending(MEMBER)
+        down(stage)
+        begun = len(stage.server.calls)
+        stage.library.wake(MEMBER)
+        await stage.until_idle()
+        costs.append(len(stage.server.calls) - begun)
+    assert costs[1] == costs[0]
+
+
+async def test_only_the_first_ten_albums_of_a_request_are_looked_up_by_name(stage: Stage) -> None:
+    ids = stage.albums(NAMES + 2)
+    report = await stage.save_many(ids)
+    asked = {call.path for call in stage.server.calls if call.path.startswith("/v1/albums/")}
+    assert asked == {f"/v1/albums/{id_}" for id_ in ids[:NAMES]}
+    assert [*report.albums] == ids[:NAMES]
+    await stage.save_many(ids[:NAMES])
+    assert len([call for call in stage.server.calls if call.path.startswith("/v1/albums/")]) == NAMES
 
 
 async def test_a_command_that_waits_behind_a_large_request_that_is_held_up_is_told_so(stage: Stage) -> None:
