@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from aiohttp.test_utils import make_mocked_request
 from bot.sandbox.faults import FAULTS
 from bot.web.visitors import A_SECOND, BURST, MOST, Visitors, address_of
 from tests.callers import caller
+from tests.storage.rows import link as link_of
+from tests.storage.rows import put
 from tests.web.reading import parsed, raw
-from tests.web.stage import MIA, Answer, Browser, Stage, raised
+from tests.web.stage import MIA, NOAH, Answer, Browser, Stage, raised
 
 OWN = "a" * 32
 
@@ -90,6 +93,7 @@ async def test_the_right_id_leads_on_to_the_link(stage: Stage, browser: Browser)
         ("empty", 400, "That is not a client ID"),
         ("unknown", 400, "If it was the client secret"),
         ("redirect", 400, "does not list the redirect URI from step 2"),
+        ("taken", 409, "Another member already uses this Spotify app"),
         ("down", 503, "Spotify is not responding"),
     ],
 )
@@ -99,6 +103,9 @@ async def test_what_is_wrong_is_told_on_the_same_page_without_the_id(
     _, link = await guide(stage)
     if wrong == "redirect":
         stage.spotify.register_app(OWN, redirect_uris={"https://x.example/"}, allowlist=["mia"])
+    if wrong == "taken":
+        register(stage)
+        await put(stage.storage, link_of(NOAH, client_id=OWN, is_own_app=True))
     if wrong == "down":
         stage.spotify.fault(path="/authorize", **FAULTS["unavailable"])
     typed = {"shape": "no <b>id</b>", "empty": ""}.get(wrong, OWN)
@@ -115,6 +122,15 @@ async def test_a_form_without_a_link_that_lives_is_refused(stage: Stage, browser
     for fields in ({}, {"client_id": OWN}, {"link": "x" * 32, "client_id": OWN}):
         assert (await send(browser, **fields)).title == "This link has expired or was already used."
     assert stage.spotify.calls == []
+
+
+async def test_a_form_of_more_than_ten_fields_is_none(stage: Stage, browser: Browser) -> None:
+    register(stage)
+    _, link = await guide(stage)
+    many = {f"more{number}": "x" for number in range(8)}
+    refused = await send(browser, link=link, client_id=OWN, one_more="x", **many)
+    assert refused.title == "This link has expired or was already used."
+    assert (await send(browser, link=link, client_id=OWN, **many)).status == 303
 
 
 @pytest.mark.parametrize(
@@ -222,5 +238,10 @@ async def test_a_flood_of_links_is_stopped_and_the_rest_of_the_site_is_not(stage
             break
     assert (last.status, last.title) == (429, "Too many requests from your network.")
     assert last.headers["Retry-After"] == "60"
-    assert (await browser.get("/privacy", headers=flood)).status == 200
+    for path in ("/link/x", "/guide/own-app", "/club/x", "/club/x/feed.atom", "/crate/x"):
+        # some are allowed again meanwhile, but not 60 at once
+        answers = await asyncio.gather(*(browser.get(path, headers=flood) for _ in range(60)))
+        assert 429 in {answer.status for answer in answers}, path
+    for path in ("/", "/privacy", "/healthz", "/static/style.css"):
+        assert (await browser.get(path, headers=flood)).status == 200
     assert (await browser.get("/callback/spotify")).status == 400
