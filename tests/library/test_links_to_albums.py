@@ -68,3 +68,9 @@ async def test_no_album_is_offered_twice(stage: Stage) -> None:
     report = await stage.library.change(caller(MEMBER, stage.last), Action.SAVE, album.title)
     choices = report.request.changes[0].choices
     assert len(set(choices)) == len(choices) > 1
+
+
+async def test_an_album_that_does_not_exist_is_not_even_written(stage: Stage) -> None:
+    gone = "0" * 22
+    assert await meant(stage, f"spotify:album:{gone}") == [(gone, Outcome.NO_ALBUM, None)]
+    assert "PUT" not in {call.method for call in stage.server.calls}
