@@ -50,6 +50,7 @@ from bot.chat.crate_pages import CratePages
 from bot.chat.crates import CrateCards
 from bot.chat.delivery import Delivery
 from bot.chat.features import Feature
+from bot.chat.first_answers import Endpoint, FirstAnswers
 from bot.chat.import_progress import ImportProgress
 from bot.chat.messages import Messages
 from bot.chat.notices import Notices
@@ -250,7 +251,7 @@ async def _build(
         now=now,
     )
     words = AllWords(f"{settings.public_url}/privacy", settings.spotify_seats)
-    reply = Reply(words, measures.answered)
+    reply = Reply(words, measures.answered, FirstAnswers(Endpoint(session, settings.discord_api_url)))
     clubs = AlbumClubs(storage, now=now)
     public_pages = PublicPages(storage, settings.public_url, now=now)
     names = club.Names(catalogue)

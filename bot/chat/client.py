@@ -25,7 +25,6 @@ from yarl import URL
 from bot.caller import MemberId
 from bot.chat.cards import Card, text_card
 from bot.chat.features import Feature, Listener, Router
-from bot.chat.first_answers import answer_shortly
 from bot.chat.groups import commands_of
 from bot.chat.registration import Registration
 from bot.chat.reply import RECEIVED, Reply, Visibility
@@ -134,7 +133,6 @@ class Client(discord.Client):
 
     async def stay_connected(self) -> None:
         """Hold the gateway's connection. LoginRefused when the token is refused meanwhile, IntentRefused."""
-        answer_shortly()
         for delay in _delays():
             try:
                 await self.connect()

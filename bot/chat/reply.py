@@ -20,6 +20,7 @@ from msgspec import Struct
 from bot import logs
 from bot.caller import Caller, GuildId, MemberId, RequestId
 from bot.chat.cards import Card, Kind, text_card
+from bot.chat.first_answers import FirstAnswers
 from bot.chat.modals import Modal
 from bot.chat.words import Words
 from bot.errors import InternalError, Restarting, UserError
@@ -109,6 +110,7 @@ class Reply:
         self,
         words: Callable[[str | None], Words],
         observe: Observe,
+        first_answers: FirstAnswers,
         *,
         progress_s: float = PROGRESS_S,
         fast_s: float = FAST_S,
@@ -117,6 +119,7 @@ class Reply:
         self._progress_s = progress_s
         self._fast_s = fast_s
         self._observe = observe
+        self.first_answers = first_answers
         self.is_stopping = False
         self.open = 0
         self._quiet = asyncio.Event()
@@ -156,11 +159,10 @@ class Reply:
             await asyncio.wait({task}, timeout=max(self._fast_s - (time.monotonic() - seen.received), 0.0))
             if not task.done():
                 seen.is_deferred = True
-                # A deferred edit shows nothing; a new message shows that the bot is thinking.
-                deferral = interaction.response.defer(
-                    ephemeral=visibility is Visibility.PRIVATE and not edits, thinking=not edits
+                announcement = self.first_answers.announce(
+                    interaction, is_private=visibility is Visibility.PRIVATE, edits=edits
                 )
-                seen.first(await _deliver(deferral, name))
+                seen.first(await _deliver(announcement, name))
             while not task.done():
                 await asyncio.wait({task}, timeout=self._progress_s)
                 if progress is None or task.done() or not seen.arrived:
@@ -173,9 +175,9 @@ class Reply:
             if seen.arrived:
                 first: Coroutine[Any, Any, object]
                 if not seen.is_deferred and edits and not made.is_beside:
-                    first = interaction.response.edit_message(**_edited(made.cards[0]))
+                    first = self.first_answers.edit(interaction, made.cards[0])
                 elif not seen.is_deferred:
-                    first = interaction.response.send_message(ephemeral=is_private, **_content(made.cards[0]))
+                    first = self.first_answers.message(interaction, made.cards[0], is_private=is_private)
                 elif made.is_beside and edits:
                     first = interaction.followup.send(ephemeral=True, **_content(made.cards[0]))
                 elif made.is_beside and visibility is Visibility.PUBLIC:

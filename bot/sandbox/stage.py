@@ -1,22 +1,29 @@
 """The stage: the real bot between SimCord's Discord, its chat page, and our stand-in for Spotify.
 
-Nothing in the bot knows that it is here: the stand-ins are only other addresses in the settings, and Discord
-is replaced inside discord.py by SimCord.
+Nothing in the bot knows that it is here: the stand-ins are only other addresses in the settings, Discord is replaced
+inside discord.py by SimCord, and first answers, which do not go through discord.py, are led there.
 """
 
 from __future__ import annotations
 
+import io
+import json
 import tempfile
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import discord
 import simcord
+from discord.http import Route
 
 from bot import app
+from bot.chat.client import Client
+from bot.chat.first_answers import File, FirstAnswers
 from bot.sandbox.catalogue import Catalogue
 from bot.sandbox.clock import Clock, pass_time
 from bot.sandbox.discord_login import DiscordLogin
@@ -72,6 +79,7 @@ async def set_up() -> AsyncIterator[Stage]:
         simcord.run(services.client, settle_timeout=SETTLE_S, check_errors=False) as env,
     ):
         catch_up(env, clock)
+        services.reply.first_answers = FirstAnswers(partial(_send, services.client))
         files = env.backend.cdn = Files(login.base_url, login.files)
         env.backend.edit_bot_profile(BOT)
         guild = env.create_guild("The Record Shop")
@@ -147,3 +155,16 @@ def _settings(folder: Path, spotify_url: str, login_url: str) -> Settings:
         spotify_short_link_url=spotify_url,
         spotify_oembed_url=f"{spotify_url}/oembed",
     )
+
+
+async def _send(client: Client, id_: int, token: str, body: dict[str, Any], file: File | None) -> None:
+    """A first answer, by the way that SimCord listens at."""
+    path = "/interactions/{webhook_id}/{webhook_token}/callback"
+    route = Route("POST", path, webhook_id=id_, webhook_token=token)
+    if file is None:
+        await client.http.request(route, json=body)
+        return
+    sent = discord.File(io.BytesIO(file[1]), file[0])
+    payload = {"name": "payload_json", "value": json.dumps(body)}
+    part = {"name": "files[0]", "value": sent.fp, "filename": sent.filename, "content_type": "application/octet-stream"}
+    await client.http.request(route, form=[payload, part], files=[sent])

@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import aiohttp
 import attrs
 
 from bot.chat.client import Client, point_at
 from bot.chat.features import Feature
+from bot.chat.first_answers import Endpoint, FirstAnswers
 from bot.chat.reply import FAST_S, Reply
 from bot.chat.words import AllWords
 from bot.settings import from_values
@@ -56,14 +58,15 @@ async def connected(
     storage = await open_storage(folder / "gatefold.db", [b"k" * 32])
     wire = DiscordWire(application_id=APP, bot_token=BOT_TOKEN)
     observed: list[tuple[str, str]] = []
-    reply = Reply(
-        AllWords("https://gatefold.example/privacy"),
-        lambda command, outcome, first_s: observed.append((command, outcome)),
-        progress_s=progress_s,
-        fast_s=fast_s,
-    )
     is_connected = asyncio.Event()
-    async with wire.running():
+    async with wire.running(), aiohttp.ClientSession() as session:
+        reply = Reply(
+            AllWords("https://gatefold.example/privacy"),
+            lambda command, outcome, first_s: observed.append((command, outcome)),
+            FirstAnswers(Endpoint(session, wire.api_url)),
+            progress_s=progress_s,
+            fast_s=fast_s,
+        )
         settings = from_values(
             discord_token=BOT_TOKEN,
             discord_client_id=str(APP),

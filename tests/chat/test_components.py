@@ -18,6 +18,7 @@ from bot.albums import AlbumId
 from bot.caller import Caller, MemberId, RequestId
 from bot.chat.components import MAX_LENGTH, Audience, Component, CustomId, Form, Source, read_field
 from bot.chat.features import Feature, Router
+from bot.chat.first_answers import FirstAnswers
 from bot.chat.reply import Interaction, Reply
 from bot.chat.words import AllWords
 from tests.chat.features import every_feature
@@ -184,4 +185,7 @@ def test_the_owner_of_a_component_is_its_first_field() -> None:
 
 
 def _reply() -> Reply:
-    return Reply(AllWords(""), lambda command, outcome, first_s: None)
+    async def send(*_: object) -> None:
+        """Nothing is answered here."""
+
+    return Reply(AllWords(""), lambda command, outcome, first_s: None, FirstAnswers(send))

@@ -19,6 +19,7 @@ import pytest
 
 from bot import app
 from bot.chat import help
+from bot.chat.first_answers import FirstAnswers
 from bot.chat.reply import RECEIVED, Visibility
 from bot.monitoring.metrics import LAG_EVERY_S, Metrics
 from bot.sandbox.faults import FAULTS
@@ -116,15 +117,13 @@ class Waited:
 
     extras: dict[str, float]
     id: int = 1
+    token: str = "token"
     type: None = None
     locale: str = "en-US"
 
-    @property
-    def response(self) -> Waited:
-        return self
 
-    async def send_message(self, **_: object) -> None:
-        """Discord takes it."""
+async def taken(*_: object) -> None:
+    """Discord takes it."""
 
 
 async def test_the_time_counts_from_the_arrival_and_not_from_the_command_s_turn(world: World) -> None:
@@ -133,6 +132,7 @@ async def test_the_time_counts_from_the_arrival_and_not_from_the_command_s_turn(
     assert waited.extras[RECEIVED] <= time.monotonic()
     waited.extras[RECEIVED] -= 7.0
     work = help.draw(world.bot.reply.words(None))
+    world.bot.reply.first_answers = FirstAnswers(taken)
     await world.bot.reply(cast(Any, waited), work, name="help", visibility=Visibility.PRIVATE)
     took = (await scraped(world))("first_answer_seconds_sum", command="help")
     assert took is not None
