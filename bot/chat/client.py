@@ -86,6 +86,7 @@ class Client(discord.Client):
         )
         self._reply = reply
         self._router = Router(features, reply)
+        self._serving: set[asyncio.Task[None]] = set()
         self.has_commands = False
         self.is_connected = False
         self._on_connection = on_connection
@@ -181,11 +182,13 @@ class Client(discord.Client):
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
         """Hand an event on; of an interaction, note when it came."""
         if event == "interaction":
-            # Not in on_interaction: that is a task, whose wait for its turn is part of what is measured.
+            # Not in the task that serves it: its wait for its turn is part of what is measured.
             args[0].extras[RECEIVED] = time.monotonic()
-            if args[0].type not in _ROUTED:
-                return  # the tree has it
-        if event not in _UNHEARD:
+            if args[0].type in _ROUTED:  # else the tree has it
+                task = asyncio.create_task(self._serve(args[0]))
+                self._serving.add(task)
+                task.add_done_callback(self._serving.discard)
+        elif event not in _UNHEARD:
             super().dispatch(event, *args, **kwargs)
 
     async def on_ready(self) -> None:
@@ -206,9 +209,12 @@ class Client(discord.Client):
         self.is_connected = is_connected
         self._on_connection(is_connected)
 
-    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+    async def _serve(self, interaction: discord.Interaction[Any]) -> None:
         """Buttons, select menus and modals."""
-        await self._router.serve(interaction)
+        try:
+            await self._router.serve(interaction)
+        except Exception:
+            await self.on_error("interaction")
 
     async def _command_failed(self, interaction: discord.Interaction[Any], error: Exception) -> None:
         """A command that the tree does not know or cannot read: an old one, or none of ours."""

@@ -42,7 +42,7 @@ class CustomId:
     def __init__(self, verb: str, *fields: Field) -> None:
         """A verb that a feature declares, and the fields that the verb takes."""
         text = ":".join((verb, *map(str, fields)))
-        if len(text) > MAX_LENGTH or text.count(":") != len(fields) or not _CUSTOM_ID.fullmatch(text):
+        if text.count(":") != len(fields) or not _is_custom_id(text):
             raise ValueError(f"not a custom id: {verb!r} with {fields!r}, {len(text)} characters")
         object.__setattr__(self, "text", text)
 
@@ -62,13 +62,15 @@ class CustomId:
     @classmethod
     def read(cls, text: object) -> CustomId | None:
         """What Discord sent back; None when it was never one of ours."""
-        if not isinstance(text, str) or len(text) > MAX_LENGTH:
+        if not isinstance(text, str) or not _is_custom_id(text):
             return None
-        verb, *fields = text.split(":")
-        try:
-            return cls(verb, *fields)
-        except ValueError:
-            return None
+        read = object.__new__(cls)
+        object.__setattr__(read, "text", text)
+        return read
+
+
+def _is_custom_id(text: str) -> bool:
+    return len(text) <= MAX_LENGTH and _CUSTOM_ID.fullmatch(text) is not None
 
 
 def read_field(text: str, kind: FieldType) -> Field | None:
@@ -145,9 +147,10 @@ class Component:
 
     def read(self, custom_id: CustomId, data: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """The handler's arguments from a custom id and the interaction's `data`; None when they do not fit."""
-        if custom_id.verb != self.verb or len(custom_id.fields) != len(self.fields):
+        texts = custom_id.fields
+        if custom_id.verb != self.verb or len(texts) != len(self.fields):
             return None
-        read: list[Any] = [read_field(text, kind) for text, kind in zip(custom_id.fields, self.fields, strict=True)]
+        read: list[Any] = [*map(read_field, texts, self.fields)]
         if self.source is Source.MENU:
             chosen = data.get("values")
             if not isinstance(chosen, list) or not self.least <= len(chosen) <= VALUES_MOST:

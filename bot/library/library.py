@@ -447,7 +447,8 @@ class Library:
     def _note_soon(self, id_: RequestId) -> None:
         """Note that an answer told everything, within a second.
 
-        If the process is killed before, the next start edits the answer, which changes nothing that it says.
+        If the process is killed before, the next start edits the answer, which changes nothing that it says; where
+        15 minutes have passed by then, it is told once more in a direct message.
         """
         self._changes.told_by_answer(id_)
         if self._noting is None:
