@@ -191,7 +191,7 @@ class Settings:
         lines += missing_lines(words, stored, interaction.app_permissions, interaction.channel_id)
         order = stored.club.order[:OPTIONS_MOST] if takes_turns(stored.club) else ()
         if order:
-            lines.append(words.t("They take turns in this order:"))
+            lines.append(words.t("Members take turns in this order:"))
             lines += [f"{place}. <@{member}>" for place, member in enumerate(order, 1)]
         lines += [f"**{line}**" for line in news]
         items = [
