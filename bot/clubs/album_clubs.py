@@ -107,7 +107,7 @@ class AlbumClubs:
             if not self._storage.timers.has_due_in(c, STEP, self._started_at):
                 self._storage.clubs.beat_in(c, self._now())
 
-        await self._storage.database.write(write, durable=False)
+        await self._storage.database.write(write, key="clubs", durable=False)
 
     # -- the clock
 
@@ -131,7 +131,7 @@ class AlbumClubs:
                 voters = self._storage.ballots.number_in(c, club_id, number)
                 self._redraw_in(c, stored, number, _VOTES, str(voters))
 
-        await self._storage.database.write(write)
+        await self._storage.database.write(write, key="clubs")
 
     # -- events
 
@@ -152,7 +152,7 @@ class AlbumClubs:
             self._store_in(c, new, outcome, now)
             return new
 
-        return await self._storage.database.write(write)
+        return await self._storage.database.write(write, key="clubs")
 
     async def apply(
         self,
@@ -173,7 +173,7 @@ class AlbumClubs:
                     self._storage.clubs.log_in(c, club_id, curator.member_id, curator.did, curator.facts, now)
             return outcome
 
-        outcome = await self._storage.database.write(write)
+        outcome = await self._storage.database.write(write, key="clubs")
         if isinstance(outcome, Outcome) and any(effect.step is Step.FORGET_VOTERS for effect in outcome.effects):
             await self._storage.database.truncate_log()
         return outcome
@@ -229,7 +229,7 @@ class AlbumClubs:
 
     async def _stored(self, write: Callable[[Connection], Refused | None]) -> Refused | None:
         """Store what many members do at the same time: those who wait share one flush of the disk."""
-        refused = await self._storage.database.write(write, durable=False)
+        refused = await self._storage.database.write(write, key="clubs", durable=False)
         if refused is None:
             try:
                 await asyncio.shield(self._storage.database.flush())
@@ -267,7 +267,7 @@ class AlbumClubs:
         def write(c: Connection) -> Refused | None:
             return self._answer_swap_in(c, self._get_in(c, club_id), question, "swap declined")
 
-        return await self._storage.database.write(write)
+        return await self._storage.database.write(write, key="clubs")
 
     def _answer_swap_in(self, c: Connection, stored: StoredClub, question: Swap, step: str) -> Refused | None:
         payload = {"club": stored.id, "step": step, "other": question.other}
@@ -285,7 +285,7 @@ class AlbumClubs:
             self._redraw_in(c, self._get_in(c, club_id), number, {Step.CALL}, f"at {self._now().timestamp()}")
             self._storage.clubs.log_in(c, club_id, curator.member_id, curator.did, curator.facts, self._now())
 
-        await self._storage.database.write(write)
+        await self._storage.database.write(write, key="clubs")
 
     # -- reading
 

@@ -61,7 +61,7 @@ class ClubChannels:
             self._block_in(c, stored, BLOCKED)
             return True
 
-        return await self._storage.database.write(write)
+        return await self._storage.database.write(write, key="clubs")
 
     async def move(self, club_id: ClubId, channel_id: int, curator: Curator) -> None:
         """Let a club live in another channel; what could not be posted goes there."""
@@ -75,7 +75,7 @@ class ClubChannels:
             self._storage.timers.put(c, EVENT, f"{club_id}:{stored.channel_id}", self._now())
             self._storage.clubs.log_in(c, club_id, curator.member_id, curator.did, curator.facts, self._now())
 
-        await self._storage.database.write(write)
+        await self._storage.database.write(write, key="clubs")
 
     async def can_post(self, channel_id: int) -> None:
         """The bot may post in this channel, maybe again: what waits for that goes out now."""
@@ -105,12 +105,12 @@ class ClubChannels:
             message = Message(NOTE, post.subject, Channel(thread_id), payload, view.stored.locale)
             self._storage.outbox.put(c, message, self._now())
 
-        await self._storage.database.write(write)
+        await self._storage.database.write(write, key="clubs")
 
     async def refused(self, stored: StoredClub, what: str) -> None:
         """A "thread" or an "event" was refused: who started the club is told, once for each club."""
         if not stored.is_blocked:  # else they know already
-            await self._storage.database.write(lambda c: self._tell_in(c, stored, what, ""))
+            await self._storage.database.write(lambda c: self._tell_in(c, stored, what, ""), key="clubs")
 
     # -- what the gateway tells
 
@@ -131,7 +131,7 @@ class ClubChannels:
             for stored in self._storage.clubs.of_guild_in(c, guild_id):
                 self._block_in(c, stored, REMOVED)
 
-        await self._storage.database.write(write)
+        await self._storage.database.write(write, key="clubs")
 
     async def server_seen(self, guild_id: GuildId, channels: Collection[int], roles: Collection[int]) -> None:
         """The bot is in a server, which has these roles, and these are the channels that the bot can see."""
@@ -145,7 +145,7 @@ class ClubChannels:
                 self._check_role_in(c, stored, lambda role: role in roles)
 
         if await self.has_clubs(guild_id):
-            await self._storage.database.write(change)
+            await self._storage.database.write(change, key="clubs")
 
     async def channel_seen(self, guild_id: GuildId, channel_id: int, *, is_hidden: bool) -> None:
         """A channel has changed, and the bot can see it or no longer can."""
@@ -167,7 +167,7 @@ class ClubChannels:
                 self._check_role_in(c, stored, lambda role: role != role_id)
 
         if await self.has_clubs(guild_id):
-            await self._storage.database.write(change)
+            await self._storage.database.write(change, key="clubs")
 
     async def thread_gone(self, thread_id: int) -> None:
         """A thread was deleted: if people discussed the current album in it, who started the club is told."""
@@ -180,7 +180,7 @@ class ClubChannels:
             if stored.club.listening.number == post.number:
                 self._tell_in(c, stored, THREAD_GONE, thread_id)
 
-        await self._storage.database.write(change)
+        await self._storage.database.write(change, key="clubs")
 
     async def has_clubs(self, guild_id: GuildId) -> bool:
         """Whether a server has a club. Most events are about servers that have none."""
@@ -197,7 +197,7 @@ class ClubChannels:
                     change(c, stored)
 
         if await self.has_clubs(guild_id):
-            await self._storage.database.write(write)
+            await self._storage.database.write(write, key="clubs")
 
     def _block_in(self, c: Connection, stored: StoredClub, what: str = BLOCKED) -> None:
         """Nothing can be posted: who started the club is told, unless they know already."""

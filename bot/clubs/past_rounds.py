@@ -42,7 +42,7 @@ class PastRounds:
                 self._storage.timers.put(c, IMPORT, key_of(id_), now + FIRST_STEP)
             return begins
 
-        return await self._storage.database.write(write)
+        return await self._storage.database.write(write, key="clubs")
 
     async def hurry(self, id_: RequestId) -> None:
         """Let an import that runs go on now."""
@@ -51,7 +51,7 @@ class PastRounds:
             if self._storage.timers.get_in(c, IMPORT, key_of(id_)) is not None:
                 self._storage.timers.put(c, IMPORT, key_of(id_), self._now())
 
-        await self._storage.database.write(write, durable=False)
+        await self._storage.database.write(write, key="clubs", durable=False)
 
     async def stop(self, id_: RequestId) -> bool:
         """Stop an import that runs. No round has come of it yet. False: it does not run."""
@@ -64,7 +64,7 @@ class PastRounds:
             self._storage.timers.remove(c, IMPORT, key_of(id_))
             return True
 
-        return await self._storage.database.write(write)
+        return await self._storage.database.write(write, key="clubs")
 
     async def note(self, one: ClubImport, found: Mapping[int, FoundAlbum], done: int, total: int) -> None:
         """Note the albums of rows, and let the message show how far the import is: `done` of `total` rows."""
@@ -77,7 +77,7 @@ class PastRounds:
                 message = Message(IMPORT, f"{one.id}:{done}", address, payload, one.locale)
                 self._storage.outbox.put(c, message, self._now())
 
-        await self._storage.database.write(write, durable=False)
+        await self._storage.database.write(write, key="clubs", durable=False)
 
     async def finish(self, id_: RequestId, sheet: ClubSheet) -> None:
         """All albums were looked for: the rounds are stored, and the curator is told. Doing it again changes nothing."""
@@ -103,7 +103,7 @@ class PastRounds:
             if one.member_id is not None and rounds:
                 self._storage.clubs.log_in(c, stored.id, one.member_id, "import", {"rounds": len(rounds)}, now)
 
-        await self._storage.database.write(write)
+        await self._storage.database.write(write, key="clubs")
 
     async def undo(self, id_: RequestId, curator: MemberId) -> int | None:
         """Delete the rounds of an import with their scores, and nothing else; how many, None: it was undone before."""
@@ -117,7 +117,7 @@ class PastRounds:
             self._storage.clubs.log_in(c, one.club_id, curator, "import undone", {"rounds": gone}, now)
             return gone
 
-        gone = await self._storage.database.write(write)
+        gone = await self._storage.database.write(write, key="clubs")
         if gone:
             await self._storage.database.truncate_log()
         return gone

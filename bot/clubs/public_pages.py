@@ -51,7 +51,7 @@ class PublicPages:
                 self._storage.clubs.log_in(c, club_id, curator.member_id, curator.did, curator.facts, self.now())
             return address
 
-        return self._at(PageKind.CLUB, await self._storage.database.write(write))
+        return self._at(PageKind.CLUB, await self._storage.database.write(write, key="clubs"))
 
     async def close_book(self, club_id: ClubId, curator: Curator) -> bool:
         """Turn the book off. False: it was off. NoSuchClub."""
@@ -64,7 +64,7 @@ class PublicPages:
                 self._storage.clubs.log_in(c, club_id, curator.member_id, curator.did, curator.facts, self.now())
             return was_on
 
-        return await self._storage.database.write(write)
+        return await self._storage.database.write(write, key="clubs")
 
     async def book(self, address: str) -> Book | None:
         """The book at an address; None: there is none."""
@@ -85,13 +85,15 @@ class PublicPages:
         """Turn the page of a crate on, or give it a new address; where it is now. None: there is none to renew."""
 
         address = await self._storage.database.write(
-            lambda c: self._opened_in(c, _crate(crate), crate.guild_id, renew=renew)
+            lambda c: self._opened_in(c, _crate(crate), crate.guild_id, renew=renew), key=crate.guild_id
         )
         return self._at(PageKind.CRATE, address)
 
     async def close_crate(self, crate: Crate) -> bool:
         """Turn the page of a crate off. False: it was off."""
-        return await self._storage.database.write(lambda c: self._storage.public_pages.close_in(c, _crate(crate)))
+        return await self._storage.database.write(
+            lambda c: self._storage.public_pages.close_in(c, _crate(crate)), key=crate.guild_id
+        )
 
     async def crate(self, address: str) -> CratePage | None:
         """The crate at an address; None: there is none."""

@@ -81,7 +81,7 @@ class Storage(Struct, frozen=True):
         return await self._forget(ABOUT_SPOTIFY, member_id)
 
     async def _forget(self, declared: Sequence[Declaration], member_id: int) -> dict[str, int]:
-        counts = await self.database.write(lambda c: forget(c, declared, member_id))
+        counts = await self.database.write(lambda c: forget(c, declared, member_id), key=member_id)
         await self.database.truncate_log()
         return counts
 
@@ -91,7 +91,7 @@ class Storage(Struct, frozen=True):
 
     async def sweep(self, now: datetime) -> None:
         """Delete the rows of servers that removed the bot 30 days ago, and make what is deleted gone from the disk."""
-        gone = await self.database.write(lambda c: forget_removed(c, DECLARED, now), durable=False)
+        gone = await self.database.write(lambda c: forget_removed(c, DECLARED, now), key="guilds", durable=False)
         if gone:
             _log.info("rows of servers deleted", servers=len(gone))
             await self.database.truncate_log()
@@ -169,7 +169,7 @@ async def _prove_keys(database: Database, vault: Vault) -> None:
         if opens is None or (not is_proof_current(c, vault) and are_current(c, LASTING, vault)):
             put_proof(c, vault)
 
-    await database.write(renew_proof)
+    await database.write(renew_proof, key="keys")
 
 
 __all__ = ["Storage", "StorageStartupError", "open_storage"]

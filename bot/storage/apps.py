@@ -73,7 +73,7 @@ class SpotifyApps:
             )
             c.execute(f"UPDATE spotify_apps SET {assignment} WHERE client_id = ?", (*values, client_id))  # noqa: S608 - both texts are above
 
-        await self._database.write(write)
+        await self._database.write(write, key=client_id)
 
 
 def _is_linked(c: Connection, client_id: str, member_id: int) -> bool:

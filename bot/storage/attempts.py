@@ -97,7 +97,7 @@ class LinkAttempts:
                 (id_hash, member_id, sealed, caller.locale, client_id, to_seconds(now)),
             )
 
-        await self._database.write(write)
+        await self._database.write(write, key=member_id)
 
     async def use_app(self, id_hash: bytes, client_id: str | None, now: datetime) -> bool:
         """Link through this app of the member's own (None: the host's) from now on; False when the attempt is gone."""
@@ -171,7 +171,7 @@ class LinkAttempts:
             )
             return True
 
-        return await self._database.write(write)
+        return await self._database.write(write, key=attempt_hash.hex() if attempt_hash is not None else None)
 
     async def take_state(self, state_hash: bytes, now: datetime) -> OAuthState | None:
         """Use an OAuth state up: of many that come at once, one gets it."""

@@ -27,6 +27,8 @@ from bot.storage.vault import SealedColumn, Vault
 
 ANSWER = SealedColumn("change_requests", "interaction_token_sealed", "answer", ("id",))
 Key = tuple[RequestId, int]
+_KEY = "changes"
+"""Of all jobs here that decide by what they read: commands, the worker and the outbox read what the others write."""
 _T = TypeVar("_T")
 _COLUMNS = "w.request_id, w.position, w.kind, w.reference, w.album_id, w.was_saved, w.outcome, w.detail, w.choices"
 _SETTLED = {"saved", "already", "removed", "absent", "changed since", "superseded"}
@@ -192,7 +194,7 @@ class LibraryChanges:
                 pending = _pending(c, member, CHUNK)
             return Accepted(request, pending, link_row(c, member), self._untold_in(c, member, now))
 
-        accepted = await self._noting(told, self._database.write(write, durable=also is not None))
+        accepted = await self._noting(told, self._database.write(write, key=_KEY, durable=also is not None))
         self._flush = self._database.flush()
         return accepted
 
@@ -216,7 +218,7 @@ class LibraryChanges:
             return cursor.rowcount > 0
 
         # The disk does not flush: that is why it is withdrawn.
-        return await self._database.write(write, durable=False)
+        return await self._database.write(write, key=_KEY, durable=False)
 
     async def accept_undo(
         self, caller: Caller, of: RequestId, now: datetime
@@ -280,7 +282,7 @@ class LibraryChanges:
             verdict = write(c)
             return verdict, self._request(c, id_) if verdict is UndoVerdict.ACCEPTED else None
 
-        return await self._database.write(accept)
+        return await self._database.write(accept, key=_KEY)
 
     async def pending(self, member: MemberId) -> list[LibraryChange]:
         """The member's pending changes, the oldest first, `LISTED` at most."""
@@ -337,7 +339,7 @@ class LibraryChanges:
             return unwanted
 
         # Lost in a power cut, these cost a word ("was there already"), never a change.
-        return await self._database.write(write, durable=False)
+        return await self._database.write(write, key=_KEY, durable=False)
 
     async def not_carried_out(self, keys: Iterable[Key]) -> None:
         """Forget what was noted before a write that certainly did not happen."""
@@ -369,7 +371,7 @@ class LibraryChanges:
             return self._ended_in(c, {id_ for *_, id_, _ in rows}, now)
 
         # Lost in a power cut, it is done again, which changes nothing.
-        return await self._database.write(write, durable=False)
+        return await self._database.write(write, key=_KEY, durable=False)
 
     async def drop(
         self, member: MemberId, now: datetime, *, is_busy: bool, request: RequestId | None = None
@@ -387,7 +389,7 @@ class LibraryChanges:
             ).fetchall()
             return len(rows), self._ended_in(c, {row["request_id"] for row in rows}, now)
 
-        return await self._database.write(write)
+        return await self._database.write(write, key=_KEY)
 
     async def give_up(
         self,
@@ -426,7 +428,7 @@ class LibraryChanges:
             )
             return self._ended_in(c, {id_ for id_, _ in given_up}, now)
 
-        return await self._database.write(write)
+        return await self._database.write(write, key=_KEY)
 
     async def purge(self, before: datetime) -> None:
         """Delete the requests that ended before `before`: from then on there is no Undo for them."""
@@ -470,11 +472,11 @@ class LibraryChanges:
             elif rows and arrived and tells_held is not None:
                 self._tell_held_in(c, id_, tells_held, now, is_told=True)
 
-        await self._database.write(write, durable=False)
+        await self._database.write(write, key=_KEY, durable=False)
 
     async def tell_held(self, id_: RequestId, reason: str, now: datetime) -> None:
         """Store a message that says why a request stays pending, once for a link; nothing when it has ended."""
-        await self._database.write(lambda c: self._tell_held_in(c, id_, reason, now))
+        await self._database.write(lambda c: self._tell_held_in(c, id_, reason, now), key=_KEY)
 
     def _tell_held_in(
         self, c: Connection, id_: RequestId, reason: str, now: datetime, *, is_told: bool = False
@@ -541,7 +543,7 @@ class LibraryChanges:
                     self._outbox.forget_in(c, OUTCOME_MESSAGE, str(id_))
                     self._tell_in(c, id_, now)
 
-        await self._database.write(write)
+        await self._database.write(write, key=_KEY)
 
     async def recover(self, now: datetime) -> None:
         """At a start: the commands of the process before answer no more, so the outbox tells."""
@@ -556,7 +558,7 @@ class LibraryChanges:
                 if row["ended_at"] is not None:
                     self._tell_in(c, row["id"], now)
 
-        await self._database.write(write)
+        await self._database.write(write, key=_KEY)
 
     async def members_pending(self, after: MemberId, limit: int) -> list[tuple[MemberId, str | None]]:
         """Members with pending changes, by their ids, from after this one on.

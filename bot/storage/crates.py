@@ -104,11 +104,11 @@ class Crates:
             )
             return [_crate(row) for row in rows]
 
-        return await self._database.write(write)
+        return await self._database.write(write, key=guild_id)
 
     async def find(self, guild_id: GuildId, name: str | None, now: datetime) -> Crate | None:
         """A crate by its name, upper and lower case alike; None as a name: the default one."""
-        return await self._database.write(lambda c: _found(c, guild_id, name, now))
+        return await self._database.write(lambda c: _found(c, guild_id, name, now), key=guild_id)
 
     async def by_id(self, guild_id: GuildId, id_: CrateId) -> Crate | None:
         """A crate of this server by its id."""
@@ -134,7 +134,7 @@ class Crates:
             ).fetchall()
             return _crate(row[0]) if row else Refusal.NAME_TAKEN
 
-        return await self._database.write(write)
+        return await self._database.write(write, key=guild_id)
 
     async def rename(self, guild_id: GuildId, crate: str | None, name: str, now: datetime) -> Crate | Refusal:
         """Give a crate another name."""
@@ -151,7 +151,7 @@ class Crates:
             c.execute("UPDATE crates SET name = ?, name_key = ? WHERE id = ?", (name, _key(name), found.id))
             return found
 
-        return await self._database.write(write)
+        return await self._database.write(write, key=guild_id)
 
     async def archive(self, guild_id: GuildId, crate: str, now: datetime) -> Crate | Refusal:
         """Let a crate take no new albums. It can still be read. The default crate cannot be archived."""
@@ -167,7 +167,7 @@ class Crates:
             c.execute("UPDATE crates SET archived_at = ? WHERE id = ?", (to_seconds(now), found.id))
             return found
 
-        return await self._database.write(write)
+        return await self._database.write(write, key=guild_id)
 
     # -- entries
 
@@ -175,7 +175,9 @@ class Crates:
         self, guild_id: GuildId, crate: str | None, album_id: AlbumId, member_id: MemberId, note: str, now: datetime
     ) -> Added | Refusal:
         """Put an album into a crate. What is in it already stays as it is, with who brought it first."""
-        return await self._database.write(lambda c: add_entry(c, guild_id, crate, album_id, member_id, note, now))
+        return await self._database.write(
+            lambda c: add_entry(c, guild_id, crate, album_id, member_id, note, now), key=guild_id
+        )
 
     async def remove(
         self,
@@ -201,7 +203,7 @@ class Crates:
             c.execute("DELETE FROM crate_entries WHERE crate_id = ? AND album_id = ?", (found.id, album_id))
             return entry
 
-        return await self._database.write(write)
+        return await self._database.write(write, key=guild_id)
 
     async def entries(self, crate: Crate, by: MemberId | None = None) -> list[Entry]:
         """All entries, the newest first. `by`: only those of this member."""

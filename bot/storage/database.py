@@ -134,10 +134,14 @@ class Database:
         """Run a function that only reads. StorageUnavailable when the file cannot be read."""
         return self._safely(self._reading, job)
 
-    def write(self, job: Callable[[Connection], _T], *, durable: bool = True) -> asyncio.Future[_T]:
+    def write(
+        self, job: Callable[[Connection], _T], *, key: int | str | None = None, durable: bool = True
+    ) -> asyncio.Future[_T]:
         """Run a function in one transaction: all of it is stored when this returns, or none of it.
 
-        What is stored outlives the process in any case; `durable`: a power cut, too, which costs a flush of the disk.
+        `key`: named by a job that decides by what it reads: no two jobs with the same key run at a time. SQLite runs
+        one job at a time anyway; an engine that runs several needs it. What is stored outlives the process in any case;
+        `durable`: a power cut, too, which costs a flush of the disk.
         """
         return self._safely(self._writing_durably if durable else self._writing, job)
 

@@ -62,11 +62,13 @@ class Engine(Protocol):
         """Run a job that only reads. StorageUnavailable when that cannot be done."""
         ...
 
-    def write(self, job: Callable[[Connection], _T], *, durable: bool = True) -> Awaitable[_T]:
+    def write(
+        self, job: Callable[[Connection], _T], *, key: int | str | None = None, durable: bool = True
+    ) -> Awaitable[_T]:
         """Run a job in one transaction: all of it is stored when this returns, or none of it.
 
-        No two of these run at a time, so that a job can decide by what it reads. `durable`: what is stored outlives a
-        power cut, not only the process.
+        `key`: named by a job that decides by what it reads: no two jobs with the same key run at a time. `durable`:
+        what is stored outlives a power cut, not only the process.
         """
         ...
 

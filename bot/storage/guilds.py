@@ -31,7 +31,7 @@ class Guilds:
             _join(c, here - known)
             _remove(c, known - here, now)
 
-        await self._database.write(write)
+        await self._database.write(write, key="guilds")
 
     async def joined(self, guild_id: GuildId) -> None:
         """The bot was invited to a server, maybe again."""

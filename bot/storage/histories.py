@@ -85,7 +85,7 @@ class Histories:
             self._timers.put(c, READ, key_of(channel_id), now)
             return True
 
-        return await self._database.write(write)
+        return await self._database.write(write, key=channel_id)
 
     async def of_channel(self, channel_id: int) -> History | None:
         """The history of a channel; None: nobody ever wanted it read."""
@@ -120,7 +120,7 @@ class Histories:
             if is_last or (current.pages + 1) % TOLD_EVERY == 0:
                 self._tell(c, history, current.pages + 1, now)
 
-        await self._database.write(write)
+        await self._database.write(write, key=history.channel_id)
 
     async def refuse(self, history: History, now: datetime) -> None:
         """Discord does not let the bot read on."""
@@ -132,7 +132,7 @@ class Histories:
             )
             self._tell(c, history, history.pages + 1, now)
 
-        await self._database.write(write)
+        await self._database.write(write, key=history.channel_id)
 
     async def stop(self, guild_id: GuildId, channel_id: int, now: datetime) -> bool:
         """Read no further in a channel of this server; False: it is not being read."""
@@ -148,7 +148,7 @@ class Histories:
             self._tell(c, history, history.pages + 1, now)
             return True
 
-        return await self._database.write(write)
+        return await self._database.write(write, key=channel_id)
 
     def _tell(self, c: Connection, history: History, page: int, now: datetime) -> None:
         subject = f"{history.channel_id}-{history.until_id}"

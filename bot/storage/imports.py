@@ -108,7 +108,7 @@ class Imports:
             )
             return True
 
-        return await self._database.write(write)
+        return await self._database.write(write, key=new.member_id)
 
     async def asked(self, id_: RequestId, member: MemberId) -> Import | None:
         """A member's import that waits for an answer."""

@@ -188,8 +188,8 @@ class Links:
                 also(c)
             return before
 
-        # no other job writes meanwhile: two members may link one account, or take the last seat, at once
-        return await self._database.write(write)
+        # one at a time: two members may link one account, or take the last seat, at once
+        return await self._database.write(write, key="links")
 
     async def refreshed(self, link: Link, access_token: str, refresh_token: str, expires_at: datetime) -> bool:
         """Store the tokens of a refresh; False, and nothing, when the member has linked anew or unlinked meanwhile."""
@@ -257,7 +257,7 @@ class Links:
                 also(c)
             return cursor.rowcount > 0
 
-        is_freed = await self._database.write(write)
+        is_freed = await self._database.write(write, key="links")
         if is_freed:
             await self._database.truncate_log()
         return is_freed

@@ -312,7 +312,7 @@ class Outbox:
             )
             return _at(row["sending_at"]) if is_same else None
 
-        return await self._database.write(write, durable=durable)
+        return await self._database.write(write, key=message.id, durable=durable)
 
     async def hurry(self, now: datetime) -> None:
         """The clock was set back: what waits for its next try is tried now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -49,7 +50,8 @@ async def rotate(
     for column in columns:
         after: tuple[Any, ...] | None = ()
         while after is not None:
-            batch = await database.write(lambda c, column=column, after=after: _reseal_in(c, column, after, vault))  # type: ignore[misc]
+            job = partial(_reseal_in, column=column, after=after, vault=vault)
+            batch = await database.write(job, key=column.table)
             after, resealed, left = batch.last, resealed + batch.resealed, left + batch.left
             if batch.resealed or batch.left:
                 await tell(min(resealed + left, total), total)

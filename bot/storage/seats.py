@@ -136,7 +136,7 @@ class SeatRequests:
                 also(c)
             return is_released
 
-        return await self._database.write(write)
+        return await self._database.write(write, key="links")
 
     async def give(self, member_id: int, client_id: str, seats: int, now: datetime, also: Also) -> Given:
         """Hold a seat for the member who asked, and forget their name and address. Of several hosts, the first does."""
@@ -155,7 +155,7 @@ class SeatRequests:
             also(c)
             return Given.GIVEN
 
-        given = await self._database.write(write)
+        given = await self._database.write(write, key="links")
         if given is Given.GIVEN:
             await self._database.truncate_log()
         return given
@@ -173,7 +173,7 @@ class SeatRequests:
             also(c)
             return None
 
-        since = await self._database.write(write)
+        since = await self._database.write(write, key=member_id)
         if since is None:
             await self._database.truncate_log()
             return None

@@ -116,7 +116,7 @@ class Watches:
         Nothing is kept of members who do not want their posts collected.
         """
 
-        await self._database.write(lambda c: self._take_in(c, post, str(post.message_id), now))
+        await self._database.write(lambda c: self._take_in(c, post, str(post.message_id), now), key=post.channel_id)
 
     async def edited(self, post: Post, edited_at: datetime, now: datetime) -> None:
         """A recent post was edited: albums that it no longer links leave the crate, and new ones are taken as posted."""
@@ -131,7 +131,7 @@ class Watches:
                     )
             self._take_in(c, post, f"{post.message_id}:{edited_at.isoformat()}", now)
 
-        await self._database.write(write)
+        await self._database.write(write, key=post.channel_id)
 
     def _take_in(self, c: Connection, post: Post, subject: str, now: datetime) -> None:
         watch = _watch_of(c, post.channel_id)
@@ -175,7 +175,7 @@ class Watches:
                 c.execute("DELETE FROM watch_answers WHERE channel_id = ? AND message_id = ?", (channel_id, message_id))
             return gone
 
-        return await self._database.write(write)
+        return await self._database.write(write, key=channel_id)
 
     async def sweep(self, now: datetime) -> None:
         """Delete what was answered more than a day ago."""

@@ -38,6 +38,7 @@ from bot.storage import open_storage
 from bot.storage.clubs import StoredClub
 from bot.storage.engine import Connection
 from tests.club.stage import ONE
+from tests.storage.keys_of_jobs import Jobs
 from tests.world import KEY
 
 T = TypeVar("T")
@@ -52,8 +53,10 @@ class Breaking(sqlite3.Connection):
     """A connection whose statements fail once `fails_in` of them have been run: the disk is full, or gone."""
 
     fails_in: int | None = None
+    jobs = Jobs()
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        self.jobs.note(sql)
         if self.fails_in is not None and not sql.startswith(("ROLLBACK", "PRAGMA")):
             self.fails_in -= 1
             if self.fails_in < 0:
@@ -101,6 +104,7 @@ class Interleavings(RuleBasedStateMachine):
             self.run(self.storage.close())
             self.loop.close()
             shutil.rmtree(self.folder)
+            assert Breaking.jobs.without_key() == []
 
     # -- members
 
@@ -243,7 +247,10 @@ class Interleavings(RuleBasedStateMachine):
             posts = {row["subject"]: (row["number"], row["step"]) for row in c.execute("SELECT * FROM club_posts")}
             return [posts[row["subject"]] for row in rows]
 
-        posts = self.run(self.storage.database.read(read))
+        async def posted() -> list[tuple[int, str]]:
+            return await self.storage.database.read(read)
+
+        posts = self.run(posted())
         done = Counter(posts)
         assert [post for post, times in done.items() if times > 1 and Step(post[1]) in ONCE] == []
         over = self.run(self.clubs.over(ONE))

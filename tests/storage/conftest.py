@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.storage import Storage, open_storage
+from tests.storage.keys_of_jobs import Jobs
 from tests.storage.portable import full_scans, listening, problem
 from tests.storage.rows import KEY
 
@@ -28,8 +29,10 @@ async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     """Storage on the engine of the parameter. Its statements must be portable and read no growing table whole."""
     assert request.param == "sqlite"
     executed: set[str] = set()
-    storage = await open_storage(tmp_path / "gatefold.db", [KEY], listening(executed))
+    jobs = Jobs()
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY], listening(executed, jobs))
     yield storage
     await storage.close()
     assert {sql: found for sql in executed if (found := problem(sql)) is not None} == {}
     assert full_scans(tmp_path / "gatefold.db", executed) == {}
+    assert jobs.without_key() == []

@@ -13,6 +13,8 @@ from typing import Any
 
 import pglast
 
+from tests.storage.keys_of_jobs import Jobs
+
 SQLITES_OWN = {"sqlite.py", "schema.py"}
 """Where SQLite's own statements are."""
 # Quoted text, or a mark for a parameter.
@@ -70,8 +72,8 @@ def full_scans(file: Path, statements: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def listening(executed: set[str]) -> Callable[..., sqlite3.Connection]:
-    """Makes connections that note each statement that a store executes."""
+def listening(executed: set[str], jobs: Jobs) -> Callable[..., sqlite3.Connection]:
+    """Makes connections that note each statement that a store executes, and what each job does."""
 
     def note(sql: str) -> None:
         place = Path(sys._getframe(2).f_code.co_filename)
@@ -80,10 +82,12 @@ def listening(executed: set[str]) -> Callable[..., sqlite3.Connection]:
 
     class Listening(sqlite3.Connection):
         def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+            jobs.note(sql)
             note(sql)
             return super().execute(sql, parameters)
 
         def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> sqlite3.Cursor:
+            jobs.note(sql)
             note(sql)
             return super().executemany(sql, parameters)
 
