@@ -20,6 +20,7 @@ from typing import Any
 import discord
 import simcord
 from discord.http import Route
+from simcord.backend import Backend
 
 from bot import app
 from bot.chat.client import Client
@@ -43,7 +44,8 @@ SETTLE_S = 30.0
 KEEPALIVE_S = 86_400.0
 """Of connections to the stand-ins: SimCord waits for every timer that could fire soon."""
 _CLIENT_ID, _CLIENT_SECRET = "sandbox-spotify-app", "sandbox-spotify-secret"
-_APPLICATION, _DISCORD_SECRET = "100000000000000001", "sandbox-discord-secret"
+_APPLICATION, _DISCORD_SECRET = str(Backend().application_id), "sandbox-discord-secret"
+"""The application is the same in each of SimCord's Discords."""
 
 
 @dataclass(frozen=True, slots=True)
