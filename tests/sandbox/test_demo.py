@@ -293,13 +293,6 @@ async def test_the_members_of_the_demo_have_libraries_of_their_own_from_the_star
         assert ALBUM not in set.union(*shelves)
 
 
-async def test_a_port_that_is_taken_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    async with visit() as guest:
-        taken = int(guest.address.rstrip("/").rsplit(":", 1)[1])
-        assert await demo.show(taken) == 1
-    assert f"Port {taken} is in use." in capsys.readouterr().err
-
-
 async def test_an_action_on_what_was_published_anew_meanwhile_is_not_lost() -> None:
     async with visit() as guest:
         stage = guest.stage
