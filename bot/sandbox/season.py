@@ -6,7 +6,7 @@ The real bot runs it. The clock is moved, and the bot is stopped and started onc
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ from bot.curation.ids import ClubId
 from bot.sandbox.clock import Clock, pass_time
 from bot.sandbox.components import Json, flatten
 from bot.sandbox.spotify_server import SpotifyServer
-from bot.sandbox.stage import KEEPALIVE_S, SETTLE_S, catch_up, stand_ins
+from bot.sandbox.stage import SETTLE_S, built, catch_up, stand_ins
 from bot.sandbox.story import StoryFailed, follow, until
 from bot.sandbox.transcript import PRIVATE, PUBLIC, Transcript
 from bot.settings import Settings
@@ -255,13 +255,6 @@ def _list_servers(client: discord.Client, env: simcord.Env) -> None:
     ready = parsers["READY"]
     listed = [{"id": str(guild_id), "unavailable": True} for guild_id in env.backend.guilds]
     parsers["READY"] = lambda data: ready({**data, "guilds": listed})
-
-
-def built(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[app.Services]:
-    """The bot, not started yet."""
-    return app.built(
-        settings, lambda is_connected: None, keepalive_s=KEEPALIVE_S, now=clock.now, monotonic=clock.monotonic
-    )
 
 
 @asynccontextmanager

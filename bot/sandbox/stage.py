@@ -75,13 +75,10 @@ async def set_up() -> AsyncIterator[Stage]:
     clock = Clock()
     async with (
         stand_ins(clock, MEMBERS) as (spotify, login, settings),
-        app.built(
-            settings, lambda is_connected: None, keepalive_s=KEEPALIVE_S, now=clock.now, monotonic=clock.monotonic
-        ) as services,
+        built(settings, clock) as services,
         simcord.run(services.client, settle_timeout=SETTLE_S, check_errors=False) as env,
     ):
         catch_up(env, clock)
-        services.reply.first_answers = FirstAnswers(partial(_send, services.client))
         files = env.backend.cdn = Files(login.base_url, login.files)
         env.backend.edit_bot_profile(BOT)
         guild = env.create_guild("The Record Shop")
@@ -104,6 +101,16 @@ async def set_up() -> AsyncIterator[Stage]:
             app.working(services),
         ):
             yield stage
+
+
+@asynccontextmanager
+async def built(settings: Settings, clock: Clock) -> AsyncIterator[app.Services]:
+    """The bot, not started yet."""
+    async with app.built(
+        settings, lambda is_connected: None, keepalive_s=KEEPALIVE_S, now=clock.now, monotonic=clock.monotonic
+    ) as services:
+        services.reply.first_answers = FirstAnswers(partial(_send, services.client))
+        yield services
 
 
 @asynccontextmanager
