@@ -13,6 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -589,6 +590,8 @@ async def terminal(out: Outside, *arguments: str, **env: str) -> AsyncIterator[T
         stdout=slave,
         stderr=slave,
         start_new_session=True,
+        # What a shell starts in the background, such as these tests, ignores Ctrl-C, and so does what it starts itself.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     os.close(slave)
     there = Terminal(process, master)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import shutil
 import sys
 import termios
@@ -14,8 +13,6 @@ import click
 
 from bot.admin.setup.questions import Question
 
-_NOTICED_S = 0.2
-"""How long a Ctrl-C may go unnoticed that comes just before the wait for a key."""
 _ERASE = ("\x7f", "\b")
 _CLEAR = "\x15"  # Ctrl-U
 _END = ("\r", "\n")
@@ -45,9 +42,6 @@ def _ask_with_stars(prompt: str) -> str:
         tty.setcbreak(terminal, termios.TCSAFLUSH)
         click.echo(prompt, nl=False)
         while not typed.endswith(_END):
-            # A read that waits is not ended by a Ctrl-C that came just before it; this is, by its next turn.
-            while not select.select([terminal], [], [], _NOTICED_S)[0]:
-                pass
             piece = os.read(terminal, 4096).decode(errors="replace")
             if not piece or "\x04" in piece:
                 raise click.Abort
