@@ -338,9 +338,12 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def followed(path: Path) -> Path:
     """Where symbolic links lead: everything lies beside the file itself. StorageStartupError when they go in a circle."""
     try:
-        return path.resolve()
-    except (OSError, RuntimeError):  # RuntimeError: what Python before 3.13 says of a circle
-        raise StorageStartupError(f"{path} is a symbolic link that leads to no file. Set DATABASE_PATH.") from None
+        file = path.resolve()
+        if not file.is_symlink():  # a circle, of which Python says nothing since 3.13
+            return file
+    except (OSError, RuntimeError):  # RuntimeError: what it said before
+        pass
+    raise StorageStartupError(f"{path} is a symbolic link that leads to no file. Set DATABASE_PATH.")
 
 
 def refuse_folder(path: Path) -> None:
