@@ -691,6 +691,17 @@ async def test_of_an_answer_that_arrived_in_part_the_rest_is_told(storage: Stora
     assert (message.way, message.page, message.payload["notes"]) == (Way.ANSWER, 2, 70)
 
 
+@pytest.mark.parametrize(("arrived", "tells_end"), [(False, True), (True, False)])
+async def test_an_answer_whose_pages_do_not_show_the_end_is_told_whole(
+    arrived: bool, tells_end: bool, storage: Storage
+) -> None:
+    await done(storage, 1, X)
+    await answered(storage, 1, arrived=arrived, tells_end=tells_end, pages=Pages(2, notes=70))
+    [message] = await told_by_outbox(storage)
+    assert message.page == 0
+    assert "notes" not in message.payload
+
+
 async def test_an_answer_that_shows_an_error_does_not_count_as_told(storage: Storage) -> None:
     await done(storage, 1, X)
     await answered(storage, 1, tells_end=False)

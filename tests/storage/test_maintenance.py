@@ -94,6 +94,14 @@ async def test_a_backup_is_one_file_for_its_owner_alone_and_says_what_it_holds(
     assert held(copy.file, "SELECT account_id FROM links") == [("acc-ada",)]
 
 
+async def test_backups_leave_no_file_open(storage: Storage, tmp_path: Path) -> None:
+    await back_up(storage.database.backup, tmp_path / "first.backup")
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(5):
+        await back_up(storage.database.backup, tmp_path / f"{number}.backup")
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 async def test_what_lives_for_minutes_only_is_in_no_backup(storage: Storage, tmp_path: Path) -> None:
     await filled(storage)
     short = [

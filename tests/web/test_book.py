@@ -134,6 +134,16 @@ async def test_ratings_of_the_current_album_stay_hidden(stage: Stage, browser: B
     assert "A rating that stays hidden." not in answer.text
 
 
+@pytest.mark.parametrize(("rounds", "has_season"), [(1, False), (2, True), (3, True)])
+async def test_a_season_is_drawn_from_the_second_rated_round_on(
+    rounds: int, has_season: bool, stage: Stage, browser: Browser
+) -> None:
+    url = await open_book(stage.public_pages, await season(stage.storage, albums(stage, rounds), listening=False))
+    text = (await browser.get(url)).text
+    assert ('id="season"' in text) is has_season
+    assert (f"Mean ratings of {rounds} rounds" in text) is has_season
+
+
 async def test_only_members_who_agreed_are_named_and_no_id_of_anybody_is_on_the_page(
     stage: Stage, browser: Browser
 ) -> None:
