@@ -339,7 +339,7 @@ def followed(path: Path) -> Path:
     """Where symbolic links lead: everything lies beside the file itself. StorageStartupError when they go in a circle."""
     try:
         file = path.resolve()
-        if not file.is_symlink():  # a circle, of which Python says nothing since 3.13
+        if not os.path.islink(file):  # a circle, of which Python says nothing since 3.13
             return file
     except (OSError, RuntimeError):  # RuntimeError: what it said before
         pass
