@@ -50,7 +50,7 @@ def report(
     """What came of a request, the first message first; nearly always it is one.
 
     `ways`: how the member links, when that is what is missing. `notes`: about earlier requests.
-    `noted`: how many characters of notes stood in these messages when the first of them was sent.
+    `noted`: how many characters of notes were in these messages when the first of them was sent.
     `is_direct`: in a direct message, which belongs to no server that could be shown that the member kept it.
     """
     request, changes = report.request, report.request.distinct

@@ -30,6 +30,8 @@ from bot.text import Text, command_name, msg
 
 NEEDED = ("view_channel", "send_messages", "read_message_history")
 """The permissions in a watched channel. Replies need the last one, too."""
+NEEDED_IN_THREAD = ("view_channel", "send_messages_in_threads", "read_message_history")
+"""In a thread, Send Messages counts for nothing."""
 STOPPED_MOST = 5
 """Buttons below the status."""
 _MISSING = {50001: ("view_channel",), 50013: ("send_messages",), 10003: ("view_channel",)}
@@ -112,7 +114,7 @@ class Watching:
     ) -> str | None:
         """Tell the channel that it is read from now on; why that is not possible, None: it is."""
         if channel_id == interaction.channel_id:
-            missing = missing_permissions(words, interaction.app_permissions, NEEDED)
+            missing = _missing_here(words, interaction)
             if missing:
                 return _lacks(words.t, channel_id, missing)
         messages = Messages(interaction.client)
@@ -216,7 +218,7 @@ class Watching:
     async def _cannot_read(self, interaction: Interaction, words: Words, channel_id: int) -> str | None:
         """Why a channel's history cannot be read; None: it can."""
         if channel_id == interaction.channel_id:
-            missing = missing_permissions(words, interaction.app_permissions, NEEDED)
+            missing = _missing_here(words, interaction)
             return _lacks(words.t, channel_id, missing) if missing else None
         try:
             if not await Messages(interaction.client).history(channel_id, 1, 1):
@@ -286,6 +288,11 @@ def _watched(t: Text, answers: Answers, *, channel: str, crate: str) -> str:
 def _line(t: Text, watch: Watch, default: str) -> str:
     facts = {"channel": f"<#{watch.channel_id}>", "crate": plain(watch.crate or default)}
     return _watched(t, watch.answers, **facts)
+
+
+def _missing_here(words: Words, interaction: Interaction) -> str:
+    needed = NEEDED_IN_THREAD if isinstance(interaction.channel, discord.Thread) else NEEDED
+    return missing_permissions(words, interaction.app_permissions, needed)
 
 
 def _lacks(t: Text, channel_id: int, permissions: str) -> str:

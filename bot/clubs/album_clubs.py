@@ -34,7 +34,7 @@ from bot.storage.outbox import Direct, Message
 from bot.storage.ratings import Rating
 
 STEP, VOTERS = "club step", "club voters"
-"""Kinds of timers: what a club does next; the number of voters to show; the event to bring up to date."""
+"""Kinds of timers: what a club does next; the number of voters to show."""
 BEAT_S = 60.0
 VOTERS_PAUSE = timedelta(seconds=5)
 """The number of voters is shown this long after a ballot: many ballots at once are one edit."""

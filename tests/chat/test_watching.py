@@ -18,7 +18,7 @@ from tests.world import ADA, BEN, FIRST, SECOND, World, made
 
 MESSAGE_CONTENT_ON = 1 << 19
 GUILD_MESSAGES, MESSAGE_CONTENT = 1 << 9, 1 << 15
-VIEW, SEND, HISTORY = 1 << 10, 1 << 11, 1 << 16
+VIEW, SEND, HISTORY, SEND_IN_THREADS = 1 << 10, 1 << 11, 1 << 16, 1 << 38
 LINK = f"https://open.spotify.com/album/{FIRST}"
 OTHER = f"https://open.spotify.com/album/{SECOND}"
 
@@ -297,6 +297,21 @@ async def test_missing_permissions_are_named_and_nothing_is_watched(reading: Wor
         assert name in await watch(reading, channel=channel)
     assert in_channel(reading, 79) == []
     assert "No channel is watched" in await said(await reading.discord.slash(ADA, "watch status"))
+
+
+async def test_in_a_thread_the_permission_to_send_in_threads_counts_and_not_that_to_send(reading: World) -> None:
+    thread = reading.discord.CHANNEL + 7
+
+    async def watch_thread() -> str:
+        options = {"channel": str(thread)}
+        return await said(
+            await reading.discord.slash(ADA, "watch on", options, channel_id=thread, thread_of=reading.discord.CHANNEL)
+        )
+
+    reading.discord.app_permissions = str(VIEW | SEND | HISTORY)
+    assert "Send Messages in Threads" in await watch_thread()
+    reading.discord.app_permissions = str(VIEW | SEND_IN_THREADS | HISTORY)
+    assert "I am watching" in await watch_thread()
 
 
 async def test_a_crate_that_is_not_there_is_named(reading: World) -> None:
