@@ -66,7 +66,7 @@ _FENCE = pattern(r"```\w*|\*{3,}|_{3,}")
 _YEAR = pattern(r"\(?(?:19|20)\d{2}\)?", re.ASCII)
 # What Spotify's own pages are called: "Blue - Album by Joni Mitchell | Spotify".
 _PAGE_TITLE = pattern(
-    r"\s+[-–—]\s+(?:album|compilation|ep|single)\s+(by|de|par|por|von)\s+(\S[^|]{0,200}?)\s+\|\s+Spotify$",
+    r"(?<!\s)\s+[-–—]\s+(?:album|compilation|ep|single)\s+(by|de|par|por|von)\s+(\S[^|]{0,200}?)(?<!\s)\s+\|\s+Spotify$",
     re.IGNORECASE,
 )
 _SEPARATORS = pattern('[,;\uff0c\uff1b、､،؛()\\[\\]{}\uff08\uff09\uff3b\uff3d「」『』“”«»"]')

@@ -1077,6 +1077,12 @@ def test_nasty_texts_are_read_in_linear_time(nasty: str) -> None:
         within(10.0, begin + nasty * (240_000 // len(nasty)) + end)
 
 
+@pytest.mark.parametrize("begin", ["x", "a - album by " * 15])
+def test_a_long_gap_in_a_line_is_read_in_linear_time(begin: str) -> None:
+    for gap in (" ", "\t", "\u3000"):
+        within(10.0, f"{begin}{gap * 240_000}| x")
+
+
 def within(seconds: float, text: str) -> list[str]:
     """Of this thread's processor, so that a busy machine does not count. What is not linear takes minutes."""
     began = time.thread_time()

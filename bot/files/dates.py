@@ -90,7 +90,7 @@ def read_day(cell: str) -> TypedDate | None:
     """Read a cell of a column of days: a date, the first of a range of dates, or a number as Excel counts days."""
     if (typed := read_date(cell)) is not None:
         return typed
-    text = cell.strip()
+    text = " ".join(cell.split())  # a long run of white space would cost _RANGE time that grows with its square
     if _EXCEL_DAY.fullmatch(text):
         return _certain(date.fromordinal(_EXCEL_ZERO + int(text[:5])))
     if len(parts := _RANGE.split(text)) == 2 and read_date(parts[1]) is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.files.dates import DateOrder, judge, read_date
+from bot.files.dates import DateOrder, judge, read_date, read_day
 
 LAST_OF_JANUARY = date(2024, 1, 31)
 
@@ -134,3 +135,9 @@ def test_a_column_in_one_order_is_read_in_it_or_asked_about(days: list[date], fo
 def test_no_text_makes_the_reader_of_dates_fail(cell: str) -> None:
     typed = read_date(cell)
     assert typed is None or typed.day_first or typed.month_first
+
+
+def test_a_cell_with_a_long_gap_is_read_in_linear_time() -> None:
+    began = time.thread_time()
+    assert read_day(f"May{' ' * 60_000}2024?") is None
+    assert time.thread_time() - began < 10
