@@ -159,6 +159,7 @@ def configure(
     if style == "json":
         renderer = structlog.processors.JSONRenderer()
     elif handler.stream.isatty() and not os.environ.get("NO_COLOR"):
+        shared.append(_escape_unprintable)
         renderer = structlog.dev.ConsoleRenderer(colors=True)
     number: int = logging.getLevelName(level)
     structlog.configure(
@@ -185,6 +186,14 @@ def _add_request_and_time(_: Any, __: str, event: EventDict) -> EventDict:
     if (request := _request.get()) is not None:
         event.setdefault("request", request)
     event["timestamp"] = f"{datetime.now(UTC).replace(tzinfo=None).isoformat()}Z"
+    return event
+
+
+def _escape_unprintable(_: Any, __: str, event: EventDict) -> EventDict:
+    """What `_value` does: structlog's ConsoleRenderer escapes only texts with white space or quotes."""
+    for key, value in event.items():
+        if key not in ("event", "exception") and isinstance(value, str) and not value.isprintable():
+            event[key] = repr(value)[1:-1]
     return event
 
 

@@ -323,6 +323,17 @@ def test_no_text_from_outside_steers_the_terminal(style: str, start: Start) -> N
     assert not set(stream.getvalue()) & set("\x1b\x07\u202e\x9b")
 
 
+def test_no_text_from_outside_steers_the_terminal_where_lines_have_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    stream = Terminal()
+    with restored():
+        configure("INFO", "console", (), stream)
+        structlog.get_logger("gatefold.test").info("refused", said="\x1b[2J\x07\u202ebad\x9b31m")
+    assert "bad" in stream.getvalue()
+    assert "\x1b[2J" not in stream.getvalue()
+    assert not set(stream.getvalue()) & set("\x07\u202e\x9b")
+
+
 @pytest.mark.parametrize("style", ["console", "json"])
 def test_an_exception_follows_its_line(style: str, start: Start) -> None:
     stream = start(style)
