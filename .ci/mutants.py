@@ -1,10 +1,10 @@
 """Change one thing in the code at a time, and see whether a test notices: `make mutants`.
 
-A sample of small faults (mutants) is drawn with a seed: cosmic-ray's operators, and two of our own that leave a call or
-a keyword argument out, since most real mistakes are of that kind. First all fast tests run once under coverage, so that
-each mutant meets only tests that run its line, for a minute: those of its own package first, then some of each file. A
-mutant that no test notices is printed as a difference. It is a missing test, or it is harmless and has its reason in
-`.ci/mutants.toml`.
+A sample of small faults (mutants) is drawn with a seed: cosmic-ray's operators, and two of our own that leave a call
+or a keyword argument out, since most real mistakes are of that kind. First all fast tests run once under coverage, so
+that each mutant meets only tests that run its line, for a minute: those named after its module first, then those of
+its package, then some of each file. A mutant that no test notices is printed as a difference. It is a missing test,
+or it is harmless and has its reason in `.ci/mutants.toml`.
 
 Mutants live in copies of the repository, never in the checkout. Lines that run only while a module is imported are not
 changed: every test would have to run for them. Nor are calls that log.
@@ -113,11 +113,13 @@ class Mutant:
         return self.operator.rsplit("_", 1)[0]
 
 
-def mutants(covered: dict[str, dict[int, list[str]]]) -> Iterator[Mutant]:
-    """All mutants on lines that some test runs."""
+def mutants(covered: dict[str, dict[int, list[str]]], paths: str) -> Iterator[Mutant]:
+    """All mutants on lines that some test runs, in modules whose path matches."""
     for package in PACKAGES:
         for module in sorted((ROOT / "bot" / package).rglob("*.py")):
             path = str(module.relative_to(ROOT))
+            if not fnmatchcase(path, paths):
+                continue
             text = module.read_text()
             tree, lines = get_ast(text), text.splitlines()
             nodes, logging = list(ast_nodes(tree)), lines_that_log(text)
@@ -232,16 +234,17 @@ def seconds_by_test(folder: Path) -> dict[str, float]:
 
 
 def tests_for(mutant: Mutant, covered: dict[str, dict[int, list[str]]], seconds: dict[str, float]) -> list[str]:
-    """Tests that run the line: those of the same package first, then others, from each file in turn the quickest."""
-    own = f"tests/{mutant.path.split('/')[1]}/"
+    """Tests that run the line: those named after the module, then its package's, then others; the quickest first."""
+    package, module = Path(mutant.path).parts[1], Path(mutant.path).stem
+    own, named = f"tests/{package}/", f"tests/{package}/test_{module}.py"
     turns: Counter[str] = Counter()
     ranked = []
     for test in sorted(set(covered[mutant.path][mutant.line]), key=lambda test: (seconds[test], test)):
         file = test.partition("::")[0]
         turns[file] += 1
-        ranked.append((not test.startswith(own), turns[file], test))
+        ranked.append((not test.startswith(own), file != named, turns[file], test))
     chosen, total = [], 0.0
-    for is_others, _, test in sorted(ranked):
+    for is_others, _, _, test in sorted(ranked):
         if not chosen or total + seconds[test] <= (TESTS_S if is_others else OWN_S):
             chosen.append(test)
             total += seconds[test]
@@ -291,6 +294,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sample", type=int, default=100)
+    parser.add_argument("--paths", default="*", help="modules to change, e.g. 'bot/storage/b*'")
     parser.add_argument("--coverage", type=Path, help="a folder to keep the coverage in, or to take it from")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gatefold-mutants-") as temporary:
@@ -300,7 +304,7 @@ def main() -> int:
             run_under_coverage(first)
         seconds = seconds_by_test(first)
         covered = tests_by_line(first, seconds)
-        chosen = sample(list(mutants(covered)), arguments.sample, arguments.seed)
+        chosen = sample(list(mutants(covered, arguments.paths)), arguments.sample, arguments.seed)
         folders: SimpleQueue[Path] = SimpleQueue()
         for number in range(WORKERS):
             folder = Path(temporary) / str(number)
