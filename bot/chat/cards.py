@@ -18,7 +18,7 @@ from bot.albums import Album
 from bot.chat.components import CustomId
 from bot.chat.words import Words, plain
 
-COVERS_MOST = 10
+COVERS_MOST, ROW_MOST = 10, 5
 BLOCKS = 10
 
 _log = structlog.get_logger("gatefold.chat")
@@ -98,8 +98,7 @@ def _each_once(items: Iterable[Item]) -> Iterator[Item]:
 def text_card(text: str, *buttons: Button, kind: Kind = Kind.PRIVATE) -> Card:
     """A sentence or a few, with buttons below."""
     items: list[Item] = [ui.TextDisplay(text)]
-    if buttons:
-        items.append(ui.ActionRow(*buttons))
+    items += [ui.ActionRow(*buttons[at : at + ROW_MOST]) for at in range(0, len(buttons), ROW_MOST)]
     return Card(*items, kind=kind)
 
 

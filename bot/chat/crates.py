@@ -117,18 +117,39 @@ class CrateCards:
         text = brought_by(t, name, added) if added.earlier else t("Added to the crate “{crate}”.", crate=name)
         return [_album_card(words, album, text)]
 
-    async def add_albums(self, caller: Caller, guild: GuildId, albums: Sequence[Album]) -> Sequence[Card]:
-        """Put several albums into the first crate; how many were new."""
+    async def add_albums(self, caller: Caller, guild: GuildId, albums: Sequence[Album], *, left: int) -> Sequence[Card]:
+        """Put several albums into the first crate; how many were new. `left`: how many more the message names."""
         t = self._reply.words(caller.locale).t
-        new = 0
+        new, crate = 0, ""
         for album in albums:
             added = await self._crates.add(guild, None, album.id, caller.member_id, "", self._now())
             if isinstance(added, Refusal):
                 return [text_card(refusal(t, added, None))]
             new += added.earlier is None
-        text = [t.plural("Added {count} album to the crate.", "Added {count} albums to the crate.", new)]
-        if before := len(albums) - new:
+            crate = added.crate.name
+        before, name = len(albums) - new, plain(crate)
+        text = []
+        if new:
+            text.append(
+                t.plural(
+                    "Added {count} album to the crate “{crate}”.",
+                    "Added {count} albums to the crate “{crate}”.",
+                    new,
+                    crate=name,
+                )
+            )
+        if new and before:
             text.append(t.plural("{count} was already in it.", "{count} were already in it.", before))
+        if not new:
+            text.append(t("All of these albums are in the crate “{crate}” already.", crate=name))
+        if left:
+            text.append(
+                t.plural(
+                    "The message names {count} more album, which I left out.",
+                    "The message names {count} more albums, which I left out.",
+                    left,
+                )
+            )
         return [text_card(t.sentences(text))]
 
     async def remove(

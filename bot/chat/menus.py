@@ -25,20 +25,21 @@ class Choice(NamedTuple):
 def menu(
     custom_id: CustomId, placeholder: str, choices: Sequence[Choice], *, least: int = 1, most: int = 1
 ) -> ui.ActionRow[ui.LayoutView]:
-    """A row of a card with a menu; the first 25 choices. Its component gets the values of those that are chosen."""
-    shown = choices[:OPTIONS_MOST]
+    """A row of a card with a menu. Its component gets the values of those that are chosen. ValueError: too many."""
     select: ui.Select[ui.LayoutView] = ui.Select(
         custom_id=str(custom_id),
         placeholder=cut(placeholder, 150),
-        options=options(shown),
+        options=options(choices),
         min_values=least,
-        max_values=min(most, len(shown)),
+        max_values=min(most, len(choices)),
     )
     return ui.ActionRow(select)
 
 
 def options(choices: Sequence[Choice]) -> list[discord.SelectOption]:
-    """The options of a menu; what is too long for Discord is cut."""
+    """The options of a menu; what is too long for Discord is cut. ValueError: more than it takes."""
+    if len(choices) > OPTIONS_MOST:
+        raise ValueError(f"a menu with {len(choices)} choices")
     return [
         discord.SelectOption(
             value=value,

@@ -65,7 +65,7 @@ def select_input(
     most: int = 1,
     is_required: bool = True,
 ) -> ui.Label[ui.Modal]:
-    """A choice of at most 25, of which up to `most` may be chosen."""
+    """A choice, of which up to `most` may be chosen. ValueError: of more than 25."""
     component: ui.Select[ui.Modal] = ui.Select(
         custom_id=name,
         options=options(choices),

@@ -100,11 +100,21 @@ class OwnData:
         """What the member shows that they kept, to take all or some of it back."""
         t = words.t
         stop = button(t("Stop showing them"), CustomId("kept-none", member))
-        ids = await self._storage.crates.shown_by(member, OPTIONS_MOST)
+        shown = await self._storage.crates.shown_by(member)
+        ids = shown[:OPTIONS_MOST]
+        said = t("Servers see which albums you kept.")
+        if len(shown) > len(ids):
+            latest = t.plural(
+                "The menu has the latest of {count} album.",
+                "The menu has the latest {most} of {count} albums.",
+                len(shown),
+                most=t.number(len(ids)),
+            )
+            said = t.sentences([said, latest])
         albums = await self._finder.names(member, ids)
         choices = editions.choices(words.t, albums, ids)
         return [
-            ui.Section(ui.TextDisplay(t("Servers see which albums you kept.")), accessory=stop),
+            ui.Section(ui.TextDisplay(said), accessory=stop),
             menu(CustomId("kept-not", member), t("Stop showing some of them"), choices, most=len(choices)),
             *attribution(words, [*albums.values()]),
         ]

@@ -86,12 +86,14 @@ class Sharing:
         words = self._reply.words(caller.locale)
         if interaction.guild_id is None:
             return [text_card(_only_in_servers(words))]
-        albums = await self._albums(caller, albums_in(message)[:ADD_MOST])
+        named = albums_in(message)
+        albums = await self._albums(caller, named[:ADD_MOST])
         if not albums:
             return [text_card(_nothing(words))]
         if len(albums) == 1:
             return await self._crates.add_album(caller, guild_of(interaction), albums[0], "", None)
-        return await self._crates.add_albums(caller, guild_of(interaction), albums)
+        left = max(len(named) - ADD_MOST, 0)
+        return await self._crates.add_albums(caller, guild_of(interaction), albums, left=left)
 
     async def save_message(self, interaction: Interaction, caller: Caller, message: Mapping[str, Any]) -> None:
         """Save the albums of a message, in the fewest writes."""

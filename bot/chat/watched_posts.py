@@ -8,6 +8,7 @@ from typing import Any
 
 import discord
 import structlog
+from discord import ui
 
 from bot.albums import Album, AlbumId, AlbumRef
 from bot.caller import MemberId
@@ -20,8 +21,8 @@ from bot.storage.watches import TAKEN_BACK_WITHIN, Answers, Post, Watches
 
 NOBODY = MemberId(0)
 """Who looks up what others post: a member's own access serves only what they ask for themselves."""
-POSTED_MOST = 25
-"""Albums of one post that are collected."""
+POSTED_MOST = 110
+"""Albums of one post that are collected: more than 4,000 characters, the longest message, can link."""
 _WRITTEN = {0, 19}
 """The types of messages that people write: a message and a reply.
 
@@ -158,9 +159,13 @@ class WatchedPosts:
         if not albums:
             return []
         if Answers(payload["answers"]) is Answers.CARD:
-            cards = [share_card(words, album, member, "") for album in albums]
+            below = [""] * (len(albums) - 1) + [_rest(words, len(ids) - CARDS_MOST)]
+            cards = [share_card(words, album, member, "", rest) for album, rest in zip(albums, below, strict=True)]
         else:
-            cards = [Card(*(share_line(words, album, member) for album in albums), kind=Kind.PUBLIC)]
+            items = [share_line(words, album, member) for album in albums]
+            if rest := _rest(words, len(ids) - CARDS_MOST):
+                items.append(ui.TextDisplay(f"-# {rest}"))
+            cards = [Card(*items, kind=Kind.PUBLIC)]
         cards[0].answers = payload["message"]
         return cards
 
@@ -169,6 +174,15 @@ class WatchedPosts:
             return await self._finder.album(NOBODY, id_)
         except NoSuchAlbum:
             return None
+
+
+def _rest(words: Words, more: int) -> str:
+    """How many albums of a post have no answer of their own; empty: none."""
+    if more <= 0:
+        return ""
+    return words.t.plural(
+        "{count} more album of this post is in the crate.", "{count} more albums of this post are in the crate.", more
+    )
 
 
 def is_post(message: Mapping[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from discord import app_commands
 from bot.caller import Caller
 from bot.chat.cards import Card, Kind, text_card
 from bot.chat.club.answering import Curators, NotCurating
+from bot.chat.club.names import paged
 from bot.chat.collecting import stop_button
 from bot.chat.components import Component
 from bot.chat.crate_commands import Choices, Name, guild_of
@@ -160,7 +161,11 @@ class Watching:
                     **facts,
                 )
             )
-        return [text_card("\n".join(lines), *(stop_button(words, one.channel_id) for one in running[:STOPPED_MOST]))]
+        if len(running) > STOPPED_MOST:
+            lines.append(t("My message in each of these channels has a button that stops it."))
+        *pages, last = paged(lines)
+        stops = [stop_button(words, one.channel_id) for one in running[:STOPPED_MOST]]
+        return [*(text_card("\n".join(page)) for page in pages), text_card("\n".join(last), *stops)]
 
     async def collect(
         self, interaction: Interaction, caller: Caller, channel_id: int, since: str | None

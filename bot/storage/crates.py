@@ -276,14 +276,10 @@ class Crates:
 
         await self._database.write(write)
 
-    async def shown_by(self, member_id: MemberId, most: int) -> list[AlbumId]:
+    async def shown_by(self, member_id: MemberId) -> list[AlbumId]:
         """The albums that this member shows that they kept, the latest first."""
-        query = (
-            "SELECT album_id FROM kept_albums WHERE member_id = ? GROUP BY album_id ORDER BY MAX(kept_at) DESC LIMIT ?"
-        )
-        return await self._database.read(
-            lambda c: [AlbumId(row["album_id"]) for row in c.execute(query, (member_id, most))]
-        )
+        query = "SELECT album_id FROM kept_albums WHERE member_id = ? GROUP BY album_id ORDER BY MAX(kept_at) DESC"
+        return await self._database.read(lambda c: [AlbumId(row["album_id"]) for row in c.execute(query, (member_id,))])
 
 
 def add_entry(

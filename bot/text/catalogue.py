@@ -82,8 +82,11 @@ class Text:
         """Whole sentences, one after another."""
         return ("" if self.language == "ja" else " ").join(sentences)
 
-    def list(self, items: Sequence[str]) -> str:
-        """Several things in one phrase: "a, b, and c"."""
+    def list(self, items: Sequence[str], most: int | None = None) -> str:
+        """Several things in one phrase: "a, b, and c"; of more than `most`, the first ones and how many more."""
+        if most is not None and (more := len(items) - most) > 0:
+            shown = ("、" if self.language == "ja" else ", ").join(items[:most])
+            return self.plural("{names} and {count} more", "{names} and {count} more", more, names=shown)
         from babel.lists import format_list
 
         return format_list(items, locale=self.conventions)

@@ -14,6 +14,7 @@ from bot.caller import MemberId, RequestId
 from bot.changes import Action, ChangeRequest, LibraryChange, Outcome
 from bot.chat import cards, library_cards
 from bot.chat.components import CustomId
+from bot.chat.menus import OPTIONS_MOST, Choice, menu
 from bot.chat.saving import notes_of
 from bot.chat.words import AllWords
 from bot.errors import TryLater
@@ -132,3 +133,17 @@ async def test_the_accent_tells_the_kind_of_a_card() -> None:
     accents = {kind: cards.text_card("text", kind=kind).to_components()[0]["accent_color"] for kind in cards.Kind}
     assert accents == {kind: kind.value for kind in cards.Kind}
     assert len(set(accents.values())) == 3
+
+
+def test_a_menu_never_drops_choices_silently() -> None:
+    choices = [Choice(str(n), str(n)) for n in range(OPTIONS_MOST + 1)]
+    menu(CustomId("pick"), "Albums", choices[:-1])
+    with pytest.raises(ValueError, match="26 choices"):
+        menu(CustomId("pick"), "Albums", choices)
+
+
+def test_more_buttons_than_a_row_takes_have_rows_of_their_own() -> None:
+    view = cards.text_card("Text", *(cards.button(str(n), CustomId("pick", n)) for n in range(7)))
+    sent = {"content": "", "embeds": [], "flags": 1 << 15, "components": view.to_components()}
+    assert [one["label"] for one in buttons(sent)] == [str(n) for n in range(7)]
+    assert [*message_flaws(sent)] == []

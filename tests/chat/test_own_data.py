@@ -98,6 +98,19 @@ async def test_what_one_kept_is_shown_until_one_takes_it_back_all_of_it_or_some(
     assert await crates.kept_by(GUILD, [AlbumId(SECOND)]) == {SECOND: (BEN,)}
 
 
+async def test_a_menu_that_cannot_hold_all_that_one_kept_says_so(world: World) -> None:
+    ids = sorted(world.spotify.catalogue.albums)[:27]
+    for album in ids:
+        await world.bot.storage.crates.keep(GUILD, AlbumId(album), MemberId(ADA), world.now())
+    data = await world.discord.slash(ADA, "mydata", {})
+    assert "The menu has the latest 25 of 27 albums." in await said(data)
+    (select,) = [part for part in flatten(data.history[-1]["components"]) if part["type"] == 3]
+    chosen = [option["value"] for option in select["options"]]
+    assert len(chosen) == 25
+    await said(await world.discord.press(ADA, select["custom_id"], data.history[-1], values=chosen))
+    assert {*await world.bot.storage.crates.shown_by(MemberId(ADA))} == {*ids} - {*chosen}
+
+
 def test_each_table_that_holds_something_about_a_member_has_a_name_for_them() -> None:
     held = [*(each.member_rows for each in DECLARED), *(each.documents for each in DECLARED)]
     assert {rows.table for several in held for rows in several} == set(LABELS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -134,6 +135,23 @@ async def test_a_message_with_more_albums_than_cards_says_how_many_are_left_out(
     assert not any("more album" in text for text in others)
     assert (f"[The message](https://discord.com/channels/{GUILD}/8/9) {told}" in last) == bool(told)
     assert ("more album" in last) == bool(told)
+
+
+async def test_add_to_crate_says_what_is_new_and_what_is_left_out(world: World) -> None:
+    world.spotify.catalogue.add([replace(world.spotify.catalogue.albums[FIRST], id=f"{n:022}") for n in range(102)])
+    ids = [f"{n:022}" for n in range(102)]
+
+    async def add(*albums: str) -> str:
+        content = " ".join(f"spotify:album:{id_}" for id_ in albums)
+        message = {"id": "9", "channel_id": "8", "content": content}
+        return await said(await world.discord.message_command(BEN, "Add to crate", message, guild_id=GUILD))
+
+    assert "Added 2 albums to the crate “Crate”." in await add(*ids[:2])
+    again = await add(*ids[:2])
+    assert "All of these albums are in the crate “Crate” already." in again
+    assert "Added" not in again
+    assert "Added 1 album to the crate “Crate”. 2 were already in it." in await add(*ids[:3])
+    assert "The message names 2 more albums, which I left out." in await add(*ids)
 
 
 async def test_only_who_shared_a_card_removes_it(world: World) -> None:

@@ -12,6 +12,7 @@ import pytest
 from bot.app import StartError, run
 from bot.caller import GuildId, MemberId
 from bot.storage.crates import Entry
+from bot.storage.watches import Answers
 from tests.discord_wire import Json, buttons, texts
 from tests.test_story import said
 from tests.world import ADA, BEN, FIRST, SECOND, World, made
@@ -119,6 +120,30 @@ async def test_whoever_uses_save_on_a_one_line_answer_changes_their_own_library(
     pressed = await reading.discord.press(ADA, buttons(answer)[1]["custom_id"], answer)
     assert "Saved to your library" in await said(pressed)
     assert reading.saved() == [SECOND]
+
+
+@pytest.mark.parametrize("reply", ["card", "button"])
+async def test_a_post_of_more_albums_than_are_answered_is_collected_whole_and_says_so(
+    reading: World, reply: str
+) -> None:
+    await watch(reading, reply=reply)
+    ids = sorted(reading.spotify.catalogue.albums)[:37]
+    await reading.discord.post(BEN, "\n".join(f"https://open.spotify.com/album/{id_}" for id_ in ids))
+    await entries(reading, 37)
+    await reading.idle()
+    _, *answers = in_channel(reading)
+    assert "32 more albums of this post are in the crate." in "\n".join(texts(answers[-1]))
+    assert len(answers) == (5 if reply == "card" else 1)
+
+
+async def test_the_status_of_hundreds_of_channels_takes_several_messages(reading: World) -> None:
+    watches, guild = reading.bot.storage.watches, GuildId(reading.discord.GUILD)
+    for place in range(60):
+        await watches.turn_on(guild, 10**17 + place, None, Answers.CARD, "en-US", reading.now())
+    status = await reading.discord.slash(ADA, "watch status")
+    first = await said(status)
+    read = "\n".join([first, *("\n".join(texts(one)) for one in [await status.followup()])])
+    assert [place for place in range(60) if f"<#{10**17 + place}>" in read] == [*range(60)]
 
 
 @pytest.mark.parametrize("reply", ["card", "button"])

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from bot.caller import MemberId
+from bot.curation import turns
 from bot.curation.ballots import Method
 from bot.curation.club import Pick, State
-from tests.club.stage import CHANNEL, CURATOR, Server
+from tests.club.stage import CHANNEL, CURATOR, ONE, Server
 from tests.club.test_robustness import to_listening
-from tests.discord_wire import WireInteraction, flatten, texts
+from tests.discord_wire import WireInteraction, buttons, flatten, texts
 from tests.world import ADA, BEN, CHLOE, World
 
 
@@ -257,6 +259,35 @@ async def test_a_curator_takes_a_member_who_left_out_of_the_order_and_the_next_o
     assert (await server.state()).order == (BEN, CHLOE)
     assert "it is your turn" in "\n".join(texts(await world.discord.direct_message(BEN, 8.0)))
     assert "took a member out of the order" in await server.ordered("log")
+
+
+async def test_every_place_of_a_long_order_can_be_reached_and_taken_out(world: World) -> None:
+    server = Server(world)
+    await server.start(pick="turns")
+    await server.said("leave", CURATOR)
+    members = [MemberId(400_000_000_000_000_000 + place) for place in range(60)]
+    for member in members:
+        await world.bot.clubs.apply(ONE, lambda c, now, facts, one=member: turns.join(now.club, one))
+    assert "36 more members come after them." in await server.said("join", ADA)
+    members = [*(await server.state()).order]
+
+    panel = await server.curate("settings")
+    said = await server.read(panel)
+    assert f"25. <@{members[24]}>" in said
+    assert "Places 1 to 25 of 61" in said
+    second = await server.press(panel.history[-1], "Next", CURATOR)
+    assert f"26. <@{members[25]}>" in await server.read(second)
+    third = await server.press(second.history[-1], "Next", CURATOR)
+    assert "Places 51 to 61 of 61" in await server.read(third)
+    assert [one["label"] for one in buttons(third.history[-1]) if one["label"] in ("Back", "Next")] == ["Back"]
+    (_, out) = [part for part in flatten(third.history[-1]["components"]) if part["type"] == 3]
+    assert out["options"][0]["label"] == "Place 51"
+    taken = await world.discord.press(CURATOR, out["custom_id"], third.history[-1], values=[str(members[-1])])
+    said = await server.read(taken)
+    assert f"<@{members[-1]}> no longer takes turns" in said
+    assert "Places 51 to 60 of 60" in said
+    back = await server.press(taken.history[-1], "Back", CURATOR)
+    assert "Places 26 to 50 of 60" in await server.read(back)
 
 
 async def test_a_curator_skips_pauses_resumes_extends_and_ends_a_step_and_the_log_tells(world: World) -> None:

@@ -147,6 +147,16 @@ async def test_a_spreadsheet_becomes_rounds_that_history_standings_and_the_repea
     assert "imported 2 past rounds" in await server.ordered("log")
 
 
+async def test_imports_that_are_not_listed_are_counted(world: World) -> None:
+    server = Server(world)
+    await server.start()
+    for n in range(12):
+        await imported(server, "date,album", f"2020-01-{n + 1:02},spotify:album:{server.albums[n]}")
+    listed = await server.curate("import")
+    assert "2 earlier imports are listed when some of these are taken back." in await server.read(listed)
+    assert len(buttons(listed.history[-1])) == 10
+
+
 async def test_an_import_is_undone_exactly(world: World) -> None:
     server = Server(world)
     await server.start()

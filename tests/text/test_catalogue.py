@@ -106,6 +106,16 @@ def test_numbers_dates_and_lists_follow_the_locale(locale: str, number: str, day
     assert t.list(["a", "b", "c"]) == several
 
 
+@pytest.mark.parametrize(
+    ("locale", "several"),
+    [("en-US", "a, b and 1 more"), ("de", "a, b und noch 1"), ("fr", "a, b et 1 autre"), ("ja", "a、b、ほか1件")],
+)
+def test_a_list_with_a_limit_says_how_many_more_there_are(locale: str, several: str) -> None:
+    t = texts(locale)
+    assert t.list(["a", "b", "c"], 2) == several
+    assert t.list(["a", "b", "c"], 3) == t.list(["a", "b", "c"])
+
+
 def test_a_count_has_the_form_and_the_separators_of_its_language() -> None:
     t = texts("en-US")
     assert t.plural("Saved {count} album.", "Saved {count} albums.", 1) == "Saved 1 album."

@@ -113,6 +113,7 @@ def feature(
             "curate-apply", (MemberId, ClubId, Topic), later(lambda: handlers().settings.apply), owner, inputs=SETTINGS
         ),
         Component("curate-move", (MemberId, ClubId), later(lambda: handlers().settings.move), owner),
+        Component("curate-order", (MemberId, ClubId, int), later(lambda: handlers().settings.order), owner),
         Component(
             "curate-out", (MemberId, ClubId), later(lambda: handlers().settings.take_out), owner, values=MemberId
         ),

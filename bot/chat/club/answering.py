@@ -26,6 +26,8 @@ from bot.storage.clubs import StoredClub
 
 CURATING = timedelta(minutes=15)
 """How long the buttons of a curator's panel work after its command, as long as its message can be edited."""
+NAMES_MOST = 10
+"""How many clubs a question names."""
 
 Make = Callable[[Words], Awaitable[Sequence[Card] | Beside]]
 
@@ -191,7 +193,7 @@ def _unclear(words: Words, error: UserError) -> str:
                 command=words.command("curate new"),
             )
         case WhichClub():
-            names = t.list([plain(name, 60) for name in error.names[:10]])
+            names = t.list([plain(name, 60) for name in error.names], NAMES_MOST)
             if error.typed:
                 return t(
                     "There is no club “{typed}” here. The clubs of this server: {names}.",

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 WIDTHS = (30, 15, 6)
 """Characters of names from the file."""
 NAMED = 5
-"""How many rows, people and columns the card names; all rows are in the file."""
+"""How many rows the card names, and half as many as people; all rows are in the file."""
+HEADERS, COLUMNS = 10, 12
+"""How many columns it names, of a file that cannot be read and of one that can."""
 
 
 def problem(words: Words, error: FileProblem) -> str:
@@ -37,7 +39,7 @@ def problem(words: Words, error: FileProblem) -> str:
             missing = t.list([names[Role(role)] for role in error.missing])
             lines = [t("I found no column for {missing}.", missing=missing)]
             if error.headers:
-                shown = t.list([f"“{plain(name, 40)}”" for name in error.headers[:10]])
+                shown = t.list([f"“{plain(name, 40)}”" for name in error.headers], HEADERS)
                 lines.append(t("The columns in that file are {columns}.", columns=shown))
             lines.append(how_to(words))
             return t.sentences(lines)
@@ -105,7 +107,7 @@ def _preview(words: Words, club: str, name: str, sheet: ClubSheet, people: Mappi
         f"- {day(noon(row.on))} · {plain(row.typed, 2 * most)}{_by(row, people, most)}" for row in rows[:3] if row.on
     ]
     if len(rows) > 3:
-        lines.append(f"- {t.plural('and {count} more', 'and {count} more', len(rows) - 3)}")
+        lines.append(f"- {words.more(len(rows) - 3)}")
     lines += [_columns(words, sheet, most), _scores(words, sheet), _people(words, sheet, people, most)]
     lines.append(_searches(words, sheet))
     if sheet.skipped:
@@ -129,9 +131,8 @@ def preview_rows(words: Words, sheet: ClubSheet) -> list[SheetRow]:
         SheetRow(row.line, row.on, row.typed, row.picker, tuple(map(score, scores_of(row))), _remarks(words, row.odd))
         for row in sheet.rounds
     ]
-    left_out = words.t("Left out")
     rows += [
-        SheetRow(row.line, None, row.text[:300], "", (), (f"{left_out}: {why_not(words, row.why)}",))
+        SheetRow(row.line, None, row.text[:300], "", (), (words.t("Left out: {why}", why=why_not(words, row.why)),))
         for row in sheet.skipped
     ]
     return sorted(rows, key=lambda row: row.line)
@@ -223,14 +224,16 @@ def _columns(words: Words, sheet: ClubSheet, most: int) -> str:
         Role.NOTE: t("note"),
     }
     used = [
-        f"{t('“{typed}”', typed=plain(one.name, most))} ({uses[one.role]})" for one in sheet.columns if one.role in uses
-    ][:12]
+        t("“{column}” ({use})", column=plain(one.name, most), use=uses[one.role])
+        for one in sheet.columns
+        if one.role in uses
+    ]
     unused = [
         t("“{typed}”", typed=plain(one.name, most)) for one in sheet.columns if one.role is Role.NOT_USED and one.name
-    ][:12]
-    lines = [t("I use these columns: {columns}.", columns=t.list(used))]
+    ]
+    lines = [t("I use these columns: {columns}.", columns=t.list(used, COLUMNS))]
     if unused:
-        lines.append(t("I do not use {columns}.", columns=t.list(unused)))
+        lines.append(t("I do not use {columns}.", columns=t.list(unused, COLUMNS)))
     return t.sentences(lines)
 
 
@@ -252,24 +255,16 @@ def _people(words: Words, sheet: ClubSheet, people: Mapping[str, MemberId], most
     known = [f"{plain(name, most)} → <@{id_}>" for name in names if (id_ := member_of(name, people)) is not None]
     lines = []
     if known:
-        lines.append(t("These names belong to members of this server: {names}.", names=_few(words, known)))
+        lines.append(t("These names belong to members of this server: {names}.", names=t.list(known, 2 * NAMED)))
     if unknown := [plain(name, most) for name in names if member_of(name, people) is None]:
         lines.append(
             t(
                 "No single member goes by these names: {names}. They stay as text beside what they picked; their scores have no "
                 "name.",
-                names=_few(words, unknown),
+                names=t.list(unknown, 2 * NAMED),
             )
         )
     return t.sentences(lines)
-
-
-def _few(words: Words, names: Sequence[str]) -> str:
-    more = len(names) - 2 * NAMED
-    if more <= 0:
-        return words.t.list(names)
-    shown = ", ".join(names[: 2 * NAMED])
-    return words.t.plural("{names} and {count} more", "{names} and {count} more", more, names=shown)
 
 
 def _searches(words: Words, sheet: ClubSheet) -> str:
@@ -294,6 +289,11 @@ def _skipped(words: Words, row: SkippedRow, most: int) -> str:
 
 
 def _remarks(words: Words, odd: Sequence[OddCell]) -> tuple[str, ...]:
-    return tuple(
-        f"{one.column} {words.t('“{typed}”', typed=one.text[:60])}: {why_not(words, one.why)}".strip() for one in odd
-    )
+    return tuple(_remark(words, one) for one in odd)
+
+
+def _remark(words: Words, cell: OddCell) -> str:
+    t, facts = words.t, {"typed": cell.text[:60], "why": why_not(words, cell.why)}
+    if not cell.column:
+        return t("“{typed}”: {why}", **facts)
+    return t("{column} “{typed}”: {why}", column=cell.column, **facts)

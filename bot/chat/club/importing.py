@@ -33,7 +33,7 @@ ROUNDS_MOST = 1000
 """Rounds of one import: a weekly club has them after 19 years. Each costs one search at Spotify at most."""
 NAMES_MOST, NAMES_AT_ONCE, NAMES_S = 60, 4, 20.0
 """Names of one file that are looked up in the server, how many at the same time, and for how long."""
-LISTED = 4
+LISTED = 10
 """Imports that can be taken back from the list."""
 _reading = asyncio.Semaphore(2)
 
@@ -146,6 +146,14 @@ class Importing:
             )
             label = t("Undo {number}", number=t.number(place))
             buttons.append(button(label, CustomId("club-import-undo", caller.member_id, one.id)))
+        if (more := len(imports) - LISTED) > 0:
+            lines.append(
+                t.plural(
+                    "{count} earlier import is listed when one of these is taken back.",
+                    "{count} earlier imports are listed when some of these are taken back.",
+                    more,
+                )
+            )
         lines.append(f"-# {import_words.how_to(words)}")
         return text_card("\n".join(lines), *buttons)
 

@@ -155,6 +155,18 @@ class Settings:
 
         await self._answering(interaction, make, name="button curate-move", edits=True)
 
+    async def order(
+        self, interaction: Interaction, caller: Caller, owner: MemberId, club_id: ClubId, page: int
+    ) -> None:
+        """The panel with another page of the order of turns."""
+
+        async def make(words: Words) -> Sequence[Card]:
+            self._answering.curators.check(caller)
+            stored = await self._answering.own_club(caller, club_id)
+            return [await self._panel(words, owner, stored, interaction, page=page)]
+
+        await self._answering(interaction, make, name="button curate-order", edits=True)
+
     async def take_out(
         self, interaction: Interaction, caller: Caller, owner: MemberId, club_id: ClubId, chosen: tuple[MemberId, ...]
     ) -> None:
@@ -163,15 +175,17 @@ class Settings:
         async def make(words: Words) -> Sequence[Card] | Beside:
             self._answering.curators.check(caller)
             stored = await self._answering.own_club(caller, club_id)
+            order, member = stored.club.order, chosen[0]
+            page = order.index(member) // OPTIONS_MOST if member in order else 0
             curator = Curator(caller.member_id, "taken out", {})
             outcome = await self._answering.clubs.apply(
-                club_id, lambda c, now, facts: turns.leave(now.club, chosen[0]), curator=curator
+                club_id, lambda c, now, facts: turns.leave(now.club, member), curator=curator
             )
             if isinstance(outcome, Refused):
                 return Beside([await self._answering.refused(words, Refused(Reason.ALREADY), stored)])
             stored = await self._answering.clubs.get(club_id)
-            news = [words.t("{member} no longer takes turns in this club.", member=f"<@{chosen[0]}>")]
-            return [await self._panel(words, owner, stored, interaction, news)]
+            news = [words.t("{member} no longer takes turns in this club.", member=f"<@{member}>")]
+            return [await self._panel(words, owner, stored, interaction, news, page)]
 
         await self._answering(interaction, make, name="menu curate-out", edits=True)
 
@@ -182,29 +196,44 @@ class Settings:
         stored: StoredClub,
         interaction: Interaction,
         news: Sequence[str] = (),
+        page: int = 0,
     ) -> Card:
+        """The settings, and a page of the order of turns."""
         albums = await self._answering.names.of([stored.club.stand_in])
         stand_in = name_of(words, albums, stored.club.stand_in) if stored.club.stand_in else words.t("none")
         lines = [f"### {plain(stored.name, 80)}", *settings_lines(words, stored.club, stand_in)]
         if stored.is_blocked:
             lines.append(words.t("I can't post in <#{channel}> at the moment.", channel=str(stored.channel_id)))
         lines += missing_lines(words, stored, interaction.app_permissions, interaction.channel_id)
-        order = stored.club.order[:OPTIONS_MOST] if takes_turns(stored.club) else ()
-        if order:
+        order = stored.club.order if takes_turns(stored.club) else ()
+        last = max(len(order) - 1, 0) // OPTIONS_MOST
+        begin = min(page, last) * OPTIONS_MOST
+        shown = [*enumerate(order, 1)][begin : begin + OPTIONS_MOST]
+        if shown:
             lines.append(words.t("Members take turns in this order:"))
-            lines += [f"{place}. <@{member}>" for place, member in enumerate(order, 1)]
+            lines += [f"{place}. <@{member}>" for place, member in shown]
+        if last:
+            figures = {"first": words.t.number(shown[0][0]), "last": words.t.number(shown[-1][0])}
+            lines.append(words.t("Places {first} to {last} of {count}", **figures, count=words.t.number(len(order))))
         lines += [f"**{line}**" for line in news]
         items = [
             ui.TextDisplay("\n".join(lines)),
             menu(CustomId("curate-set", owner, stored.id), words.t("Change…"), topics(words)),
         ]
-        if order:
+        if shown:
             # an option cannot show who a member is
             places = [
-                Choice(str(member), words.t("Place {number}", number=words.t.number(place)))
-                for place, member in enumerate(order, 1)
+                Choice(str(member), words.t("Place {number}", number=words.t.number(place))) for place, member in shown
             ]
             items.append(menu(CustomId("curate-out", owner, stored.id), words.t("Take out of the order…"), places))
+        turns_of_pages = [(words.t("Back"), page - 1), (words.t("Next"), page + 1)]
+        pages = [
+            button(label, CustomId("curate-order", owner, stored.id, number))
+            for label, number in turns_of_pages
+            if 0 <= number <= last
+        ]
+        if pages:
+            items.append(ui.ActionRow(*pages))
         if interaction.channel_id != stored.channel_id:
             items.append(ui.ActionRow(button(words.t("Move the club here"), CustomId("curate-move", owner, stored.id))))
         return Card(*items, kind=Kind.PRIVATE)

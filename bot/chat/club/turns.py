@@ -21,6 +21,8 @@ from bot.curation.refusals import Reason, Refused
 from bot.storage.clubs import StoredClub
 
 Change = Callable[[Club, MemberId], Outcome | Refused]
+NAMED_MOST = 25
+"""How many members the order names."""
 
 
 class Turns:
@@ -169,10 +171,15 @@ def order_line(words: Words, club: Club) -> str:
     t = words.t
     if not club.order:
         return t("Nobody takes turns now.")
-    names = t.list([f"<@{member}>" for member in club.order[:25]])
+    names = t.list([f"<@{member}>" for member in club.order[:NAMED_MOST]])
     if club.paused_at is not None:
-        return t("The order is {members}.", members=names)
-    return t("Next club hour: {when}. The order is {members}.", when=date(club.club_hour_at), members=names)
+        line = t("The order is {members}.", members=names)
+    else:
+        line = t("Next club hour: {when}. The order is {members}.", when=date(club.club_hour_at), members=names)
+    if (more := len(club.order) - NAMED_MOST) <= 0:
+        return line
+    after = t.plural("{count} more member comes after them.", "{count} more members come after them.", more)
+    return t.sentences([line, after])
 
 
 def _done(words: Words, name: str) -> str:
