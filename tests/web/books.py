@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from msgspec.structs import replace
 
-from bot.albums import AlbumId
+from bot.albums import Album, AlbumId
 from bot.caller import GuildId, MemberId
+from bot.clubs.book import Book, BookRound
 from bot.clubs.channels import Curator
 from bot.clubs.public_pages import PublicPages
 from bot.curation.ballots import Method
 from bot.curation.club import Choice, Club, Pick, Round, State
 from bot.curation.ids import ClubId, RoundNumber
-from bot.curation.ratings import Scale, Score
+from bot.curation.ratings import RatedRound, Scale, Score, summarise
 from bot.storage import Storage
 from bot.storage.clubs import StoredClub
 from bot.storage.engine import Connection
@@ -134,3 +136,57 @@ def rate(
     review = reviews[(number + member) % len(reviews)]
     rating = Rating(number, member, Score(Scale.HALVES, steps), review, is_named=True)
     storage.ratings.put_in(c, id_, rating, BEGIN)
+
+
+# -- the same as data, for tests of what pages and files make of it
+
+
+def album_of(number: int, **change: Any) -> Album:
+    """The album of a round of this number."""
+    values = {"title": f"Album {number}", "artists": (f"Artist {number}",), "year": "1999", "cover_url": None, **change}
+    return Album(AlbumId(f"{number:022}"), **values)
+
+
+def told(number: int, *steps: int, scale: Scale = Scale.HALVES, **change: Any) -> BookRound:
+    """A round of a book that is over. `steps`: its scores."""
+    scores = tuple(Score(scale, one) for one in steps)
+    at = BEGIN + number * WEEK
+    values: dict[str, Any] = {
+        "album_id": album_of(number).id,
+        "on": at.date(),
+        "announced_at": at,
+        "ended_at": at + WEEK,
+        "choice": Choice.PICKER,
+        "pick": Pick.VOTE,
+        "picker": None,
+        "is_members": True,
+        "among": None,
+        "note": "",
+        "theme": "",
+        "voters": 0,
+        "scores": scores,
+        "summary": summarise(scores, scale),
+        "reviews": (),
+        **change,
+    }
+    return BookRound(RoundNumber(number), **values)
+
+
+def book_of(*rounds: BookRound, pickers: Sequence[MemberId | None] = (), **change: Any) -> Book:
+    """A book of these rounds, the latest first. `pickers`: of its rated rounds, in the same order."""
+    rated = [one for one in rounds if one.scores]
+    who = [*pickers, *[None] * len(rated)]
+    values: dict[str, Any] = {
+        "name": "The Tuesday Club",
+        "locale": None,
+        "club": new_club(ClubId(1)),
+        "rounds": rounds,
+        "skipped": 0,
+        "rated": tuple(
+            RatedRound(one.number, one.album_id, picker, None, one.scores)
+            for one, picker in zip(rated, who, strict=False)
+        ),
+        "names": {},
+        **change,
+    }
+    return Book(ClubId(1), **values)
