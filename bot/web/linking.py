@@ -95,7 +95,7 @@ class LinkPages:
         else:
             linked = await self._linking.finish_link(oauth_state, code, state, cookie)
             response = show(request, pages.linked(text_of(request), linked))
-        response.del_cookie(self.cookie_name, path="/", secure=self._is_https, httponly=True, samesite="Lax")
+        response.del_cookie(self.cookie_name, secure=self._is_https, httponly=True, samesite="Lax")
         return response
 
     def _cookie(self, request: web.Request) -> str | None:

@@ -41,7 +41,7 @@ async def serving_metrics(
     async def metrics(request: web.Request) -> web.Response:
         return web.Response(body=await scrape(), headers={"Content-Type": TEXT_FORMAT})
 
-    app = web.Application(client_max_size=1024)
+    app = web.Application()
     app.add_routes([web.get("/metrics", metrics)])
     # keepalive_timeout counts from the start, so that it closes half-open connections, too
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=idle_s)

@@ -128,8 +128,7 @@ async def serving(app: web.Application, host: str, port: int, *, idle_s: float =
     `idle_s`: when a connection is closed that sends no whole request.
     """
     app[_IDLE_KEY] = idle_s
-    # No access log: it would write codes and states.
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(app, shutdown_timeout=1.0)
     await runner.setup()
     server = runner.server
     assert server is not None
@@ -167,7 +166,8 @@ class _Connection(web.RequestHandler):
         super().__init__(
             server,
             loop=loop,
-            access_log=None,  # type: ignore[arg-type]  # aiohttp's way to say: no such log
+            # No access log: it would write codes and states.
+            access_log=None,  # type: ignore[arg-type]  # aiohttp's way to say so
             keepalive_timeout=app[_IDLE_KEY],
             lingering_time=2.0,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import feedparser
 import icalendar
@@ -18,8 +18,9 @@ from bot.web.book_feeds import DATES_MOST, folded
 from bot.web.chart import HEIGHT, WIDTH, chart
 from tests.storage.clubs import BEGIN
 from tests.web.books import ADA, BEN, curator, open_book, season
+from tests.web.crates import filled, open_crate
 from tests.web.stage import Answer, Browser, Stage
-from tests.web.test_book import MARKUP, TURNED, ZALGO, albums, made
+from tests.web.test_book import MARKUP, TURNED, ZALGO, albums, calls, made
 
 EVIL = (MARKUP, ZALGO, TURNED, "]]>\x00\x0b\ufffe", "BEGIN:VEVENT\r\nX:\\;,", "鳥" * 120)
 
@@ -79,6 +80,14 @@ async def test_a_renewed_address_shows_feed_readers_nothing_twice(stage: Stage, 
     _, dates_after = await calendar_of(browser, url)
     assert [entry.id for entry in before.entries] == [entry.id for entry in after.entries]
     assert [event["UID"] for event in dates.events] == [event["UID"] for event in dates_after.events]
+
+
+async def test_a_feed_asks_for_the_names_of_its_own_30_rounds(stage: Stage, browser: Browser) -> None:
+    extra = [made(place) for place in range(40)]
+    stage.spotify.catalogue.add(extra)
+    club = await season(stage.storage, [album.id for album in extra])
+    _, feed = await feed_of(browser, await open_book(stage.public_pages, club))
+    assert (len(feed.entries), calls(stage)) == (30, 30)
 
 
 async def test_a_feed_without_rounds_is_a_feed(stage: Stage, browser: Browser) -> None:
@@ -160,10 +169,32 @@ async def test_the_files_have_all_rounds_and_are_read_by_our_own_import(stage: S
     assert read["rounds"][0]["picked_by"] in ("", "a member")
 
 
-async def test_a_long_book_has_all_its_rounds_in_its_files(stage: Stage, browser: Browser) -> None:
+async def test_a_long_book_has_all_its_rounds_in_its_files_with_the_names_that_are_known(
+    stage: Stage, browser: Browser
+) -> None:
     extra = [made(place) for place in range(120)]
+    stage.spotify.catalogue.add(extra)
     url = await open_book(stage.public_pages, await season(stage.storage, [album.id for album in extra]))
-    assert len(json.loads((await browser.get(f"{url}/rounds.json")).text)["rounds"]) == 120
+
+    async def titles() -> list[str]:
+        return [one["title"] for one in json.loads((await browser.get(f"{url}/rounds.json")).text)["rounds"]]
+
+    latest = [album.title for album in extra]
+    latest[:20] = [""] * 20
+    assert await titles() == latest
+    assert calls(stage) == 100, "as on the first page"
+    await browser.get(f"{url}?page=2")
+    assert await titles() == [album.title for album in extra]
+    assert calls(stage) == 120
+
+
+async def test_a_file_says_when_it_was_made_to_the_second(stage: Stage, browser: Browser) -> None:
+    book = await open_book(stage.public_pages, await season(stage.storage, albums(stage, 1)))
+    crate = await open_crate(stage.public_pages, await filled(stage.storage, albums(stage, 1)))
+    for url in (f"{book}/rounds.json", f"{crate}/albums.json"):
+        made_at = datetime.fromisoformat(json.loads((await browser.get(url)).text)["exported_at"])
+        assert timedelta(0) <= stage.clock() - made_at < timedelta(seconds=30)
+        assert made_at.microsecond == 0
 
 
 # -- what is in all of them

@@ -14,11 +14,7 @@ from tests.storage.rows import rows
 from tests.web.books import ADA, GUILD
 from tests.web.crates import BEGIN, filled, open_crate
 from tests.web.stage import Browser, Stage
-from tests.web.test_book import MARKUP, TURNED, ZALGO, Reader, albums, made
-
-
-def calls(stage: Stage) -> int:
-    return sum(call.path.startswith("/v1/albums/") for call in stage.spotify.calls)
+from tests.web.test_book import MARKUP, TURNED, ZALGO, Reader, albums, calls, made
 
 
 async def test_a_crate_shows_its_albums_the_newest_first_with_covers_links_and_notes(

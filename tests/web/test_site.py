@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import logging
 import re
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -88,6 +90,7 @@ async def test_the_cookie_behind_https_is_taken_back_as_it_was_given(https: Stag
         assert last.status == 200
         ((name, gone),) = SimpleCookie(last.cookies[0]).items()
         assert (name, gone["max-age"], gone["path"], gone["secure"]) == ("__Host-gatefold", "0", "/", True)
+        assert (gone["httponly"], gone["samesite"]) == (True, "Lax")
 
 
 # -- addresses
@@ -256,6 +259,13 @@ async def test_what_a_callback_carries_is_not_reflected(stage: Stage, browser: B
         assert "marked" not in page.text + str(page.headers)
 
 
+async def test_no_request_is_in_an_access_log(stage: Stage, browser: Browser, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "aiohttp.access"):
+        assert (await browser.get("/callback/spotify?state=mark1&code=mark2")).status == 400
+        assert (await browser.get("/")).status == 200
+    assert [record.getMessage() for record in caplog.records if record.name == "aiohttp.access"] == []
+
+
 @pytest.mark.parametrize(
     ("address", "route"),
     [
@@ -332,6 +342,7 @@ async def test_a_body_of_10_mb_is_refused(stage: Stage, browser: Browser, method
 
 async def test_an_endless_body_is_refused_before_it_ends(stage: Stage) -> None:
     head = b"POST /callback/spotify HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n"
-    status, headers, _ = parsed(await raw(stage, head + b"x" * 1000))
+    async with asyncio.timeout(8):  # it is read for a while, or the browser might not see the answer
+        status, headers, _ = parsed(await raw(stage, head + b"x" * 1000))
     assert status == 413
     protected(headers)
