@@ -260,7 +260,11 @@ async def _build(
     attachments = Attachments(session, (settings.discord_cdn_url, settings.discord_api_url))
 
     past_rounds = PastRounds(storage, now)
-    posts = WatchedPosts(storage.watches, finder, now=now)
+
+    async def parent_of(channel_id: int) -> int | None:
+        return await messages.parent_of(channel_id)  # made below, since it needs the client
+
+    posts = WatchedPosts(storage.watches, finder, parent_of, now=now)
 
     def watch(request: RequestId) -> None:
         progress.watch(request)  # made below, since it needs the client

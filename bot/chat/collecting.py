@@ -70,7 +70,11 @@ class Collecting:
         """Read one page; whether it was the last one. Failure, TryLater."""
         found = await self._messages.history(history.channel_id, history.after_id, PAGE)
         ours = [message for message in found if int(message["id"]) <= history.until_id]
-        posts = [await self._posts.read_old(message) for message in ours if is_post(message) and links_in(message)]
+        posts = [
+            await self._posts.read_old(message, history.channel_id)
+            for message in ours
+            if is_post(message) and links_in(message)
+        ]
         is_last = len(ours) < PAGE
         after_id = int(ours[-1]["id"]) if ours else history.after_id
         await self._histories.add(history, posts, after_id, len(ours), self._now(), is_last=is_last)

@@ -27,6 +27,8 @@ https://discord.com/developers/docs/topics/rate-limits#global-rate-limit
 """
 THREAD_EXISTS = 160004
 """Discord's code for a message that has a thread already."""
+PUBLIC_THREADS = (10, 11)
+"""Discord's types of channels that are threads for everybody who sees their channel."""
 PAGE, PAGES_MOST = 100, 50
 """How many messages Discord gives at once, and how many pages of a channel's history are looked at for one message."""
 CLOCKS = timedelta(minutes=1)
@@ -193,6 +195,20 @@ class Messages:
             found = await self._client.http.logs_from(channel_id, limit, after=after)
             return sorted(found, key=lambda message: int(message["id"]))
 
+        return await _tried(call)
+
+    async def parent_of(self, channel_id: int) -> int | None:
+        """The channel of a public thread; None: it is no such thread.
+
+        https://discord.com/developers/docs/resources/channel#get-channel
+        """
+
+        async def call() -> int | None:
+            found: Mapping[str, Any] = await self._client.http.get_channel(channel_id)
+            is_thread = found.get("type") in PUBLIC_THREADS
+            return int(found["parent_id"]) if is_thread and found.get("parent_id") else None
+
+        await self._turn()
         return await _tried(call)
 
     async def find_members(self, guild_id: int, name: str) -> list[Mapping[str, Any]]:

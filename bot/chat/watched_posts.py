@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,18 +11,21 @@ import structlog
 from discord import ui
 
 from bot.albums import Album, AlbumId, AlbumRef
-from bot.caller import MemberId
+from bot.caller import GuildId, MemberId
 from bot.chat.cards import Card, Kind
+from bot.chat.messages import Failure
 from bot.chat.sharing import CARDS_MOST, albums_in, as_text, share_card, share_line
 from bot.chat.words import Words
 from bot.errors import NoSuchAlbum, TryLater, UserError
 from bot.library.finder import AlbumFinder
-from bot.storage.watches import TAKEN_BACK_WITHIN, Answers, Post, Watches
+from bot.storage.watches import TAKEN_BACK_WITHIN, Answers, Post, Watch, Watches
 
 NOBODY = MemberId(0)
 """Who looks up what others post: a member's own access serves only what they ask for themselves."""
 POSTED_MOST = 110
 """Albums of one post that are collected: more than 4,000 characters, the longest message, can link."""
+PARENTS_MOST = 1000
+"""How many channels are remembered with what they are threads of."""
 _WRITTEN = {0, 19}
 """The types of messages that people write: a message and a reply.
 
@@ -33,14 +36,25 @@ _log = structlog.get_logger("gatefold.chat")
 
 
 class WatchedPosts:
-    """Reads posts in watched channels, and draws the answers to them."""
+    """Reads posts in watched channels, and draws the answers to them.
+
+    `parent_of`: the channel of a thread, None for what is no thread. It raises Failure.
+    """
 
     def __init__(
-        self, watches: Watches, finder: AlbumFinder, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        watches: Watches,
+        finder: AlbumFinder,
+        parent_of: Callable[[int], Awaitable[int | None]],
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._watches = watches
         self._finder = finder
+        self._parent_of = parent_of
         self._now = now
+        # a thread stays in its channel
+        self._parents: dict[int, int | None] = {}
         # ids of posts that are being read: one that is deleted meanwhile is no longer among them
         self._reading: set[int] = set()
         # newer versions of these that came meanwhile
@@ -53,9 +67,9 @@ class WatchedPosts:
         id_ = int(message["id"])
         self._reading.add(id_)
         try:
-            if await self._watches.of_channel(int(message["channel_id"])) is None:
+            if (watch := await self._watch_of(message)) is None:
                 return
-            post = await self.read(message)
+            post = await self._read(message, watch.channel_id)
             if post.album_ids and id_ in self._reading:
                 await self._watches.take(post, self._now())
         finally:
@@ -77,9 +91,9 @@ class WatchedPosts:
             return
         self._reading.add(id_)
         try:
-            if await self._watches.of_channel(int(message["channel_id"])) is None:
+            if (watch := await self._watch_of(message)) is None:
                 return
-            post = await self.read_old(message)
+            post = await self.read_old(message, watch.channel_id)
             if id_ in self._reading and id_ not in self._newer:
                 await self._watches.edited(post, datetime.fromisoformat(edited), now)
         except TryLater:
@@ -105,15 +119,37 @@ class WatchedPosts:
         self._reading.discard(message_id)
         self._newer.pop(message_id, None)
 
-    async def read(self, message: Mapping[str, Any]) -> Post:
+    async def _watch_of(self, message: Mapping[str, Any]) -> Watch | None:
+        """The watch of a message's channel, else that of the channel whose thread it is in; None: it is not watched."""
+        channel_id = int(message["channel_id"])
+        if (watch := await self._watches.of_channel(channel_id)) is not None:
+            return watch
+        if not await self._watches.of_guild(GuildId(int(message["guild_id"]))):
+            return None  # most servers: nothing is asked of Discord about their channels
+        if channel_id not in self._parents:
+            try:
+                parent = await self._parent_of(channel_id)
+            except Failure as failure:
+                _log.info("it is not known of what channel a thread is", error=failure.code)
+                return None
+            if len(self._parents) >= PARENTS_MOST:
+                self._parents.pop(next(iter(self._parents)))
+            self._parents[channel_id] = parent
+        parent = self._parents[channel_id]
+        return None if parent is None else await self._watches.of_channel(parent)
+
+    async def _read(self, message: Mapping[str, Any], watched: int) -> Post:
         """The albums that a message links."""
         album_ids = [id_ for one in links_in(message)[:POSTED_MOST] if (id_ := await self._album_id(one)) is not None]
-        return self._post(message, album_ids)
+        return self._post(message, album_ids, watched)
 
-    async def read_old(self, message: Mapping[str, Any]) -> Post:
-        """The same, for one of thousands: only what has no album's id in it is looked up. TryLater."""
+    async def read_old(self, message: Mapping[str, Any], watched: int) -> Post:
+        """The same, for one of thousands: only what has no album's id in it is looked up. TryLater.
+
+        `watched`: the message's channel, or the one whose thread it is in.
+        """
         album_ids = [id_ for one in links_in(message)[:POSTED_MOST] if (id_ := await self._id_of(one)) is not None]
-        return self._post(message, album_ids)
+        return self._post(message, album_ids, watched)
 
     async def _id_of(self, reference: Any) -> AlbumId | None:
         if isinstance(reference, AlbumRef):
@@ -127,13 +163,15 @@ class WatchedPosts:
             return None
         return found.id if isinstance(found, Album) else None
 
-    def _post(self, message: Mapping[str, Any], album_ids: Iterable[AlbumId]) -> Post:
+    def _post(self, message: Mapping[str, Any], album_ids: Iterable[AlbumId], watched: int) -> Post:
+        channel_id = int(message["channel_id"])
         return Post(
-            int(message["channel_id"]),
+            channel_id,
             int(message["id"]),
             MemberId(int(message["author"]["id"])),
             [*dict.fromkeys(album_ids)],
             discord.utils.snowflake_time(int(message["id"])),
+            None if watched == channel_id else watched,
         )
 
     async def _album_id(self, reference: Any) -> AlbumId | None:

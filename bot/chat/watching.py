@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import discord
 from discord import app_commands
@@ -29,13 +29,11 @@ from bot.storage.histories import Histories
 from bot.storage.watches import Answers, Watch, Watches
 from bot.text import Text, command_name, msg
 
-NEEDED = ("view_channel", "send_messages", "read_message_history")
-"""The permissions in a watched channel. Replies need the last one, too."""
-NEEDED_IN_THREAD = ("view_channel", "send_messages_in_threads", "read_message_history")
-"""In a thread, Send Messages counts for nothing."""
 STOPPED_MOST = 5
 """Buttons below the status."""
-_MISSING = {50001: ("view_channel",), 50013: ("send_messages",), 10003: ("view_channel",)}
+_CANNOT_SEE = (50001, 10003)
+_MAY_NOT_SEND = 50013
+"""Discord's codes of the permissions that are missing in a channel."""
 ANSWERS = [
     app_commands.Choice(name=msg("A card with cover and buttons"), value=Answers.CARD.value),
     app_commands.Choice(name=msg("One line with a Save button"), value=Answers.BUTTON.value),
@@ -43,8 +41,35 @@ ANSWERS = [
 ]
 
 
+class Place(NamedTuple):
+    """A text channel, or a thread in one: then `parent_id` is that channel. The bot keeps no list of them."""
+
+    id: int
+    parent_id: int | None
+
+    @property
+    def is_thread(self) -> bool:
+        """Whether it is a thread."""
+        return self.parent_id is not None
+
+    @property
+    def shown(self) -> str:
+        """As a link in Discord."""
+        return f"<#{self.id}>"
+
+    @property
+    def needed(self) -> Sequence[str]:
+        """The permissions that the bot needs to watch it."""
+        return ("view_channel", self.sending, "read_message_history")
+
+    @property
+    def sending(self) -> str:
+        """The permission to send messages there. Discord does not look at Send Messages in a thread."""
+        return "send_messages_in_threads" if self.is_thread else "send_messages"
+
+
 class TextChannel(app_commands.Transformer):
-    """An option that takes a text channel or a thread; its id, since the bot keeps no list of channels."""
+    """An option that takes a text channel or a thread."""
 
     @property
     def type(self) -> discord.AppCommandOptionType:
@@ -53,16 +78,16 @@ class TextChannel(app_commands.Transformer):
 
     @property
     def channel_types(self) -> list[discord.ChannelType]:
-        """Those in which members write. A thread is read only if it is named: its channel's watch does not cover it."""
+        """Those in which members write."""
         kinds = discord.ChannelType
         return [kinds.text, kinds.news, kinds.public_thread, kinds.news_thread]
 
-    async def transform(self, interaction: Interaction, value: Any, /) -> int:
-        """The id."""
-        return int(value.id)
+    async def transform(self, interaction: Interaction, value: Any, /) -> Place:
+        """What is known of it."""
+        return Place(value.id, value.parent_id if isinstance(value, app_commands.AppCommandThread) else None)
 
 
-ChannelId = app_commands.Transform[int, TextChannel]
+TextPlace = app_commands.Transform[Place, TextChannel]
 
 
 class Watching:
@@ -88,7 +113,7 @@ class Watching:
         self._now = now
 
     async def turn_on(
-        self, interaction: Interaction, caller: Caller, channel_id: int, crate_name: str | None, answers: Answers
+        self, interaction: Interaction, caller: Caller, place: Place, crate_name: str | None, answers: Answers
     ) -> Sequence[Card]:
         """Watch a channel, and say so there. A channel that is watched already is watched as is said now."""
         words = self._reply.words(caller.locale)
@@ -100,43 +125,57 @@ class Watching:
             return [text_card(refusal(t, Refusal.NO_CRATE, crate_name))]
         if crate.archived_at is not None:
             return [text_card(refusal(t, Refusal.ARCHIVED, crate_name))]
-        if await self._watches.of_channel(channel_id) is None:
-            problem = await self._say_so(interaction, words, caller, channel_id, crate, answers)
+        if await self._watches.of_channel(place.id) is None:
+            problem = await self._say_so(interaction, words, caller, place, crate, answers)
             if problem is not None:
                 return [text_card(problem)]
         crate_id = None if crate.is_default else crate.id
-        await self._watches.turn_on(guild, channel_id, crate_id, answers, caller.guild_locale, self._now())
-        facts = {"channel": f"<#{channel_id}>", "crate": plain(crate.name)}
-        before = t("What was posted before is read by {command}.", command=words.command("watch collect"))
-        return [text_card(t.sentences([_watched(t, answers, **facts), before]))]
+        await self._watches.turn_on(guild, place.id, crate_id, answers, caller.guild_locale, self._now())
+        lines = [_watched(t, answers, channel=place.shown, crate=plain(crate.name))]
+        if not place.is_thread:
+            lines.append(t("I watch its threads, too."))
+        lines.append(t("What was posted before is read by {command}.", command=words.command("watch collect")))
+        return [text_card(t.sentences(lines))]
 
     async def _say_so(
-        self, interaction: Interaction, words: Words, caller: Caller, channel_id: int, crate: Crate, answers: Answers
+        self, interaction: Interaction, words: Words, caller: Caller, place: Place, crate: Crate, answers: Answers
     ) -> str | None:
         """Tell the channel that it is read from now on; why that is not possible, None: it is."""
-        if channel_id == interaction.channel_id:
-            missing = _missing_here(words, interaction)
+        if place.id == interaction.channel_id:
+            missing = missing_permissions(words, interaction.app_permissions, place.needed)
             if missing:
-                return _lacks(words.t, channel_id, missing)
+                return _lacks(words.t, place, missing)
         messages = Messages(interaction.client)
-        card = text_card(privacy(self._reply.words(caller.guild_locale), crate, answers), kind=Kind.PUBLIC)
+        said = privacy(self._reply.words(caller.guild_locale), crate, answers, is_thread=place.is_thread)
         try:
-            message_id = await messages.send(channel_id, card, secrets.token_urlsafe(12))
+            message_id = await messages.send(place.id, text_card(said, kind=Kind.PUBLIC), secrets.token_urlsafe(12))
             # Of another channel, Discord does not say what the bot may do there: its own message shows it.
-            if not await messages.history(channel_id, message_id - 1, 1):
-                await messages.delete(channel_id, message_id)
-                return _lacks(words.t, channel_id, missing_names(words, ("read_message_history",)))
+            if not await messages.history(place.id, message_id - 1, 1):
+                await messages.delete(place.id, message_id)
+                return _lacks(words.t, place, missing_names(words, ("read_message_history",)))
         except Failure as failure:
-            if isinstance(failure.code, int) and (names := _MISSING.get(failure.code)):
-                return _lacks(words.t, channel_id, missing_names(words, names))
-            return words.t("Discord did not take my message in {channel}. Try again.", channel=f"<#{channel_id}>")
+            if names := _missing_by(failure, place):
+                return _lacks(words.t, place, missing_names(words, names))
+            return words.t("Discord did not take my message in {channel}. Try again.", channel=place.shown)
         return None
 
-    async def turn_off(self, interaction: Interaction, caller: Caller, channel_id: int) -> Sequence[Card]:
+    async def turn_off(self, interaction: Interaction, caller: Caller, place: Place) -> Sequence[Card]:
         """Stop watching a channel. What was collected stays."""
-        t = self._reply.words(caller.locale).t
-        channel = f"<#{channel_id}>"
-        if not await self._watches.turn_off(guild_of(interaction), channel_id):
+        words = self._reply.words(caller.locale)
+        t, channel, parent = words.t, place.shown, place.parent_id
+        was_watched = await self._watches.turn_off(guild_of(interaction), place.id)
+        if parent is not None and await self._watches.of_channel(parent) is not None:
+            return [
+                text_card(
+                    t(
+                        "I watch {thread} because I watch {channel} with its threads. {command} in {channel} stops both.",
+                        thread=channel,
+                        channel=f"<#{parent}>",
+                        command=words.command("watch off"),
+                    )
+                )
+            ]
+        if not was_watched:
             return [text_card(t("I am not watching {channel}.", channel=channel))]
         return [text_card(t("I have stopped watching {channel}. The crate stays as it is.", channel=channel))]
 
@@ -168,11 +207,11 @@ class Watching:
         return [*(text_card("\n".join(page)) for page in pages), text_card("\n".join(last), *stops)]
 
     async def collect(
-        self, interaction: Interaction, caller: Caller, channel_id: int, since: str | None
+        self, interaction: Interaction, caller: Caller, place: Place, since: str | None
     ) -> Sequence[Card]:
         """Read what was posted in a channel before, into the crate that is filled from it."""
         words = self._reply.words(caller.locale)
-        t, guild, channel = words.t, guild_of(interaction), f"<#{channel_id}>"
+        t, guild, channel = words.t, guild_of(interaction), place.shown
         if not self._is_allowed:
             return [text_card(not_allowed(t))]
         after_id = 1  # 0 would mean the newest messages to Discord
@@ -181,20 +220,22 @@ class Watching:
             if on is None:
                 return [text_card(t("I cannot read this date. Write it as 2026-03-31."))]
             after_id = max(discord.utils.time_snowflake(datetime(on.year, on.month, on.day, tzinfo=UTC)) - 1, 1)
-        watch = await self._watches.of_channel(channel_id)
+        watch = await self._watches.of_channel(place.id)
+        if watch is None and place.parent_id is not None:
+            watch = await self._watches.of_channel(place.parent_id)
         crate = await self._crates.find(guild, None if watch is None else watch.crate, self._now())
         if crate is None or crate.archived_at is not None:
             return [text_card(refusal(t, Refusal.ARCHIVED, None))]
-        problem = await self._cannot_read(interaction, words, channel_id)
+        problem = await self._cannot_read(interaction, words, place)
         if problem is not None:
             return [text_card(problem)]
         crate_id = None if crate.is_default else crate.id
         until_id = int(interaction.id)
         has_begun = await self._histories.begin(
-            guild, channel_id, crate_id, caller.guild_locale, after_id, until_id, self._now()
+            guild, place.id, crate_id, caller.guild_locale, after_id, until_id, self._now()
         )
         if not has_begun:
-            stop = stop_button(words, channel_id)
+            stop = stop_button(words, place.id)
             return [text_card(t("I am already reading {channel}.", channel=channel), stop)]
         text = t(
             "I am reading what was posted in {channel}, and put the albums into the crate “{crate}”. A message there shows "
@@ -202,7 +243,9 @@ class Watching:
             channel=channel,
             crate=plain(crate.name),
         )
-        return [text_card(text, stop_button(words, channel_id))]
+        if not place.is_thread:
+            text = t.sentences([text, t("Its threads are not read: name a thread to read it.")])
+        return [text_card(text, stop_button(words, place.id))]
 
     async def stop(self, interaction: Interaction, caller: Caller, channel_id: int) -> Sequence[Card]:
         """Read no further in a channel. The button is seen by everybody, and works for curators."""
@@ -220,21 +263,21 @@ class Watching:
             return [text_card(t("I am not reading {channel}.", channel=f"<#{channel_id}>"))]
         return [text_card(t("Stopped. What I have found so far stays in the crate."))]
 
-    async def _cannot_read(self, interaction: Interaction, words: Words, channel_id: int) -> str | None:
+    async def _cannot_read(self, interaction: Interaction, words: Words, place: Place) -> str | None:
         """Why a channel's history cannot be read; None: it can."""
-        if channel_id == interaction.channel_id:
-            missing = _missing_here(words, interaction)
-            return _lacks(words.t, channel_id, missing) if missing else None
+        if place.id == interaction.channel_id:
+            missing = missing_permissions(words, interaction.app_permissions, place.needed)
+            return _lacks(words.t, place, missing) if missing else None
         try:
-            if not await Messages(interaction.client).history(channel_id, 1, 1):
+            if not await Messages(interaction.client).history(place.id, 1, 1):
                 return words.t(
                     "I see no message in {channel}. If there are any, I need this permission there: {permissions}.",
-                    channel=f"<#{channel_id}>",
+                    channel=place.shown,
                     permissions=missing_names(words, ("read_message_history",)),
                 )
         except Failure as failure:
-            if isinstance(failure.code, int) and (names := _MISSING.get(failure.code)):
-                return _lacks(words.t, channel_id, missing_names(words, names))
+            if names := _missing_by(failure, place):
+                return _lacks(words.t, place, missing_names(words, names))
             return words.t("Discord did not answer. Try again.")
         return None
 
@@ -252,15 +295,16 @@ def not_allowed(t: Text) -> str:
     )
 
 
-def privacy(words: Words, crate: Crate, answers: Answers) -> str:
-    """What members of a channel are told when it is watched from now on."""
+def privacy(words: Words, crate: Crate, answers: Answers, *, is_thread: bool) -> str:
+    """What members of a channel or a thread are told when it is watched from now on."""
     t = words.t
     lines = [
+        t("I watch this thread from now on.") if is_thread else t("I watch this channel and its threads from now on."),
         t(
-            "I watch this channel from now on. I look for links to albums in what is posted here, and put these albums "
-            "into the crate “{crate}”, with who posted them and when.",
+            "I look for links to albums in what is posted here, and put these albums into the crate “{crate}”, with who "
+            "posted them and when.",
             crate=plain(crate.name),
-        )
+        ),
     ]
     if answers is not Answers.SILENT:
         lines.append(t("I answer with a button that saves the album to your own Spotify library."))
@@ -295,16 +339,24 @@ def _line(t: Text, watch: Watch, default: str) -> str:
     return _watched(t, watch.answers, **facts)
 
 
-def _missing_here(words: Words, interaction: Interaction) -> str:
-    needed = NEEDED_IN_THREAD if isinstance(interaction.channel, discord.Thread) else NEEDED
-    return missing_permissions(words, interaction.app_permissions, needed)
+def _missing_by(failure: Failure, place: Place) -> Sequence[str]:
+    """Which permissions are missing, as an error of Discord's says; none: it says something else."""
+    if failure.code in _CANNOT_SEE:
+        return ("view_channel",)
+    return (place.sending,) if failure.code == _MAY_NOT_SEND else ()
 
 
-def _lacks(t: Text, channel_id: int, permissions: str) -> str:
+def place_of(interaction: Interaction) -> Place:
+    """Where a command is used."""
+    channel = interaction.channel
+    return Place(interaction.channel_id or 0, channel.parent_id if isinstance(channel, discord.Thread) else None)
+
+
+def _lacks(t: Text, place: Place, permissions: str) -> str:
     return t(
         "I cannot watch {channel}: I need these permissions there: {permissions}. Ask whoever manages the server, then "
         "try again.",
-        channel=f"<#{channel_id}>",
+        channel=place.shown,
         permissions=permissions,
     )
 
@@ -333,7 +385,7 @@ def feature(watching: Watching, posts: WatchedPosts, crates: CrateCards, reply: 
     )
     @app_commands.choices(reply=ANSWERS)
     async def on(
-        interaction: Interaction, channel: ChannelId, crate: Name | None = None, reply: str = Answers.CARD
+        interaction: Interaction, channel: TextPlace, crate: Name | None = None, reply: str = Answers.CARD
     ) -> None:
         work = watching.turn_on(interaction, caller_of(interaction), channel, crate, Answers(reply))
         await watching.answer(interaction, work, "watch on")
@@ -341,8 +393,8 @@ def feature(watching: Watching, posts: WatchedPosts, crates: CrateCards, reply: 
     @group.command(name=command_name("off"), description=msg("Stop watching a channel"))
     @app_commands.rename(channel=command_name("channel"))
     @describe(channel=msg("Which channel; this one if you leave this out"))
-    async def off(interaction: Interaction, channel: ChannelId | None = None) -> None:
-        work = watching.turn_off(interaction, caller_of(interaction), channel or interaction.channel_id or 0)
+    async def off(interaction: Interaction, channel: TextPlace | None = None) -> None:
+        work = watching.turn_off(interaction, caller_of(interaction), channel or place_of(interaction))
         await watching.answer(interaction, work, "watch off")
 
     @group.command(name=command_name("status"), description=msg("See which channels are watched"))
@@ -356,7 +408,7 @@ def feature(watching: Watching, posts: WatchedPosts, crates: CrateCards, reply: 
         since=msg("From this date on, such as 2026-03-31; everything if you leave this out"),
     )
     async def collect(
-        interaction: Interaction, channel: ChannelId, since: app_commands.Range[str, 1, 40] | None = None
+        interaction: Interaction, channel: TextPlace, since: app_commands.Range[str, 1, 40] | None = None
     ) -> None:
         work = watching.collect(interaction, caller_of(interaction), channel, since)
         await watching.answer(interaction, work, "watch collect")

@@ -20,7 +20,7 @@ from bot.storage.preferences import preferences_of
 POSTED = "watched post"
 """The kind of the messages that answer posts. Their subject is the id of the post, with the time of an edit."""
 ONCE_IN = timedelta(days=1)
-"""An album is answered only once in this time, in each channel."""
+"""An album is answered only once in this time, in each channel and each thread."""
 TAKEN_BACK_WITHIN = timedelta(hours=1)
 """A post that is deleted or edited within this time takes its albums out of the crate again."""
 
@@ -45,13 +45,17 @@ class Watch(Struct, frozen=True):
 
 
 class Post(Struct, frozen=True):
-    """A member's message in a watched channel, with the albums that it links, each once."""
+    """A member's message in a watched channel, with the albums that it links, each once.
+
+    `parent_id`: the channel of the thread that it was posted in, whose watch covers its threads.
+    """
 
     channel_id: int
     message_id: int
     member_id: MemberId
     album_ids: Sequence[AlbumId]
     posted_at: datetime
+    parent_id: int | None = None
 
 
 class Watches:
@@ -135,6 +139,8 @@ class Watches:
 
     def _take_in(self, c: Connection, post: Post, subject: str, now: datetime) -> None:
         watch = _watch_of(c, post.channel_id)
+        if watch is None and post.parent_id is not None:
+            watch = _watch_of(c, post.parent_id)
         if watch is None or not preferences_of(c, [post.member_id])[post.member_id].posts_collected:
             return
         collect_in(c, watch.guild_id, watch.crate, [post])
@@ -228,7 +234,7 @@ def _answer_in(c: Connection, watch: Watch, post: Post, album_id: AlbumId, now: 
         " answered_at = excluded.answered_at WHERE watch_answers.answered_at <= ?",
         (
             watch.guild_id,
-            watch.channel_id,
+            post.channel_id,
             album_id,
             post.message_id,
             post.album_ids.index(album_id),

@@ -275,20 +275,84 @@ async def test_an_edit_after_an_hour_or_without_the_link_in_time_changes_only_wh
     assert [entry.album_id for entry in await entries(reading, 1)] == [SECOND]
 
 
-async def test_a_thread_is_watched_if_it_is_named_and_not_with_its_channel(reading: World) -> None:
+def thread_in(world: World, channel_id: int = 0, number: int = 7) -> int:
+    """A public thread that a member opened in a channel."""
+    thread = world.discord.CHANNEL + number
+    world.discord.member_threads[thread] = channel_id or world.discord.CHANNEL
+    return thread
+
+
+async def test_a_thread_can_be_watched_without_its_channel(reading: World) -> None:
     specs = {spec["name"]: spec for found in reading.discord.commands.values() for spec in found}
     on = next(option for option in specs["watch"]["options"] if option["name"] == "on")
     assert {0, 11} <= set(on["options"][0]["channel_types"])
-    thread = reading.discord.CHANNEL + 7
+    thread = thread_in(reading)
+    answer = await watch(reading, channel=str(thread))
+    assert "I am watching" in answer
+    assert "its threads" not in answer
+    assert "I watch this thread from now on." in texts(in_channel(reading, thread)[0])[0]
+    await reading.discord.post(BEN, LINK)
+    await reading.discord.post(BEN, OTHER, channel_id=thread)
+    (entry,) = await entries(reading, 1)
+    assert entry.album_id == OTHER.rpartition("/")[2]
+    await settled(reading)
+    assert buttons(in_channel(reading, thread)[-1])
+
+
+async def test_a_channel_is_watched_with_its_threads_and_other_threads_are_not(reading: World) -> None:
+    assert "I watch its threads, too." in await watch(reading)
+    assert "this channel and its threads" in texts(in_channel(reading)[0])[0]
+    elsewhere = thread_in(reading, reading.discord.CHANNEL + 1, 8)
+    await reading.discord.post(BEN, OTHER, channel_id=elsewhere)
+    await settled(reading)
+    await entries(reading, 0)
+    thread = thread_in(reading)
+    post = await reading.discord.post(BEN, LINK, channel_id=thread)
+    await entries(reading, 1)
+    await settled(reading)
+    (answer,) = in_channel(reading, thread)
+    assert answer["message_reference"]["message_id"] == post["id"]
+    assert len(in_channel(reading)) == 1
+
+    await reading.discord.edit(post, f"{LINK} {OTHER}")
+    await entries(reading, 2)
+    await reading.discord.delete(post)
+    await entries(reading, 0)
+    await reading.discord.post(BEN, OTHER, channel_id=thread)
+    await entries(reading, 1)
+    asked = [one for one in reading.discord.requests if one.path == f"/channels/{thread}"]
+    assert len(asked) == 1
+
+
+async def test_an_album_is_answered_in_a_thread_although_it_was_answered_in_the_channel(reading: World) -> None:
     await watch(reading)
+    thread = thread_in(reading)
+    await reading.discord.post(BEN, LINK)
+    await settled(reading)
+    await reading.discord.post(BEN, LINK, channel_id=thread)
+    await settled(reading)
+    assert (len(in_channel(reading)), len(in_channel(reading, thread))) == (2, 1)
+
+
+async def test_a_thread_of_which_discord_does_not_say_the_channel_is_asked_about_again(reading: World) -> None:
+    await watch(reading)
+    thread = thread_in(reading)
+    reading.discord.fault("GET", f"/channels/{thread}", status=400)
     await reading.discord.post(BEN, LINK, channel_id=thread)
     await settled(reading)
     await entries(reading, 0)
-    await watch(reading, channel=str(thread))
-    await reading.discord.post(BEN, OTHER, channel_id=thread)
+    await reading.discord.post(BEN, LINK, channel_id=thread)
     await entries(reading, 1)
-    await settled(reading)
-    assert buttons(in_channel(reading, thread)[-1])
+
+
+async def test_a_thread_of_a_watched_channel_is_not_said_to_be_unwatched(reading: World) -> None:
+    await watch(reading)
+    thread = thread_in(reading)
+    where = {"channel_id": thread, "thread_of": reading.discord.CHANNEL}
+    answer = await said(await reading.discord.slash(ADA, "watch off", **where))
+    assert f"I watch <#{thread}> because I watch <#{reading.discord.CHANNEL}> with its threads." in answer
+    answer = await said(await reading.discord.slash(ADA, "watch off", {"channel": str(thread)}))
+    assert "because I watch" in answer
 
 
 async def test_a_channel_that_is_no_longer_watched_is_left_alone(reading: World) -> None:
@@ -321,17 +385,17 @@ async def test_missing_permissions_are_named_and_nothing_is_watched(reading: Wor
     for channel, name in (("77", "View Channel"), ("78", "Send Messages"), ("79", "Read Message History")):
         assert name in await watch(reading, channel=channel)
     assert in_channel(reading, 79) == []
+    thread = thread_in(reading)
+    reading.discord.closed_channels[thread] = 50013
+    assert "Send Messages in Threads" in await watch(reading, channel=str(thread))
     assert "No channel is watched" in await said(await reading.discord.slash(ADA, "watch status"))
 
 
 async def test_in_a_thread_the_permission_to_send_in_threads_counts_and_not_that_to_send(reading: World) -> None:
-    thread = reading.discord.CHANNEL + 7
+    thread = thread_in(reading)
 
     async def watch_thread() -> str:
-        options = {"channel": str(thread)}
-        return await said(
-            await reading.discord.slash(ADA, "watch on", options, channel_id=thread, thread_of=reading.discord.CHANNEL)
-        )
+        return await said(await reading.discord.slash(ADA, "watch on", {"channel": str(thread)}, channel_id=thread))
 
     reading.discord.app_permissions = str(VIEW | SEND | HISTORY)
     assert "Send Messages in Threads" in await watch_thread()

@@ -99,6 +99,8 @@ class DiscordWire(Gateway):
         self.refuses_direct_messages: set[int] = set()
         # Threads by their ids, which are those of the messages that they hang under.
         self.threads: dict[str, Json] = {}
+        # Threads that members opened: the channel of each.
+        self.member_threads: dict[int, int] = {}
         # The server's events by their ids.
         self.scheduled_events: dict[str, Json] = {}
         # Channels in which the bot can do nothing, and Discord's code for why: 10003, 50001 or 50013.
@@ -496,6 +498,7 @@ class DiscordWire(Gateway):
         if place.context:
             return channel | {"name": None, "recipients": [user], "last_message_id": None}
         channel |= {"guild_id": str(place.guild_id), "name": "records", "position": 0, "nsfw": False}
+        thread_of = thread_of or self.member_threads.get(place.channel_id)
         if thread_of is not None:
             about = {"archived": False, "auto_archive_duration": 1440, "archive_timestamp": "2026-11-27T12:00:00+00:00"}
             channel |= {"type": 11, "owner_id": str(self.application_id), "thread_metadata": about | {"locked": False}}
@@ -714,6 +717,8 @@ class DiscordWire(Gateway):
                 code = self.closed_channels[int(channel_id)]
                 said = {10003: "Unknown Channel", 50001: "Missing Access", 50013: "Missing Permissions"}[code]
                 raise Refused(404 if code == 10003 else 403, code, said)
+            case ("GET", "channels", channel_id):
+                return 200, self.threads.get(channel_id) or self._channel(self._places[channel_id], {})
             case ("POST", "channels", channel_id, "messages"):
                 return self._post(record, int(channel_id))
             case ("POST", "channels", channel_id, "messages", message_id, "threads"):
