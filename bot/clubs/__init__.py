@@ -5,8 +5,8 @@ transaction, `effects` turns what the rules ask for into messages, `channels` fo
 them, and `views` reads what cards show.
 """
 
-from bot.clubs.album_clubs import AlbumClubs
+from bot.clubs.album_clubs import AlbumClubs, NameTaken
 from bot.clubs.channels import NoSuchClub
 from bot.clubs.views import RoundView
 
-__all__ = ["AlbumClubs", "NoSuchClub", "RoundView"]
+__all__ = ["AlbumClubs", "NameTaken", "NoSuchClub", "RoundView"]

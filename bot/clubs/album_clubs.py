@@ -24,7 +24,7 @@ from bot.curation.ids import ClubId, RoundNumber
 from bot.curation.ratings import Score
 from bot.curation.refusals import Reason, Refused
 from bot.curation.rounds import advance, wake_at
-from bot.errors import StorageUnavailable
+from bot.errors import StorageUnavailable, UserError
 from bot.storage import Storage
 from bot.storage.clubs import LogEntry, StoredClub
 from bot.storage.crates import count_pick, drawable
@@ -41,6 +41,10 @@ VOTERS_PAUSE = timedelta(seconds=5)
 _log = structlog.get_logger("gatefold.clubs")
 
 Event = Callable[[Connection, StoredClub, Facts], Outcome | Refused]
+
+
+class NameTaken(UserError):
+    """Another club of the server has this name."""
 
 
 class Swap(Struct, frozen=True):
@@ -141,12 +145,14 @@ class AlbumClubs:
         calendar: Calendar,
         order: tuple[MemberId, ...] = (),
     ) -> StoredClub:
-        """Start a club, which calls for nominations at once. `stored`: says where the new club lives."""
+        """Start a club, which calls for nominations at once. NameTaken. `stored`: says where the new club lives."""
 
         def write(c: Connection) -> StoredClub:
             now = self._now()
             outcome = curators.start(self._storage.clubs.next_id_in(c), settings, calendar, now, order)
             new = stored(outcome.club)
+            if self._storage.clubs.has_name_in(c, new.guild_id, new.name):
+                raise NameTaken
             self._storage.clubs.add_in(c, new, now)
             self._store_in(c, new, outcome, now)
             return new

@@ -21,6 +21,7 @@ from bot.storage.declarations import Declaration, Documents, MemberRows
 from bot.storage.engine import Connection, Engine, Row
 from bot.storage.frozen import from_json, to_json
 from bot.storage.moments import to_moment, to_seconds
+from bot.storage.names import name_key
 
 
 class StoredClub(Struct, frozen=True):
@@ -174,6 +175,10 @@ class Clubs:
         """An id for a new club."""
         (highest,) = c.execute("SELECT MAX(id) FROM clubs").fetchone()
         return ClubId((highest or 0) + 1)
+
+    def has_name_in(self, c: Connection, guild_id: GuildId, name: str) -> bool:
+        """Whether a club of this server has this name, upper and lower case alike."""
+        return any(name_key(one.name) == name_key(name) for one in self.of_guild_in(c, guild_id))
 
     def add_in(self, c: Connection, club: StoredClub, now: datetime) -> None:
         """Store a new club."""

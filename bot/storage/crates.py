@@ -16,6 +16,7 @@ from bot.storage.database import Database
 from bot.storage.declarations import Declaration, MemberRows
 from bot.storage.engine import Connection, Row
 from bot.storage.moments import to_moment, to_seconds
+from bot.storage.names import name_key
 
 CrateId = NewType("CrateId", int)
 NAME_MOST, NOTE_MOST = 40, 300
@@ -130,7 +131,7 @@ class Crates:
             row = c.execute(
                 "INSERT INTO crates (guild_id, name, name_key, created_at) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT (guild_id, name_key) DO NOTHING RETURNING *",
-                (guild_id, name, _key(name), to_seconds(now)),
+                (guild_id, name, name_key(name), to_seconds(now)),
             ).fetchall()
             return _crate(row[0]) if row else Refusal.NAME_TAKEN
 
@@ -144,11 +145,12 @@ class Crates:
             if found is None:
                 return Refusal.NO_CRATE
             taken = c.execute(
-                "SELECT 1 FROM crates WHERE guild_id = ? AND name_key = ? AND id <> ?", (guild_id, _key(name), found.id)
+                "SELECT 1 FROM crates WHERE guild_id = ? AND name_key = ? AND id <> ?",
+                (guild_id, name_key(name), found.id),
             ).fetchone()
             if taken is not None:
                 return Refusal.NAME_TAKEN
-            c.execute("UPDATE crates SET name = ?, name_key = ? WHERE id = ?", (name, _key(name), found.id))
+            c.execute("UPDATE crates SET name = ?, name_key = ? WHERE id = ?", (name, name_key(name), found.id))
             return found
 
         return await self._database.write(write, key=guild_id)
@@ -353,17 +355,13 @@ def crate_with_entries(c: Connection, id_: int) -> tuple[Crate, datetime, list[E
     return _crate(row), to_moment(row["created_at"]), [_entry(each, ()) for each in rows]
 
 
-def _key(name: str) -> str:
-    return " ".join(name.casefold().split())
-
-
 def _default(c: Connection, guild_id: GuildId, now: datetime) -> Crate:
     query = "SELECT * FROM crates WHERE guild_id = ? AND is_default = 1"
     row = c.execute(query, (guild_id,)).fetchone()
     if row is None:
         c.execute(
             "INSERT INTO crates (guild_id, name, name_key, is_default, created_at) VALUES (?, ?, ?, 1, ?)",
-            (guild_id, DEFAULT, _key(DEFAULT), to_seconds(now)),
+            (guild_id, DEFAULT, name_key(DEFAULT), to_seconds(now)),
         )
         row = c.execute(query, (guild_id,)).fetchone()
     return _crate(row)
@@ -373,7 +371,7 @@ def _found(c: Connection, guild_id: GuildId, name: str | None, now: datetime) ->
     default = _default(c, guild_id, now)
     if name is None:
         return default
-    row = c.execute("SELECT * FROM crates WHERE guild_id = ? AND name_key = ?", (guild_id, _key(name))).fetchone()
+    row = c.execute("SELECT * FROM crates WHERE guild_id = ? AND name_key = ?", (guild_id, name_key(name))).fetchone()
     return None if row is None else _crate(row)
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.caller import MemberId
+from bot.caller import GuildId, MemberId
 from bot.curation.club import State
 from tests.club.stage import CURATOR, ONE, Server
 from tests.club.test_robustness import to_listening
@@ -102,6 +102,19 @@ async def test_a_nomination_that_is_replaced_or_taken_back_twice_says_what_came_
     await pressed_twice(server, world.discord.messages[asked["id"]], "Take back", ADA, ADA)
     assert "You took back" in now_on(world, asked)
     assert (await server.state()).coming.nominations == ()
+
+
+async def test_of_two_clubs_with_one_name_that_start_at_once_one_is_told_to_choose_another_name(world: World) -> None:
+    server = Server(world)
+    options = {"pick": "vote", "day": "tuesday", "time": "20:00"}
+    asked = [await server.curate("new", name=name, **options) for name in ("The Club", "the  CLUB")]
+    for one in asked:
+        await one.message(60)
+    pressed = [await server.press(one.history[-1], "Start", CURATOR) for one in asked]
+    read = sorted([await server.read(one) for one in pressed])
+    assert "has started" in read[0]
+    assert "There is a club with this name already" in read[1]
+    assert len(await world.bot.storage.clubs.of_guild(GuildId(world.discord.GUILD))) == 1
 
 
 async def test_a_swap_that_is_accepted_twice_is_done_once(world: World) -> None:

@@ -23,6 +23,7 @@ from bot.curation.refusals import Reason, Refused
 from bot.errors import UserError
 from bot.library.finder import AlbumFinder, NotFound
 from bot.storage.clubs import StoredClub
+from bot.storage.names import name_key
 
 CURATING = timedelta(minutes=15)
 """How long the buttons of a curator's panel work after its command, as long as its message can be edited."""
@@ -146,7 +147,7 @@ class Answering(Struct, frozen=True):
         if not clubs:
             raise NoClub
         if named:
-            found = [one for one in clubs if named == str(one.id) or named.strip().casefold() == one.name.casefold()]
+            found = [one for one in clubs if named == str(one.id) or name_key(named) == name_key(one.name)]
         else:
             here = {interaction.channel_id, getattr(interaction.channel, "parent_id", None)}  # the latter of a thread
             found = clubs if len(clubs) == 1 else [one for one in clubs if one.channel_id in here]

@@ -19,9 +19,11 @@ from bot.chat.modals import Modal, select_input, text_input
 from bot.chat.permissions import missing_permissions
 from bot.chat.reply import Beside, Interaction, caller_of
 from bot.chat.words import Words, date, plain
+from bot.clubs import NameTaken
 from bot.curation.calendar import FIRST_AHEAD, Calendar, Rhythm, parse_clock, parse_timezone, preview
 from bot.curation.club import ClubSettings, Pick
 from bot.storage.clubs import StoredClub
+from bot.storage.names import name_key
 
 DRAFTS_KEPT = 500
 
@@ -103,9 +105,9 @@ class Starting:
     async def _taken(self, words: Words, caller: Caller, draft: Draft) -> str | None:
         """Why the club cannot have its name: another club of the server has it. None: it can."""
         clubs = [] if caller.guild_id is None else await self._answering.clubs.of_guild(caller.guild_id)
-        if all(one.name.casefold() != draft.name.casefold() for one in clubs):
+        if all(name_key(one.name) != name_key(draft.name) for one in clubs):
             return None
-        return words.t("There is a club with this name already. Choose another name.")
+        return _name_taken(words)
 
     def _keep(self, words: Words, owner: MemberId, asked: RequestId, draft: Draft) -> Card:
         while len(self._drafts) >= DRAFTS_KEPT:
@@ -157,10 +159,12 @@ class Starting:
             if (why_not := cannot_live_here(words, interaction)) is not None:
                 self._drafts[asked] = draft
                 return [text_card(why_not, _start_button(words, owner, asked))]
-            if (taken := await self._taken(words, caller, draft)) is not None:
+            try:
+                stored = await self._start(caller, caller.guild_id, draft)
+            except NameTaken:
                 self._drafts[asked] = draft
-                return [text_card(taken, button(words.t("Change"), CustomId("curate-change", owner, asked)))]
-            stored = await self._start(caller, caller.guild_id, draft)
+                change = button(words.t("Change"), CustomId("curate-change", owner, asked))
+                return [text_card(_name_taken(words), change)]
             said = words.t(
                 "{club} has started, and its first message is in this channel. Change its settings with {command}.",
                 club=f"**{plain(stored.name, NAME_MOST)}**",
@@ -323,6 +327,10 @@ def draft_modal(words: Words, owner: MemberId, asked: RequestId, draft: Draft) -
 
 def _start_button(words: Words, owner: MemberId, asked: RequestId) -> Button:
     return button(words.t("Start"), CustomId("curate-start", owner, asked), discord.ButtonStyle.primary)
+
+
+def _name_taken(words: Words) -> str:
+    return words.t("There is a club with this name already. Choose another name.")
 
 
 def _expired(words: Words) -> Card:
