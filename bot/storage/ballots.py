@@ -9,7 +9,7 @@ from bot.caller import MemberId
 from bot.curation.ballots import Ballot
 from bot.curation.ids import ClubId, RoundNumber
 from bot.storage.declarations import Declaration, MemberRows
-from bot.storage.engine import Connection, Engine, Row
+from bot.storage.engine import Connection, Row
 from bot.storage.vault import SealedColumn, Vault
 
 BALLOT = SealedColumn("ballots", "ballot_sealed", "ballot", ("club_id", "number", "member_id"), owner="bound_to")
@@ -32,8 +32,7 @@ class Ballots:
         sealed=(BALLOT,),
     )
 
-    def __init__(self, database: Engine, vault: Vault) -> None:
-        self._database = database
+    def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
     def cast_in(self, c: Connection, club_id: ClubId, number: RoundNumber, member: MemberId, ballot: Ballot) -> int:

@@ -10,7 +10,7 @@ from bot.caller import MemberId
 from bot.curation.ids import ClubId, RoundNumber
 from bot.curation.ratings import Scale, Score
 from bot.storage.declarations import Declaration, MemberRows
-from bot.storage.engine import Connection, Engine, Row
+from bot.storage.engine import Connection, Row
 from bot.storage.moments import to_seconds
 
 
@@ -42,9 +42,6 @@ class Ratings:
             ),
         ),
     )
-
-    def __init__(self, database: Engine) -> None:
-        self._database = database
 
     def put_in(self, c: Connection, club_id: ClubId, rating: Rating, now: datetime) -> None:
         """Store a rating, which replaces the member's earlier one."""

@@ -16,6 +16,7 @@ from bot.storage.crates import (
     ENTRIES_MOST,
     Added,
     Crate,
+    Entry,
     Refusal,
     add_entry,
     count_pick,
@@ -165,7 +166,9 @@ async def test_members_take_out_what_they_brought_and_curators_what_anybody_did(
     assert await remove(X, BEN) is Refusal.NOT_YOURS
     assert await remove(Z, ADA) is Refusal.NOT_THERE
     assert await remove(X, ADA, "nothing") is Refusal.NO_CRATE
-    await remove(X, ADA)
+    removed = await remove(X, ADA)
+    assert isinstance(removed, Entry)
+    assert (removed.album_id, removed.member_id) == (X, ADA)
     assert await albums(storage, await default(storage)) == [Y]
     await remove(Y, BEN, anyones=True)
     assert await albums(storage, await default(storage)) == []
