@@ -392,10 +392,9 @@ def _crate(row: Row) -> Crate:
 
 
 def _entry(row: Row, kept_by: Iterable[MemberId]) -> Entry:
-    member_id = row["member_id"]
     return Entry(
         AlbumId(row["album_id"]),
-        None if member_id is None else MemberId(member_id),
+        row["member_id"],
         to_moment(row["added_at"]),
         row["note"] or "",
         row["picks"],

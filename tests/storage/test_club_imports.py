@@ -215,7 +215,7 @@ async def test_a_member_is_told_only_their_own_name_in_a_file_and_it_alone_is_fo
     one = await asked(storage, 1, member=MemberId(7), people={"ann": ADA, "ben": BEN, "benny": BEN})
     exported = await storage.export(BEN)
     assert exported["club_imports"] == [{"club_id": "1", "your_name_in_it": name} for name in ("ben", "benny")]
-    await storage.forget(BEN)
+    assert await storage.forget(BEN) == {"club_imports": 1}
     found = await storage.club_imports.get(one.id)
     assert found is not None
     assert found.people == {"ann": ADA}

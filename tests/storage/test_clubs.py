@@ -243,7 +243,7 @@ async def test_a_second_rating_replaces_the_first_and_stands_where_that_stood(st
 # -- what members can take with them, and what goes
 
 
-async def test_an_export_says_what_of_a_club_is_the_members(storage: Storage) -> None:
+async def test_an_export_says_what_of_a_club_is_the_members_and_that_is_forgotten(storage: Storage) -> None:
     club = new_club(ClubId(1), ADA)
     of_ben = Nomination(Y, BEN, "his note", BEGIN)
     club = replace(
@@ -278,6 +278,7 @@ async def test_an_export_says_what_of_a_club_is_the_members(storage: Storage) ->
         "picked": None,
         "rounds": [about(3, (Y, "his note")), about(2, was_theirs=True)],
     }
+    assert await storage.forget(BEN) == {"clubs": 1, "club_rounds": 1}
 
 
 async def test_the_scores_of_a_forgotten_member_stay_without_name_and_review(storage: Storage) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.albums import AlbumId
 from bot.caller import GuildId
 from bot.storage import Storage
 from bot.storage.crates import Crate
 from bot.storage.histories import READ, key_of
 from bot.storage.watches import Post
-from tests.storage.rows import ADA, BEN, X, Y, Z, at, rows
+from tests.storage.rows import ADA, BEN, X, Y, Z, at, execute, rows
 
 GUILD, CHANNEL = GuildId(1), 7
 
@@ -16,6 +18,17 @@ GUILD, CHANNEL = GuildId(1), 7
 async def begin(storage: Storage, until_id: int = 1000) -> bool:
     """Read the channel up to a message."""
     return await storage.histories.begin(GUILD, CHANNEL, None, None, 1, until_id, at())
+
+
+async def read_page(storage: Storage, page: int, *, is_last: bool = False) -> None:
+    current = await storage.histories.of_channel(CHANNEL)
+    assert current is not None
+    await storage.histories.add(current, [], page, 100, at(), is_last=is_last)
+
+
+async def subjects(storage: Storage) -> list[str]:
+    """The subjects of the edits that tell how far it is."""
+    return [row["subject"] for row in await rows(storage, "outbox") if row["way"] == "edit"]
 
 
 async def test_a_page_that_is_stored_again_after_a_crash_counts_once(storage: Storage) -> None:
@@ -28,6 +41,16 @@ async def test_a_page_that_is_stored_again_after_a_crash_counts_once(storage: St
     now = await storage.histories.of_channel(CHANNEL)
     assert now is not None
     assert (now.after_id, now.pages, now.messages, now.added) == (500, 1, 100, 1)
+
+
+async def test_a_page_of_a_server_that_was_forgotten_meanwhile_counts_for_nothing(storage: Storage) -> None:
+    await begin(storage)
+    before = await storage.histories.of_channel(CHANNEL)
+    assert before is not None
+    await execute(storage, "DELETE FROM histories")
+    await storage.histories.add(before, [Post(CHANNEL, 500, ADA, [X], at())], 500, 100, at(), is_last=True)
+    assert await storage.histories.of_channel(CHANNEL) is None
+    assert await rows(storage, "crate_entries") == []
 
 
 async def test_only_albums_that_are_new_in_the_crate_are_counted(storage: Storage) -> None:
@@ -75,13 +98,26 @@ async def test_how_far_it_is_is_told_every_ten_pages_and_at_the_end(storage: Sto
     await begin(storage)
     told = []
     for page in range(1, 23):
-        current = await storage.histories.of_channel(CHANNEL)
-        assert current is not None
         before = len(await rows(storage, "outbox"))
-        await storage.histories.add(current, [], page, 100, at(), is_last=page == 22)
+        await read_page(storage, page, is_last=page == 22)
         if len(await rows(storage, "outbox")) > before:
             told.append(page)
     assert told == [10, 20, 22]
+    assert await subjects(storage) == [f"{CHANNEL}-1000-{page}" for page in told]
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+async def test_an_end_right_after_a_page_that_was_told_is_told_too(storage: Storage, is_refused: bool) -> None:
+    await begin(storage)
+    for page in range(1, 11):
+        await read_page(storage, page)
+    current = await storage.histories.of_channel(CHANNEL)
+    assert current is not None
+    if is_refused:
+        await storage.histories.refuse(current, at())
+    else:
+        await storage.histories.stop(GUILD, CHANNEL, at())
+    assert await subjects(storage) == [f"{CHANNEL}-1000-10", f"{CHANNEL}-1000-11"]
 
 
 async def test_a_curator_stops_what_is_read_on_their_server_and_it_is_read_no_further(storage: Storage) -> None:

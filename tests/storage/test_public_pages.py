@@ -30,6 +30,7 @@ async def test_an_address_is_found_until_there_is_a_new_one(storage: Storage) ->
     assert await found(storage, PageKind.CLUB, first) == 1
     assert await found(storage, PageKind.CRATE, first) is None
     assert await storage.public_pages.address(CLUB) == first
+    assert await storage.public_pages.address(CRATE) is None
     second = await opened(storage, CLUB)
     assert second != first
     assert await found(storage, PageKind.CLUB, first) is None

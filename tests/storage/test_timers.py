@@ -26,6 +26,12 @@ async def test_whether_a_timer_is_still_to_be_served_is_known_until_its_handler_
     assert await is_due("another kind")
 
 
+async def test_whoever_waits_for_a_change_hears_that_a_timer_was_set(storage: Storage) -> None:
+    assert not storage.timers.changed.is_set()
+    await storage.timers.set("kind", "key", at())
+    assert storage.timers.changed.is_set()
+
+
 async def test_when_a_timer_is_due_is_seen_until_it_is_claimed(storage: Storage) -> None:
     async def due_at(key: str = "key") -> object:
         return await storage.database.read(lambda c: storage.timers.get_in(c, "kind", key))
