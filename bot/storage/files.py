@@ -10,12 +10,11 @@ PART = ".part"
 """Ends the name under which a file is made: it gets its own name when it is proved."""
 
 
-def give_name(part: Path, target: Path) -> int:
-    """Move a finished file to its name, in place of a file that has it; its bytes."""
+def give_name(part: Path, target: Path) -> None:
+    """Move a finished file to its name, in place of a file that has it."""
     sync(part)
     os.rename(part, target)
     sync(target.parent)
-    return target.stat().st_size
 
 
 def give_new_name(part: Path, target: Path) -> int:
@@ -26,7 +25,7 @@ def give_new_name(part: Path, target: Path) -> int:
     except FileExistsError:
         raise
     except OSError:  # a file system without hard links: take the name first, then replace our own empty file
-        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        target.touch(exist_ok=False)
         os.rename(part, target)
     else:
         os.unlink(part)

@@ -76,7 +76,7 @@ def _fetch(backup: Path, part: Path, vault: Vault) -> tuple[Contents, int]:
     """Copy the file, without opening it as a database where it lies, and prove the copy."""
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(backup, "rb") as source, open(handle, "wb") as target:
-        shutil.copyfileobj(source, target, 1 << 20)
+        shutil.copyfileobj(source, target)
     with closing(sqlite.opened_alone(part)) as c:
         contents = verify(c)
         if contents.steps.pending:  # the next start would do it, but the keys are proved now

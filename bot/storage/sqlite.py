@@ -118,7 +118,7 @@ def copy_file(path: Path, target: Path) -> None:
 
 def fold_log_of(path: Path) -> None:
     """Fold the log of a file that nobody uses into it. One that is too damaged for that keeps its log."""
-    with suppress(sqlite3.Error), closing(sqlite3.connect(path, isolation_level=None)) as c:
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as c:
         fold_log(c)
 
 
@@ -150,7 +150,7 @@ def opened_to_read(path: Path, *, is_closed: bool) -> Iterator[Connection]:
     """
     # A file that was closed cleanly has no log, and SQLite must not even make one.
     mode = "mode=ro&immutable=1" if is_closed else "mode=ro"
-    with closing(sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True, isolation_level=None)) as c:
+    with closing(sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True)) as c:
         c.row_factory = sqlite3.Row
         c.execute("BEGIN")  # one moment for all that is read
         yield c
