@@ -85,7 +85,7 @@ def not_waiting(c: Connection) -> Iterator[None]:
 
 @contextmanager
 def without_references(c: Connection) -> Iterator[None]:
-    """References are not enforced in here, so that tables can be rebuilt. Look for broken ones before the commit."""
+    """References are not enforced in here, so that tables can be rebuilt. Look for broken ones afterwards."""
     c.execute("PRAGMA foreign_keys = OFF")
     try:
         yield
