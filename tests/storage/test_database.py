@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import re
 import resource
@@ -11,6 +12,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from msgspec.structs import replace
 
 from bot.errors import StorageUnavailable
 from bot.storage import Storage, StorageStartupError, open_storage
-from bot.storage.database import Database
+from bot.storage.database import PROBE_S, Database
 from bot.storage.engine import Connection
 from bot.storage.schema import Step, load_steps
 from tests.faults.disk import Disk
@@ -131,6 +133,65 @@ async def test_a_file_that_cannot_be_a_database_is_told_at_the_start(what: str, 
         await open_storage(path, [KEY])
 
 
+async def test_folders_that_are_missing_are_made(tmp_path: Path) -> None:
+    await (await open_storage(tmp_path / "several" / "new" / "gatefold.db", [KEY])).close()
+    assert sorted(modes(tmp_path / "several" / "new")) == ["gatefold.db", "gatefold.db.lock"]
+
+
+@pytest.mark.parametrize(
+    ("error", "to_do"),
+    [
+        (PermissionError(13, "Permission denied"), "Run this as the bot's user"),
+        (OSError(30, "Read-only file system"), "Set DATABASE_PATH"),
+    ],
+)
+async def test_who_may_not_use_the_folder_is_told_what_to_do(
+    error: OSError, to_do: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object) -> int:
+        raise error
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(StorageStartupError) as caught:
+        await open_storage(tmp_path / "gatefold.db", [KEY])
+    assert str(caught.value) == f"{tmp_path / 'gatefold.db'} cannot be used ({error.strerror}). {to_do}."
+
+
+async def test_a_folder_is_told_as_one(tmp_path: Path) -> None:
+    with pytest.raises(StorageStartupError, match=r"is a folder\. Set DATABASE_PATH to a file in it"):
+        await open_storage(tmp_path, [KEY])
+    assert not tmp_path.with_name(f"{tmp_path.name}.lock").exists()
+
+
+async def test_a_closed_database_leaves_no_thread_and_no_file_open_and_takes_no_jobs(tmp_path: Path) -> None:
+    def held() -> tuple[int, int]:
+        return len(os.listdir("/proc/self/fd")), threading.active_count()
+
+    before = held()
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY])
+    with pytest.raises(StorageStartupError, match="Another Gatefold"):
+        await open_storage(tmp_path / "gatefold.db", [KEY])
+    await storage.close()
+    await storage.close()
+    assert held() == before
+    with pytest.raises(StorageUnavailable, match="closed"):
+        await storage.links.get(ADA)
+
+
+async def test_a_process_that_ends_without_closing_the_database_does_end(tmp_path: Path) -> None:
+    script = (
+        "import asyncio, pathlib, sys\n"
+        "from bot.storage.database import Database\n"
+        "async def main():\n"
+        "    await Database.open(pathlib.Path(sys.argv[1]))\n"
+        "    raise SystemExit(7)\n"
+        "asyncio.run(main())\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "gatefold.db")]
+    ran = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, cwd=ROOT, timeout=30)
+    assert (ran.returncode, ran.stderr) == (7, "")
+
+
 # -- one process
 
 
@@ -197,6 +258,16 @@ async def test_a_newer_database_is_refused_and_left_as_it_is(tmp_path: Path) -> 
     with pytest.raises(StorageStartupError, match=r"newer Gatefold \(step m999_later\)"):
         await open_storage(path, [KEY])
     assert path.read_bytes() == before
+
+
+async def test_a_newer_database_is_refused_by_its_latest_step(tmp_path: Path) -> None:
+    path = tmp_path / "gatefold.db"
+    storage = await open_storage(path, [KEY])
+    for step in ("m997_later", "m998_later", "m999_latest"):
+        await execute(storage, f"INSERT INTO _sqlite_migrations (migration_set, name) VALUES ('gatefold', '{step}')")
+    await storage.close()
+    with pytest.raises(StorageStartupError, match=r"newer Gatefold \(step m999_latest\)"):
+        await open_storage(path, [KEY])
 
 
 async def test_a_backup_is_made_before_a_migration_and_never_for_a_new_file(tmp_path: Path) -> None:
@@ -349,6 +420,70 @@ async def test_a_job_whose_caller_was_cancelled_is_whole_or_not_at_all(storage: 
     await asyncio.gather(*tasks, return_exceptions=True)
     assert all(row["album_endpoint"] == "albums" for row in await rows(storage, "spotify_apps"))
     assert not await storage.database.read(lambda c: c.in_transaction)
+
+
+async def test_jobs_that_wait_are_counted(storage: Storage) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold(_: Connection) -> None:
+        begun.set()
+        assert go_on.wait(10)
+
+    assert storage.database.waiting == 0
+    jobs = [storage.database.read(job) for job in (hold, len, len, len)]  # type: ignore[list-item]
+    assert await asyncio.to_thread(begun.wait, 10)
+    assert storage.database.waiting == 3
+    go_on.set()
+    await asyncio.gather(*jobs, return_exceptions=True)
+    assert storage.database.waiting == 0
+
+
+async def test_a_job_that_says_it_reads_must_not_leave_a_transaction(storage: Storage) -> None:
+    with pytest.raises(AssertionError, match="a reading job wrote"):
+        await storage.database.read(lambda c: c.execute("BEGIN"))
+    await storage.database.read(lambda c: c.execute("ROLLBACK"))
+
+
+async def test_nothing_is_reported_of_jobs_and_flushes_for_which_nobody_waits_any_more(tmp_path: Path) -> None:
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+
+    def sync(handle: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY], sync=sync)
+    storage.database.read(lambda c: 1).cancel()
+    storage.database.flush()  # fails, and whoever asked for it is gone
+    await storage.database.read(lambda c: 1)
+    storage.database.flush().cancel()
+    await storage.close()
+    del storage
+    gc.collect()
+    await asyncio.sleep(0)
+    assert reported == []
+
+
+async def test_why_the_file_cannot_be_read_or_written_is_told_and_not_why_a_copy_cannot_be_made(
+    tmp_path: Path,
+) -> None:
+    class Full(sqlite3.Connection):
+        def backup(self, target: sqlite3.Connection, **options: Any) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    def connect(path: Path, **options: Any) -> sqlite3.Connection:
+        return sqlite3.connect(path, factory=Full, **options)
+
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY], connect)
+    told: list[str] = []
+    storage.database.listen(told.append)
+    with pytest.raises(StorageUnavailable, match="disk is full"):
+        await storage.database.backup(tmp_path / "copy.db")
+    assert told == []
+    for run in (storage.database.read, storage.database.write):
+        with pytest.raises(StorageUnavailable, match="no such table"):
+            await run(lambda c: c.execute("DELETE FROM nowhere"))
+    assert told == ["no such table: nowhere"] * 2
+    await storage.close()
 
 
 # -- a disk that does not want to
@@ -728,6 +863,23 @@ async def test_a_file_that_was_moved_away_does_not_count_as_writable_until_it_is
     path.with_name("away.db").rename(path)
     storage.database._probed_at = float("-inf")
     assert await storage.database.is_writable()
+
+
+async def test_whether_the_disk_takes_writes_is_tried_once_in_a_second_however_often_it_is_asked(
+    storage: Storage,
+) -> None:
+    assert await storage.database.is_writable()
+    await storage.database.read(lambda c: c.execute("PRAGMA query_only = ON").fetchall())
+    storage.database._probed_at = time.monotonic() + 60  # however long this test takes
+    assert await storage.database.is_writable()
+    storage.database._probed_at = time.monotonic() - PROBE_S
+    assert not await storage.database.is_writable()
+
+
+async def test_a_closed_database_does_not_count_as_writable_although_it_was_a_moment_ago(storage: Storage) -> None:
+    assert await storage.database.is_writable()
+    await storage.close()
+    assert not await storage.database.is_writable()
 
 
 async def test_a_lock_of_somebody_elses_does_not_count_as_a_disk_that_takes_nothing(storage: Storage) -> None:

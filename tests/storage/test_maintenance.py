@@ -142,6 +142,41 @@ async def test_a_backup_overwrites_nothing(there: str, storage: Storage, tmp_pat
     assert not (tmp_path / "nowhere").exists()
 
 
+async def test_a_backup_whose_name_is_taken_is_not_begun(tmp_path: Path) -> None:
+    begun: list[Path] = []
+
+    async def begin(part: Path) -> None:
+        begun.append(part)
+
+    (tmp_path / "one.backup").write_text("mine")
+    with pytest.raises(StorageStartupError, match="never overwrites"):
+        await back_up(begin, tmp_path / "one.backup")
+    assert begun == []
+
+
+async def test_backups_that_cannot_be_made_leave_no_file_open(tmp_path: Path) -> None:
+    async def full(part: Path) -> None:
+        raise StorageUnavailable("database or disk is full")
+
+    (tmp_path / "taken.backup").touch()
+    before = len(os.listdir("/proc/self/fd"))
+    for name in ("taken.backup", "new.backup"):
+        with pytest.raises(StorageStartupError):
+            await back_up(full, tmp_path / name)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_a_backup_is_made_where_folders_cannot_be_locked(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(handle: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    copy = await back_up(storage.database.backup, tmp_path / "one.backup")
+    assert held(copy.file, "PRAGMA integrity_check") == [("ok",)]
+
+
 @pytest.mark.parametrize("has_hard_links", [True, False])
 async def test_a_backup_overwrites_nothing_that_appears_while_it_is_made(
     has_hard_links: bool, storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -357,6 +392,38 @@ async def test_a_backup_is_put_back_and_used(backup: Path, tmp_path: Path) -> No
     assert names(backup.parent) == ["one.backup"]  # nothing was laid beside it
 
 
+async def test_what_a_killed_process_left_of_a_restore_is_in_nobodys_way(backup: Path, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "gatefold.db"
+    path.parent.mkdir()
+    (path.parent / ".gatefold.db.restored.part").write_text("half")
+    assert put_back(backup, path).contents.links == 1
+    assert names(path.parent) == ["gatefold.db", "gatefold.db.lock"]
+
+
+async def test_an_empty_log_beside_a_backup_takes_nothing_from_it(backup: Path, tmp_path: Path) -> None:
+    Path(f"{backup}-wal").touch()
+    assert put_back(backup, tmp_path / "new" / "gatefold.db").contents.links == 1
+
+
+async def test_every_database_that_was_replaced_within_a_second_is_kept(backup: Path, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "gatefold.db"
+    put_back(backup, path)
+    aside = [put_back(backup, path, replace=True).aside for _ in range(3)]
+    stem = f"gatefold.db.replaced-{at():%Y%m%dT%H%M%SZ}"
+    assert aside == [path.parent / f"{stem}{end}" for end in (".backup", "-2.backup", "-3.backup")]
+    assert names(path.parent) == sorted(["gatefold.db", "gatefold.db.lock", *(each.name for each in aside if each)])
+
+
+@pytest.mark.parametrize(("called", "named"), [("", "{backup}"), ("Standard input", "Standard input")])
+async def test_a_backup_that_cannot_be_put_back_is_named_by_its_file_or_as_it_is_called(
+    called: str, named: str, backup: Path, tmp_path: Path
+) -> None:
+    backup.write_text("a letter to a friend " * 400)
+    with pytest.raises(StorageStartupError) as caught:
+        restore(backup, tmp_path / "new" / "gatefold.db", [KEY], replace=False, now=at(), called=called)
+    assert str(caught.value) == f"{named.format(backup=backup)} could not be restored: file is not a database."
+
+
 async def test_a_restore_through_a_symbolic_link_replaces_the_file_and_keeps_the_link(
     backup: Path, storage: Storage, tmp_path: Path
 ) -> None:
@@ -500,6 +567,22 @@ async def test_a_backup_without_the_check_value_gets_a_new_one_at_the_start(stor
         await open_storage(path, [OTHER_KEY])
 
 
+async def test_a_backup_without_links_and_check_value_is_put_back_with_any_key(
+    storage: Storage, tmp_path: Path
+) -> None:
+    copy = await back_up(storage.database.backup, tmp_path / "one.backup", key_check=False)
+    assert put_back(copy.file, tmp_path / "new" / "gatefold.db", OTHER_KEY).unreadable == 0
+
+
+async def test_links_of_which_none_opens_are_no_reason_to_refuse_keys_that_open_the_check_value(
+    storage: Storage, tmp_path: Path
+) -> None:
+    await put(storage)
+    await execute(storage, "UPDATE links SET access_sealed = x'00'")
+    copy = await back_up(storage.database.backup, tmp_path / "one.backup")
+    assert put_back(copy.file, tmp_path / "new" / "gatefold.db").unreadable == 1
+
+
 async def test_links_that_no_key_opens_are_counted(storage: Storage, tmp_path: Path) -> None:
     await put(storage)
     await put(storage, link(BEN, "acc-ben"))
@@ -578,6 +661,13 @@ async def test_a_file_that_is_no_good_backup_changes_nothing(
         put_back(backup, path, replace=replace)
     assert (path.read_bytes() if path.exists() else None) == before
     assert set(names(path.parent) if path.parent.exists() else []) <= {"gatefold.db", "gatefold.db.lock"}
+
+
+async def test_a_backup_of_a_newer_version_is_refused_by_its_latest_step(backup: Path, tmp_path: Path) -> None:
+    for step in ("m997_later", "m998_later", "m999_latest"):
+        change(f"INSERT INTO _sqlite_migrations (migration_set, name) VALUES ('gatefold', '{step}')")(backup)
+    with pytest.raises(StorageStartupError, match=r"newer Gatefold \(step m999_latest\), which is needed for it"):
+        put_back(backup, tmp_path / "new" / "gatefold.db")
 
 
 async def test_the_wrong_keys_a_running_bot_and_a_database_that_is_there_are_refused(
@@ -817,6 +907,32 @@ async def test_what_does_not_open_is_counted_and_left(storage: Storage) -> None:
     assert (rotation.resealed, rotation.left) == (4, 1)
     assert rotation.needed == {key_id(NEW), key_id(OTHER_KEY)}
     assert [row["access_sealed"] for row in await rows(storage, "links") if row["member_id"] == BEN] == [foreign]
+
+
+async def test_what_does_not_open_keeps_nothing_else_from_being_sealed_anew_and_is_told_with_the_rest(
+    storage: Storage,
+) -> None:
+    await put(storage)
+    await put(storage, link(BEN, "acc-ben"))
+    foreign = Vault([OTHER_KEY]).seal("x", ADA, ACCESS)  # of the first of the two
+    await execute(storage, "UPDATE links SET access_sealed = ? WHERE member_id = ?", foreign, ADA)
+    told: list[tuple[int, int]] = []
+
+    async def tell(done: int, of: int) -> None:
+        told.append((done, of))
+
+    rotation = await rotate(storage.database, Vault([NEW, KEY]), tell)
+    assert (rotation.resealed, rotation.left) == (4, 1)
+    assert [done for done, _ in told] == [2, 4, 5]
+    assert {of for _, of in told} == {5}
+    (of_ben,) = [row for row in await rows(storage, "links") if row["member_id"] == BEN]
+    assert of_ben["access_sealed"][1:5] == key_id(NEW)
+
+
+async def test_what_does_not_open_is_counted_once_however_much_it_is(storage: Storage) -> None:
+    await many(storage, 2 * BATCH + 1)
+    rotation = await turn(storage, NEW)
+    assert (rotation.resealed, rotation.left) == (0, 2 * BATCH + 2)  # and the check value
 
 
 async def test_a_refresh_in_the_middle_of_a_rotation_is_never_overwritten(storage: Storage, tmp_path: Path) -> None:
