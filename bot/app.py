@@ -567,7 +567,7 @@ def serve(settings: Settings) -> None:
 
 async def run(settings: Settings, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
     """Run the bot until SIGTERM or SIGINT. StartError if it cannot start. `now`: see `built`."""
-    stop = asyncio.Event()
+    stop, connected = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -576,6 +576,7 @@ async def run(settings: Settings, *, now: Callable[[], datetime] = lambda: datet
     def connection(is_connected: bool) -> None:
         # Discord is connected only after the commands are registered.
         if is_connected:
+            connected.set()
             supervisor.ready("Serving")
         elif not stop.is_set():
             supervisor.status("Discord is gone; connecting again")
@@ -595,7 +596,7 @@ async def run(settings: Settings, *, now: Callable[[], datetime] = lambda: datet
         # for `gatefold backup` and `gatefold rotate-key`
         await stack.enter_async_context(control.listening(settings.database_path, services.maintenance.jobs()))
         _log.info("listening", host=settings.web_host, port=port, public_url=settings.public_url)
-        await stack.enter_async_context(checking_secret(services))
+        await stack.enter_async_context(checking_secrets(services, connected))
         try:
             await _until(stop, _chat(services), supervisor)
         except LoginRefused:
@@ -623,10 +624,13 @@ def _cannot_listen(which: str, host: str, port: int, error: OSError) -> StartErr
 
 
 @asynccontextmanager
-async def checking_secret(services: Services) -> AsyncIterator[None]:
-    """Check once whether Spotify accepts the host's secret, so that a wrong one is noticed at the start."""
+async def checking_secrets(services: Services, connected: asyncio.Event) -> AsyncIterator[None]:
+    """Check once whether Spotify and Discord accept the host's secrets, so that a wrong one is noticed at the start.
 
-    async def check() -> None:
+    Discord is asked once the bot is `connected`: that does not delay the start, nor fail where Discord cannot be reached.
+    """
+
+    async def check_spotify() -> None:
         host = services.apps.host
         if host is None or host.client_secret is None:
             return
@@ -640,12 +644,29 @@ async def checking_secret(services: Services) -> AsyncIterator[None]:
         except UserError:
             pass  # an outage: whoever needs Spotify next finds out
 
-    checking = asyncio.create_task(check(), name="spotify secret")
+    async def check_discord() -> None:
+        await connected.wait()
+        try:
+            is_accepted = await services.discord_login.check_secret()
+        except UserError:
+            return  # an outage: whoever links next finds out
+        if not is_accepted:
+            _log.error(
+                "Discord does not accept DISCORD_CLIENT_ID with DISCORD_CLIENT_SECRET, so nobody can link. Press Reset Secret "
+                "on the OAuth2 page of your app, set DISCORD_CLIENT_SECRET to the new secret, and restart the bot. "
+                "`gatefold setup` checks it at once."
+            )
+
+    checks = [
+        asyncio.create_task(check_spotify(), name="spotify secret"),
+        asyncio.create_task(check_discord(), name="discord secret"),
+    ]
     try:
         yield
     finally:
-        checking.cancel()
-        await asyncio.gather(checking, return_exceptions=True)
+        for check in checks:
+            check.cancel()
+        await asyncio.gather(*checks, return_exceptions=True)
 
 
 async def _until(stop: asyncio.Event, work: asyncio.Task[None], supervisor: Supervisor) -> None:

@@ -25,6 +25,10 @@ ISSUER = "https://discord.com"
 """Discord's name in `iss`, which its redirects carry since October 2026. https://www.rfc-editor.org/rfc/rfc9207"""
 
 
+class SecretRefused(DiscordUnavailable):
+    """Discord does not accept the client id with the client secret."""
+
+
 class Person(Struct, frozen=True):
     """Who is logged in at Discord in this browser."""
 
@@ -81,6 +85,26 @@ class DiscordLogin:
 
     async def who(self, code: str) -> Person:
         """Whose code this is. LinkExpired: the code is dead. DiscordUnavailable: Discord did not say."""
+        answer = await self._exchange(code)
+        self._on_secret(True)
+        person = await self._ask("GET", "/users/@me", f"Bearer {answer.get('access_token')}")
+        try:
+            return Person(int(str(person["id"])), str(person.get("global_name") or person["username"]))
+        except (KeyError, ValueError):
+            raise DiscordUnavailable from None
+
+    async def check_secret(self) -> bool:
+        """Whether Discord accepts the client secret, tried with a code that cannot be valid. DiscordUnavailable."""
+        try:
+            await self._exchange("gatefold-check")
+        except LinkExpired:
+            pass  # what Discord says of the code, once it accepts the secret
+        except SecretRefused:
+            return False
+        self._on_secret(True)
+        return True
+
+    async def _exchange(self, code: str) -> dict[str, object]:
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -88,13 +112,7 @@ class DiscordLogin:
         }
         secret = self._settings.discord_client_secret.get_secret_value()
         app = aiohttp.encode_basic_auth(self._settings.discord_client_id, secret)
-        answer = await self._ask("POST", "/oauth2/token", app, form)
-        self._on_secret(True)
-        person = await self._ask("GET", "/users/@me", f"Bearer {answer.get('access_token')}")
-        try:
-            return Person(int(str(person["id"])), str(person.get("global_name") or person["username"]))
-        except (KeyError, ValueError):
-            raise DiscordUnavailable from None
+        return await self._ask("POST", "/oauth2/token", app, form)
 
     async def _ask(
         self, method: str, path: str, authorization: str, form: dict[str, str] | None = None
@@ -116,6 +134,7 @@ class DiscordLogin:
             raise DiscordUnavailable from None
         if form is not None and isinstance(data, dict) and data.get("error") == "invalid_client":
             self._on_secret(False)
+            raise SecretRefused
         if status == 400 and isinstance(data, dict) and data.get("error") == "invalid_grant":
             raise LinkExpired
         if status != 200 or not isinstance(data, dict):

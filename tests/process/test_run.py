@@ -101,6 +101,29 @@ async def test_a_wrong_spotify_secret_is_told_at_the_start(out: Outside) -> None
     await process.terminate()
 
 
+async def test_a_wrong_discord_secret_is_told_at_the_start_in_the_log_and_to_the_host(out: Outside) -> None:
+    process = await out.start(DISCORD_CLIENT_SECRET="not-the-secret-of-this-app")
+    assert "DISCORD_CLIENT_SECRET" in "\n".join(texts(await out.discord.direct_message(out.discord.OWNER, 60.0)))
+    async with asyncio.timeout(60):
+        while "Discord does not accept DISCORD_CLIENT_ID with DISCORD_CLIENT_SECRET" not in process.stderr:
+            await asyncio.sleep(0.05)
+    assert "not-the-secret" not in process.stderr
+    assert process.is_up
+    await process.terminate()
+
+
+async def test_a_discord_that_does_not_answer_about_its_secret_neither_delays_the_start_nor_is_told(
+    out: Outside,
+) -> None:
+    out.discord.fault("POST", "/oauth2/token", status=503, delay_s=1.0)
+    process = await out.start()
+    async with asyncio.timeout(60):
+        while not [one for one in out.discord.requests if one.path == "/oauth2/token" and one.status == 503]:
+            await asyncio.sleep(0.05)
+    await process.terminate()
+    assert "DISCORD_CLIENT_SECRET" not in process.stderr
+
+
 @pytest.mark.parametrize("name", ["WEB", "METRICS"])
 async def test_a_host_that_is_not_this_machine_is_told_in_one_sentence(name: str, out: Outside) -> None:
     for host in ("no-such-host.invalid", "192.0.2.1"):
