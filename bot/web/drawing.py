@@ -35,7 +35,6 @@ class Templates:
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
-            lstrip_blocks=True,
         )
         made.globals["root"] = self._root
         return made

@@ -30,12 +30,10 @@ from bot.settings import Settings
 from bot.text import Text
 from bot.web.drawing import draw
 from bot.web.html_text import set_locale, text_of
-from bot.web.parts import Part, policy
+from bot.web.parts import IDLE, Part, policy
 
 PATH: Final = "/guide/own-app"
 DASHBOARD: Final = "https://developer.spotify.com/dashboard"
-BODY_S: Final = 8.0
-"""A form that takes longer to arrive is given up."""
 _PICTURES = ("own-app-create", "own-app-redirect", "own-app-users", "own-app-client-id")
 _STATUS: dict[type[UserError], int] = {AppTaken: 409, NoSeatFree: 409, TryLater: 503}
 
@@ -127,7 +125,7 @@ async def _form(request: web.Request) -> dict[str, list[str]]:
     if request.content_type != "application/x-www-form-urlencoded":
         return {}
     try:
-        async with asyncio.timeout(BODY_S):
+        async with asyncio.timeout(request.app[IDLE]):
             body = await request.read()
         return parse_qs(body.decode(), max_num_fields=10)
     except TimeoutError:
@@ -138,7 +136,7 @@ async def _form(request: web.Request) -> dict[str, list[str]]:
 
 def _only(values: list[str]) -> str:
     """A value that comes once."""
-    if len(values) != 1 or len(values[0]) > 2048:
+    if len(values) != 1:
         raise LinkExpired
     return values[0]
 

@@ -8,6 +8,8 @@ from types import MappingProxyType
 from aiohttp import web
 from msgspec import Struct, field
 
+IDLE = web.AppKey("idle_s", float)
+"""How long the site waits for a request that is not whole, body included."""
 _STRICT = {
     # the pages need one style sheet and one drawing of ours, and nothing else
     "default-src": "'none'",

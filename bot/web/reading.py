@@ -8,7 +8,6 @@ from pathlib import Path
 
 from aiohttp import web
 
-from bot.text.languages import LANGUAGES
 from bot.web.drawing import draw
 from bot.web.html_text import text_of
 from bot.web.parts import Part
@@ -20,8 +19,7 @@ def part(contact: str) -> Part:
     """`contact`: how to reach the host, as they wrote it; empty where they did not."""
 
     async def privacy(request: web.Request) -> web.Response:
-        language = text_of(request).language
-        title, text = _privacy(language if language in LANGUAGES else "en")
+        title, text = _privacy(text_of(request).language)
         return draw("privacy.html", request, title=title, text=text, contact=contact, contact_url=_url_of(contact))
 
     return Part("reading", [web.get("/", _front), web.get("/privacy", privacy)])

@@ -30,7 +30,7 @@ from bot.web.drawing import TEMPLATES, Templates, show
 from bot.web.html_text import text_of
 from bot.web.ops import Parts
 from bot.web.pages import Page
-from bot.web.parts import STRICT, Part
+from bot.web.parts import IDLE, STRICT, Part
 from bot.web.public import Turns
 from bot.web.public_parts import book_part, crate_part
 from bot.web.visitors import Visitors, address_of
@@ -59,7 +59,6 @@ _FILES = {"style.css": "text/css", "mark.svg": "image/svg+xml"}
 """The files of every page; each part adds its own."""
 _HEADERS_KEY = web.AppKey("headers", dict[str, str])
 _PARTS_KEY = web.AppKey("parts", dict[str, Part])
-_IDLE_KEY = web.AppKey("idle_s", float)
 _SEATS_KEY = web.AppKey("seats", int)
 _VISITORS_KEY = web.AppKey("visitors", Visitors)
 
@@ -127,7 +126,7 @@ async def serving(app: web.Application, host: str, port: int, *, idle_s: float =
 
     `idle_s`: when a connection is closed that sends no whole request.
     """
-    app[_IDLE_KEY] = idle_s
+    app[IDLE] = idle_s
     runner = web.AppRunner(app, shutdown_timeout=1.0)
     await runner.setup()
     server = runner.server
@@ -168,7 +167,7 @@ class _Connection(web.RequestHandler):
             loop=loop,
             # No access log: it would write codes and states.
             access_log=None,  # type: ignore[arg-type]  # aiohttp's way to say so
-            keepalive_timeout=app[_IDLE_KEY],
+            keepalive_timeout=app[IDLE],
             lingering_time=2.0,
         )
         self._app = app
@@ -192,7 +191,6 @@ class _Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """The answer to what is no HTTP, or has a line of more than 8 kB."""
-        self.has_request = True
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun already")
         if status < 500:
@@ -272,7 +270,7 @@ async def _has_body(request: web.Request) -> bool:
     if request.content_length is not None:
         return True
     try:
-        async with asyncio.timeout(request.app[_IDLE_KEY]):
+        async with asyncio.timeout(request.app[IDLE]):
             return bool(await request.content.readany())
     except (TimeoutError, web.RequestPayloadError, aiohttp.ClientPayloadError):
         return True

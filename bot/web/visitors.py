@@ -41,7 +41,7 @@ def address_of(request: web.BaseRequest) -> str:
     household has a network of 64 bits.
     """
     peer = _read(request.remote or "")
-    if peer is not None and (peer.is_private or peer.is_loopback):
+    if peer is not None and peer.is_private:
         last = ",".join(request.headers.getall("X-Forwarded-For", [])).rpartition(",")[2]
         peer = _read(last.strip()) or peer
     if isinstance(peer, ipaddress.IPv6Address):

@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from bot.albums import AlbumId
-from bot.errors import AppRejected, NoSuchAlbum
+from bot.errors import AppRejected, NoSuchAlbum, TryLater
 from bot.sandbox.catalogue import Album, Artist, Track
 from bot.sandbox.faults import FAULTS
 from bot.spotify.catalogue import KNOWN_S, Catalogue
-from bot.web.album_names import AT_ONCE, BURST, EVERY_S, PAUSE_S, UNKNOWN_MOST, AlbumNames
+from bot.web.album_names import AT_ONCE, BURST, EVERY_S, PAUSE_MOST_S, PAUSE_S, UNKNOWN_MOST, AlbumNames
 from tests.spotify.stage import made_app
 from tests.web.stage import SPOTIFY_ID, SPOTIFY_SECRET, Stage
 
-MINUTE = 60.0
+BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @dataclass
@@ -75,6 +77,7 @@ async def test_an_album_is_asked_for_once_a_day_however_many_visitors_come_at_on
 
 async def test_visitors_of_many_pages_use_up_no_more_than_the_pages_share(names: Names) -> None:
     ids = many(names.stage, BURST + 50)
+    names.now += 1000 * EVERY_S  # a share that nobody uses does not grow
     for _ in range(3):
         assert await names.see(ids) == BURST
     assert names.calls == BURST
@@ -114,7 +117,7 @@ async def test_a_page_does_not_wait_longer_than_it_may(names: Names) -> None:
 class Unknowing:
     """A Spotify that knows no album, after as long as it is held up."""
 
-    says: type[Exception] = NoSuchAlbum
+    says: Callable[[], Exception] = NoSuchAlbum
     goes_on: asyncio.Event = field(default_factory=asyncio.Event)
     calls: int = 0
     under_way: int = 0
@@ -126,7 +129,7 @@ class Unknowing:
         self.most_under_way = max(self.most_under_way, self.under_way)
         await self.goes_on.wait()
         self.under_way -= 1
-        raise self.says
+        raise self.says()
 
 
 class Id(str):
@@ -160,12 +163,28 @@ async def test_a_page_has_few_calls_under_way_and_what_has_no_name_is_asked_for_
     assert spotify.calls == 40
 
 
+@pytest.mark.parametrize(
+    ("until_s", "pause_s"),
+    [(None, PAUSE_S), (-10, PAUSE_S), (59, PAUSE_S), (600, 600), (9 * 3600, PAUSE_MOST_S)],
+)
+async def test_nothing_is_asked_for_as_long_as_spotify_says_but_for_a_minute_at_least_and_an_hour_at_most(
+    until_s: int | None, pause_s: float
+) -> None:
+    until = None if until_s is None else BEGIN + timedelta(seconds=until_s)
+    await is_paused(lambda: TryLater(TryLater.Cause.RATE_LIMITED, until), pause_s)
+
+
 async def test_after_any_other_refusal_nothing_is_asked_for_a_minute() -> None:
-    spotify: Any = Unknowing(AppRejected)
+    await is_paused(AppRejected, PAUSE_S)
+
+
+async def is_paused(says: Callable[[], Exception], pause_s: float) -> None:
+    """After this answer of Spotify's, nothing is asked for so long, and then again."""
+    spotify: Any = Unknowing(says)
     spotify.goes_on.set()
     now = 0.0
-    names = AlbumNames(Catalogue(spotify, None), monotonic=lambda: now, wait_s=60.0)
-    for asked_at, calls in ((0.0, 1), (PAUSE_S - 1, 1), (PAUSE_S, 2)):
+    names = AlbumNames(Catalogue(spotify, None), monotonic=lambda: now, now=lambda: BEGIN, wait_s=60.0)
+    for asked_at, calls in ((0.0, 1), (pause_s - 1, 1), (pause_s, 2)):
         now = asked_at
         assert await names.of([AlbumId("x" * 22)]) == {}
         assert spotify.calls == calls

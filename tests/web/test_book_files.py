@@ -42,6 +42,7 @@ async def calendar_of(browser: Browser, url: str) -> tuple[Answer, icalendar.Cal
     calendar = icalendar.Calendar.from_ical(answer.text)
     assert isinstance(calendar, icalendar.Calendar)
     assert calendar.errors == []
+    assert "\n\n" not in answer.text.replace("\r", "")
     return answer, calendar
 
 

@@ -128,3 +128,79 @@ async def test_a_crate_without_albums_has_a_page(stage: Stage, browser: Browser)
     feed = feedparser.parse((await browser.get(f"{url}/feed.atom")).text.encode())
     assert not feed.bozo
     assert feed.entries == []
+
+
+# -- its feed and its files, value by value
+
+
+async def test_the_feed_of_a_crate_has_its_latest_30_albums_with_who_added_them_and_why(
+    stage: Stage, browser: Browser
+) -> None:
+    extra = [made(place) for place in range(34)]
+    stage.spotify.catalogue.add(extra)
+    await stage.storage.preferences.set_named(ADA, "Ada of the hills")
+    url = await open_crate(stage.public_pages, await filled(stage.storage, [album.id for album in extra]))
+    feed = feedparser.parse((await browser.get(f"{url}/feed.atom")).text.encode())
+    assert calls(stage) == 30
+    assert [entry.title for entry in feed.entries] == [f"Album {place} by Somebody" for place in range(33, 3, -1)]
+    assert feed.feed.title == "Night drives"
+    assert {link.rel: link.href for link in feed.feed.links} == {"self": f"{url}/feed.atom", "alternate": url}
+    first = feed.entries[0]
+    assert feed.feed.updated == first.updated == first.published == "2026-04-03T12:00:00Z"
+    assert {link.rel: link.href for link in first.links} == {
+        "alternate": url,
+        "related": f"https://open.spotify.com/album/{extra[33].id}",
+    }
+    assert [entry.summary for entry in feed.entries[:4]] == [
+        "Added by Ada of the hills: Heard it on the radio at night and had to pull over.",
+        "Added by a member.",
+        "Added by a member: For autumn.",
+        "Added by Ada of the hills.",
+    ]
+    assert len({entry.id for entry in feed.entries} | {feed.feed.id}) == 31
+
+
+async def test_the_feed_of_an_empty_crate_is_as_old_as_the_crate(stage: Stage, browser: Browser) -> None:
+    url = await open_crate(stage.public_pages, await filled(stage.storage, []))
+    assert (
+        feedparser.parse((await browser.get(f"{url}/feed.atom")).text.encode()).feed.updated == "2026-03-01T12:00:00Z"
+    )
+
+
+async def test_a_renewed_address_of_a_crate_shows_feed_readers_nothing_twice(stage: Stage, browser: Browser) -> None:
+    crate = await filled(stage.storage, albums(stage, 2))
+    before = feedparser.parse((await browser.get(f"{await open_crate(stage.public_pages, crate)}/feed.atom")).text)
+    url = await stage.public_pages.open_crate(crate, renew=True)
+    after = feedparser.parse((await browser.get(f"{url}/feed.atom")).text)
+    assert [before.feed.id, *(one.id for one in before.entries)] == [after.feed.id, *(one.id for one in after.entries)]
+
+
+async def test_a_crate_says_who_added_an_album_and_on_which_day(stage: Stage, browser: Browser) -> None:
+    await stage.storage.preferences.set_named(ADA, "Ada of the hills")
+    url = await open_crate(stage.public_pages, await filled(stage.storage, albums(stage, 2)))
+    text = (await browser.get(url)).text
+    assert re.findall(r'<p class="when">(.*)</p>', text) == [
+        "March 2, 2026, a member",
+        "March 1, 2026, <bdi>Ada of the hills</bdi>",
+    ]
+    assert '<p class="lede">2 albums</p>' in text
+
+
+async def test_a_file_of_a_crate_has_of_each_album_what_is_known_at_the_length_that_it_may_have(
+    stage: Stage, browser: Browser
+) -> None:
+    known = made(1, "T" * 300, "A" * 300)
+    stage.spotify.catalogue.add([known])
+    await stage.storage.preferences.set_named(ADA, "Ada of the hills")
+    crate = await filled(stage.storage, [known.id, made(2).id], notes=("A note.", ""))
+    url = await open_crate(stage.public_pages, crate)
+    unknown, same = json.loads((await browser.get(f"{url}/albums.json")).text)["albums"]
+    assert (unknown["title"], unknown["artists"], unknown["year"]) == ("", [], "")
+    assert (same["title"], same["artists"], same["year"]) == ("", [], "")
+    await browser.get(url)
+    read = json.loads((await browser.get(f"{url}/albums.json")).text)
+    assert read["crate"] == "Night drives"
+    unknown, one = read["albums"]
+    assert (unknown["title"], unknown["added_by"], unknown["note"]) == ("", "a member", "")
+    assert (one["title"], one["artists"], one["year"]) == ("T" * 199 + "…", ["A" * 79 + "…"], "1999")
+    assert (one["added_by"], one["added_at"], one["note"]) == ("Ada of the hills", "2026-03-01T12:00:00Z", "A note.")

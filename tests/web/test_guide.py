@@ -151,6 +151,28 @@ async def test_what_is_no_form_is_refused_calmly(
     assert answer.status == status
 
 
+@pytest.mark.parametrize(
+    ("rest", "status"),
+    [
+        (b"Content-Length: 10\r\n\r\nlink=", 408),
+        (b"Transfer-Encoding: chunked\r\n\r\n5\r\nlink=\r\n", 408),
+        (b"Transfer-Encoding: chunked\r\n\r\nnonsense\r\n\r\n", 400),
+    ],
+    ids=["half a form", "half a form in chunks", "no chunks"],
+)
+async def test_a_form_that_does_not_arrive_is_given_up(rest: bytes, status: int, tmp_path: Path) -> None:
+    kind = b"Content-Type: application/x-www-form-urlencoded\r\n"
+    async with raised(tmp_path, idle_s=0.3) as stage, asyncio.timeout(30):
+        answer = parsed(await raw(stage, b"POST /guide/own-app HTTP/1.1\r\nHost: x\r\n" + kind + rest))
+    assert answer[0] == status
+    assert "<h1>This request is not valid.</h1>" in answer[2]
+
+
+async def test_only_the_form_of_the_guide_has_a_body(stage: Stage, browser: Browser) -> None:
+    assert (await browser.get("/guide/own-app", data=b"x")).status == 413
+    assert (await browser.get("/privacy", "POST", data=b"x")).status == 413
+
+
 # -- the requests that some programs make
 
 
@@ -176,6 +198,9 @@ async def test_a_method_that_is_not_taken_names_those_that_are(stage: Stage, bro
         ("host@example.org", '<a href="mailto:host@example.org" rel="noopener noreferrer">host@example.org</a>'),
         ("https://example.org/me", '<a href="https://example.org/me" rel="noopener noreferrer">'),
         ("mia <on> Discord", "hosts this bot: mia &lt;on&gt; Discord"),
+        ("https://example.org or ask Mia", "hosts this bot: https://example.org or ask Mia"),
+        ("http://example.org", "hosts this bot: http://example.org"),
+        ("mail host@example.org", "hosts this bot: mail host@example.org"),
     ],
 )
 async def test_the_privacy_page_says_how_to_reach_the_host(contact: str, shown: str, tmp_path: Path) -> None:
@@ -202,6 +227,8 @@ async def test_one_address_may_ask_so_often_and_again_after_a_while() -> None:
     assert visitors.is_welcome("b")
     now = 1.0
     assert [visitors.is_welcome("a") for _ in range(int(A_SECOND) + 1)] == [True] * int(A_SECOND) + [False]
+    now = 10_000.0
+    assert [visitors.is_welcome("a") for _ in range(BURST + 1)] == [True] * BURST + [False]
 
 
 async def test_so_many_addresses_are_remembered_and_no_more() -> None:

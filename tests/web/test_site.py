@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import re
+from collections.abc import AsyncIterator
 from http.cookies import SimpleCookie
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 
 from tests.log import restored
 from tests.web.reading import parsed, protected, raw
-from tests.web.stage import MIA, Browser, Stage, changed
+from tests.web.stage import MIA, Browser, Stage, changed, raised
 
 ADDRESSES = (
     ("GET", "/"),
@@ -91,6 +92,26 @@ async def test_the_cookie_behind_https_is_taken_back_as_it_was_given(https: Stag
         ((name, gone),) = SimpleCookie(last.cookies[0]).items()
         assert (name, gone["max-age"], gone["path"], gone["secure"]) == ("__Host-gatefold", "0", "/", True)
         assert (gone["httponly"], gone["samesite"]) == (True, "Lax")
+
+
+# -- https
+
+
+async def told_to_stay_with_https(stage: Stage) -> set[str | None]:
+    """What answers of all kinds say about that."""
+    async with stage.browser() as browser:
+        answers = [await browser.get(path) for path in ("/", "/nothing", "/link/x", "/static/style.css")]
+    unreadable = parsed(await raw(stage, b"nonsense\r\n\r\n"))[1]
+    name = "Strict-Transport-Security"
+    return {*(answer.headers.get(name) for answer in answers), unreadable.get(name.lower())}
+
+
+async def test_a_browser_is_told_to_stay_with_https_where_the_site_has_it(https: Stage) -> None:
+    assert await told_to_stay_with_https(https) == {"max-age=31536000"}
+
+
+async def test_a_browser_is_not_told_to_stay_with_https_where_the_site_has_none(stage: Stage) -> None:
+    assert await told_to_stay_with_https(stage) == {None}
 
 
 # -- addresses
@@ -286,6 +307,13 @@ async def test_the_log_names_the_route_of_what_was_refused_and_nothing_that_the_
     assert "mark" not in log.getvalue()
 
 
+@pytest.fixture
+async def patient(tmp_path: Path) -> AsyncIterator[Stage]:
+    """A site that keeps a connection open for minutes, unless it means to close it."""
+    async with raised(tmp_path, idle_s=300.0) as stage:
+        yield stage
+
+
 UNREADABLE = {
     "a request line of 9 kB": b"GET /callback/discord?error=marked&x=" + b"a" * 9_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
     "a header of 9 kB": b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: marked" + b"a" * 9_000 + b"\r\n\r\n",
@@ -313,12 +341,20 @@ async def test_what_cannot_be_read_is_refused_on_a_page_like_any_other(
 
 
 @pytest.mark.parametrize("expects", [b"100-continue", b"something else"])
-async def test_what_a_browser_expects_is_never_met(stage: Stage, expects: bytes) -> None:
-    head = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: " + expects + b"\r\n\r\n"
-    status, headers, body = parsed(await raw(stage, head))
+async def test_what_a_browser_expects_is_never_met(patient: Stage, expects: bytes) -> None:
+    async with asyncio.timeout(30):
+        answer = await raw(patient, b"GET / HTTP/1.1\r\nHost: x\r\nExpect: " + expects + b"\r\n\r\n")
+    status, headers, body = parsed(answer)
     assert status == 417
     protected(headers)
     assert "<h1>This request is not valid.</h1>" in body
+
+
+async def test_of_two_requests_on_one_connection_the_first_is_answered(patient: Stage) -> None:
+    for path in (b"/healthz", b"/nothing", b"/link/x"):
+        async with asyncio.timeout(30):
+            answer = await raw(patient, (b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n") * 2)
+        assert answer.count(b"HTTP/1.1 ") == 1
 
 
 async def test_1_mb_of_error_description_is_hung_up_on(
@@ -342,7 +378,7 @@ async def test_a_body_of_10_mb_is_refused(stage: Stage, browser: Browser, method
 
 async def test_an_endless_body_is_refused_before_it_ends(stage: Stage) -> None:
     head = b"POST /callback/spotify HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n"
-    async with asyncio.timeout(8):  # it is read for a while, or the browser might not see the answer
+    async with asyncio.timeout(9):  # the rest is read for 2 s, or a browser might not see the answer
         status, headers, _ = parsed(await raw(stage, head + b"x" * 1000))
     assert status == 413
     protected(headers)

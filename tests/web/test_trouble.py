@@ -85,6 +85,7 @@ async def test_a_wrong_client_secret_is_the_hosts_to_mend(stage: Stage, browser:
         ("temporarily_unavailable", 502, UNAVAILABLE, TryLater),
         ("<script>", 502, UNAVAILABLE, TryLater),
         ("ACCESS_DENIED", 502, UNAVAILABLE, TryLater),
+        pytest.param("x" * 2048, 502, UNAVAILABLE, TryLater, id="a long one"),
     ],
 )
 async def test_an_error_of_spotifys_consent_page_is_told_as_what_it_is(
@@ -109,7 +110,7 @@ async def test_an_error_of_discords_consent_page_is_no_no_and_the_link_stays_goo
     assert (await browser.get(await browser.to_last_callback(link))).status == 200
 
 
-@pytest.mark.parametrize("error", ["error=access_denied&error=server_error", f"error={'x' * 3000}"])
+@pytest.mark.parametrize("error", ["error=access_denied&error=server_error", f"error={'x' * 2049}"])
 async def test_two_errors_or_an_endless_one_are_no_way_back(stage: Stage, browser: Browser, error: str) -> None:
     callback = changed(await browser.to_last_callback(await stage.ask()), code=None)
     page = await browser.get(f"{callback}&{error}")
