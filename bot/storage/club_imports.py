@@ -177,7 +177,7 @@ class ClubImports:
     def answer_in(self, c: Connection, id_: RequestId, now: datetime, *, or_directly: bool = False) -> Answer | None:
         """The private message that shows how far an import is; None: it can be edited no more."""
         row = c.execute("SELECT * FROM club_imports WHERE id = ?", (id_,)).fetchone()
-        if row is None or row["interaction_token_sealed"] is None or row["begun_at"] is None:
+        if row is None or row["interaction_token_sealed"] is None:
             return None
         begun_at, member_id = to_moment(row["begun_at"]), MemberId(row["member_id"])
         if now - begun_at >= TOKEN_LIFE:

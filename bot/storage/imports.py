@@ -202,7 +202,7 @@ def _import(row: Row) -> Import:
         tuple(UnreadLine(*each) for each in json.loads(row["unread"])),
         row["unread_count"],
         json.loads(row["left_out"]),
-        None if row["request_id"] is None else RequestId(row["request_id"]),
+        row["request_id"],
         _progress(row),
     )
 

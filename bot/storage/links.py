@@ -105,9 +105,8 @@ class Links:
         if row["broken"] not in (None, NeedsRelink.Reason.UNREADABLE):
             return StoredTokens(_link(row), "", "", to_moment(0))
         owner = row["member_id"]
-        link = _link(row)
         return StoredTokens(
-            link if link.broken is None else replace(link, broken=None),  # a key that was put back opens it again
+            replace(_link(row), broken=None),  # a key that was put back opens it again
             self._vault.open(row["access_sealed"], owner, ACCESS),
             self._vault.open(row["refresh_sealed"], owner, REFRESH),
             to_moment(row["access_expires_at"]),
@@ -255,7 +254,7 @@ class Links:
             )
             if cursor.rowcount:
                 also(c)
-            return cursor.rowcount > 0
+            return cursor.rowcount == 1
 
         is_freed = await self._database.write(write, key="links")
         if is_freed:

@@ -131,7 +131,7 @@ class SeatRequests:
 
         def write(c: Connection) -> bool:
             query = "DELETE FROM seat_requests WHERE member_id = ? AND given_at IS NOT NULL"
-            is_released = c.execute(query, (member_id,)).rowcount > 0
+            is_released = c.execute(query, (member_id,)).rowcount == 1
             if is_released:
                 also(c)
             return is_released

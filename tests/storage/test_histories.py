@@ -60,9 +60,9 @@ async def test_only_albums_that_are_new_in_the_crate_are_counted(storage: Storag
     await storage.preferences.set_posts_collected(BEN, False)
     await storage.histories.begin(GUILD, CHANNEL, crate.id, None, 1, 1000, at())
     posts = [
-        Post(CHANNEL, 500, ADA, [X, Y], at()),
-        Post(CHANNEL, 501, ADA, [Y], at()),
-        Post(CHANNEL, 502, BEN, [Z], at()),
+        Post(CHANNEL, 500, BEN, [Z], at()),
+        Post(CHANNEL, 501, ADA, [X, Y], at()),
+        Post(CHANNEL, 502, ADA, [Y], at()),
     ]
     for after_id, added in ((600, 1), (700, 1)):
         history = await storage.histories.of_channel(CHANNEL)

@@ -147,6 +147,7 @@ async def test_a_broken_link_keeps_its_row_but_gives_no_token(storage: Storage) 
     tokens = await storage.links.tokens(ADA)
     assert tokens is not None
     assert (tokens.link.broken, tokens.access_token, tokens.refresh_token) == ("revoked", "", "")
+    assert tokens.expires_at == at(0), "it is of no use"
     assert len((await rows(storage, "links"))[0]["refresh_sealed"]) > 20
 
 

@@ -42,7 +42,9 @@ async def test_only_so_many_members_sit_as_there_are_seats(storage: Storage) -> 
     assert [each.member_id for each in await storage.links.sitting("client")] == [ADA, BEN, CHLOE]
 
 
-async def test_an_own_app_takes_no_seat(storage: Storage) -> None:
+async def test_an_own_app_takes_no_seat_and_needs_none(storage: Storage) -> None:
+    await storage.seats.ask(caller(BEN), "Ben", "ben@example.org", at(), nothing)
+    assert await storage.seats.give(BEN, "client", 1, at(), nothing) is Given.GIVEN
     own = link(ADA, client_id="Ada's app", is_own_app=True)
     await storage.links.put(own, "BQ", "AQ", at() + HOUR, seats=1)
     await sit(storage, BEN, 1)
