@@ -46,12 +46,17 @@ class DiscordLogin:
         settings: Settings,
         *,
         on_secret: Callable[[bool], None],
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
-        """`on_secret`: is told whether Discord accepted the client secret, each time that this shows."""
+        """`on_secret`: is told whether Discord accepted the client secret, each time that this shows.
+
+        `timeout_s`: how long Discord may take for each answer.
+        """
         self._session = session
         self._browsers = browsers
         self._settings = settings
         self._on_secret = on_secret
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
 
     async def begin(
         self, purpose: str, cookie: str | None, *, attempt_hash: bytes | None = None, is_known: bool = False
@@ -124,7 +129,7 @@ class DiscordLogin:
                 data=form,
                 headers={"Authorization": authorization},
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
+                timeout=self._timeout,
             ) as response:
                 body = await _read(response)
                 status = response.status

@@ -134,6 +134,7 @@ class Stage:
     client: Spotify
     tokens: Tokens
     linking: Linking
+    browsers: Browsers
     discord: DiscordLogin
     spotify: SpotifyServer
     clock: Clock
@@ -298,7 +299,9 @@ async def _served(
         )
         public_pages = PublicPages(storage, settings.public_url, now=clock)
         names = AlbumNames(Known(client, host), wait_s=60.0)
-        stage = Stage(settings, storage, client, tokens, linking, discord, spotify, clock, woken, public_pages, names)
+        stage = Stage(
+            settings, storage, client, tokens, linking, browsers, discord, spotify, clock, woken, public_pages, names
+        )
         stage.accepted = accepted
 
         async def tell(news: LinkNews) -> None:

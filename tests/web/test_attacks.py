@@ -125,6 +125,12 @@ async def test_a_cookie_that_is_no_text_is_another_browsers(stage: Stage, browse
         await stage.linking.take_state("discord", parameter(callback, "state"), "\udc88" * 43)
 
 
+async def test_a_state_that_is_no_text_is_refused(stage: Stage, browser: Browser) -> None:
+    await browser.open(await stage.ask())
+    with pytest.raises(LinkExpired):
+        await stage.linking.take_state("discord", "\udc88" * 43, stage.cookie(browser)["Cookie"].partition("=")[2])
+
+
 @pytest.mark.parametrize("value", ["", "x", "x" * 5000, "é" * 43, "a b" * 15])
 async def test_a_cookie_of_another_shape_is_replaced(stage: Stage, browser: Browser, value: str) -> None:
     link = await stage.ask()

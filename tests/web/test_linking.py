@@ -80,6 +80,11 @@ async def test_the_link_is_stored_with_the_right_account_and_times(stage: Stage,
     assert (link.account_id, link.account_name, link.broken) == ("acc-mia", "Mia’s records", None)
     assert abs(link.linked_at - stage.clock()) < timedelta(seconds=10)
     assert link.consented_at == link.linked_at
+    assert link.locale == "en-US"
+    for minutes, calls in ((58, 1), (60, 2)):  # the access token is good for an hour
+        stage.clock.ahead = timedelta(minutes=minutes)
+        await stage.tokens.access_token(MIA)
+        assert stage.calls(TOKEN_CALL) == calls
 
 
 async def test_the_tokens_are_sealed_and_bound_to_their_member(stage: Stage, browser: Browser) -> None:
@@ -417,6 +422,21 @@ async def test_what_nobody_finished_is_cleared_away_when_the_next_link_begins(st
     stage.clock.ahead = timedelta(minutes=11)
     await stage.ask(NOAH)
     assert await stage.counts() == (0, 1, 0)
+
+
+async def test_what_nobody_finished_is_swept_once_it_is_too_old_and_the_disk_takes_it(
+    stage: Stage, browser: Browser
+) -> None:
+    await browser.to_spotify(await stage.ask())
+    stage.clock.ahead = timedelta(minutes=9)
+    await stage.linking.sweep()
+    assert await stage.counts() == (0, 1, 1)
+    stage.clock.ahead = timedelta(minutes=11)
+    for is_full in (1, 0):
+        pragma = f"PRAGMA query_only = {is_full}"
+        await stage.storage.database.read(lambda c, pragma=pragma: c.execute(pragma).fetchall())
+        await stage.linking.sweep()
+        assert await stage.counts() == (0, is_full, is_full)
 
 
 async def test_a_link_that_never_was_is_a_page(stage: Stage, browser: Browser) -> None:

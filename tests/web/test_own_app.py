@@ -237,7 +237,7 @@ async def test_a_client_id_is_tried_twenty_times_with_one_link(stage: Stage) -> 
     assert len(stage.spotify.calls) == 20
 
 
-@pytest.mark.parametrize("link_id", ["", "x", "a" * 32, "../../x", "é" * 20])
+@pytest.mark.parametrize("link_id", ["", "x", "a" * 32, "../../x", "é" * 20, "\udc88" * 32])
 async def test_the_guide_needs_a_link_that_lives(link_id: str, stage: Stage) -> None:
     registered(stage)
     for call in (stage.linking.check_link(link_id), stage.linking.use_own_app(link_id, OWN)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from bot.accounts.discord_login import LARGEST, DiscordLogin
 from bot.errors import (
     AppRejected,
+    DiscordUnavailable,
     InternalError,
     LinkDeclined,
     LinkExpired,
@@ -370,9 +373,9 @@ async def test_an_identity_that_lies_elsewhere_is_never_fetched(stage: Stage, br
 async def test_an_answer_of_discord_that_is_good_but_too_large_is_not_taken(
     stage: Stage, browser: Browser, path: str
 ) -> None:
-    good = {"access_token": "a", "id": str(MIA), "username": "mia"}
-    for more, status in (("x" * 100_000, 502), ("", 303)):
-        stage.discord.fault(path=path, status=200, body={**good, "more": more})
+    good = json.dumps({"access_token": "a", "id": str(MIA), "username": "mia"})
+    for size, status in ((LARGEST + 1, 502), (LARGEST, 303)):
+        stage.discord.fault(path=path, status=200, body=good.ljust(size))
         stage.discord.fault(path="/api/v10/users/@me", status=200, body=good)
         page = await browser.get(await browser.be(MIA, await browser.open(await stage.ask())))
         assert page.status == status
@@ -384,6 +387,22 @@ async def test_a_wrong_discord_secret_is_told(stage: Stage, browser: Browser) ->
     page = await browser.get(await browser.be(MIA, await browser.open(await stage.ask())))
     assert (page.status, page.title) == (502, "Discord did not confirm who you are.")
     assert "this bot&#39;s settings at Discord" in page.text
+
+
+async def test_only_the_token_call_says_that_discord_rejects_the_secret(stage: Stage, browser: Browser) -> None:
+    stage.discord.fault(path="/api/v10/users/@me", status=401, body={"error": "invalid_client"})
+    page = await browser.get(await browser.be(MIA, await browser.open(await stage.ask())))
+    assert (page.status, stage.accepted) == (502, [True])
+
+
+async def test_discord_is_not_waited_for_for_ever(stage: Stage, browser: Browser) -> None:
+    stage.discord.delay_s = 30.0
+    login = DiscordLogin(
+        browser.session, stage.browsers, stage.settings, on_secret=stage.accepted.append, timeout_s=0.05
+    )
+    async with asyncio.timeout(10):
+        with pytest.raises(DiscordUnavailable):
+            await login.who("code")
 
 
 @pytest.mark.parametrize("status", [200, 401, 503])

@@ -9,15 +9,17 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bot.accounts.browser import SPOTIFY
+from bot.accounts.browser import LINK, SPOTIFY, hash_of
 from bot.accounts.linking import Linked, LinkNews
-from bot.errors import LinkExpired, Restarting, StorageUnavailable
+from bot.errors import LinkDeclined, LinkExpired, Restarting, StorageUnavailable
 from tests.web.stage import MIA, NOAH, PROFILE_CALL, TOKEN_CALL, Answer, Browser, Stage, parameter
 
 
-async def way_back(stage: Stage, browser: Browser) -> Coroutine[object, object, Linked]:
+async def way_back(
+    stage: Stage, browser: Browser, member: int = MIA, account: str = "mia"
+) -> Coroutine[object, object, Linked]:
     """A member who agreed at Spotify, and whose browser was let in: what is left to do."""
-    callback = await browser.to_last_callback(await stage.ask())
+    callback = await browser.to_last_callback(await stage.ask(member), member, account)
     state, code = parameter(callback, "state"), parameter(callback, "code")
     cookie = stage.cookie(browser)["Cookie"].partition("=")[2]
     oauth_state = await stage.linking.take_state(SPOTIFY, state, cookie)
@@ -62,9 +64,9 @@ async def test_whoever_waits_for_a_link_is_told_why_it_is_not_made(stage: Stage,
         await finishing
     finishing = await under_way(stage, await way_back(stage, browser))
     await stage.linking.finish_links(0.01)
+    assert [type(news) for news in stage.news] == [LinkExpired, Restarting]  # before the stop goes on
     with pytest.raises(Restarting):
         await finishing
-    assert [type(news) for news in stage.news] == [LinkExpired, Restarting]
 
 
 async def test_a_link_is_made_also_when_its_browser_goes_away(stage: Stage, browser: Browser) -> None:
@@ -273,6 +275,40 @@ async def test_a_link_whose_attempt_is_just_being_taken_is_not_made_when_its_mem
         await stage.linking.unlink(MIA)
     async with asyncio.timeout(5):
         await stage.linking.finish_links(3600.0)  # there is nothing to wait for
+
+
+async def test_of_two_links_whose_attempts_are_just_being_taken_the_one_whose_member_unlinks_is_not_made(
+    stage: Stage, browser: Browser, other: Browser
+) -> None:
+    finishes = [await way_back(stage, other, NOAH, "noah"), await way_back(stage, browser)]
+    finishing = [asyncio.create_task(finish) for finish in finishes]
+    await asyncio.sleep(0)
+    await stage.linking.unlink(MIA)
+    linked, refused = await asyncio.gather(*finishing, return_exceptions=True)
+    assert isinstance(linked, Linked)
+    assert isinstance(refused, LinkExpired)
+    assert [row["member_id"] for row in await stage.rows("links")] == [NOAH]
+
+
+async def test_a_way_back_that_belongs_to_no_link_makes_none(stage: Stage, browser: Browser) -> None:
+    attempt = (await stage.ask()).rpartition("/")[2]
+    cookie = stage.browsers.cookie(None)
+    states = [
+        await stage.browsers.send(SPOTIFY, "another part of the site", cookie),
+        await stage.browsers.send(SPOTIFY, LINK, cookie, hash_of(attempt)),
+    ]
+    oauth_states = [await stage.linking.take_state(SPOTIFY, state, cookie) for state in states]
+    await stage.linking.unlink(MIA)  # the attempt of the second is gone now
+    for state, oauth_state in zip(states, oauth_states, strict=True):
+        with pytest.raises(LinkExpired):
+            await stage.linking.verify_discord_account(oauth_state, MIA, "Mia", cookie)
+        with pytest.raises(LinkExpired):
+            await stage.linking.finish_link(oauth_state, "code", state, cookie)
+        assert isinstance(await stage.linking.decline(oauth_state, "access_denied"), LinkDeclined)
+    with pytest.raises(LinkExpired):
+        await stage.browsers.send(SPOTIFY, LINK, cookie, hash_of(attempt))
+    assert stage.news == []
+    assert stage.calls(TOKEN_CALL) == 0
 
 
 async def test_a_token_that_is_only_in_memory_is_dropped_when_its_member_unlinks(
