@@ -228,6 +228,29 @@ async def test_one_change_that_cannot_be_done_now_does_not_hold_up_the_rest_of_i
     assert FIRST in stage.saved
 
 
+@pytest.mark.parametrize("is_one_request", [True, False])
+@pytest.mark.parametrize("place", [0, CHUNK - 1])
+async def test_one_change_that_cannot_be_done_now_is_tried_once_however_much_follows(
+    place: int, is_one_request: bool, stage: Stage
+) -> None:
+    ids = stage.albums(3 * CHUNK)
+    changes = [NewChange(Kind.ALBUM, id_) for id_ in ids]
+    track = NewChange(Kind.TRACK, stage.server.catalogue.albums[FIRST].tracks[0].id)
+    stage.server.fault(path="/v1/tracks/*", times=None, **FAULTS["unavailable"])
+    tries = []
+    for wanted in ([track], [*changes[:place], track, *changes[place:]]):
+        for some in [wanted] if is_one_request else [[each] for each in wanted]:
+            stage.last += 1
+            await stage.storage.changes.accept(caller(MEMBER, stage.last), Action.SAVE, some, stage.now())
+        before = len(stage.server.calls)
+        stage.library.wake(MEMBER)
+        await stage.until_idle()
+        tries.append(sum(call.path.startswith("/v1/tracks/") for call in stage.server.calls[before:]))
+        await stage.library.drop(MEMBER)
+    assert tries[0] == tries[1]
+    assert sorted(stage.saved) == sorted(ids)
+
+
 async def test_in_an_outage_a_large_request_costs_no_more_calls_than_a_small_one(stage: Stage) -> None:
     down(stage)
     report = await stage.save_many(stage.albums(10 * CHUNK))
