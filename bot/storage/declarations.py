@@ -79,7 +79,10 @@ class Store(Protocol):
 
 
 def forget(c: Connection, declared: Iterable[Declaration], member_id: int) -> dict[str, int]:
-    """Delete every row that concerns this member, or what names them in it; how many rows, by table."""
+    """Delete every row that concerns this member, or what names them in it; how many rows, by table.
+
+    A row that names them in two ways counts twice.
+    """
     declared, counts = tuple(declared), dict[str, int]()
     for rows in _member_rows(declared):
         where = f"WHERE {rows.condition}"

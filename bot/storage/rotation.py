@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -50,8 +49,7 @@ async def rotate(
     for column in columns:
         after: tuple[Any, ...] | None = ()
         while after is not None:
-            job = partial(_reseal_in, column=column, after=after, vault=vault)
-            batch = await database.write(job, key=column.table)
+            batch = await _reseal_some(database, column, after, vault)
             after, resealed, left = batch.last, resealed + batch.resealed, left + batch.left
             if batch.resealed or batch.left:
                 await tell(min(resealed + left, total), total)
@@ -62,6 +60,10 @@ async def rotate(
 def are_current(c: Connection, columns: Iterable[SealedColumn], vault: Vault) -> bool:
     """Whether all of these are sealed as they would be now."""
     return not any(_old_in(c, column, vault) for column in columns)
+
+
+async def _reseal_some(database: Database, column: SealedColumn, after: tuple[Any, ...], vault: Vault) -> _Batch:
+    return await database.write(lambda c: _reseal_in(c, column, after, vault), key=column.table)
 
 
 def _reseal_in(c: Connection, column: SealedColumn, after: tuple[Any, ...], vault: Vault) -> _Batch:
@@ -100,4 +102,4 @@ def _needed_in(c: Connection, columns: Iterable[SealedColumn]) -> frozenset[byte
         f"SELECT DISTINCT substr({each.column}, 2, 4) FROM {each.table} WHERE {each.column} IS NOT NULL"  # noqa: S608 - the same
         for each in columns
     )
-    return frozenset(row[0] for query in queries for row in c.execute(query))
+    return frozenset(key for query in queries for (key,) in c.execute(query))

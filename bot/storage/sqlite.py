@@ -158,7 +158,7 @@ def opened_to_read(path: Path, *, is_closed: bool) -> Iterator[Connection]:
 
 def damage(c: Connection) -> str | None:
     """Look at every page and every reference: what is wrong, or None."""
-    if found := [row[0] for row in c.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]:
+    if found := [text for (text,) in c.execute("PRAGMA integrity_check(3)") if text != "ok"]:
         return "; ".join(found)
     return "its rows do not fit together" if broken_references(c) else None
 
