@@ -101,7 +101,7 @@ class NotAnAddress(UserError):
 
 
 class NoSeatFree(UserError):
-    """All seats of the host's app are taken."""
+    """All seats in the host's app are taken."""
 
 
 class WrongIssuer(UserError):

@@ -127,6 +127,7 @@ async def test_an_import_is_stopped_and_what_was_saved_stays(world: World) -> No
     assert "Stopped. What was saved stays" in await said(stopped)
     world.spotify.delay_s = 0.0
     message = await until_said(world, asked, "Your import was stopped: saved", 60)
+    assert "saved 0" not in "\n".join(texts(message))
     await world.idle()
     assert 0 < len(world.saved()) < 400
     assert f"saved {len(world.saved())} album" in "\n".join(texts(message))
@@ -399,6 +400,17 @@ async def test_an_export_holds_every_saved_album_and_can_be_imported(world: Worl
     assert b"T" in file
     assert "added_at" in file.decode()
     assert str(datetime.now(UTC).year) in file.decode()
+
+
+async def test_an_export_whose_answer_cannot_be_edited_any_more_comes_as_a_direct_message(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.accounts["ada"].saved.update(dict.fromkeys(known(world, 60), datetime.now(UTC)))
+    world.discord.fault("PATCH", "/webhooks/*", status=401, times=50)
+    world.spotify.delay_s = 1.0
+    await world.discord.slash(ADA, "export", {"format": "csv"})
+    message = await world.discord.direct_message(ADA)
+    assert "Your 60 saved albums." in "\n".join(texts(message))
+    assert len(read_library(file_in(world, message), "x.csv").found) == 60
 
 
 @pytest.mark.parametrize("total", [None, 50, 10**30])

@@ -397,6 +397,7 @@ async def test_without_an_app_of_the_hosts_links_have_names_and_words_say_what_t
 
 async def test_seats_fit_into_a_message_however_many_there_are(tmp_path: Path) -> None:
     async with made(tmp_path, spotify_seats=0, hosts=str(HOST)) as world, world.running():
+        assert "No seat is taken" in text_of(await (await world.discord.slash(HOST, "seats")).message())
         for number in range(20):
             await world.link(CHLOE + 1 + number, f"a{number}")
         for number in range(5):

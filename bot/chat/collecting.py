@@ -100,13 +100,16 @@ def stop_button(words: Words, channel_id: int) -> Button:
 
 def _text(words: Words, history: History, crate: str) -> str:
     t = words.t
-    read = t.plural("{count} message read.", "{count} messages read.", history.messages)
-    new = t.plural(
-        "{count} album is new in the crate “{crate}”.",
-        "{count} albums are new in the crate “{crate}”.",
-        history.added,
-        crate=crate,
-    )
+    read, new = t("There was no message."), t("No album is new in the crate “{crate}”.", crate=crate)
+    if history.messages:
+        read = t.plural("{count} message read.", "{count} messages read.", history.messages)
+    if history.added:
+        new = t.plural(
+            "{count} album is new in the crate “{crate}”.",
+            "{count} albums are new in the crate “{crate}”.",
+            history.added,
+            crate=crate,
+        )
     if history.ended_at is None:
         doing = t(
             "I am reading what was posted in this channel for links to albums. They go into the crate “{crate}”, with "

@@ -275,6 +275,8 @@ class CrateCards:
         if crate is None:
             return [text_card(refusal(t, Refusal.NO_CRATE, name))]
         entries = await self._crates.entries(crate)
+        if not entries:
+            return [self._empty(self._reply.words(caller.locale), crate)]
         names = await self._finder.names(caller.member_id, [entry.album_id for entry in entries], seconds=EXPORT_S)
         rows = [_row(entry, names.get(entry.album_id), t, caller.member_id) for entry in entries]
         if format_ is Format.CSV:

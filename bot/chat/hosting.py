@@ -96,8 +96,10 @@ class Hosting:
                 seats.total,
                 taken=t.number(count),
             )
-        else:
+        elif count:
             head = t.plural("**{count} seat is taken**", "**{count} seats are taken**", count)
+        else:
+            head = f"**{t('No seat is taken')}**"
         # first those who wait for the host
         rows: list[Seat | HeldSeat | tuple[MemberId, datetime]] = [*seats.asked, *seats.taken]
         page = max(min(page, (len(rows) - 1) // PAGE), 0)
@@ -184,7 +186,7 @@ class Hosting:
     def _request(self, words: Words, member: MemberId, name: str, email: str) -> Card:
         t = words.t
         text = t(
-            "{member} asks for a seat of this bot's Spotify app. Add them to the app's users in [Spotify's "
+            "{member} asks for a seat in this bot's Spotify app. Add them to the app's users in [Spotify's "
             "dashboard]({url}), under User Management, then press Done. I will then ask them to link.",
             member=f"<@{member}>",
             url=DASHBOARD,
@@ -209,12 +211,12 @@ class Hosting:
         t = words.t
         if payload.get("was_held"):
             text = t(
-                "The host no longer holds a seat of this bot's Spotify app for you. What you have queued stays queued. "
+                "The host no longer holds a seat in this bot's Spotify app for you. What you have queued stays queued. "
                 "Link through your own Spotify app, or ask the host for a seat."
             )
             return [text_card(text, button(t("Link Spotify"), CustomId("link-now"), ButtonStyle.primary))]
         text = t(
-            "The host has freed your seat of this bot's Spotify app, so I can no longer reach your library. What you "
+            "The host has freed your seat in this bot's Spotify app, so I can no longer reach your library. What you "
             "have queued stays queued. Link again through your own Spotify app, or ask the host for a seat."
         )
         return [text_card(text, button(t("Link again"), CustomId("link-now"), ButtonStyle.primary))]
@@ -248,7 +250,7 @@ def feature(hosting: Hosting) -> Feature:
     """The command and the buttons of this module."""
 
     @app_commands.command(
-        name=command_name("seats"), description=msg("For the host: who has a seat of this bot's Spotify app")
+        name=command_name("seats"), description=msg("For the host: who has a seat in this bot's Spotify app")
     )
     @app_commands.default_permissions()
     async def seats(interaction: Interaction) -> None:

@@ -55,9 +55,9 @@ class OwnApp:
             note = t("This bot has no Spotify app, so each member uses their own. That needs Spotify Premium.")
             return Ways((own, *form), note)
         note = t.plural(
-            "The only seat of this bot's Spotify app is taken. Ask the host for a seat, or use your own Spotify app, "
+            "The only seat in this bot's Spotify app is taken. Ask the host for a seat, or use your own Spotify app, "
             "which needs Spotify Premium.",
-            "All {count} seats of this bot's Spotify app are taken. Ask the host for a seat, or use your own Spotify "
+            "All {count} seats in this bot's Spotify app are taken. Ask the host for a seat, or use your own Spotify "
             "app, which needs Spotify Premium.",
             self._total,
         )

@@ -24,6 +24,7 @@ from bot.chat.first_answers import FirstAnswers
 from bot.chat.modals import Modal
 from bot.chat.words import Words
 from bot.errors import InternalError, Restarting, UserError
+from bot.storage.outbox import TOKEN_LIFE
 
 FAST_S = 1.5
 """What is done by then is answered with one call."""
@@ -114,8 +115,10 @@ class Reply:
         *,
         progress_s: float = PROGRESS_S,
         fast_s: float = FAST_S,
+        token_life_s: float = TOKEN_LIFE.total_seconds(),
     ) -> None:
         self.words = words
+        self._token_life_s = token_life_s
         self._progress_s = progress_s
         self._fast_s = fast_s
         self._observe = observe
@@ -145,7 +148,7 @@ class Reply:
         progress: Callable[[], Card | None] | None = None,
         album: str = "",
     ) -> int:
-        """Answer with the cards that `work` makes; how many of them Discord took.
+        """Answer with the cards that `work` makes; how many of them Discord took. None once the token is dead.
 
         `edits`: the first card takes the place of the one whose button was used. What went wrong, and a `Beside`,
         leaves that one as it is.
@@ -165,12 +168,15 @@ class Reply:
                 seen.first(await _deliver(announcement, name))
             while not task.done():
                 await asyncio.wait({task}, timeout=self._progress_s)
-                if progress is None or task.done() or not seen.arrived:
+                if progress is None or task.done() or not seen.arrived or self._is_too_late(seen):
                     continue
                 if (card := progress()) is not None:
                     await _deliver(interaction.edit_original_response(view=card), name)
             made = await task
             seen.outcome = made.outcome
+            if seen.arrived and self._is_too_late(seen):
+                _log.warning("an answer came too late", name=name)
+                seen.arrived = False
             is_private = visibility is Visibility.PRIVATE or made.is_beside
             if seen.arrived:
                 first: Coroutine[Any, Any, object]
@@ -195,6 +201,10 @@ class Reply:
             if ignored and not made.is_beside:
                 await _deliver(interaction.followup.send(ephemeral=True, view=text_card(ignored)), name)
         return count
+
+    def _is_too_late(self, seen: _Seen) -> bool:
+        """Whether the interaction's token is dead, so that its answer can be edited no more."""
+        return time.monotonic() - seen.received >= self._token_life_s
 
     async def show(self, interaction: Interaction, modal: Modal, *, name: str) -> bool:
         """Open a modal: only possible as the first answer, so it takes no work; whether Discord took it."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 import discord
+import structlog
 from discord import ButtonStyle, app_commands, ui
 
 from bot.accounts.tokens import Tokens
@@ -19,6 +20,7 @@ from bot.chat.cards import Card, Item, Kind, button, file_card, progress_card, t
 from bot.chat.components import Audience, Component, CustomId
 from bot.chat.features import Feature, describe
 from bot.chat.import_progress import card_of
+from bot.chat.messages import Failure, Messages
 from bot.chat.reply import Beside, Interaction, Reply, Visibility, caller_of
 from bot.chat.words import Words, plain
 from bot.errors import ImportOver, ImportRunning, NotLinked
@@ -29,6 +31,7 @@ from bot.library.imports import Importing, ImportOutcome
 from bot.storage.imports import Import
 from bot.text import command_name, msg
 
+_log = structlog.get_logger("gatefold.chat")
 NAMED = 5
 """How many unread lines the question shows."""
 
@@ -142,6 +145,8 @@ class Transfer:
             nonlocal read
             read = done, total
 
+        made: list[Callable[[], Card]] = []
+
         async def work() -> Sequence[Card]:
             self._reply.check_open()
             albums = await self._importing.saved(caller.member_id, on_page)
@@ -151,14 +156,27 @@ class Transfer:
             name = f"albums-{now:%Y-%m-%d}.{format_}"
             data = await asyncio.to_thread(_file, format_, albums, now)
             text = words.t.plural("Your {count} saved album.", "Your {count} saved albums.", len(albums))
-            source = ui.TextDisplay[ui.LayoutView](f"-# [{words.t('on Spotify')}](https://open.spotify.com/)")
-            return [file_card(text, name, data, source)]
+            source = f"-# [{words.t('on Spotify')}](https://open.spotify.com/)"
+            made.append(lambda: file_card(text, name, data, ui.TextDisplay[ui.LayoutView](source)))
+            return [made[0]()]
 
         def progress() -> Card | None:
             done, total = read
             return None if not total else progress_card(words, words.t("Reading your library."), done, total, None)
 
-        await self._reply(interaction, work(), name="export", visibility=Visibility.PRIVATE, progress=progress)
+        count = await self._reply(interaction, work(), name="export", visibility=Visibility.PRIVATE, progress=progress)
+        if made and not count:
+            # Spotify took longer than the answer can be edited
+            await _send_directly(interaction, caller, made[0]())
+
+
+async def _send_directly(interaction: Interaction, caller: Caller, card: Card) -> None:
+    messages = Messages(interaction.client)
+    try:
+        channel = await messages.open_direct(caller.member_id)
+        await messages.send(channel, card, f"e{interaction.id}")
+    except Failure as failure:
+        _log.warning("an export did not arrive", error=failure.code)
 
 
 def _file(format_: Format, albums: Sequence[SavedAlbum], now: datetime) -> bytes:
@@ -218,7 +236,9 @@ def summary(words: Words, outcome: ImportOutcome) -> list[Card]:
     if counts.get(Outcome.SAVED) and not outcome.request.undone:
         undo.append(ui.ActionRow(button(t("Undo"), CustomId("undo", outcome.request.id))))
     saved = counts.get(Outcome.SAVED, 0)
-    if counts.get(Outcome.DROPPED):
+    if counts.get(Outcome.DROPPED) and not saved:
+        first = t("Your import was stopped before anything was saved.")
+    elif counts.get(Outcome.DROPPED):
         first = t.plural(
             "Your import was stopped: saved {count} album.", "Your import was stopped: saved {count} albums.", saved
         )

@@ -192,6 +192,9 @@ class Watching:
         running = await self._histories.running(guild)
         for history in running:
             facts = {"channel": f"<#{history.channel_id}>"}
+            if not history.messages:
+                lines.append(t("I am reading the history of {channel}.", **facts))
+                continue
             lines.append(
                 t.plural(
                     "I am reading the history of {channel}: {count} message so far.",

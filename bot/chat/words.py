@@ -428,7 +428,7 @@ class Words:
                 )
             case NeedsRelink(reason=NeedsRelink.Reason.SEAT_FREED):
                 return t(
-                    "The host has freed your seat of this bot's Spotify app. Use {link} to link through your own Spotify "
+                    "The host has freed your seat in this bot's Spotify app. Use {link} to link through your own Spotify "
                     "app, or to ask the host for a seat.",
                     link=link,
                 )
@@ -507,7 +507,7 @@ class Words:
                 return t("That cannot be a name and an e-mail address. Check both and try again.")
             case NoSeatFree():
                 return t(
-                    "All seats of this bot's Spotify app are taken. Ask the host for one, or use {link} with a Spotify "
+                    "All seats in this bot's Spotify app are taken. Ask the host for one, or use {link} with a Spotify "
                     "app of your own.",
                     link=link,
                 )

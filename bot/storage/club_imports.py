@@ -186,10 +186,11 @@ class ClubImports:
         return None if token is None else Answer(member_id, token, begun_at, or_directly)
 
     async def of_club(self, club_id: ClubId) -> list[ClubImport]:
-        """The imports of a club that run or are done, the latest first; without their files."""
+        """The imports of a club that run or have made rounds, the latest first; without their files."""
         query = (
             "SELECT id, club_id, member_id, locale, name, NULL AS file, date_order, people, state, asked_at, begun_at,"
-            " ended_at, rounds FROM club_imports WHERE club_id = ? AND state IN ('running', 'done') ORDER BY id DESC"
+            " ended_at, rounds FROM club_imports WHERE club_id = ? AND (state = 'running' OR state = 'done' AND rounds > 0)"
+            " ORDER BY id DESC"
         )
         return await self._database.read(lambda c: [_import(row) for row in c.execute(query, (club_id,))])
 

@@ -53,6 +53,7 @@ async def connected(
     *,
     progress_s: float = 2.0,
     fast_s: float = FAST_S,
+    token_life_s: float = 600.0,
 ) -> AsyncIterator[Stage]:
     """A client with these features, connected."""
     storage = await open_storage(folder / "gatefold.db", [b"k" * 32])
@@ -66,6 +67,7 @@ async def connected(
             FirstAnswers(Endpoint(session, wire.api_url)),
             progress_s=progress_s,
             fast_s=fast_s,
+            token_life_s=token_life_s,
         )
         settings = from_values(
             discord_token=BOT_TOKEN,

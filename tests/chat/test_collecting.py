@@ -74,6 +74,14 @@ async def test_a_curator_stops_it_and_what_was_found_stays(reading: World) -> No
     await told(reading, "I have read what was posted in this channel.")
 
 
+async def test_a_history_without_messages_or_albums_says_so(reading: World) -> None:
+    await collect(reading, since=(reading.now() + timedelta(days=1)).date().isoformat())
+    await told(reading, "There was no message. No album is new in the crate “Crate”.")
+    await reading.discord.post(BEN, "hello")
+    await collect(reading)
+    await told(reading, "messages read. No album is new in the crate “Crate”.")
+
+
 async def test_a_history_of_many_pages_is_read_in_pages_of_100(reading: World) -> None:
     for number in range(230):
         await reading.discord.post(BEN, album(number) if number % 10 == 0 else "hello")

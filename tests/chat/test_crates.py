@@ -142,6 +142,10 @@ async def test_what_a_member_shows_that_they_kept_is_named_under_the_album(world
     assert f"kept by <@{BEN}>" in await said(await crate(world, "show"))
 
 
+async def test_an_empty_crate_is_said_to_be_empty_and_not_exported(world: World) -> None:
+    assert "**Crate** is empty." in await said(await crate(world, "export", format="csv"))
+
+
 @pytest.mark.parametrize("format_", ["csv", "json"])
 async def test_an_export_is_a_private_file_that_names_nobody(world: World, format_: str) -> None:
     await said(await crate(world, "add", album=LINK, note="=HYPERLINK"))

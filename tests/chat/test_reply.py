@@ -154,6 +154,34 @@ async def test_an_answer_that_takes_long_tells_how_far_it_is(tmp_path: Path) -> 
         assert len(messages) == 1
 
 
+async def test_nothing_is_sent_with_a_token_that_is_dead(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+    taken: list[int] = []
+
+    async def work() -> Sequence[Card]:
+        await asyncio.sleep(SLOW_S)
+        return [text_card("Done."), text_card("More.")]
+
+    def progress() -> Card | None:
+        asked.set()
+        return text_card("still reading")
+
+    def features(reply: Reply) -> list[Feature]:
+        async def handler(interaction: Interaction, caller: Caller) -> None:
+            visibility = Visibility.PRIVATE
+            taken.append(await reply(interaction, work(), name="button test", visibility=visibility, progress=progress))
+
+        return [Feature("test", components=(Component("test", (), handler),))]
+
+    async with connected(tmp_path, features, progress_s=0.02, fast_s=0.05, token_life_s=0.1) as stage:
+        interaction = await stage.wire.press(ADA, "test", card())
+        await stage.quiet()
+        assert (await interaction.answered(60))["type"] == 5
+    assert taken == [0]
+    assert not any(text(message) in ("Done.", "More.") for message in interaction.history)
+    assert len(interaction.edits) <= 3  # those before it died
+
+
 async def test_what_waited_its_turn_is_announced_as_if_it_had_been_begun_at_once(tmp_path: Path) -> None:
     was_announced = asyncio.Event()
 
@@ -163,12 +191,12 @@ async def test_what_waited_its_turn_is_announced_as_if_it_had_been_begun_at_once
 
     def features(reply: Reply) -> list[Feature]:
         async def handler(interaction: Interaction, caller: Caller) -> None:
-            interaction.extras[RECEIVED] -= 3600.0
+            interaction.extras[RECEIVED] -= 60.0
             await reply(interaction, work(), name="button test", visibility=Visibility.PRIVATE)
 
         return [Feature("test", components=(Component("test", (), handler),))]
 
-    async with connected(tmp_path, features, fast_s=3600.0) as stage:
+    async with connected(tmp_path, features, fast_s=60.0) as stage:
         interaction = await stage.wire.press(ADA, "test", card())
         assert (await interaction.answered(60))["type"] == 5
         was_announced.set()

@@ -108,8 +108,10 @@ async def test_the_imports_of_a_club_are_those_that_run_or_are_done_the_latest_f
         if state is not ImportState.ASKED:
             await begin(storage, one)
         if state not in (ImportState.ASKED, ImportState.RUNNING):
-            await end(storage, one, state)
+            await end(storage, one, state, rounds=3)
     await begin(storage, await asked(storage, 9, OTHER_CLUB))
+    await begin(storage, nothing_new := await asked(storage, 10))
+    await end(storage, nothing_new, rounds=0)
     found = await storage.club_imports.of_club(CLUB)
     assert [(one.state, one.file) for one in found] == [(ImportState.DONE, None), (ImportState.RUNNING, None)]
     assert found[0].name == "club.csv"
