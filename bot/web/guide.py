@@ -130,6 +130,8 @@ async def _form(request: web.Request) -> dict[str, list[str]]:
         return parse_qs(body.decode(), max_num_fields=10)
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
+    except (ConnectionError, web.RequestPayloadError):  # the browser hung up, or the body is not compressed as it says
+        raise web.HTTPBadRequest from None
     except ValueError:
         return {}
 

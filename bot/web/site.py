@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import aiohttp
 import structlog
 from aiohttp import web
 
@@ -252,8 +251,6 @@ async def _page_for_error(
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
         return response
-    except web.RequestPayloadError:
-        return show(request, pages.bad_request(text_of(request), 400))
     except Exception as error:
         return show(request, _broken(text_of(request), name, error))
 
@@ -272,7 +269,7 @@ async def _has_body(request: web.Request) -> bool:
     try:
         async with asyncio.timeout(request.app[IDLE]):
             return bool(await request.content.readany())
-    except (TimeoutError, web.RequestPayloadError, aiohttp.ClientPayloadError):
+    except (TimeoutError, ConnectionError, web.RequestPayloadError):
         return True
 
 

@@ -12,6 +12,7 @@ from aiohttp.test_utils import make_mocked_request
 from bot.sandbox.faults import FAULTS
 from bot.web.visitors import A_SECOND, BURST, MOST, Visitors, address_of
 from tests.callers import caller
+from tests.log import restored
 from tests.storage.rows import link as link_of
 from tests.storage.rows import put
 from tests.web.reading import parsed, raw
@@ -157,8 +158,9 @@ async def test_what_is_no_form_is_refused_calmly(
         (b"Content-Length: 10\r\n\r\nlink=", 408),
         (b"Transfer-Encoding: chunked\r\n\r\n5\r\nlink=\r\n", 408),
         (b"Transfer-Encoding: chunked\r\n\r\nnonsense\r\n\r\n", 400),
+        (b"Content-Encoding: gzip\r\nContent-Length: 8\r\n\r\nnonsense", 400),
     ],
-    ids=["half a form", "half a form in chunks", "no chunks"],
+    ids=["half a form", "half a form in chunks", "no chunks", "not compressed"],
 )
 async def test_a_form_that_does_not_arrive_is_given_up(rest: bytes, status: int, tmp_path: Path) -> None:
     kind = b"Content-Type: application/x-www-form-urlencoded\r\n"
@@ -166,6 +168,27 @@ async def test_a_form_that_does_not_arrive_is_given_up(rest: bytes, status: int,
         answer = parsed(await raw(stage, b"POST /guide/own-app HTTP/1.1\r\nHost: x\r\n" + kind + rest))
     assert answer[0] == status
     assert "<h1>This request is not valid.</h1>" in answer[2]
+
+
+@pytest.mark.parametrize("line", [b"POST /guide/own-app", b"GET /guide/own-app", b"POST /privacy"])
+@pytest.mark.parametrize("rest", [b"Content-Length: 10\r\n\r\nlink=", b"Transfer-Encoding: chunked\r\n\r\n"])
+async def test_whoever_hangs_up_in_the_middle_of_a_body_breaks_nothing(
+    line: bytes, rest: bytes, tmp_path: Path
+) -> None:
+    kind = b"Content-Type: application/x-www-form-urlencoded\r\n"
+    with restored() as start:
+        log = start("json")
+        async with raised(tmp_path) as stage:
+            _, writer = await asyncio.open_connection("127.0.0.1", stage.port)
+            writer.write(line + b" HTTP/1.1\r\nHost: x\r\n" + kind + rest)
+            await writer.drain()
+            async with stage.browser() as browser:
+                await browser.get("/")  # what came before it is being served
+            writer.close()
+            await writer.wait_closed()
+            async with stage.browser() as browser:
+                await browser.get("/")
+    assert "a page broke" not in log.getvalue()
 
 
 async def test_only_the_form_of_the_guide_has_a_body(stage: Stage, browser: Browser) -> None:
