@@ -30,17 +30,22 @@ SHORTEST = 4
 # What a code or a state is that tells what went wrong, and is no secret: words ("AttributeError", "State.CLOSING"), or a
 # short number. Spotify's codes begin with "AQ", its tokens with "BQ".
 _WORD = r"(?-i:(?!AQ|BQ)[A-Z]{0,5}[a-z]{3,12}(?:[A-Z]{1,5}[a-z]{2,12}){0,4}|[A-Z]{2,12})"
-_TOLD = rf"(?!(?:{_WORD}(?:[._]{_WORD}){{0,3}}|[0-9]{{1,12}})(?:\.?(?![A-Za-z0-9._~+/%=-])))"
+_ENDS = r"(?:\.?(?![A-Za-z0-9._~+/%=-]))"
+_TOLD = rf"(?!(?:{_WORD}(?:[._]{_WORD}){{0,3}}|[0-9]{{1,12}}){_ENDS})"
+# "token: expired" is a sentence: one short word in small letters after a colon and a blank. No secret is so short.
+_SENTENCE = r":\s{1,9}[a-z]"
+_SAID = rf"(?!(?-i:[a-z]{{3,12}}){_ENDS})"
 # Each with words in small letters of which it needs one: most lines have none, and looking for a word costs little.
 _PATTERNS = (
     (("bearer", "basic", "bot"), pattern(r"\b((?:Bearer|Basic|Bot)\s+)[A-Za-z0-9._~+/=-]{8,}")),
     (
         ("token", "client_secret", "code", "state"),
         pattern(
-            # JSON within JSON comes with backslashes before its quotes
-            r"((?:access_token|refresh_token|client_secret|code_verifier|token|(?P<is_told>code|state))"
-            r"(?:\\*[\"']|%22)?\s*(?:[=:]|%3[AD])\s*(?:\\*[\"']|%22)?)"
-            rf"(?(is_told){_TOLD})[A-Za-z0-9._~+/%=-]{{6,}}",
+            # JSON within JSON comes with backslashes before its quotes, and white space may be escaped
+            r"((?:access_token|refresh_token|client_secret|code_verifier|(?P<is_told>code|state)"
+            rf"|(?P<is_said>token(?={_SENTENCE}))|token(?!{_SENTENCE}))"
+            r"(?:\\*[\"']|%22)?\s*(?:[=:]|%3[AD])(?:\s|\\+[nrt])*(?:\\*[\"']|%22)?)"
+            rf"(?(is_told){_TOLD})(?(is_said){_SAID})[A-Za-z0-9._~+/%=-]{{6,}}",
             re.IGNORECASE,
         ),
     ),
@@ -190,10 +195,10 @@ def _add_request_and_time(_: Any, __: str, event: EventDict) -> EventDict:
 
 
 def _escape_unprintable(_: Any, __: str, event: EventDict) -> EventDict:
-    """What `_value` does: structlog's ConsoleRenderer escapes only texts with white space or quotes."""
+    """What `_console_line` does: structlog's ConsoleRenderer escapes only values with white space or quotes."""
     for key, value in event.items():
-        if key not in ("event", "exception") and isinstance(value, str) and not value.isprintable():
-            event[key] = repr(value)[1:-1]
+        if isinstance(value, str) and not value.isprintable():
+            event[key] = _escaped(value, "\n" if key == "exception" else "")
     return event
 
 
@@ -203,10 +208,17 @@ def _console_line(_: Any, __: str, event: EventDict) -> str:
     exception = pop("exception", None)
     time, level, words, logger = pop("timestamp"), pop("level"), pop("event"), pop("logger")
     facts = [f" {key}={_value(event[key])}" for key in sorted(event)]
-    line = f"{time} [{level:<{_LEVEL_WIDTH}}] {words!s:<{_EVENT_WIDTH}} [{logger}]{''.join(facts)}"
-    return line if exception is None else f"{line}\n{exception}"
+    if not (words := str(words)).isprintable():
+        words = _escaped(words)
+    line = f"{time} [{level:<{_LEVEL_WIDTH}}] {words:<{_EVENT_WIDTH}} [{logger}]{''.join(facts)}"
+    return line if exception is None else line + "\n" + _escaped(exception, kept="\n")
+
+
+def _escaped(text: str, kept: str = "") -> str:
+    """A text that cannot steer the terminal in which the log is read. `kept`: characters that stay as they are."""
+    return "".join(one if one.isprintable() or one in kept else repr(one)[1:-1] for one in text)
 
 
 def _value(value: object) -> str:
-    # a text from outside must not be able to steer the terminal in which the log is read
+    # what is not printable is escaped, see `_escaped`
     return value if isinstance(value, str) and value.isprintable() and not _QUOTED.search(value) else repr(value)

@@ -65,6 +65,11 @@ TOKENS = [
     ("/interactions/123456/aW50ZXJhY3Rpb24:abc/callback?with_response=1", "aW50ZXJhY3Rpb24"),
     ("GET /link/Zx9-_abcdefghijk HTTP/1.1", "Zx9-_abcdefghijk"),
     ("token: 'abcdefghi'", "abcdefghi"),
+    ("token: abcdefghijklm", "abcdefghijklm"),
+    ("token: expired-AQ1234", "expired-AQ1234"),
+    ("token:\tk3y9x8a7", "k3y9x8a7"),
+    ("token=expired", "expired"),
+    ("access_token: expired", "expired"),
     ("code=AQBcdefghijklmnop", "AQBcdefghijklmnop"),
     ("code=NhhvTDYsFcdgNLnnLijcl7Ku7bEEeee", "NhhvTDYsFcdg"),
     ("state=xPdKqLmZrTwYbNcVsFgHjQaXeUiOpM_-LkJhGfDsAz", "xPdKqLmZ"),
@@ -99,6 +104,9 @@ def test_secrets_are_hidden_by_value_wherever_they_stand() -> None:
         "state = State.RUNNING",
         "reason code=NORMAL_CLOSURE",
         "code: 1000001, state: closing",
+        "the token: expired",
+        "no such token: revoked, or never made.",
+        "token:  missing",
     ],
 )
 def test_a_code_that_tells_what_went_wrong_is_no_secret(text: str) -> None:
@@ -332,6 +340,29 @@ def test_no_text_from_outside_steers_the_terminal_where_lines_have_colours(monke
     assert "bad" in stream.getvalue()
     assert "\x1b[2J" not in stream.getvalue()
     assert not set(stream.getvalue()) & set("\x07\u202e\x9b")
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()], ids=["plain", "coloured"])
+def test_neither_an_event_nor_a_traceback_steers_the_terminal(
+    stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    bad = "\x1b[2J\x1b]0;x\x07\u202ebad\x9b31m\r"
+    with restored():
+        configure("INFO", "console", (), stream)
+        structlog.get_logger("gatefold.test").info(f"event {bad}\nforged")
+        logging.getLogger("aiohttp.server").warning("from a library: %s", bad)
+        try:
+            raise ValueError(f"error {bad}\nof two lines")
+        except ValueError:
+            structlog.get_logger("gatefold.test").exception("broke")
+    written = stream.getvalue()
+    assert written.count("\\u202ebad") == 3
+    assert "\x1b[2J" not in written
+    assert not set(written) & set("\x07\u202e\x9b\r")
+    assert "\nforged" not in written
+    assert "Traceback (most recent call last):\n" in written
+    assert "\nof two lines" in written
 
 
 @pytest.mark.parametrize("style", ["console", "json"])
