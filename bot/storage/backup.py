@@ -103,16 +103,18 @@ def _make_room(target: Path, part: Path, turn_s: float) -> int:
 
 
 def _lock(folder: int, turn_s: float) -> None:
-    for _ in range(int(turn_s * 10)):
+    until = time.monotonic() + turn_s
+    while True:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            if time.monotonic() > until:
+                raise Unfit(f"another backup in this folder has taken more than {turn_s:.0f} s") from None
             time.sleep(0.1)
         except OSError:
             return  # a file system that locks no folders
         else:
             return
-    raise Unfit(f"another backup in this folder has taken more than {turn_s:.0f} s")
 
 
 def _taken(target: Path) -> StorageStartupError:

@@ -357,12 +357,12 @@ async def test_a_day_after_an_import_its_file_its_names_and_its_albums_are_delet
     await execute(storage, "UPDATE club_imports SET state = 'done', ended_at = ?", ended_at)
     [row] = await rows(storage, "club_imports")
     await execute(storage, "INSERT INTO club_import_rows (import_id, line, album_id) VALUES (?, 1, ?)", row["id"], X)
-    await storage.club_imports.sweep(BEGIN + FILE_KEPT)
+    await storage.sweep(BEGIN + FILE_KEPT)
     assert [(row["file"], row["people"]) for row in await rows(storage, "club_imports")] == [
         (b"date", json.dumps({"ann": ADA}))
     ]
     assert len(await rows(storage, "club_import_rows")) == 1
-    await storage.club_imports.sweep(BEGIN + FILE_KEPT + timedelta(seconds=1))
+    await storage.sweep(BEGIN + FILE_KEPT + timedelta(seconds=1))
     assert [(row["file"], row["people"]) for row in await rows(storage, "club_imports")] == [(None, "{}")]
     assert await rows(storage, "club_import_rows") == []
 
@@ -370,7 +370,7 @@ async def test_a_day_after_an_import_its_file_its_names_and_its_albums_are_delet
 async def test_a_file_that_nobody_imports_is_deleted_after_a_day(storage: Storage) -> None:
     await of_member(storage, ADA)
     await execute(storage, "UPDATE club_imports SET state = 'asked', begun_at = NULL")
-    await storage.club_imports.sweep(BEGIN + FILE_KEPT)
+    await storage.sweep(BEGIN + FILE_KEPT)
     assert len(await rows(storage, "club_imports")) == 1
-    await storage.club_imports.sweep(BEGIN + FILE_KEPT + timedelta(seconds=1))
+    await storage.sweep(BEGIN + FILE_KEPT + timedelta(seconds=1))
     assert await rows(storage, "club_imports") == []

@@ -153,5 +153,5 @@ async def test_what_was_answered_is_forgotten_after_a_day(storage: Storage) -> N
     await watched(storage)
     await take(storage, post(1, X))
     await take(storage, post(2, Y), now=at() + SECOND)
-    await storage.watches.sweep(at() + ONCE_IN)
+    await storage.sweep(at() + ONCE_IN)
     assert [row["album_id"] for row in await rows(storage, "watch_answers")] == [Y]
