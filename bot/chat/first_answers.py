@@ -16,6 +16,7 @@ from urllib.parse import quote
 import aiohttp
 import discord
 import msgspec
+from yarl import URL
 
 from bot.chat.cards import Card
 
@@ -77,7 +78,7 @@ class Endpoint:
 
     async def __call__(self, id_: int, token: str, body: dict[str, Any], file: File | None) -> None:
         """Send it. discord.HTTPException; aiohttp's errors."""
-        url = f"{self._api_url}/interactions/{id_}/{quote(token, safe='')}/callback"
+        url = URL(f"{self._api_url}/interactions/{id_}/{quote(token, safe='')}/callback", encoded=True)
         refusal, pause_s = await self._try(url, body, file)
         if pause_s is not None:
             await asyncio.sleep(pause_s)
@@ -86,7 +87,7 @@ class Endpoint:
             raise refusal
 
     async def _try(
-        self, url: str, body: dict[str, Any], file: File | None
+        self, url: URL, body: dict[str, Any], file: File | None
     ) -> tuple[discord.HTTPException | None, float | None]:
         """Send it once: None when Discord took it, which it says with 204; else why not, and when to send it again."""
         sent = msgspec.json.encode(body)

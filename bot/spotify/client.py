@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
-from urllib.parse import urljoin
+from urllib.parse import urlencode, urljoin
 
 import aiohttp
 import structlog
@@ -260,9 +260,8 @@ class Spotify:
                     await self._sleep(0.2 * 3 ** (tries - 1) * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
 
     async def _once(self, request: Request, app: App, token: str) -> bytes:
-        url = URL(self._api_url + request.path)
-        if request.query:
-            url = url.with_query(request.query)
+        query = f"?{urlencode(request.query, safe=',:/')}" if request.query else ""
+        url = URL(f"{self._api_url}{request.path}{query}", encoded=True)
         sent = {"Authorization": f"Bearer {token}"}
         if request.body is not None:
             sent["Content-Type"] = "application/json"
