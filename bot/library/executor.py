@@ -183,12 +183,15 @@ class ChangeExecutor:
             missing: set[AlbumId] = set()
             if unnamed := self._unnamed(named):
                 contains = self._spotify.contains(access, ids)
-                saved, missing = await asyncio.gather(contains, self._missing(access, unnamed))
+                answered, missing = await asyncio.gather(contains, self._missing(access, unnamed))
             else:
-                saved = await self._spotify.contains(access, ids)
+                answered = await self._spotify.contains(access, ids)
+            saved = {id_: is_saved for id_, is_saved in answered.items() if is_saved is not None}
             for change, id_ in named:
-                if id_ in missing or id_ not in saved:
+                if id_ in missing or id_ not in answered:
                     outcomes.append(Ending(change.key, Outcome.NO_ALBUM, album_id=id_))
+                elif id_ not in saved:
+                    hold(change, TryLater(TryLater.Cause.UNAVAILABLE))
             named = [(change, id_) for change, id_ in named if id_ in saved and id_ not in missing]
 
         # 3. noted before the write, so that a retry knows what was there before; what was accepted is flushed with it
@@ -308,7 +311,9 @@ class ChangeExecutor:
                 known = error if isinstance(error, TryLater) else TryLater(TryLater.Cause.UNAVAILABLE)
                 answers |= dict.fromkeys(unproven, TryLater(known.cause, known.until, may_have_applied=True))
             else:
+                unclear = TryLater(TryLater.Cause.UNAVAILABLE, may_have_applied=True)
                 answers |= {id_: NoSuchAlbum() for id_ in unproven if not there.get(id_, False)}
+                answers |= {id_: unclear for id_ in unproven if id_ in there and there[id_] is None}
         return answers
 
 

@@ -91,13 +91,21 @@ class Spotify:
 
     # -- a member's library
 
-    async def contains(self, access: Access, ids: Sequence[AlbumId]) -> dict[AlbumId, bool]:
-        """Which of these albums are saved. An id that Spotify cannot read is missing from the answer."""
+    async def contains(self, access: Access, ids: Sequence[AlbumId]) -> dict[AlbumId, bool | None]:
+        """Which of these albums are saved. An id that Spotify cannot read is missing from the answer.
 
-        async def call(endpoint: Endpoint, part: Sequence[AlbumId]) -> dict[AlbumId, bool]:
+        None: Spotify does not say of this one, also when it is asked again.
+        """
+        found = await self._contains(access, ids)
+        if unclear := [id_ for id_, is_saved in found.items() if is_saved is None]:
+            found |= await self._contains(access, unclear)
+        return found
+
+    async def _contains(self, access: Access, ids: Sequence[AlbumId]) -> dict[AlbumId, bool | None]:
+        async def call(endpoint: Endpoint, part: Sequence[AlbumId]) -> dict[AlbumId, bool | None]:
             return wire.read_contains(part, await self.call(wire.contains(endpoint, part), access))
 
-        found: dict[AlbumId, bool] = {}
+        found: dict[AlbumId, bool | None] = {}
         for _, answer in await self._in_parts(access.app, ids, wire.contains_size, call):
             if isinstance(answer, UserError):
                 if isinstance(answer, NoSuchAlbum):

@@ -65,6 +65,9 @@ class AppToken(Private, frozen=True):
 _REFRESH_TOKEN = re.compile(rb'"refresh_token"\s{0,9}:\s{0,9}("(?:[^"\\]|\\.){1,8192}")')
 
 
+_DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
 def challenge(verifier: str) -> str:
     """PKCE's S256 challenge of a verifier (RFC 7636, 4.2)."""
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
@@ -142,10 +145,9 @@ def find_refresh_token(received: bytes) -> str | None:
 def read_app_token(status: int, body: bytes) -> AppToken:
     """Read the answer to `app_form`. AppRejected: the app itself is refused. TryLater, Refused."""
     data = _data(body)
-    token, expires = data.get("access_token"), data.get("expires_in")
+    token, expires = data.get("access_token"), _life(data)
     if not 200 <= status < 300:
         raise _refusal(status, data)
-    expires = LIFE_S if expires is None else expires
     if not _is_token(token) or not _is_life(expires):
         raise TryLater(TryLater.Cause.UNAVAILABLE)
     return AppToken(token, expires)
@@ -204,10 +206,9 @@ def _refusal(status: int, data: dict[str, object]) -> UserError | GrantRefused:
 
 
 def _tokens(data: dict[str, object]) -> Tokens:
-    access, expires, scope = data.get("access_token"), data.get("expires_in"), data.get("scope")
+    access, expires, scope = data.get("access_token"), _life(data), data.get("scope")
     refresh = data.get("refresh_token") or None
     scope = " ".join(SCOPES) if scope is None else scope
-    expires = LIFE_S if expires is None else expires
     if (
         not _is_token(access)
         or not _is_life(expires)
@@ -218,6 +219,14 @@ def _tokens(data: dict[str, object]) -> Tokens:
     if not set(SCOPES) <= set(scope.split()):
         raise NeedsRelink(NeedsRelink.Reason.SCOPE)
     return Tokens(access, refresh, expires, scope)
+
+
+def _life(data: dict[str, object]) -> object:
+    """How long a token lives: as a number, or as one in a string."""
+    value = data.get("expires_in")
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        return int(value)
+    return LIFE_S if value is None else value
 
 
 def _is_life(value: object) -> TypeGuard[int]:

@@ -54,7 +54,7 @@ _YEAR = re.compile(r"(?!0000)[0-9]{4}(?![0-9])", re.ASCII)
 _COVER = re.compile(r"https://[0-9A-Za-z][!-~]{0,1000}")
 """Discord refuses a whole message for an address with another character in it, or a longer one."""
 _MAX_TRACKS = 100_000
-_ANSWERS = msgspec.json.Decoder(list[bool])
+_ANSWERS = msgspec.json.Decoder(list[bool | None])
 
 LOOKING_UP = ("album", "track", "oembed")
 """The calls that look one thing up by its id, so that Spotify may say that there is no such thing."""
@@ -307,8 +307,8 @@ def read_write(body: bytes) -> None:
         raise TryLater(TryLater.Cause.UNAVAILABLE, may_have_applied=True)
 
 
-def read_contains(ids: Sequence[AlbumId], body: bytes) -> dict[AlbumId, bool]:
-    """Which of `ids` are saved."""
+def read_contains(ids: Sequence[AlbumId], body: bytes) -> dict[AlbumId, bool | None]:
+    """Which of `ids` are saved. None: Spotify does not say."""
     try:
         return dict(zip(ids, _ANSWERS.decode(body), strict=True))
     except ValueError:

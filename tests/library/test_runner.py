@@ -72,6 +72,17 @@ async def test_what_cannot_be_done_now_is_tried_once(stage: Stage) -> None:
     assert sum(call.path.endswith("/contains") for call in stage.server.calls) == 1
 
 
+async def test_an_album_of_which_spotify_does_not_say_whether_it_is_saved_holds_no_other(stage: Stage) -> None:
+    stage.server.fault(path="*/contains", body=b"[null, false]")
+    stage.server.fault(path="*/contains", body=b"[null]")
+    report = await stage.save_many([FIRST, SECOND], lambda progress: None)
+    assert [change.outcome for change in report.request.changes] == [None, Outcome.SAVED]
+    assert isinstance(report.held, TryLater)
+    stage.library.wake(MEMBER)
+    await stage.until_idle()
+    assert set(stage.saved) == {FIRST, SECOND}
+
+
 async def test_what_the_database_does_not_give_is_tried_again(stage: Stage) -> None:
     await stage.left_pending(MEMBER)
     database = stage.storage.database

@@ -749,6 +749,18 @@ async def test_one_bad_id_is_found_by_halving_and_the_others_are_served(
     assert len(served.calls()) <= 1 + 2 * 6  # two for each halving of at most 50
 
 
+async def test_contains_asks_again_only_for_an_album_of_which_spotify_does_not_say(served: Served) -> None:
+    wanted = served.albums(3)
+    served.server.save(served.account, wanted[1])
+    served.server.fault(path="*/contains", body=b"[true, null, false]")
+    assert await served.spotify.contains(served.access, wanted) == dict(zip(wanted, (True, True, False), strict=True))
+    _, again = served.calls()
+    assert (again.param("ids") or again.param("uris") or "").endswith(wanted[1])
+    assert "," not in (again.param("ids") or again.param("uris") or "")
+    served.server.fault(path="*/contains", body=b"[null]", times=2)
+    assert await served.spotify.contains(served.access, wanted[:1]) == {wanted[0]: None}
+
+
 async def test_contains_leaves_out_an_id_that_spotify_cannot_read(served: Served) -> None:
     wanted = served.albums(19)
     bad = AlbumId("no-base62-at-all")

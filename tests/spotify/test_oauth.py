@@ -119,6 +119,13 @@ def test_more_scopes_than_asked_for_are_no_trouble() -> None:
     assert read(scope="streaming user-library-modify  user-library-read").access_token == "BQ-access"
 
 
+def test_a_life_in_a_string_is_a_number_so_that_the_new_refresh_token_is_not_lost() -> None:
+    tokens = read(expires_in="1800")
+    assert (tokens.expires_in_s, tokens.refresh_token) == (1800, "AQ-refresh")
+    body = json.dumps({"access_token": "BQ-app", "expires_in": "1800"}).encode()
+    assert oauth.read_app_token(200, body) == oauth.AppToken("BQ-app", 1800)
+
+
 @pytest.mark.parametrize("life", [None, ...])
 def test_without_a_life_it_is_as_usual(life: object) -> None:
     assert read(expires_in=life).expires_in_s == 3600
@@ -145,7 +152,9 @@ def test_a_shorter_scope_asks_to_link_again(scope: str) -> None:
     "change",
     [
         {"expires_in": "abc"},
-        {"expires_in": "3600"},
+        {"expires_in": "-3600"},
+        {"expires_in": "0"},
+        {"expires_in": "1" * 5000},
         {"expires_in": True},
         {"expires_in": -1},
         {"expires_in": 0},
