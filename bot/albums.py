@@ -73,7 +73,7 @@ class ShortLink(Struct, frozen=True):
 
 
 class NotAnAlbum(Struct, frozen=True):
-    """A link to something other than an album. `kind`: one of `bot.links.KINDS` or `bot.links.SERVICES`."""
+    """A link to something other than an album. `kind`: one of `PAGES` or `SERVICES` of `bot.links`, or `OLD_SHORT`."""
 
     kind: str
     shown: str

@@ -19,6 +19,9 @@ PAGES = (
 )
 """What Spotify has beside albums and tracks, as the `kind` of a `NotAnAlbum`. Anything else at Spotify is a "page"."""
 
+OLD_SHORT = "spoti.fi"
+"""The `kind` of a short link at Spotify's former domain. What becomes of those is not known, so they are not followed."""
+
 SERVICES = {
     "Album of the Year": r"(?:www\.)?albumoftheyear\.org",
     "AllMusic": r"(?:www\.)?allmusic\.com",
@@ -96,6 +99,7 @@ _PLAYER = pattern(
 )
 _OTHER_PAGE = pattern(rf"(?:{_SCHEME})?{_SITE}(?![\w.@:%\\-])/{{0,3}}{_REGION}(?P<kind>[a-z-]{{0,30}})", _FLAGS)
 _OTHER_URI = pattern(r"spotify:(?:user:[^:]{1,100}:)?(?P<kind>[a-z]{1,20})(?![\w%-])", _FLAGS)
+_OLD_SHORT = pattern(rf"(?:{_SCHEME})?(?:www\.)?spoti\.fi/[\w-]{{1,64}}", _FLAGS)
 _SERVICE = pattern(rf"(?:{_SCHEME})?(?:{'|'.join(f'({hosts})' for hosts in SERVICES.values())})(?![\w.@-])", _FLAGS)
 _UNSAFE = pattern(r"\.\.|%2e|%00|[@\\]", re.IGNORECASE)
 
@@ -175,6 +179,7 @@ def _may_begin(match: re.Match[str], piece: str, begin: int) -> bool:
     if match["host"]:
         if not (
             _SERVICE.match(piece, start)
+            or _OLD_SHORT.match(piece, start)
             or re.match(_ALBUM_SITE, match["host"], _FLAGS)
             or re.match(_SPOTIFY, match["host"], _FLAGS)
         ):
@@ -226,6 +231,11 @@ def _link_at(piece: str, start: int) -> tuple[Reference, int]:
 
 
 def _other(piece: str, start: int) -> tuple[Reference, int]:
+    if match := _OLD_SHORT.match(piece, start):
+        end = _end_of(_REST_OF_KNOWN, piece, match.end())
+        if _UNSAFE.search(piece, start, end):
+            return _unreadable(piece, start)
+        return NotAnAlbum(OLD_SHORT, shown(piece[start:end].rstrip(OUTER))), end
     if match := _SERVICE.match(piece, start):
         end = _end_of(_REST_OF_KNOWN, piece, match.end())
         assert match.lastindex is not None

@@ -459,6 +459,8 @@ def test_what_players_pages_and_programs_give_is_read(text: str) -> None:
         ("songwhip.com/ada/blue", "Songwhip"),
         ("play.napster.com/album/1", "Napster"),
         ("album.link/i/1", "Songlink"),
+        ("spoti.fi/3xYz-Ab", "spoti.fi"),
+        ("http://spoti.fi/3xYzAb?si=1", "spoti.fi"),
     ],
 )
 def test_other_pages_and_services_are_named_with_and_without_a_scheme(text: str, kind: str) -> None:
@@ -791,7 +793,9 @@ def test_a_token_of_another_length_is_no_id(length: int) -> None:
         "Kid\ud800A",
         "Kid A ://",
         "spotify:",
-        "spoti.fi/abc",
+        "spoti.fi/..",
+        "https://spoti.fi.evil.example/abc",
+        "xspoti.fi/abc",
     ],
 )
 def test_hostile_text_is_no_album_and_never_searched(text: str) -> None:

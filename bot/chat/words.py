@@ -39,7 +39,7 @@ from bot.errors import (
     WrongDiscordAccount,
 )
 from bot.library.finder import NotFound
-from bot.links import SERVICES
+from bot.links import OLD_SHORT, SERVICES
 from bot.pasted_text import read_one
 from bot.storage.changes import UndoVerdict
 from bot.storage.links import Link
@@ -219,6 +219,10 @@ class Words:
                 return t("That is a file on somebody’s device, which Spotify does not have.")
             case "search":
                 return t("That is a search.")
+            case str(short) if short == OLD_SHORT:
+                return t(
+                    "That is an old kind of short link, which I can't follow. Open it, and paste the link it leads to."
+                )
             case str(service) if service in SERVICES:
                 return t("That is a link to {service}.", service=service)
         return t("That is not an album.")

@@ -20,7 +20,7 @@ from bot.albums import (
 from bot.files.column_names import Role, role_of
 from bot.files.library_file import Collected, Reason, clean, named
 from bot.files.tables import Record, Table, column_key
-from bot.links import SERVICES
+from bot.links import OLD_SHORT, SERVICES
 from bot.pasted_text import is_searchable, read
 
 # Column names as `column_key` makes them; where a row has several, the first that says something counts.
@@ -132,8 +132,9 @@ def take_row(row: Mapping[str, str], at: int, text: str, into: Collected) -> Non
         into.add(reference, typed or named(reference), at, key)
     if found:
         return
-    # a file on a device and a page of another service may be the same album as the row's title
-    is_spotify = (o for o in others if isinstance(o, NotAnAlbum) and o.kind != "local" and o.kind not in SERVICES)
+    # a file on a device, an old short link and a page of another service may be the same album as the row's title
+    titled = ("local", OLD_SHORT, *SERVICES)
+    is_spotify = (o for o in others if isinstance(o, NotAnAlbum) and o.kind not in titled)
     if other := next(is_spotify, None):
         into.add(other, typed or other.shown, at)
     elif title and artist:
