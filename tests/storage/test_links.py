@@ -218,6 +218,12 @@ async def started(tmp_path: Path) -> AsyncIterator[Storage]:
     await storage.close()
 
 
+async def test_a_language_that_cannot_be_read_now_is_not_known(started: Storage) -> None:
+    await put(started, link(locale="ja"))
+    await started.close()
+    assert await started.links.locale_of(ADA) is None
+
+
 async def test_members_without_a_timer_of_a_kind_are_found(started: Storage) -> None:
     await put(started)
     await put(started, link(BEN, "acc-ben"))
@@ -242,6 +248,8 @@ async def test_a_reminder_that_could_not_be_sent_comes_with_one_answer(started: 
         await refuse_reminder(started)
         assert not await take(BEN)
         assert [await take(ADA), await take(ADA)] == [True, False]
+        await started.links.put_reminder_back(ADA)
+        assert [await take(ADA), await take(ADA)] == [True, False], "the answer did not arrive"
 
 
 async def test_a_reminder_that_could_not_be_sent_outlives_a_restart(tmp_path: Path) -> None:
