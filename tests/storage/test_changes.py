@@ -24,6 +24,7 @@ from bot.storage.changes import (
     Pages,
     UndoVerdict,
 )
+from bot.storage.engine import Connection
 from bot.storage.outbox import Answer, Direct, Outbox, Queued, State, Way
 from bot.storage.vault import Vault
 from tests.callers import caller
@@ -604,6 +605,8 @@ async def test_a_change_costs_one_flush_of_the_disk_from_its_command_to_its_answ
     for position in (0, 1):
         await end(storage, 1, Outcome.SAVED, position)
     await answered(storage, 1)
+    storage.changes.told_by_answer(RequestId(1))
+    await storage.changes.note_answers()
     assert disk.flushes == before + 1
     await storage.close()
 
@@ -764,6 +767,45 @@ async def test_what_could_not_be_told_comes_with_the_next_command_until_it_is_to
     await storage.changes.told([RequestId(1)])
     assert await storage.changes.still_untold([RequestId(1), RequestId(2)]) == []
     assert (await ask(storage, 5, Z)).untold == ()
+
+
+async def test_what_an_answer_told_is_noted_with_the_next_request_or_when_there_is_none(storage: Storage) -> None:
+    for id_ in (1, 2):
+        await done(storage, id_, X)
+    storage.changes.told_by_answer(RequestId(1))
+    assert await told(storage, 1) is None, "one job less"
+    await ask(storage, 3, Y)
+    assert [await told(storage, id_) for id_ in (1, 2)] == ["yes", None]
+    storage.changes.told_by_answer(RequestId(2))
+    await storage.changes.note_answers()
+    assert await told(storage, 2) == "yes"
+    await storage.close()
+    await storage.changes.note_answers()  # asks for nothing
+
+
+async def test_what_an_answer_told_is_noted_although_the_next_request_is_not_stored(storage: Storage) -> None:
+    def refuse(_: Connection) -> None:
+        raise RuntimeError
+
+    await done(storage, 1, X)
+    storage.changes.told_by_answer(RequestId(1))
+    with pytest.raises(RuntimeError):
+        await storage.changes.accept(caller(ADA, 2), SAVE, [NewChange(Kind.ALBUM, Y)], at(), also=refuse)
+    assert await told(storage, 1) is None
+    await storage.changes.note_answers()
+    assert await told(storage, 1) == "yes"
+
+
+async def test_what_an_answer_was_to_tell_and_did_not_is_sent_once_more(storage: Storage) -> None:
+    for id_, album in ((1, X), (2, Y)):
+        await done(storage, id_, album)
+        await answered(storage, id_, arrived=False)
+        [message], _ = await storage.outbox.due(at(), 10)
+        await storage.outbox.settle(message, State.REFUSED, at())
+    await storage.changes.told([RequestId(2)])
+    await storage.changes.tell_again([RequestId(id_) for id_ in (1, 2, 99)], at())
+    assert [await told(storage, id_) for id_ in (1, 2)] == [None, "yes"]
+    assert [message.subject for message in await told_by_outbox(storage)] == ["1"]
 
 
 async def test_what_waits_for_another_attempt_is_taken_over_by_the_next_answer(storage: Storage) -> None:
