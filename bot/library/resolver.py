@@ -204,7 +204,7 @@ class AlbumResolver:
     async def _saved(self, access: Access, albums: list[Album]) -> list[Album]:
         """Those of these albums that the member has: of a large library, `own` is only the newest part."""
         is_saved = await self._spotify.contains(access, [album.id for album in albums])
-        return [album for album in albums if is_saved.get(album.id, False)]
+        return [album for album in albums if is_saved.get(album.id)]
 
     async def _found(self, access: Access, words: str) -> list[Album]:
         """What a search finds. What reads like a label ("Title by Artist (Year)") is searched by its parts, too."""
@@ -237,8 +237,8 @@ def _runs(line: str, part: str) -> list[str]:
     all_ = parts(line)
     if len(all_) > RUN_PARTS_MOST or part not in all_:
         return []
-    at, last = all_.index(part), len(all_)
-    spans = [(begin, end) for begin in range(at + 1) for end in range(at + 1, last + 1) if 1 < end - begin < last]
+    at = all_.index(part)
+    spans = [(begin, end) for begin in range(at + 1) for end in range(at + 1, len(all_) + 1) if end - begin > 1]
     return [", ".join(all_[begin:end]) for begin, end in sorted(spans, key=lambda span: span[0] - span[1])]
 
 

@@ -16,7 +16,9 @@ from bot.albums import AlbumId
 from bot.caller import MemberId, RequestId
 from bot.changes import Action, Kind, LibraryChange, Outcome
 from bot.errors import NotLinked
-from bot.library.resolver import AlbumResolver, Resolution
+from bot.library.library import new_change
+from bot.library.resolver import OFFERS, OWN_MAX_MEMBERS, AlbumResolver, Resolution
+from bot.pasted_text import read
 from bot.sandbox import catalogue as sandbox_catalogue
 from bot.sandbox.catalogue import made
 from bot.sandbox.records import Record
@@ -79,6 +81,18 @@ class Harness:
         """What somebody means who types this."""
         return await self.resolver.resolve(ADA, self.access, LibraryChange(RequestId(1), 0, action, kind, words))
 
+    async def pasted(self, text: str, action: Action = Action.SAVE) -> list[Resolution]:
+        """What somebody means who pastes this, which may be several titles."""
+        changes = [new_change(reference) for reference in read(text)]
+        return [
+            await self.resolver.resolve(
+                ADA,
+                self.access,
+                LibraryChange(RequestId(1), place, action, new.kind, new.reference, detail=new.detail),
+            )
+            for place, new in enumerate(changes)
+        ]
+
     def exists(self, title: str, artists: str, year: str = "2001") -> AlbumId:
         """An album in the catalogue."""
         album = made(Record(title, artists, year, 1, "One"))
@@ -128,6 +142,7 @@ async def test_of_a_members_own_albums_the_newest_200_are_known(harness: Harness
     harness.save(ids)
     assert [album.id for album in await harness.resolver.own(ADA, harness.access)] == ids[:-201:-1]
     assert sorted(int(call.param("offset") or 0) for call in harness.served.calls()) == [0, 50, 100, 150]
+    assert [id_ for id_ in ids if harness.resolver.known(id_) is None] == ids[:30]  # their names came along
 
 
 async def test_a_library_that_fits_on_one_page_is_one_call(harness: Harness) -> None:
@@ -137,10 +152,20 @@ async def test_a_library_that_fits_on_one_page_is_one_call(harness: Harness) -> 
 
 
 async def test_a_members_own_albums_are_asked_for_anew_after_a_minute(harness: Harness) -> None:
-    for passed, calls in ((0, 1), (59, 1), (2, 2)):
+    for passed, calls in ((0, 1), (60, 1), (1, 2)):
         harness.clock.now += passed
         await harness.resolver.own(ADA, harness.access)
         assert harness.calls(OWN) == calls
+
+
+async def test_the_albums_of_no_more_than_500_members_are_remembered(harness: Harness) -> None:
+    first, *others = (MemberId(number) for number in range(OWN_MAX_MEMBERS + 1))
+    await harness.resolver.own(first, harness.access)
+    await asyncio.gather(*(harness.resolver.own(member, harness.access) for member in others))
+    for member, calls in ((others[-1], 0), (first, 1)):
+        before = harness.calls(OWN)
+        await harness.resolver.own(member, harness.access)
+        assert harness.calls(OWN) - before == calls
 
 
 async def test_a_search_is_made_anew_after_a_minute_whatever_its_case_and_accents(harness: Harness) -> None:
@@ -326,6 +351,7 @@ async def test_an_album_of_that_very_title_comes_before_others_of_the_same_words
 async def test_a_title_that_holds_by_or_a_year_is_found_as_it_is(harness: Harness) -> None:
     by, year = harness.exists("Day by Day", "Mara Vey", "2004"), harness.exists("1999", "Mara Vey", "2004")
     assert await harness.resolved("Day by Day") == Resolution(by)
+    assert harness.calls(SEARCH) == 1
     assert await harness.resolved("Day by Day by Mara Vey (2004)") == Resolution(by)
     assert await harness.resolved("1999") == Resolution(year)
     assert await harness.resolved("1999 by Mara Vey (2004)") == Resolution(year)
@@ -344,6 +370,10 @@ async def test_a_word_of_22_letters_is_searched_where_no_album_has_that_id(harne
     id_ = harness.exists(word, "Mara Vey")
     harness.clock.now += 61  # the search is remembered for a minute
     assert await harness.resolved(word, kind=Kind.ID_OR_WORD) == Resolution(id_)
+    other = harness.exists(word, "Nora Quill")
+    harness.clock.now += 61
+    offered = await harness.resolved(word, kind=Kind.ID_OR_WORD)
+    assert offered == Resolution(outcome=Outcome.OFFERED, detail=word, choices=(id_, other))
 
 
 async def test_22_letters_that_are_an_albums_id_mean_that_album(harness: Harness) -> None:
@@ -351,6 +381,81 @@ async def test_22_letters_that_are_an_albums_id_mean_that_album(harness: Harness
     harness.served.server.catalogue.add([album])
     found = await harness.resolved("AbcdefghijklmnopqrstuV", kind=Kind.ID_OR_WORD)
     assert found == Resolution(AlbumId("AbcdefghijklmnopqrstuV"))
+
+
+# -- commas and lines
+
+
+@pytest.mark.parametrize(
+    ("text", "titles"),
+    [
+        ("Zinnober, Orchid, Burning, Lonely", ["Zinnober", "Orchid, Burning, Lonely"]),
+        ("Orchid, Burning, Zinnober", ["Orchid, Burning", "Zinnober"]),
+        ("Nothing, Orchid, Burning, Lonely", [None, "Orchid, Burning, Lonely"]),
+        ("Orchid, Burning, Lonely, Nothing", ["Orchid, Burning, Lonely", None]),
+        ("Zinnober\nOrchid, Burning, Lonely, Nothing", ["Zinnober", "Orchid, Burning, Lonely", None]),
+        ("Zinnober\nNothing", ["Zinnober", None]),
+        ("Ab, Bc, Cd, Orchid, Burning, Lonely", [None, "Orchid, Burning, Lonely"]),
+        ("Ab, Bc, Cd, De, Orchid, Burning, Lonely", [None]),
+    ],
+)
+@pytest.mark.parametrize("action", Action)
+async def test_the_longest_run_of_parts_between_commas_that_is_a_title_is_meant(
+    action: Action, text: str, titles: list[str | None], harness: Harness
+) -> None:
+    made = {title: harness.exists(title, "Mara Quell") for title in ("Orchid, Burning", "Orchid, Burning, Lonely")}
+    made["Zinnober"] = harness.exists("Zinnober", "Somebody")
+    harness.save([*made.values()])
+    meant = await harness.pasted(text, action)
+    assert [*dict.fromkeys(each.album_id for each in meant)] == [title and made[title] for title in titles]
+
+
+async def test_a_part_of_a_line_alone_is_only_what_its_words_find(harness: Harness) -> None:
+    ids = [harness.exists("Nightfall", "Mara Quell"), harness.exists("Mara Quell Live", "Somebody")]
+    *_, last = await harness.pasted("Zinnober, Karmesin, Mara Quell")
+    assert (last.outcome, {*last.choices}) == (Outcome.OFFERED, {*ids})
+
+
+LABEL = "Zinnober by Quell, Rauch & Feuer"
+
+
+async def test_of_several_editions_with_commas_in_their_label_the_saved_one_is_removed(harness: Harness) -> None:
+    ids = [harness.exists("Zinnober", "Quell, Rauch & Feuer", str(year)) for year in range(2000, 2012)]
+    newest, oldest = ids[-1], ids[0]
+    harness.save([newest])  # the twelfth, where a search finds ten
+    assert {*await harness.pasted(LABEL, Action.REMOVE)} == {Resolution(newest)}
+    harness.served.account.saved.clear()
+    harness.resolver.forget_own(ADA)
+    harness.save([oldest, *harness.served.albums(200)])  # one more than is looked through
+    assert {*await harness.pasted(LABEL, Action.REMOVE)} == {Resolution(oldest)}
+
+
+# -- how it is searched
+
+
+async def test_a_label_costs_no_more_searches_than_are_needed_to_find_its_album(harness: Harness) -> None:
+    harness.exists("Slow Tides", "Mara Vey", "1999")
+    await harness.resolved("Slow Tides by Mara Vey (1999)")
+    found = [call.param("q") for call in harness.served.server.calls if call.path == SEARCH]
+    assert found == ["Slow Tides by Mara Vey (1999)", "Slow Tides by Mara Vey", "Slow Tides Mara Vey"]
+
+
+async def test_albums_that_other_ways_to_search_find_are_offered_once_each(harness: Harness) -> None:
+    harness.exists("Slow Tides by Mara Vey and Friends", "Somebody")
+    harness.exists("Slow Tides Rising", "Mara Vey")
+    offered = await harness.resolved("Slow Tides by Mara Vey")
+    assert offered.outcome is Outcome.OFFERED
+    assert len(offered.choices) == len({*offered.choices}) == 2
+
+
+async def test_no_more_than_five_albums_are_offered_those_that_fit_best_first(harness: Harness) -> None:
+    for number in range(4):
+        harness.exists("Slow Tides", f"Somebody {number}", "1990")
+    best = [harness.exists("Slow Tides", "Mara Vey", year) for year in ("1999", "2009")]
+    offered = await harness.resolved("Slow Tides Mara Vey")
+    assert (offered.outcome, {*offered.choices}) == (Outcome.OFFERED, {*best})
+    offered = await harness.resolved("Slow")
+    assert (offered.outcome, len(offered.choices)) == (Outcome.OFFERED, OFFERS)
 
 
 # -- what is in a library
@@ -382,6 +487,13 @@ async def test_an_album_beyond_the_newest_200_is_still_found_for_removal(harness
     harness.exists("Slow Tides", "Mara Vey", "2019")
     harness.save([old, *harness.served.albums(230)])
     assert await harness.resolved("Slow Tides", Action.REMOVE) == Resolution(old)
+
+
+async def test_what_is_among_the_newest_is_removed_without_a_search(harness: Harness) -> None:
+    id_ = harness.exists("Slow Tides", "Mara Vey")
+    harness.save([id_])
+    assert await harness.resolved("Slow Tides", Action.REMOVE) == Resolution(id_)
+    assert harness.calls(SEARCH) == 0
 
 
 # -- whoever is not linked
