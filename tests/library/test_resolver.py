@@ -433,11 +433,26 @@ async def test_of_several_editions_with_commas_in_their_label_the_saved_one_is_r
 # -- how it is searched
 
 
-async def test_a_label_costs_no_more_searches_than_are_needed_to_find_its_album(harness: Harness) -> None:
+@pytest.mark.parametrize(
+    ("title", "searches"),
+    [
+        ("Slow Tides", ["Slow Tides by Mara Vey (1999)", "Slow Tides by Mara Vey", "Slow Tides Mara Vey"]),
+        ("Day by Day", ["Day by Day by Mara Vey (1999)", "Day by Day by Mara Vey"]),
+    ],
+)
+async def test_a_label_costs_no_more_searches_than_are_needed_to_find_its_album(
+    title: str, searches: list[str], harness: Harness
+) -> None:
+    id_ = harness.exists(title, "Mara Vey", "1999")
+    assert await harness.resolved(f"{title} by Mara Vey (1999)") == Resolution(id_)
+    assert [call.param("q") for call in harness.served.server.calls if call.path == SEARCH] == searches
+
+
+async def test_what_a_label_names_and_is_not_saved_is_not_taken_for_what_is(harness: Harness) -> None:
     harness.exists("Slow Tides", "Mara Vey", "1999")
-    await harness.resolved("Slow Tides by Mara Vey (1999)")
-    found = [call.param("q") for call in harness.served.server.calls if call.path == SEARCH]
-    assert found == ["Slow Tides by Mara Vey (1999)", "Slow Tides by Mara Vey", "Slow Tides Mara Vey"]
+    harness.save([harness.exists("Slow Tides Rising", "Mara Vey", "1999")])
+    text = "Slow Tides by Mara Vey (1999)"
+    assert await harness.resolved(text, Action.REMOVE) == Resolution(outcome=Outcome.NO_MATCH)
 
 
 async def test_albums_that_other_ways_to_search_find_are_offered_once_each(harness: Harness) -> None:
@@ -449,11 +464,11 @@ async def test_albums_that_other_ways_to_search_find_are_offered_once_each(harne
 
 
 async def test_no_more_than_five_albums_are_offered_those_that_fit_best_first(harness: Harness) -> None:
-    for number in range(4):
-        harness.exists("Slow Tides", f"Somebody {number}", "1990")
-    best = [harness.exists("Slow Tides", "Mara Vey", year) for year in ("1999", "2009")]
-    offered = await harness.resolved("Slow Tides Mara Vey")
-    assert (offered.outcome, {*offered.choices}) == (Outcome.OFFERED, {*best})
+    other = harness.exists("Mara Vey Plays Slow Tides", "Somebody")
+    best = [harness.exists("Slow Tides", "Mara Vey", str(year)) for year in range(1999, 2003)]
+    offered = await harness.resolved("Mara Vey Slow Tides")
+    assert offered == Resolution(outcome=Outcome.OFFERED, choices=(*best, other))
+    harness.exists("Slow Tides Rising", "Mara Vey")
     offered = await harness.resolved("Slow")
     assert (offered.outcome, len(offered.choices)) == (Outcome.OFFERED, OFFERS)
 
@@ -507,6 +522,12 @@ async def test_whoever_is_not_linked_is_offered_the_catalogue_while_they_type(ha
     assert search.account is None
 
 
+async def test_a_word_of_22_letters_is_searched_while_somebody_types(harness: Harness) -> None:
+    id_ = harness.exists("Verantwortungstraegers", "Mara Vey")
+    found = await harness.resolver.suggestions(ADA, Action.SAVE, "Verantwortungstraegers")
+    assert [album.id for album in found] == [id_]
+
+
 async def test_without_a_secret_whoever_is_not_linked_is_told_so(harness: Harness) -> None:
     harness.linked.members.clear()
     resolver = harness.made_resolver(harness.made_catalogue(None))
@@ -550,6 +571,18 @@ async def test_while_a_member_types_one_call_at_a_time_is_under_way_for_them(har
     assert len(await asyncio.gather(*typed)) == 3
     assert harness.calls(SEARCH) == 3
     assert harness.served.server.max_in_flight == 1
+
+
+async def test_a_search_for_whoever_types_on_goes_on_and_is_remembered(harness: Harness) -> None:
+    tokens = Slow(harness.served.tokens)
+    harness.linked.members[ADA] = Access(harness.served.app, tokens)
+    id_ = harness.exists("Slow Tides", "Mara Vey")
+    typing = asyncio.create_task(harness.resolver.suggestions(ADA, Action.SAVE, "slow tides"))
+    await asyncio.sleep(0)
+    typing.cancel()
+    await asyncio.gather(typing, return_exceptions=True)
+    tokens.door.set()
+    await _until(lambda: harness.resolver.known(id_) is not None)
 
 
 async def test_another_member_who_types_waits_for_nobody(harness: Harness) -> None:
