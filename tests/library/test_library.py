@@ -8,11 +8,13 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from bot.changes import Outcome
+from bot.caller import RequestId
+from bot.changes import Action, Outcome
 from bot.errors import NeedsRelink, TryLater
 from bot.library import Report
 from bot.sandbox.faults import FAULTS
 from bot.storage.changes import UndoVerdict
+from tests.callers import caller
 from tests.library.stage import MEMBER, WRITE, Stage, down, until
 from tests.world import FIRST, SECOND
 
@@ -280,6 +282,38 @@ async def test_what_was_written_although_the_answer_got_lost_is_told_as_saved(st
     assert stage.told[0].request.changes[0].outcome is Outcome.SAVED
     assert isinstance(await stage.undo(stage.told[0]), Report)
     assert stage.saved == []
+
+
+async def test_what_was_written_before_its_opposite_was_asked_for_is_told_as_it_was(stage: Stage) -> None:
+    stage.server.fault(path=WRITE, method="PUT", times=None, status=500, carried_out=True)
+    for _ in range(2):
+        await stage.left_pending(MEMBER)
+    stage.library.wake(MEMBER)
+    await stage.until_idle()
+    stage.server.clear_faults()
+    await stage.left_pending(MEMBER, SECOND)
+    stage.last += 1
+    await stage.library.change(caller(MEMBER, stage.last), Action.REMOVE, FIRST)
+    requests = [await stage.storage.changes.get(RequestId(id_)) for id_ in range(1, stage.last + 1)]
+    outcomes = [request.changes[0].outcome for request in requests if request is not None]
+    assert outcomes == [Outcome.SAVED, Outcome.ALREADY, Outcome.SAVED, Outcome.REMOVED]
+    assert stage.saved == [SECOND]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_what_was_not_written_before_its_opposite_was_asked_for_is_left_out(is_there: bool, stage: Stage) -> None:
+    if is_there:
+        stage.server.accounts["ada"].saved[FIRST] = stage.now()
+    down(stage)
+    assert (await stage.save(FIRST)).held is not None
+    stage.server.clear_faults()
+    stage.last += 1
+    removing = await stage.library.change(caller(MEMBER, stage.last), Action.REMOVE, FIRST)
+    expected = Outcome.REMOVED if is_there else Outcome.ABSENT
+    assert [change.outcome for change in removing.request.changes] == [expected]
+    await until(stage, 1)
+    assert [report.request.changes[0].outcome for report in stage.told] == [Outcome.SUPERSEDED]
+    assert not [call for call in stage.server.calls if call.method == "PUT"]
 
 
 async def test_what_was_saved_is_among_the_members_albums_at_once(stage: Stage) -> None:

@@ -70,6 +70,14 @@ async def test_no_album_is_offered_twice(stage: Stage) -> None:
     assert len(set(choices)) == len(choices) > 1
 
 
+@pytest.mark.parametrize("order", [1, -1])
+async def test_an_album_that_does_not_exist_is_told_once_however_often_it_is_named(order: int, stage: Stage) -> None:
+    gone = "0" * 22
+    stage.server.short_links["one"] = f"https://open.spotify.com/album/{gone}"
+    named = ["https://spotify.link/one", f"spotify:album:{gone}"][::order]
+    assert await meant(stage, " ".join(named)) == [(gone, Outcome.NO_ALBUM, None), (gone, Outcome.DUPLICATE, None)]
+
+
 async def test_an_album_that_does_not_exist_is_not_even_written(stage: Stage) -> None:
     gone = "0" * 22
     assert await meant(stage, f"spotify:album:{gone}") == [(gone, Outcome.NO_ALBUM, None)]
