@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -63,3 +65,12 @@ async def execute(storage: Storage, statement: str, *values: object) -> None:
 def on_disk(folder: Path) -> bytes:
     """Every byte of every file, as a thief would read them."""
     return b"\n".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def open_in(folder: Path) -> list[str]:
+    """The files in this folder that this process has open, and the folder itself."""
+    found = []
+    for handle in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            found.append(os.readlink(handle))
+    return sorted(name for name in found if name.startswith(str(folder)))

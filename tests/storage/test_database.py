@@ -26,7 +26,7 @@ from bot.storage.database import PROBE_S, Database
 from bot.storage.engine import Connection
 from bot.storage.schema import Step, load_steps
 from tests.faults.disk import Disk
-from tests.storage.rows import ADA, BEN, KEY, OTHER_KEY, X, ask, at, execute, link, on_disk, put, rows
+from tests.storage.rows import ADA, BEN, KEY, OTHER_KEY, X, ask, at, execute, link, on_disk, open_in, put, rows
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -164,16 +164,14 @@ async def test_a_folder_is_told_as_one(tmp_path: Path) -> None:
 
 
 async def test_a_closed_database_leaves_no_thread_and_no_file_open_and_takes_no_jobs(tmp_path: Path) -> None:
-    def held() -> tuple[int, int]:
-        return len(os.listdir("/proc/self/fd")), threading.active_count()
-
-    before = held()
+    others = set(threading.enumerate())
     storage = await open_storage(tmp_path / "gatefold.db", [KEY])
     with pytest.raises(StorageStartupError, match="Another Gatefold"):
         await open_storage(tmp_path / "gatefold.db", [KEY])
     await storage.close()
     await storage.close()
-    assert held() == before
+    assert open_in(tmp_path) == []
+    assert not [thread for thread in threading.enumerate() if thread not in others and thread.name == "database"]
     with pytest.raises(StorageUnavailable, match="closed"):
         await storage.links.get(ADA)
 

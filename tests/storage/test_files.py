@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.storage.files import give_name, give_new_name, remove_part, sync
+from tests.storage.rows import open_in
 
 
 @pytest.fixture(params=["hard links", "no hard links"])
@@ -62,11 +63,10 @@ def test_files_and_folders_are_flushed_and_none_stays_open(
 ) -> None:
     flushed: list[str] = []
     monkeypatch.setattr(os, "fsync", lambda handle: flushed.append(os.readlink(f"/proc/self/fd/{handle}")))
-    before = os.listdir("/proc/self/fd")
     sync(part)
     sync(tmp_path)
     assert flushed == [str(part), str(tmp_path)]
-    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert open_in(tmp_path) == []
 
 
 def test_an_unfinished_database_goes_with_what_lies_beside_it_and_nothing_else_goes(part: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ from bot.storage.stores import SEALED
 from bot.storage.vault import Vault, key_id
 from tests.callers import caller
 from tests.storage.earlier_seals import sealed_by_version_1
-from tests.storage.rows import ADA, BEN, KEY, NOW, OTHER_KEY, X, Y, ask, at, execute, link, on_disk, put, rows
+from tests.storage.rows import ADA, BEN, KEY, NOW, OTHER_KEY, X, Y, ask, at, execute, link, on_disk, open_in, put, rows
 
 ROOT = Path(__file__).resolve().parents[2]
 NEW = b"n" * 32
@@ -96,10 +96,10 @@ async def test_a_backup_is_one_file_for_its_owner_alone_and_says_what_it_holds(
 
 async def test_backups_leave_no_file_open(storage: Storage, tmp_path: Path) -> None:
     await back_up(storage.database.backup, tmp_path / "first.backup")
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_in(tmp_path)
     for number in range(5):
         await back_up(storage.database.backup, tmp_path / f"{number}.backup")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_in(tmp_path) == before
 
 
 async def test_what_lives_for_minutes_only_is_in_no_backup(storage: Storage, tmp_path: Path) -> None:
@@ -159,11 +159,11 @@ async def test_backups_that_cannot_be_made_leave_no_file_open(tmp_path: Path) ->
         raise StorageUnavailable("database or disk is full")
 
     (tmp_path / "taken.backup").touch()
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_in(tmp_path)
     for name in ("taken.backup", "new.backup"):
         with pytest.raises(StorageStartupError):
             await back_up(full, tmp_path / name)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_in(tmp_path) == before
 
 
 async def test_a_backup_is_made_where_folders_cannot_be_locked(

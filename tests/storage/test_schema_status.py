@@ -12,18 +12,18 @@ import pytest
 from bot.storage import Storage, StorageStartupError, open_storage
 from bot.storage.database import hold_lock
 from bot.storage.schema_status import is_in_use, opened_to_look, steps_of
-from tests.storage.rows import KEY
+from tests.storage.rows import KEY, open_in
 
 
 async def test_a_database_is_in_use_for_as_long_as_a_bot_has_it_and_looking_leaves_nothing_open(tmp_path: Path) -> None:
     path = tmp_path / "gatefold.db"
     assert not is_in_use(path)
     storage = await open_storage(path, [KEY])
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_in(tmp_path)
     assert is_in_use(path)
     (tmp_path / "link.db").symlink_to(path)
     assert is_in_use(tmp_path / "link.db")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_in(tmp_path) == before
     await storage.close()
     assert not is_in_use(path)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.storage import sqlite
+from tests.storage.rows import open_in
 
 Opens = Callable[[Path], sqlite.Connection]
 
@@ -110,10 +110,9 @@ def test_the_log_of_a_file_that_nobody_uses_is_folded_into_it(path: Path, tmp_pa
 
 def test_a_file_that_is_no_database_is_closed_again(tmp_path: Path) -> None:
     (tmp_path / "text").write_bytes(b"no database " * 500)
-    before = os.listdir("/proc/self/fd")
     with pytest.raises(sqlite3.DatabaseError) as caught:
         sqlite.opened_alone(tmp_path / "text")
-    assert len(os.listdir("/proc/self/fd")) == len(before), caught  # which keeps what was opened from being collected
+    assert open_in(tmp_path) == [], caught  # which keeps what was opened from being collected
 
 
 def test_a_list_of_rows_is_no_cursor_and_a_cursor_is_closed(path: Path) -> None:
