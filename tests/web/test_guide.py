@@ -16,7 +16,7 @@ from tests.log import restored
 from tests.storage.rows import link as link_of
 from tests.storage.rows import put
 from tests.web.reading import parsed, raw
-from tests.web.stage import MIA, NOAH, Answer, Browser, Stage, raised
+from tests.web.stage import MIA, NOAH, SPOTIFY_ID, Answer, Browser, Stage, raised
 
 OWN = "a" * 32
 
@@ -116,6 +116,15 @@ async def test_what_is_wrong_is_told_on_the_same_page_without_the_id(
     assert "no &lt;b&gt;" not in page.text
     assert OWN not in page.text
     assert f'value="{link}"' in page.text
+
+
+async def test_the_id_of_the_bots_own_app_is_refused_where_its_seats_are_taken(tmp_path: Path) -> None:
+    async with raised(tmp_path, spotify_seats=1) as stage, stage.browser() as browser:
+        await put(stage.storage, link_of(NOAH, client_id=SPOTIFY_ID))
+        _, link = await guide(stage)
+        page = await send(browser, link=link, client_id=SPOTIFY_ID)
+    assert (page.status, page.title) == (409, "Use your own Spotify app")
+    assert "whose seats are all taken" in page.text
 
 
 async def test_a_form_without_a_link_that_lives_is_refused(stage: Stage, browser: Browser) -> None:
