@@ -285,6 +285,7 @@ async def test_so_many_addresses_are_remembered_and_no_more() -> None:
         ("127.0.0.1", None, "127.0.0.1"),
         ("203.0.113.77", None, "203.0.113.77"),
         ("8.8.8.8", "1.1.1.1", "8.8.8.8"),  # no proxy of ours
+        ("", "1.1.1.1", "None"),  # all who have no address share one
         ("::ffff:8.8.8.8", "1.1.1.1", "8.8.8.8"),
     ],
 )
