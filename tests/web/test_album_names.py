@@ -75,6 +75,12 @@ async def test_an_album_is_asked_for_once_a_day_however_many_visitors_come_at_on
     assert names.calls == 10
 
 
+async def test_an_album_for_which_many_visitors_wait_is_counted_once(names: Names) -> None:
+    ids = many(names.stage, BURST)
+    await asyncio.gather(*(names.see(ids[:5]) for _ in range(BURST)))
+    assert await names.see(ids) == BURST
+
+
 async def test_visitors_of_many_pages_use_up_no_more_than_the_pages_share(names: Names) -> None:
     ids = many(names.stage, BURST + 50)
     names.now += 1000 * EVERY_S  # a share that nobody uses does not grow

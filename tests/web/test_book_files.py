@@ -146,6 +146,7 @@ def test_no_line_of_a_calendar_is_longer_than_75_octets_and_all_of_it_comes_back
 def test_a_line_is_folded_after_75_octets_and_not_before() -> None:
     assert folded("x" * 75) == b"x" * 75 + b"\r\n"
     assert folded("x" * 76) == b"x" * 75 + b"\r\n x\r\n"
+    assert folded("x" * 149) == b"x" * 75 + b"\r\n " + b"x" * 74 + b"\r\n"
 
 
 # -- the files
