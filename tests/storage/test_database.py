@@ -167,10 +167,11 @@ async def test_a_closed_database_leaves_no_thread_and_no_file_open_and_takes_no_
     storage = await open_storage(tmp_path / "gatefold.db", [KEY])
     with pytest.raises(StorageStartupError, match="Another Gatefold"):
         await open_storage(tmp_path / "gatefold.db", [KEY])
+    [thread] = [one for one in threading.enumerate() if one not in others and one.name == "database"]
     await storage.close()
     await storage.close()
     assert open_in(tmp_path) == []
-    assert not [thread for thread in threading.enumerate() if thread not in others and thread.name == "database"]
+    assert not thread.is_alive()
     with pytest.raises(StorageUnavailable, match="closed"):
         await storage.links.get(ADA)
 

@@ -22,3 +22,12 @@ async def test_a_key_is_needed_until_both_tokens_are_sealed_anew(column: SealedC
     await (await open_storage(path, [OTHER_KEY, KEY])).close()
     with pytest.raises(StorageStartupError, match="TOKEN_KEYS do not open"):
         await open_storage(path, [OTHER_KEY])
+
+
+async def test_a_key_with_which_nothing_that_lasts_is_sealed_is_not_needed_after_the_next_start(tmp_path: Path) -> None:
+    path = tmp_path / "gatefold.db"
+    await (await open_storage(path, [KEY])).close()
+    await (await open_storage(path, [OTHER_KEY, KEY])).close()
+    await (await open_storage(path, [OTHER_KEY])).close()
+    with pytest.raises(StorageStartupError, match="TOKEN_KEYS do not open"):
+        await open_storage(path, [KEY])
