@@ -110,7 +110,7 @@ class ChangeExecutor:
             last = batch[-1].request_id if batch else lane.until
             # what continues in the next chunk is not over
             over = {id_: why for id_, why in held.items() if id_ != last or not is_full or is_stuck}
-            if lane.until is not None and lane.held is not None and (not is_full or is_stuck):
+            if lane.until is not None and lane.held is not None and not is_full:
                 over[lane.until] = lane.held
             if batch:
                 yield Chunk(batch, endings, ended, over)

@@ -52,6 +52,18 @@ async def test_what_came_of_an_import_names_what_was_not_imported_in_the_files_o
     assert GONE in gone.typed
 
 
+async def test_what_a_line_led_to_instead_of_an_album_is_named(stage: Stage, importing: Importing) -> None:
+    stage.server.short_links["one"] = "https://open.spotify.com/playlist/37i9dQZF1DXcBWIGoYBM5M"
+    read = await importing.read(caller(MEMBER, 1), b"https://spotify.link/one\n", "albums.txt")
+    begun = await importing.confirm(caller(MEMBER, 2), read.id)
+    await stage.until_idle()
+    request = await stage.storage.changes.get(begun.id)
+    assert request is not None
+    outcome = await importing.outcome(request)
+    assert outcome is not None
+    assert outcome.failures == (Failure("https://spotify.link/one", 1, outcome=Outcome.NOT_ALBUM, detail="playlist"),)
+
+
 async def test_what_came_of_another_request_is_no_import(stage: Stage, importing: Importing) -> None:
     assert await importing.outcome((await stage.save(FIRST)).request) is None
 
@@ -145,6 +157,29 @@ async def test_a_library_of_any_size_is_read_whole_without_needless_calls(
     reached = [*range(MAX_PAGE, count, PAGES_AT_ONCE * MAX_PAGE), *([count] if is_full else [])]
     assert seen == [(done, count) for done in reached]
     assert stage.server.max_in_flight <= PAGES_AT_ONCE
+
+
+@pytest.mark.parametrize(
+    ("total", "calls"),
+    [
+        (2, 2),
+        (MAX_PAGE, 2),
+        (2 * MAX_PAGE, 2),
+        (2 * MAX_PAGE + 1, 3),
+        (10**6, 1 + PAGES_AT_ONCE),
+        (None, 1 + PAGES_AT_ONCE),
+    ],
+)
+async def test_a_page_that_comes_again_and_again_ends_an_export_however_many_there_are_said_to_be(
+    total: int | None, calls: int, stage: Stage, importing: Importing
+) -> None:
+    rows = [{"album": {"id": FIRST, "name": "Slow Tides", "artists": [{"name": "Mara Vey"}]}}]
+    page = {"items": rows, "total": total, "next": "https://api.spotify.com/v1/me/albums?offset=50"}
+    stage.server.fault(path=WRITE, times=None, status=200, body=page)
+    async with asyncio.timeout(10):
+        found = await importing.saved(MEMBER)
+    assert [(album.id, album.added_at) for album in found] == [(FIRST, None)]
+    assert len(stage.server.calls) == calls
 
 
 async def test_an_album_that_comes_on_two_pages_is_exported_once(stage: Stage, importing: Importing) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bot.accounts.linking import Linked, LinkNews
+from bot.accounts.renewals import KIND as RENEWAL
 from bot.errors import AccountTaken, LinkDeclined
 from bot.sandbox.faults import FAULTS
 from bot.storage.links import ACCESS, REFRESH
@@ -85,6 +86,12 @@ async def test_the_link_is_stored_with_the_right_account_and_times(stage: Stage,
         stage.clock.ahead = timedelta(minutes=minutes)
         await stage.tokens.access_token(MIA)
         assert stage.calls(TOKEN_CALL) == calls
+
+
+async def test_a_link_sets_the_timer_of_its_reminder(stage: Stage, browser: Browser) -> None:
+    await browser.link()
+    timers = [(row["kind"], row["key"]) for row in await stage.rows("timers")]
+    assert timers == [(RENEWAL, str(MIA))]
 
 
 async def test_the_tokens_are_sealed_and_bound_to_their_member(stage: Stage, browser: Browser) -> None:
