@@ -162,7 +162,7 @@ class Importing:
             on_page(offset, total)
             offsets = range(offset, offset + PAGES_AT_ONCE * MAX_PAGE, MAX_PAGE)
             if total is not None:
-                offsets = range(offset, min(offsets.stop, max(total, offset + 1)), MAX_PAGE)
+                offsets = range(offset, min(offsets.stop, max(total, offset + MAX_PAGE)), MAX_PAGE)
             more = await asyncio.gather(*(self._spotify.saved(access, each) for each in offsets))
             offset = offsets[-1] + MAX_PAGE
             known = {album.id for page in pages for album in page.albums}

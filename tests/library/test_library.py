@@ -316,6 +316,14 @@ async def test_what_was_not_written_before_its_opposite_was_asked_for_is_left_ou
     assert not [call for call in stage.server.calls if call.method == "PUT"]
 
 
+async def test_a_save_from_a_card_keeps_which_card_it_was(stage: Stage) -> None:
+    for number, origin in enumerate(("card 7", None), 1):
+        await stage.library.change_album(caller(MEMBER, number), Action.SAVE, FIRST, origin=origin)
+    query = "SELECT origin FROM change_requests ORDER BY id"
+    rows = await stage.storage.database.read(lambda c: c.execute(query).fetchall())
+    assert [row["origin"] for row in rows] == ["card 7", None]
+
+
 async def test_what_was_saved_is_among_the_members_albums_at_once(stage: Stage) -> None:
     async def own() -> list[str]:
         return [album.id for album in await stage.resolver.own(MEMBER, await stage.tokens.access(MEMBER))]
