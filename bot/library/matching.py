@@ -51,7 +51,7 @@ def is_whole(album: Album, text: str) -> bool:
         return True
     words, title = _words_of(text), {*_words_of(album.title), album.year}
     for artist in map(_words_of, album.artists):
-        for at in range(len(words) - len(artist) + 1):
+        for at in range(len(words)):
             if (
                 artist
                 and words[at : at + len(artist)] == artist
@@ -69,13 +69,13 @@ def matching(albums: list[Album], text: str) -> list[Album]:
     wanted = loosely(text)
     # signs beside words are no matter; "÷" has no words
     words = set(re.findall(r"\w+", wanted) or wanted.split())
-    folded = ((loosely(album.title), loosely(album.by), place, album) for place, album in enumerate(albums))
+    folded = ((loosely(album.title), loosely(album.by), album) for album in albums)
     hits = [
-        (not title.startswith(wanted), place, album)
-        for title, by, place, album in folded
+        (not title.startswith(wanted), album)
+        for title, by, album in folded
         if all(word in title or word in by for word in words)
     ]
-    return [album for _, _, album in sorted(hits, key=lambda hit: hit[:2])]
+    return [album for _, album in sorted(hits, key=lambda hit: hit[0])]
 
 
 def queries(words: str) -> list[str]:

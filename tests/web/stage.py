@@ -132,6 +132,7 @@ class Stage:
     settings: Settings
     storage: Storage
     client: Spotify
+    apps: Apps
     tokens: Tokens
     linking: Linking
     browsers: Browsers
@@ -145,6 +146,7 @@ class Stage:
     port: int = 0
     health: Callable[[], Awaitable[dict[str, bool]]] = field(default_factory=lambda: _healthy)
     told: list[LinkNews] = field(default_factory=list)
+    unlinked: list[MemberId] = field(default_factory=list)
     asked: int = 0
     accepted: list[bool] = field(default_factory=list)
     """Whether Discord took the client secret, each time that this showed."""
@@ -293,14 +295,26 @@ async def _served(
             login,
             settings,
             on_linked=woken.append,
-            on_unlinked=lambda member: None,
+            on_unlinked=lambda member: stage.unlinked.append(member),
             tell=lambda news: tell(news),
             now=clock,
         )
         public_pages = PublicPages(storage, settings.public_url, now=clock)
         names = AlbumNames(Known(client, host), wait_s=60.0)
         stage = Stage(
-            settings, storage, client, tokens, linking, browsers, discord, spotify, clock, woken, public_pages, names
+            settings,
+            storage,
+            client,
+            apps,
+            tokens,
+            linking,
+            browsers,
+            discord,
+            spotify,
+            clock,
+            woken,
+            public_pages,
+            names,
         )
         stage.accepted = accepted
 

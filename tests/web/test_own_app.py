@@ -270,7 +270,10 @@ async def test_unlinking_leaves_the_client_id_in_no_row(stage: Stage, browser: B
     registered(stage)
     await linked(stage, browser)
     await stage.linking.start_own_app(caller(MIA), OWN)
+    assert [app.client_id for app in stage.apps.loaded] == [SPOTIFY_ID, OWN]
     await stage.linking.unlink(MIA)
+    assert [app.client_id for app in stage.apps.loaded] == [SPOTIFY_ID]
+    assert stage.unlinked == [MIA]
     dump = await stage.storage.database.read(
         lambda c: [
             str(tuple(row))
