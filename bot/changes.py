@@ -91,6 +91,11 @@ class LibraryChange(Struct, frozen=True):
         return self.request_id, self.position
 
     @property
+    def is_unsure(self) -> bool:
+        """Whether it was dropped when a write of it had been tried, of which nobody knows what came."""
+        return self.outcome is Outcome.DROPPED and self.was_saved is not None
+
+    @property
     def typed(self) -> str:
         """What the member typed, as far as it was searched for or could not be read."""
         return self.detail or self.reference if self.kind is Kind.ID_OR_WORD else self.reference

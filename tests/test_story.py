@@ -778,6 +778,32 @@ async def test_what_was_dropped_in_the_middle_is_told_as_that(world: World, how:
     assert world.saved() == []
 
 
+async def test_what_was_saved_while_its_member_unlinked_is_told_as_saved(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path="/v1/me/*", method="PUT", delay_s=0.7)
+    offer = await world.discord.slash(ADA, "unlink")
+    await said(offer)
+    saving = await world.save(FIRST)
+    async with asyncio.timeout(5):
+        while not any(call.method == "PUT" for call in world.spotify.calls):
+            await asyncio.sleep(0.01)
+    await said(await world.discord.press(ADA, f"unlink:{ADA}", offer.history[-1]))
+    assert "Saved to your library." in await said(saving)
+    assert world.saved() == [FIRST]
+    assert not [button for button in buttons(saving.history[-1]) if button.get("label") == "Undo"]
+
+
+async def test_what_was_dropped_after_a_write_that_may_have_happened_does_not_claim_otherwise(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path="/v1/me/*", method="PUT", times=None, status=500, carried_out=True)
+    saving = await world.save(FIRST)
+    await until_said(saving, "I will message you when it is saved")
+    dropping = await world.discord.press(ADA, f"drop:{ADA}", saving.history[-1])
+    assert "Spotify may have changed your library already" in await said(dropping)
+    await until_said(saving, "Spotify may have changed your library already")
+    assert world.saved() == [FIRST]
+
+
 async def test_a_message_that_promised_something_says_when_it_was_dropped(world: World) -> None:
     await world.link(ADA)
     world.spotify.fault(path="/v1/*", times=None, **FAULTS["unavailable"])

@@ -175,7 +175,8 @@ class Account:
     async def drop(self, caller: Caller) -> Sequence[Card]:
         """The answer to that question."""
         dropped = await self._library.drop(caller.member_id)
-        return await self.show(caller, self._reply.words(caller.locale).dropped(dropped))
+        words = self._reply.words(caller.locale)
+        return await self.show(caller, words.dropped(dropped.count, is_sure=dropped.is_sure))
 
     def _question(self, words: Words, member: MemberId, text: str, label: str, yes: CustomId) -> Card:
         """Asked once before something is deleted; Cancel leads back to the account."""

@@ -126,6 +126,8 @@ class Words:
                 return t("This album could not be saved for 7 days, so I gave up. You can try again.")
             case Outcome.GIVEN_UP:
                 return t("This album could not be removed for 7 days, so I gave up. You can try again.")
+            case Outcome.DROPPED if change.is_unsure:
+                return t("Taken out of the queue. Spotify may have changed your library already, so have a look.")
             case Outcome.DROPPED:
                 return t("Taken out of the queue. Your library was not changed.")
             case None:
@@ -152,6 +154,11 @@ class Words:
                 return t("{album} could not be saved for 7 days, so I gave up. You can try again.", album=name)
             case Outcome.GIVEN_UP:
                 return t("{album} could not be removed for 7 days, so I gave up. You can try again.", album=name)
+            case Outcome.DROPPED if change.is_unsure:
+                return t(
+                    "{album} was taken out of the queue. Spotify may have changed your library already, so have a look.",
+                    album=name,
+                )
             case Outcome.DROPPED:
                 return t("{album} was taken out of the queue. Your library was not changed.", album=name)
             case None if is_save:
@@ -702,10 +709,16 @@ class Words:
             return self.t("Save {album}", album=name)
         return self.t("Remove {album}", album=name)
 
-    def dropped(self, count: int) -> str:
-        """Pending changes were dropped."""
+    def dropped(self, count: int, *, is_sure: bool = True) -> str:
+        """Pending changes were dropped. `is_sure`: none of them can have changed the library."""
         if not count:
             return self.t("Nothing was queued, so nothing was changed.")
+        if not is_sure:
+            return self.t.plural(
+                "Took {count} album out of the queue. Spotify may have changed your library already, so have a look.",
+                "Took {count} albums out of the queue. Spotify may have changed your library already, so have a look.",
+                count,
+            )
         return self.t.plural(
             "Took {count} album out of the queue. Your library was not changed.",
             "Took {count} albums out of the queue. Your library was not changed.",

@@ -236,7 +236,8 @@ class ChangeExecutor:
                 was_saved = saved[id_] if change.was_saved is None else change.was_saved
                 changed = was_saved != (change.action is Action.SAVE) and id_ not in credited
                 credited.add(id_)
-                outcomes.append(Ending(change.key, _outcome(change.action, changed=changed)))
+                new_id = None if change.album_id == id_ else id_  # noted already, but not where its member unlinked
+                outcomes.append(Ending(change.key, _outcome(change.action, changed=changed), album_id=new_id))
         if untouched:
             await self._changes.not_carried_out(untouched)
         return outcomes, held

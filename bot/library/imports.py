@@ -126,7 +126,7 @@ class Importing:
         """Take what is not saved yet out of the queue; how many albums it was. The outbox says how it ended."""
         if await self._imports.of_request(request) is None:
             return 0
-        return await self._library.drop(caller.member_id, request)  # nothing of anybody else's
+        return (await self._library.drop(caller.member_id, request)).count  # nothing of anybody else's
 
     async def outcome(self, request: ChangeRequest) -> ImportOutcome | None:
         """What came of an import's request; None: it is another request."""

@@ -15,6 +15,7 @@ from itertools import chain, repeat
 from typing import Any
 
 import structlog
+from msgspec import Struct
 from msgspec.structs import replace
 
 from bot import albums
@@ -27,7 +28,7 @@ from bot.library.executor import ChangeExecutor
 from bot.library.report import Report, Reports
 from bot.library.resolver import AlbumResolver
 from bot.library.retries import Retries, Retry
-from bot.library.runner import MemberRunner, OnProgress
+from bot.library.runner import MemberRunner, OnProgress, Released
 from bot.pasted_text import read
 from bot.spotify.client import Spotify
 from bot.storage.changes import Accepted, LibraryChanges, NewChange, Pages, UndoVerdict
@@ -46,6 +47,13 @@ NOTE_S = 1.0
 """How long it may take until it is noted that an answer told everything."""
 
 _log = structlog.get_logger("gatefold.library")
+
+
+class Dropped(Struct, frozen=True):
+    """How many changes were dropped. `is_sure`: no write of any of them can have been carried out."""
+
+    count: int
+    is_sure: bool
 
 
 class Library:
@@ -191,12 +199,12 @@ class Library:
             if self._told_by.get(id_) == report.request.id:
                 del self._told_by[id_]
 
-    async def drop(self, member: MemberId, request: RequestId | None = None) -> int:
-        """Drop what is pending for this member, or only in this request; how many changes it was."""
+    async def drop(self, member: MemberId, request: RequestId | None = None) -> Dropped:
+        """Drop what is pending for this member, or only in this request."""
         # what is being written just now can no longer be dropped
         is_busy = self.is_running(member)
-        count, _ = await self._changes.drop(member, self._now(), is_busy=is_busy, request=request)
-        return count
+        count, ended = await self._changes.drop(member, self._now(), is_busy=is_busy, request=request)
+        return Dropped(count, not any(change.is_unsure for each in ended for change in each.changes))
 
     def unlinked(self, member: MemberId) -> None:
         """The member has unlinked: everything of theirs was deleted."""
@@ -382,14 +390,15 @@ class Library:
         if on_progress is not None and len(request.changes) > 1:
             runner.watch(request, on_progress)
         self.wake(request.member, first)
-        ended, held = await asyncio.shield(future)
+        released = await asyncio.shield(future)
+        ended, held = released.request, released.held
         if ended is None:
             try:
                 ended = await self._changes.get(request.id)
             except StorageUnavailable as error:
                 return Report(request, {}, held or error)
         if ended is None:
-            ended = _dropped(request)  # unlinked meanwhile: everything of theirs is gone
+            ended = _deleted(request, released)
         # the look-ups for its names went beside the calls of the change
         return await self._reports.report(ended, None if ended.ended else held, may_ask=False)
 
@@ -503,9 +512,30 @@ class Library:
         await self._noted(lambda: self._changes.tell_held(id_, why.reason.value, self._now()))
 
 
-def _dropped(request: ChangeRequest) -> ChangeRequest:
-    changes = tuple(replace(change, outcome=change.outcome or Outcome.DROPPED) for change in request.changes)
-    return replace(request, changes=changes, ended=True)
+def _deleted(request: ChangeRequest, released: Released) -> ChangeRequest:
+    """A request of a member who unlinked meanwhile. What was carried out until then is known only here."""
+    endings = {ending.key: ending for ending in released.endings}
+    held = released.held
+    is_untouched = isinstance(held, NotLinked | NeedsRelink) or not getattr(held, "may_have_applied", held is not None)
+
+    def told(change: LibraryChange) -> LibraryChange:
+        if (ending := endings.get(change.key)) is None:
+            is_over = change.outcome is not None
+            return (
+                change
+                if is_over
+                else replace(change, outcome=Outcome.DROPPED, was_saved=None if is_untouched else False)
+            )
+        return replace(
+            change,
+            outcome=ending.outcome,
+            detail=ending.detail,
+            choices=ending.choices,
+            album_id=ending.album_id or change.album_id,
+        )
+
+    # nothing is kept that an Undo could take back
+    return replace(request, changes=tuple(map(told, request.changes)), ended=True, undone=True)
 
 
 def new_change(reference: Reference) -> NewChange:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 
 import structlog
@@ -17,12 +17,20 @@ from bot.changes import ChangeRequest, Outcome
 from bot.errors import InternalError, Restarting, StorageUnavailable, UserError
 from bot.library.executor import ChangeExecutor, Chunk, weightier
 from bot.library.retries import Retry
-from bot.storage.changes import Accepted
+from bot.storage.changes import Accepted, Ending
 
 _log = structlog.get_logger("gatefold.library")
 
-Ended = tuple[ChangeRequest | None, UserError | None]
-"""What a command waits for: its ended request, or why it is held up."""
+
+class Released(Struct, frozen=True):
+    """What a command waits for: its ended request, or why it is held up.
+
+    `endings`: what came of its changes, which is not stored if its member has unlinked meanwhile.
+    """
+
+    request: ChangeRequest | None
+    held: UserError | None
+    endings: Sequence[Ending]
 
 
 class Progress(Struct, frozen=True):
@@ -74,12 +82,13 @@ class MemberRunner:
         self._executor = executor
         self._on_rest = on_rest
         self._monotonic = monotonic
-        self._waiting: dict[RequestId, asyncio.Future[Ended]] = {}
+        self._waiting: dict[RequestId, asyncio.Future[Released]] = {}
+        self._endings: defaultdict[RequestId, list[Ending]] = defaultdict(list)
         self._watches: dict[RequestId, _Watch] = {}
         self._has_arrived = self._is_new = False
         self.task: asyncio.Task[None] | None = None
 
-    def wait(self, id_: RequestId) -> asyncio.Future[Ended]:
+    def wait(self, id_: RequestId) -> asyncio.Future[Released]:
         """Done when the request has ended, or is held up. Two commands of one interaction share it."""
         future = self._waiting.get(id_)
         if future is None:
@@ -141,6 +150,9 @@ class MemberRunner:
     def _release_those_of(self, chunk: Chunk) -> None:
         for watch in [*self._watches.values()]:
             watch.see(chunk)
+        for ending in chunk.endings:
+            if (id_ := ending.key[0]) in self._waiting:
+                self._endings[id_].append(ending)
         for request in chunk.ended:
             self._release(request.id, request, None)
         for id_, why in chunk.held.items():
@@ -148,6 +160,6 @@ class MemberRunner:
 
     def _release(self, id_: RequestId, request: ChangeRequest | None, held: UserError | None) -> None:
         self._watches.pop(id_, None)
-        future = self._waiting.pop(id_, None)
+        future, endings = self._waiting.pop(id_, None), self._endings.pop(id_, [])
         if future is not None and not future.done():
-            future.set_result((request, held))
+            future.set_result(Released(request, held, endings))

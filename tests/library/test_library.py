@@ -9,9 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from bot.caller import RequestId
-from bot.changes import Action, Outcome
+from bot.changes import Action, LibraryChange, Outcome
 from bot.errors import NeedsRelink, TryLater
 from bot.library import Report
+from bot.library.library import Dropped
 from bot.sandbox.faults import FAULTS
 from bot.storage.changes import UndoVerdict
 from tests.callers import caller
@@ -146,7 +147,7 @@ async def test_what_is_being_written_cannot_be_dropped(stage: Stage) -> None:
     async with asyncio.timeout(60):
         while not any(call.method == "PUT" for call in stage.server.calls):
             await asyncio.sleep(0.01)
-    assert await stage.library.drop(MEMBER) == 0
+    assert (await stage.library.drop(MEMBER)).count == 0
     assert (await saving).request.changes[0].outcome is Outcome.SAVED
     assert stage.saved == [FIRST]
 
@@ -358,15 +359,60 @@ async def test_nothing_is_tried_again_for_a_member_who_has_unlinked(stage: Stage
     assert stage.library.why_held(MEMBER) is None
 
 
-async def test_a_change_whose_member_unlinks_while_it_is_carried_out_is_dropped_and_over(stage: Stage) -> None:
-    stage.server.fault(path=WRITE, method="PUT", delay_s=0.5)
-    saving = asyncio.create_task(stage.save(FIRST))
+async def unlinked_amid(stage: Stage, saving: asyncio.Task[Report], method: str, path: str = "") -> LibraryChange:
+    """What is told of a change whose member unlinks while such a call is under way."""
     async with asyncio.timeout(60):
-        while not any(call.method == "PUT" for call in stage.server.calls):
+        while not any(call.method == method and path in call.path for call in stage.server.calls):
             await asyncio.sleep(0.01)
     await stage.storage.unlink(MEMBER)
     stage.library.unlinked(MEMBER)
     report = await saving
-    assert [change.outcome for change in report.request.changes] == [Outcome.DROPPED]
     assert report.request.ended
+    assert report.request.undone
     assert report.held is None
+    (change,) = report.request.changes
+    return change
+
+
+async def test_a_change_whose_member_unlinks_before_its_write_is_dropped_and_over(stage: Stage) -> None:
+    stage.server.fault(path="/v1/me/*/contains", delay_s=0.5)
+    change = await unlinked_amid(stage, asyncio.create_task(stage.save(FIRST)), "GET", "contains")
+    assert change.outcome is Outcome.DROPPED
+    assert not change.is_unsure
+    assert stage.saved == []
+
+
+@pytest.mark.parametrize("is_search", [False, True])
+async def test_a_change_whose_member_unlinks_during_its_write_is_told_as_what_came_of_it(
+    stage: Stage, is_search: bool
+) -> None:
+    stage.server.fault(path=WRITE, method="PUT", delay_s=0.5)
+    title = stage.server.catalogue.albums[SECOND].title
+    saving = stage.save(title if is_search else SECOND, answered=False)
+    change = await unlinked_amid(stage, asyncio.create_task(saving), "PUT")
+    assert change.outcome is Outcome.SAVED
+    assert stage.saved == [change.album_id]
+
+
+async def test_of_a_write_without_an_answer_whose_member_unlinks_nothing_is_claimed(stage: Stage) -> None:
+    stage.server.fault(path=WRITE, method="PUT", times=None, status=500, carried_out=True, delay_s=0.2)
+    change = await unlinked_amid(stage, asyncio.create_task(stage.save(FIRST)), "PUT")
+    assert change.outcome is Outcome.DROPPED
+    assert change.is_unsure
+    assert stage.saved == [FIRST]
+
+
+@pytest.mark.parametrize("is_carried_out", [True, False])
+async def test_what_is_dropped_after_a_write_without_an_answer_is_not_told_as_undone(
+    stage: Stage, is_carried_out: bool
+) -> None:
+    if is_carried_out:
+        stage.server.fault(path=WRITE, method="PUT", times=None, status=500, carried_out=True)
+    else:
+        down(stage)
+    assert isinstance((await stage.save(FIRST)).held, TryLater)
+    assert await stage.library.drop(MEMBER) == Dropped(1, is_sure=not is_carried_out)
+    await until(stage, 1)
+    (change,) = stage.told[0].request.changes
+    assert change.outcome is Outcome.DROPPED
+    assert change.is_unsure is is_carried_out
