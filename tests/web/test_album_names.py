@@ -198,6 +198,20 @@ async def is_paused(says: Callable[[], Exception], pause_s: float) -> None:
         assert names.to_come([AlbumId("x" * 22)]) == 1
 
 
+async def test_what_is_not_asked_during_a_pause_is_not_counted_either() -> None:
+    spotify: Any = Unknowing(AppRejected)
+    spotify.goes_on.set()
+    now = 0.0
+    names = AlbumNames(Catalogue(spotify, None), monotonic=lambda: now, wait_s=60.0)
+    ids = [AlbumId(f"{place:022}") for place in range(BURST)]
+    await names.of(ids[:1])
+    await names.of(ids[1:])
+    assert spotify.calls == 1
+    now, spotify.says = PAUSE_S, NoSuchAlbum
+    await names.of(ids[1:])
+    assert spotify.calls == BURST
+
+
 async def test_of_albums_that_have_no_name_only_so_many_are_remembered() -> None:
     spotify: Any = Unknowing()
     spotify.goes_on.set()
