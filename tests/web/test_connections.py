@@ -75,6 +75,17 @@ async def test_of_one_too_many_the_one_that_waits_longest_goes(stage: Stage) -> 
             assert all([await one.is_open() for one in (crowd[2], crowd[-1], *more)])
 
 
+async def test_of_many_too_many_that_come_at_once_as_many_go(stage: Stage) -> None:
+    async with connections(stage, MOST_OPEN) as crowd:
+        assert await crowd[0].is_open()
+        more = await asyncio.gather(*(asyncio.open_connection("127.0.0.1", stage.port) for _ in range(20)))
+        async with asyncio.timeout(5):
+            assert [await one.rest() for one in crowd[:20]] == [b""] * 20
+        assert all([await one.is_open() for one in (crowd[20], crowd[-1])])
+        for _, writer in more:
+            writer.close()
+
+
 async def test_where_all_are_served_nobody_else_is(stage: Stage) -> None:
     stage.health = slow = Slow()
     async with connections(stage, MOST_OPEN) as crowd:
