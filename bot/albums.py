@@ -111,6 +111,13 @@ class Ignored(Struct, frozen=True):
 
 Reference = AlbumRef | TrackRef | ShortLink | NotAnAlbum | Unreadable | SearchText | Ignored
 
+UNSEEN = (
+    "\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202c\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""Unicode's format characters and others that nobody sees, as ranges of a pattern. Not the two that override a direction."""
+
 # Characters that turn the direction of text: they make one thing look like another.
 _DIRECTION = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 

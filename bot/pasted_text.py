@@ -13,7 +13,18 @@ import re
 from collections.abc import Iterator, Sequence
 from unicodedata import category
 
-from bot.albums import MAX_QUERY, AlbumId, AlbumRef, Ignored, Reference, SearchText, Unreadable, is_control, shown
+from bot.albums import (
+    MAX_QUERY,
+    UNSEEN,
+    AlbumId,
+    AlbumRef,
+    Ignored,
+    Reference,
+    SearchText,
+    Unreadable,
+    is_control,
+    shown,
+)
 from bot.links import LINKISH, OUTER, scan
 from bot.patterns import pattern
 
@@ -22,13 +33,9 @@ MAX_TITLES = 50
 
 # What a suggestion of the autocomplete sends when it is picked, or an id alone: what most commands get.
 _PICKED = pattern(r"(?:spotify:album:)?([0-9A-Za-z]{22})", re.ASCII)
-# Unicode's format characters and others that nobody sees. The two that override a direction (U+202D, U+202E) are not
-# among them: text that holds one may read quite differently from what it is, and is refused.
-_UNSEEN = pattern(
-    "[\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
-    "\u202a-\u202c\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
+# The two that override a direction (U+202D, U+202E) are not among them: text that holds one may read quite differently
+# from what it is, and is refused.
+_UNSEEN = pattern(f"[{UNSEEN}]")
 # The name of the service in a sentence, no URI.
 _SAID = pattern(r"\b(spotify):(?=[ \t]+\S)", re.IGNORECASE)
 _BREAKS = str.maketrans(dict.fromkeys("\r\v\f\x85\u2028\u2029", "\n") | {"\t": " "})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import re
 from typing import TypeGuard
 from urllib.parse import urlencode
@@ -191,13 +192,16 @@ def _data(body: bytes) -> dict[str, object]:
 
 def _refusal(status: int, data: dict[str, object]) -> UserError | GrantRefused:
     error = str(data.get("error", ""))
+    if status == 429:
+        return TryLater(TryLater.Cause.RATE_LIMITED)
+    if status >= 500 or status in (408, 425) or error in ("server_error", "temporarily_unavailable"):
+        # whatever such an answer says of a token or an app: in an outage Spotify has called good ones bad
+        return TryLater(TryLater.Cause.UNAVAILABLE)
     if error in ("invalid_client", "unauthorized_client") or (status == 401 and error != "invalid_grant"):
         return AppRejected()
     if error == "invalid_grant":
         return GrantRefused()
-    if status == 429:
-        return TryLater(TryLater.Cause.RATE_LIMITED)
-    if status >= 500 or 300 <= status < 400 or not error:
+    if 300 <= status < 400 or not error:
         return TryLater(TryLater.Cause.UNAVAILABLE)
     said = data.get("error_description") or data.get("error")
     if isinstance(said, dict):  # in the Web API's shape
@@ -222,9 +226,11 @@ def _tokens(data: dict[str, object]) -> Tokens:
 
 
 def _life(data: dict[str, object]) -> object:
-    """How long a token lives: as a number, or as one in a string."""
+    """How long a token lives: as a number of whole seconds or more, or as one in a string."""
     value = data.get("expires_in")
     if isinstance(value, str) and _DIGITS.fullmatch(value):
+        return int(value)
+    if isinstance(value, float) and 0 < value < math.inf:
         return int(value)
     return LIFE_S if value is None else value
 

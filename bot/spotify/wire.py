@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from bot.albums import MAX_QUERY, Album, AlbumId
+from bot.albums import MAX_QUERY, UNSEEN, Album, AlbumId
 from bot.changes import Action
 from bot.errors import (
     BadRequest,
@@ -53,7 +53,10 @@ _ID = re.compile(r"[0-9A-Za-z]{22}", re.ASCII)
 _YEAR = re.compile(r"(?!0000)[0-9]{4}(?![0-9])", re.ASCII)
 _COVER = re.compile(r"https://[0-9A-Za-z][!-~]{0,1000}")
 """Discord refuses a whole message for an address with another character in it, or a longer one."""
-_MAX_TRACKS = 100_000
+_MOST = 100_000
+"""No album has more tracks, and no cover is wider, in pixels."""
+# Beside those, what changes how another character looks, and Braille without a dot.
+_BLANK = re.compile(rf"[\s\u2800\ufe00-\ufe0f{UNSEEN}]*")
 _ANSWERS = msgspec.json.Decoder(list[bool | None])
 
 LOOKING_UP = ("album", "track", "oembed")
@@ -303,7 +306,7 @@ def _expecting() -> Iterator[None]:
 
 def read_write(body: bytes) -> None:
     """A write is answered with nothing. A page, say, is a proxy's: then nobody knows what came of it."""
-    if body.strip() not in (b"", b"{}", b"[]", b"null", b'""'):
+    if b"".join(body.split()) not in (b"", b"{}", b"[]", b"null", b'""'):
         raise TryLater(TryLater.Cause.UNAVAILABLE, may_have_applied=True)
 
 
@@ -402,25 +405,25 @@ def _album(data: Any) -> Album | None:
     if not isinstance(data, dict) or not isinstance(id_ := data.get("id"), str) or not _ID.fullmatch(id_):
         return None
     artists = [_text(row.get("name")) for row in _rows(data.get("artists"))]
-    released = _text(data.get("release_date"))
+    released = date if _YEAR.match(date := _text(data.get("release_date"))) else ""
     covers = _covers(_rows(data.get("images")))
     return Album(
         id=AlbumId(id_),
         # Spotify has albums without a title, and artists without a name
         title=_text(data.get("name")) or "(untitled)",
-        artists=tuple(name or "(unknown)" for name in artists) or ("(unknown)",),
-        year=released[:4] if _YEAR.match(released) else "",
+        artists=tuple(dict.fromkeys(name or "(unknown)" for name in artists)) or ("(unknown)",),
+        year=released[:4],
         cover_url=_thumbnail(covers),
         released=released,
-        tracks=tracks if type(tracks := data.get("total_tracks")) is int and 0 <= tracks <= _MAX_TRACKS else 0,
-        large_cover_url=max(covers, default=(0, None))[1],
+        tracks=_number(data.get("total_tracks")),
+        large_cover_url=_largest(covers),
     )
 
 
 def _covers(images: list[dict[str, Any]]) -> list[tuple[int, str]]:
     """Widths and addresses; width 0: unknown."""
     return [
-        (width if isinstance(width := image.get("width"), int) else 0, url)
+        (_number(image.get("width")), url)
         for image in images
         if isinstance(url := image.get("url"), str) and _COVER.fullmatch(url)
     ]
@@ -429,8 +432,21 @@ def _covers(images: list[dict[str, Any]]) -> list[tuple[int, str]]:
 def _thumbnail(covers: list[tuple[int, str]]) -> str | None:
     """The smallest that still looks sharp as a thumbnail, else the largest."""
     sharp = [cover for cover in covers if cover[0] >= 200]
-    cover = min(sharp) if sharp else max(covers, default=None)
-    return cover[1] if cover else None
+    return min(sharp)[1] if sharp else _largest(covers)
+
+
+def _largest(covers: list[tuple[int, str]]) -> str | None:
+    """The first of the widest: Spotify lists the widest first."""
+    return max(covers, key=lambda cover: cover[0])[1] if covers else None
+
+
+def _number(value: Any) -> int:
+    """A number of tracks or pixels, also as a float or a text; 0: unknown."""
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,6}", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST:
+        return 0
+    return int(value)
 
 
 def _rows(value: Any) -> list[dict[str, Any]]:
@@ -440,7 +456,7 @@ def _rows(value: Any) -> list[dict[str, Any]]:
 def _text(value: Any) -> str:
     """A text of which something can be seen, or none. Half a character can be neither stored nor sent."""
     text = value.strip() if isinstance(value, str) else ""
-    if text.isprintable():
+    if text.isascii() and text.isprintable():
         return text
     text = text.encode("utf-8", "replace").decode()
-    return text if any(c.isprintable() and not c.isspace() for c in text) else ""
+    return text if not _BLANK.fullmatch(text) and any(c.isprintable() and not c.isspace() for c in text) else ""

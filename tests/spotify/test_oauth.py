@@ -126,6 +126,11 @@ def test_a_life_in_a_string_is_a_number_so_that_the_new_refresh_token_is_not_los
     assert oauth.read_app_token(200, body) == oauth.AppToken("BQ-app", 1800)
 
 
+@pytest.mark.parametrize("life", [3600.0, 3600.9])
+def test_a_life_with_a_fraction_counts_its_whole_seconds(life: float) -> None:
+    assert read(expires_in=life).expires_in_s == 3600
+
+
 @pytest.mark.parametrize("life", [None, ...])
 def test_without_a_life_it_is_as_usual(life: object) -> None:
     assert read(expires_in=life).expires_in_s == 3600
@@ -158,7 +163,7 @@ def test_a_shorter_scope_asks_to_link_again(scope: str) -> None:
         {"expires_in": True},
         {"expires_in": -1},
         {"expires_in": 0},
-        {"expires_in": 1.5},
+        {"expires_in": 0.5},
         {"expires_in": 10**12},
         {"expires_in": float("inf")},
         {"expires_in": []},
@@ -226,6 +231,19 @@ def test_a_429_is_busy(body: bytes) -> None:
 @pytest.mark.parametrize("body", [b"", b'{"error": "server_error"}', b"<html>", b'{"error": {"message": "x"}}'])
 def test_5xx_and_redirects_are_trouble(status: int, body: bytes) -> None:
     assert is_trouble(status, body)
+
+
+@pytest.mark.parametrize("error", ["invalid_grant", "invalid_client", "unauthorized_client", "invalid_request"])
+@pytest.mark.parametrize("status", [500, 502, 503, 408, 425, 429])
+def test_an_outage_says_nothing_about_a_token_or_an_app(error: str, status: int) -> None:
+    with pytest.raises(TryLater):
+        oauth.read_tokens(status, json.dumps({"error": error}).encode())
+
+
+@pytest.mark.parametrize("error", ["server_error", "temporarily_unavailable"])
+def test_an_error_that_says_that_it_passes_is_trouble(error: str) -> None:
+    # https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1
+    assert is_trouble(400, json.dumps({"error": error}).encode())
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}"])

@@ -254,7 +254,7 @@ def test_an_endpoint_that_is_gone_is_closed_and_a_thing_that_is_gone_is_none() -
         assert type(refused(request, gone)) is NoSuchAlbum
 
 
-@pytest.mark.parametrize("body", [b"", b" \n", b"{}", b"[]", b"null", b'""'])
+@pytest.mark.parametrize("body", [b"", b" \n", b"{}", b"[]", b"null", b'""', b"{ }\n", b"[\r\n]"])
 def test_a_write_is_answered_with_nothing(body: bytes) -> None:
     wire.read_write(body)
 
@@ -529,7 +529,13 @@ def test_a_year_is_as_much_as_is_known(date: Any, year: str) -> None:
     assert wire.read_album(dumped({**FULL, "release_date": date})).year == year
 
 
-@pytest.mark.parametrize("name", [None, "", "  ", "\u3000", "\u200b", " \u2060 \ufeff"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(None, "", "  ", "\u3000", "\u200b", " \u2060 \ufeff"),
+        *("\u3164", "\u115f\u1160", "\uffa0", "\u2800 \u2800", "\ufe0f", "\U000e0041", "\u034f", "\u3164\u200b"),
+    ],
+)
 def test_albums_and_artists_without_a_name_are_called_something(name: str | None) -> None:
     album = wire.read_album(dumped({**FULL, "name": name, "artists": [{"name": name}]}))
     assert (album.title, album.artists) == ("(untitled)", ("(unknown)",))
@@ -539,6 +545,18 @@ def test_albums_and_artists_without_a_name_are_called_something(name: str | None
 def test_a_missing_date_and_missing_covers_are_no_trouble() -> None:
     album = wire.read_album(dumped({key: FULL[key] for key in ("id", "name", "artists")}))
     assert (album.year, album.cover_url) == ("", None)
+
+
+@pytest.mark.parametrize(
+    "widths",
+    [("640", "300", "64"), (640.0, 300.0, 64.0), (640, "300", 64.0), (None, None, None), (0, 0, 0), (-1, True, 10**30)],
+    ids=repr,
+)
+def test_the_large_cover_is_the_widest_however_widths_are_written_and_the_first_where_none_is(
+    widths: tuple[Any, ...],
+) -> None:
+    images = [{**image, "width": width} for image, width in zip(FULL["images"], widths, strict=True)]
+    assert wire.read_album(dumped({**FULL, "images": images})).large_cover_url == SLOW_HARBOUR.large_cover_url
 
 
 def test_the_smallest_cover_that_is_still_sharp_is_taken() -> None:
@@ -667,6 +685,14 @@ def test_a_contains_of_another_length_or_type_is_trouble(body: bytes) -> None:
         ({"artists": [None]}, {"artists": ("(unknown)",)}),
         ({"artists": [None, {"name": "Ada"}]}, {"artists": ("Ada",)}),
         ({"artists": [{}, {"name": "Ada"}]}, {"artists": ("(unknown)", "Ada")}),
+        ({"artists": [{"name": "Ada"}, {"name": "Ben"}, {"name": "Ada"}]}, {"artists": ("Ada", "Ben")}),
+        ({"total_tracks": "12"}, {"tracks": 12}),
+        ({"total_tracks": 12.0}, {"tracks": 12}),
+        ({"total_tracks": "many"}, {"tracks": 0}),
+        ({"total_tracks": "1_0"}, {"tracks": 0}),
+        ({"total_tracks": True}, {"tracks": 0}),
+        ({"release_date": "0000-00-00"}, {"year": "", "released": ""}),
+        ({"release_date": "16.09.2011"}, {"year": "", "released": ""}),
         ({"images": 7}, {"cover_url": None, "large_cover_url": None}),
         ({"images": [None]}, {"cover_url": None, "large_cover_url": None}),
         ({"images": [{}]}, {"cover_url": None, "large_cover_url": None}),
