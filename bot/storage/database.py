@@ -45,7 +45,7 @@ class Database:
         self._lock = lock
         self._connect = connect
         self._sync = sync
-        self._log = -1
+        self._log: int
         self._file: tuple[int, int] | None = None
         self._thread = _Thread()
         self._loop = asyncio.get_running_loop()
@@ -54,6 +54,7 @@ class Database:
         self._probe: asyncio.Future[bool] | None = None
         self._probed_at = float("-inf")
         self._is_truncation_owed = False
+        self._is_closed = False
         self._listeners: list[Callable[[str], None]] = []
 
     @classmethod
@@ -242,15 +243,15 @@ class Database:
 
     async def close(self) -> None:
         """Finish what is queued, close the file, release the lock; a second time, nothing."""
-        if self._lock < 0:
+        if self._is_closed:
             return
         if hasattr(self, "_connection"):
             await self._thread.run(self._connection.close)
-        if self._log >= 0:
+        if hasattr(self, "_log"):
             os.close(self._log)
         self._thread.stop()
         os.close(self._lock)
-        self._lock = -1
+        self._is_closed = True
 
     def _reading(self, job: Callable[[Connection], _T]) -> _T:
         result = job(self._connection)
@@ -282,7 +283,7 @@ class Database:
     def _safely(
         self, run: Callable[[Any], _T], job: Any, after: Callable[[], None] | None = None
     ) -> asyncio.Future[_T]:
-        if self._lock < 0:
+        if self._is_closed:
             closed: asyncio.Future[_T] = self._loop.create_future()
             closed.set_exception(StorageUnavailable("closed"))
             return closed

@@ -119,8 +119,7 @@ def export(c: Connection, declared: Iterable[Declaration], vault: Vault, member_
             for sealed in rows.opens:
                 blob, name = row[sealed.column], sealed.column.removesuffix("_sealed")
                 values[name] = None if blob is None else vault.opened(blob, sealed.owner_of(row), sealed)
-            if values:
-                found.setdefault(rows.table, []).append(values)
+            found.setdefault(rows.table, []).append(values)
     for documents in _documents(declared):
         if held := documents.export(c, member_id):
             found.setdefault(documents.table, []).extend(held)
@@ -168,8 +167,8 @@ def _documents(declared: Iterable[Declaration]) -> Iterator[Documents]:
 
 
 def _plain(column: str, value: Any) -> Any:
-    if value is None or isinstance(value, str):
-        return value
+    if value is None:
+        return None
     if column.endswith("_at"):
         return to_moment(value).isoformat()
     if column == "id" or column.endswith("_id"):

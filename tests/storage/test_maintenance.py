@@ -929,10 +929,17 @@ async def test_what_does_not_open_keeps_nothing_else_from_being_sealed_anew_and_
     assert of_ben["access_sealed"][1:5] == key_id(NEW)
 
 
-async def test_what_does_not_open_is_counted_once_however_much_it_is(storage: Storage) -> None:
+async def test_what_does_not_open_is_counted_and_told_once_however_much_it_is(storage: Storage) -> None:
     await many(storage, 2 * BATCH + 1)
-    rotation = await turn(storage, NEW)
-    assert (rotation.resealed, rotation.left) == (0, 2 * BATCH + 2)  # and the check value
+    told: list[tuple[int, int]] = []
+
+    async def tell(done: int, of: int) -> None:
+        told.append((done, of))
+
+    rotation = await rotate(storage.database, Vault([NEW]), tell)
+    total = 2 * BATCH + 2  # and the check value
+    assert (rotation.resealed, rotation.left) == (0, total)
+    assert told == [(BATCH, total), (2 * BATCH, total), (total - 1, total), (total, total)]
 
 
 async def test_a_refresh_in_the_middle_of_a_rotation_is_never_overwritten(storage: Storage, tmp_path: Path) -> None:
