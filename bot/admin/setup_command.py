@@ -18,6 +18,9 @@ from bot.settings import Settings
 ENV_FILE = Path(".env")
 
 
+UNCHANGED = "Stopped. Nothing was changed."
+
+
 @click.command(short_help="Ask for the settings and write .env.")
 def setup() -> None:
     """Ask for the settings, check each answer, and write .env in this folder.
@@ -36,6 +39,14 @@ def setup() -> None:
     except CannotAsk:
         missing = ["These settings are missing, and there is no terminal to ask at:", *conversation.problems().values()]
         raise SetupError("\n".join(missing)) from None
+    except (click.Abort, KeyboardInterrupt):
+        click.echo()
+        _say(
+            f"Stopped. The settings are written. {_program()} doctor checks them."
+            if conversation.is_written
+            else UNCHANGED
+        )
+        sys.exit(1)
     click.echo()
     status = asyncio.run(examined(is_json=False))
     click.echo()

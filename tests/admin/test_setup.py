@@ -309,13 +309,32 @@ def test_what_is_set_is_shown_and_secrets_are_stars() -> None:
     assert [secret for secret in (BOT_TOKEN, DISCORD_SECRET, SPOTIFY_SECRET) if secret in shown] == []
 
 
+def test_values_are_shown_as_they_are_written_in_the_file() -> None:
+    person(
+        CHANGE=["HOSTS", "MESSAGE_CONTENT", ""],
+        HOSTS="123456789012345678 223456789012345678",
+        MESSAGE_CONTENT="on",
+    ).run()
+    later = person()
+    later.run()
+    shown = "\n".join(later.said)
+    assert "HOSTS                  123456789012345678,223456789012345678\n" in shown
+    assert "MESSAGE_CONTENT        on\n" in shown
+
+
+def test_who_types_a_whole_line_to_change_a_setting_is_asked_for_its_value() -> None:
+    person().run()
+    assert person(CHANGE=["contact=me", ""], CONTACT="ada@example.org").run().contact == "ada@example.org"
+
+
 def test_keys_misspelled_names_and_the_environment_are_not_changed_here() -> None:
     person().run()
-    ada = person(CHANGE=["TOKEN_KEYS_FILE", "BACKUP_FOLDR", "nothing", "CONTACT", ""])
+    ada = person(CHANGE=["TOKEN_KEYS_FILE", "BACKUP_FOLDR", "yes", "CONTACT", ""])
     ada.run(CONTACT="x")
     shown = "\n".join(ada.said)
     assert "docs/operations.md, section Keys" in shown
     assert "There is no such setting. Did you mean BACKUP_FOLDER?" in shown
+    assert "There is no such setting. Press Enter to keep these settings." in shown
     assert "CONTACT comes from the environment" in shown
 
 
@@ -695,8 +714,25 @@ async def test_ctrl_c_at_a_question_leaves_everything_as_it_was(out: Outside) ->
         there.process.send_signal(signal.SIGINT)
         assert await there.ended() == 1
     assert "Traceback" not in there.shown
+    assert there.shown.rstrip().endswith("Stopped. Nothing was changed.")
     assert env.read_text() == "# mine\n"
     assert os.listdir(out.folder) == [".env"]
+
+
+async def test_ctrl_c_after_the_settings_are_written_says_so(out: Outside) -> None:
+    env = out.folder / ".env"
+    env.write_text(addresses(out))
+    async with terminal(out, "setup", NO_COLOR="1", COLUMNS="200") as there:
+        for name, answer in list(type_in(out))[1:2] + list(type_in(out))[3:]:
+            await there.asks(name)
+            there.type(answer)
+        await there.asks("CHANGE")
+        there.type("")
+        await there.asks("DONE")
+        there.process.send_signal(signal.SIGINT)
+        assert await there.ended() == 1
+    assert re.search(r"Stopped\. The settings are written\. \S+ -m bot doctor\s+checks them\.\s*$", there.shown)
+    assert f"PUBLIC_URL={out.env['PUBLIC_URL']}" in env.read_text()
 
 
 async def test_without_a_terminal_it_names_what_is_missing_or_goes_on_to_the_doctor(out: Outside) -> None:

@@ -24,7 +24,7 @@ async def test_a_right_answer_has_no_problem(name: str, world: World) -> None:
         ("DISCORD_TOKEN", Secret("aaaa.bbbb.cccc"), "Discord does not accept DISCORD_TOKEN. Press Reset Token"),
         ("DISCORD_CLIENT_ID", "1100000000000000009", "DISCORD_TOKEN belongs to the app"),
         ("DISCORD_CLIENT_SECRET", Secret("wrong-secret-of-the-tests"), "Press Reset Secret"),
-        ("SPOTIFY_CLIENT_ID", "0" * 32, "Spotify does not know this client id. If it is the client secret"),
+        ("SPOTIFY_CLIENT_ID", "0" * 32, "Spotify does not know this client id. Copy it again"),
         ("SPOTIFY_CLIENT_SECRET", Secret("wrong-secret-of-the-tests"), "Spotify does not accept this secret"),
     ],
 )

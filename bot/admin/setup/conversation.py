@@ -74,6 +74,8 @@ class Setup:
         self._answers: dict[str, str] = {}
         self._key = KeyFile(env_file.parent / KEY_FILE)
         self._suggestions: dict[str, str] = {}
+        self.is_written = False
+        """Whether `.env` was changed."""
 
     def run(self) -> Settings:
         """Ask, write, and say what to register in a browser; the settings as they are now. SetupError, CannotAsk."""
@@ -238,7 +240,8 @@ class Setup:
     def _review(self, before: str) -> None:
         """Show what is set, and let the person change any of it."""
         self._show(before)
-        while name := self._typed(questions.REVIEW).strip().upper():
+        # Some type the whole line: its value is asked for all the same, since it is checked there.
+        while name := self._typed(questions.REVIEW).partition("=")[0].strip().upper():
             if self._is_changed(name):
                 self._show(before)
 
@@ -250,7 +253,9 @@ class Setup:
         order = [question.name for question in questions.IN_ORDER]
         for name in sorted(shown, key=lambda name: (order.index(name) if name in order else len(order), name)):
             value = getattr(settings, name.lower())
-            text = "" if value in (None, "", ()) else _STARS if name.lower() in secret_names() else str(value)
+            text = (
+                "" if value in (None, "", ()) else _STARS if name.lower() in secret_names() else questions.shown(value)
+            )
             origin = " (environment)" if name in self._environment else ""
             self._say(f"  {name:<22} {text or '(empty)'}{origin}")
         self._say("")
@@ -259,7 +264,8 @@ class Setup:
     def _is_changed(self, name: str) -> bool:
         known = attrs.fields_dict(Settings).keys()
         if name.lower() not in known:
-            self._say(f"There is no such setting.{did_you_mean(meant(name, known))}")
+            way_on = did_you_mean(meant(name, known)) or " Press Enter to keep these settings."
+            self._say(f"There is no such setting.{way_on}")
         elif name in self._environment:
             self._say(f"{name} comes from the environment, which overrides .env. Change it there.")
         elif name in ("TOKEN_KEYS", "TOKEN_KEYS_FILE"):
@@ -320,6 +326,7 @@ class Setup:
             if vars(settings) != vars(load(self._file, **self._overrides())):
                 raise SetupError(f"{self._file} could not be written so that it reads back as it was typed.")
             draft.keep()
+            self.is_written = True
             self._key.keep()
         except SettingsError as error:
             raise SetupError("\n".join(error.problems)) from None

@@ -60,7 +60,10 @@ async def _spotify_id(session: aiohttp.ClientSession, settings: Settings) -> Tri
         return Tried(note="Spotify cannot be reached, so this was not checked.")
     # That the redirect URI is not registered yet is no surprise: setup ends by saying so.
     if refused is not None and "redirect" not in refused.casefold():
-        return Tried("Spotify does not know this client id. If it is the client secret, create a new secret.")
+        return Tried(
+            "Spotify does not know this client id. Copy it again from your app's settings. If you typed the client secret "
+            "here, create a new one, because it was shown."
+        )
     return Tried()
 
 

@@ -163,13 +163,16 @@ def question_for(name: str) -> Question:
             return question
     field = attrs.fields_dict(Settings).get(name.lower())
     default = (
-        "" if field is None or field.default in (attrs.NOTHING, None, "", ()) else f" Default: {_shown(field.default)}."
+        "" if field is None or field.default in (attrs.NOTHING, None, "", ()) else f" Default: {shown(field.default)}."
     )
     is_secret = name.lower() in secret_names()
     return Question(name, f"{ABOUT.get(name, '')}{default}".strip(), "", is_secret, is_optional=True)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A setting's value as it is written in `.env`."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     return ("off", "on")[value] if isinstance(value, bool) else str(value)
 
 
