@@ -91,7 +91,11 @@ class Words:
     def command(self, name: str) -> str:
         """A command to click on: "save", or "club start" of a group."""
         id_ = self._command_ids.get(name)
-        return f"</{name}:{id_}>" if id_ else f"`/{self.t.command(name)}`"
+        return f"</{name}:{id_}>" if id_ else self.command_of_others(name)
+
+    def command_of_others(self, name: str) -> str:
+        """A command that the reader may not use, such as a curator's: to read, and not to click on."""
+        return f"`/{self.t.command(name)}`"
 
     def album(self, album: Album, most: int = 100) -> str:
         """**Title** by Artist (Year), each name with at most `most` characters."""
@@ -414,7 +418,7 @@ class Words:
             "Your album is queued until {when}.",
             "Your {count} albums are queued until {when}.",
             count,
-            when=soon(until),
+            when=date(until),
         )
 
     # -- refusals

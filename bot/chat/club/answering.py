@@ -191,7 +191,7 @@ def _unclear(words: Words, error: UserError) -> str:
         case NoClub():
             return t(
                 "This server has no album club yet. A curator starts one with {command}.",
-                command=words.command("curate new"),
+                command=words.command_of_others("curate new"),
             )
         case WhichClub():
             names = t.list([plain(name, 60) for name in error.names], NAMES_MOST)
@@ -212,7 +212,8 @@ def sentence(words: Words, refused: Refused, stored: StoredClub, album: str) -> 
     t, settings, reason = words.t, stored.club.settings, refused.reason
     match reason:
         case Reason.PAUSED:
-            return t("The club is paused. A curator can go on with {command}.", command=words.command("curate resume"))
+            resume = words.command_of_others("curate resume")
+            return t("The club is paused. A curator can go on with {command}.", command=resume)
         case Reason.CHANGED_MEANWHILE:
             return t(
                 "The club has moved on in the meantime, so nothing was changed. Look at {command}.",
