@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from msgspec import Struct
@@ -39,7 +39,7 @@ class NotYet(Exception):
     `code`: the reason, safe to log. `retry_s`: not before this.
     """
 
-    def __init__(self, code: int | str, retry_s: float = 0.0) -> None:
+    def __init__(self, code: int | str, retry_s: float) -> None:
         super().__init__(str(code))
         self.code = code
         self.retry_s = retry_s
@@ -58,7 +58,7 @@ class Schedule:
         self,
         timers: Timers,
         *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._timers = timers

@@ -7,7 +7,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from bot.errors import LinkExpired, WrongBrowser
 from bot.private import Private
@@ -29,7 +29,7 @@ class Redirect(Private, frozen=True):
 class Browsers:
     """Sends browsers out, and knows them again. Only hashes of cookies and states are stored."""
 
-    def __init__(self, attempts: LinkAttempts, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, attempts: LinkAttempts, *, now: Callable[[], datetime]) -> None:
         self._attempts = attempts
         self._now = now
 

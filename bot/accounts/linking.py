@@ -13,7 +13,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from msgspec import Struct
@@ -118,7 +118,7 @@ class Linking:
         on_linked: Callable[[MemberId], None],
         on_unlinked: Callable[[MemberId], None],
         tell: Callable[[LinkNews], Awaitable[None]],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
     ) -> None:
         """`on_linked`: what waits can be carried out now. `on_unlinked`: what is known of the member is forgotten.
 

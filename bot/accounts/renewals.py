@@ -34,7 +34,7 @@ _log = structlog.get_logger("gatefold.renewals")
 class Renewals:
     """Reminds members to renew their consent. The schedule calls `remind`."""
 
-    def __init__(self, storage: Storage, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, storage: Storage, *, now: Callable[[], datetime]) -> None:
         self._storage = storage
         self._now = now
         storage.outbox.settles(KIND, self._settled)

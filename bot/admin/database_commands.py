@@ -36,6 +36,8 @@ from bot.storage.schema_status import is_in_use, steps_of
 from bot.storage.vault import Vault, key_id
 
 _Some = TypeVar("_Some", bound=FileSettings)
+EVERY_S = 2.0
+"""How often long work says how far it is."""
 
 
 def _loaded(kind: type[_Some]) -> _Some:
@@ -290,13 +292,13 @@ def _refuse_unless_current(path: Path) -> None:
 
 
 @contextmanager
-def patience(what: str, after_s: float = 2.0) -> Iterator[None]:
+def patience(what: str) -> Iterator[None]:
     """Say on standard error that this takes a while, and for how long already, until it is done."""
     done = threading.Event()
 
     def say() -> None:
         begun = time.monotonic()
-        while not done.wait(after_s):
+        while not done.wait(EVERY_S):
             click.echo(f"{what}: {time.monotonic() - begun:.0f} s ...", err=True)
 
     thread = threading.Thread(target=say, daemon=True)
@@ -311,14 +313,13 @@ def patience(what: str, after_s: float = 2.0) -> Iterator[None]:
 class _Progress:
     """Shows progress: in one line on a terminal, otherwise every few seconds."""
 
-    def __init__(self, every_s: float = 2.0) -> None:
-        self._every_s = every_s
+    def __init__(self) -> None:
         self._said_at: float | None = None
         self._is_terminal = sys.stderr.isatty()
 
     def __call__(self, done: int, of: int) -> None:
         now = time.monotonic()
-        if self._said_at is None or done == of or now - self._said_at >= (0.1 if self._is_terminal else self._every_s):
+        if self._said_at is None or done == of or now - self._said_at >= (0.1 if self._is_terminal else EVERY_S):
             self._said_at = now
             start = "\r" if self._is_terminal else ""
             click.echo(f"{start}{done:,} of {of:,}", err=True, nl=not self._is_terminal)

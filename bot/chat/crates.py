@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from discord import ui
@@ -87,7 +87,7 @@ class CrateCards:
         pages: PublicPages,
         *,
         rng: random.Random,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
     ) -> None:
         self._crates = crates
         self._finder = finder

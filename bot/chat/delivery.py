@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain, repeat
 from typing import Any
 
@@ -75,7 +75,7 @@ class Delivery:
         hosts: Callable[[], Iterable[int]],
         locale_of: Callable[[int], Awaitable[str | None]],
         *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """`words`: the words of a locale. `hosts`: the ids of the hosts' accounts. `locale_of`: a host's locale, if known."""

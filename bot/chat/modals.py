@@ -37,7 +37,6 @@ def text_input(
     label: str,
     *,
     description: str | None = None,
-    placeholder: str | None = None,
     text: str | None = None,
     is_required: bool = True,
     is_long: bool = False,
@@ -47,7 +46,6 @@ def text_input(
     component: ui.TextInput[ui.Modal] = ui.TextInput(
         custom_id=name,
         style=discord.TextStyle.paragraph if is_long else discord.TextStyle.short,
-        placeholder=placeholder and cut(placeholder, 100),
         default=text,
         required=is_required,
         max_length=most,
@@ -60,8 +58,6 @@ def select_input(
     label: str,
     choices: Sequence[Choice],
     *,
-    description: str | None = None,
-    placeholder: str | None = None,
     most: int = 1,
     is_required: bool = True,
 ) -> ui.Label[ui.Modal]:
@@ -69,9 +65,8 @@ def select_input(
     component: ui.Select[ui.Modal] = ui.Select(
         custom_id=name,
         options=options(choices),
-        placeholder=placeholder and cut(placeholder, 150),
         min_values=1 if is_required else 0,
         max_values=min(most, len(choices)),
         required=is_required,
     )
-    return ui.Label(text=cut(label, LABEL_MOST), description=description and cut(description, 100), component=component)
+    return ui.Label(text=cut(label, LABEL_MOST), component=component)

@@ -115,12 +115,10 @@ class Saving:
 
         await self._answer(interaction, caller, work, name, Action.SAVE, edits=edits)
 
-    async def save_text(
-        self, interaction: Interaction, caller: Caller, text: str, name: str, *, edits: bool = False
-    ) -> None:
+    async def save_text(self, interaction: Interaction, caller: Caller, text: str, name: str) -> None:
         """Save what a text names."""
         work = partial(self._library.change, caller, Action.SAVE, text)
-        await self._answer(interaction, caller, work, name, Action.SAVE, edits=edits)
+        await self._answer(interaction, caller, work, name, Action.SAVE)
 
     async def pick(self, interaction: Interaction, caller: Caller, action: Action, album: AlbumId) -> None:
         """The one album that a search offered: the offer becomes what came of it."""

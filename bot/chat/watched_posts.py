@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import discord
@@ -47,7 +47,7 @@ class WatchedPosts:
         finder: AlbumFinder,
         parent_of: Callable[[int], Awaitable[int | None]],
         *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
     ) -> None:
         self._watches = watches
         self._finder = finder

@@ -102,7 +102,7 @@ class Watching:
         *,
         is_allowed: bool,
         curators: Curators,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
     ) -> None:
         self._watches = watches
         self._histories = histories

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain, repeat
 from typing import Any
 
@@ -66,7 +66,7 @@ class Library:
         resolver: AlbumResolver,
         spotify: Spotify,
         *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -103,7 +103,7 @@ class Library:
         return await self._ask(caller, action, [NewChange(Kind.ALBUM, album)], origin=origin)
 
     async def change_albums(
-        self, caller: Caller, action: Action, ids: Sequence[AlbumId], on_progress: OnProgress | None = None
+        self, caller: Caller, action: Action, ids: Sequence[AlbumId], on_progress: OnProgress | None
     ) -> Report:
         """Save or remove many albums. `on_progress` is called after each chunk of about 40."""
         changes = [NewChange(Kind.ALBUM, id_) for id_ in dict.fromkeys(ids)]

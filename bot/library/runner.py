@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -75,7 +74,7 @@ class MemberRunner:
         member: MemberId,
         executor: ChangeExecutor,
         on_rest: Callable[[MemberRunner, UserError | None, Retry | None, RequestId], None],
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float],
     ) -> None:
         """`on_rest`: is told that it rests, why changes are held up, its retry before, and the newest request held up."""
         self.member = member

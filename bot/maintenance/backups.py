@@ -38,7 +38,7 @@ class Backups:
         *,
         on_trouble: Callable[[str], None],
         on_made: Callable[[], None],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
     ) -> None:
         self._folder = folder
         self._every_s = every_s

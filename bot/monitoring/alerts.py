@@ -8,9 +8,8 @@ neither a flood of messages nor silence.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -81,8 +80,8 @@ class Alerts:
         told: ToldAlerts,
         *,
         tell: Callable[[Alert], Awaitable[bool]],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
     ) -> None:
         """`tell`: tells the host, and returns whether the message arrived."""
         self._told = told

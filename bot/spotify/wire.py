@@ -183,9 +183,9 @@ def search(words: str, limit: int = MAX_SEARCH) -> Request:
     return Request("search", "GET", "/search", query, max_bytes=LARGE)
 
 
-def saved_albums(offset: int, limit: int = MAX_PAGE) -> Request:
+def saved_albums(offset: int) -> Request:
     """A page of the member's saved albums, newest first."""
-    return Request("saved", "GET", "/me/albums", (("limit", str(limit)), ("offset", str(offset))), max_bytes=LARGE)
+    return Request("saved", "GET", "/me/albums", (("limit", str(MAX_PAGE)), ("offset", str(offset))), max_bytes=LARGE)
 
 
 def me() -> Request:

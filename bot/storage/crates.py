@@ -266,7 +266,7 @@ class Crates:
 
         return await self._database.read(read)
 
-    async def stop_showing(self, member_id: MemberId, album_ids: Iterable[AlbumId] | None = None) -> None:
+    async def stop_showing(self, member_id: MemberId, album_ids: Iterable[AlbumId] | None) -> None:
         """Show nowhere any more what this member kept, or only that they kept these albums."""
 
         def write(c: Connection) -> None:

@@ -18,14 +18,14 @@ import pytest
 from bot.text import LANGUAGES, texts
 
 ROOT = Path(__file__).resolve().parents[2]
-BUTTON, TITLE, LABEL, DESCRIPTION, PLACEHOLDER, TEXT_PLACEHOLDER, OPTION = 80, 45, 45, 100, 150, 100, 100
+BUTTON, TITLE, LABEL, DESCRIPTION, PLACEHOLDER, OPTION = 80, 45, 45, 100, 150, 100
 # For each function: its text arguments by place and name, and how many characters Discord takes.
 TAKEN: dict[str, tuple[tuple[int | None, str, int], ...]] = {
     "button": ((0, "label", BUTTON),),
     "link_button": ((1, "label", BUTTON),),
     "Modal": ((1, "title", TITLE),),
-    "text_input": ((1, "label", LABEL), (None, "description", DESCRIPTION), (None, "placeholder", TEXT_PLACEHOLDER)),
-    "select_input": ((1, "label", LABEL), (None, "description", DESCRIPTION), (None, "placeholder", PLACEHOLDER)),
+    "text_input": ((1, "label", LABEL), (None, "description", DESCRIPTION)),
+    "select_input": ((1, "label", LABEL),),
     "menu": ((1, "placeholder", PLACEHOLDER),),
     "Choice": ((1, "label", OPTION), (2, "description", OPTION), (None, "name", OPTION)),
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import ssl
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -143,9 +142,7 @@ def _cannot_listen(settings: Settings, error: OSError) -> CheckResult:
     return failed("site", problem, to_do.format(host="WEB_HOST", port="WEB_PORT"))
 
 
-async def check_certificate(
-    settings: Settings, *, tls: ssl.SSLContext | None = None, now: Callable[[], float] = time.time
-) -> CheckResult:
+async def check_certificate(settings: Settings, *, tls: ssl.SSLContext | None, now: Callable[[], float]) -> CheckResult:
     """Whether browsers accept the certificate of PUBLIC_URL, and for how long. `tls`: whose certificates are trusted."""
     if not settings.is_https:
         return skipped("certificate", "Skipped: PUBLIC_URL is not an https address.")

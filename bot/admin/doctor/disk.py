@@ -9,7 +9,6 @@ from pathlib import Path
 
 from bot.admin.doctor.check_result import CheckResult, failed, ok, skipped, warning
 from bot.admin.wrapping import counted
-from bot.monitoring.disk import free_bytes
 from bot.settings import Settings
 from bot.storage.snapshot import Snapshot
 
@@ -61,7 +60,7 @@ def _files(database: Path, folders: Iterable[Path]) -> Iterator[Path]:
         yield from sorted({*folder.glob(f"{database.name}.*.backup"), *folder.glob("gatefold-*.backup")})
 
 
-def check_disk(settings: Settings, free: Free = free_bytes) -> CheckResult:
+def check_disk(settings: Settings, free: Free) -> CheckResult:
     """Space for the database, and for the copy of it that an update makes."""
     database = settings.database_path
     try:

@@ -8,7 +8,7 @@ https://discord.com/developers/docs/resources/guild-scheduled-event
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -37,7 +37,7 @@ class Events:
         messages: Messages,
         words: AllWords,
         *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
     ) -> None:
         self._clubs = clubs
         self._client = client

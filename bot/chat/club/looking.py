@@ -333,7 +333,7 @@ def now_lines(words: Words, view: RoundView, now: datetime) -> list[str]:
     return lines
 
 
-def history_line(words: Words, view: RoundView, albums: Albums, most: int = 40) -> str:
+def history_line(words: Words, view: RoundView, albums: Albums, most: int) -> str:
     """A round that is over, in one line. `most`: characters of each name."""
     t, one = words.t, view.round
     if one.album_id is None:

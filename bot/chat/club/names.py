@@ -66,17 +66,17 @@ def fitting(draw: Callable[[int], Sequence[str]], space: int = TEXT_SPACE) -> li
     return lines
 
 
-def paged(lines: Iterable[str], space: int = TEXT_SPACE) -> list[list[str]]:
+def paged(lines: Iterable[str]) -> list[list[str]]:
     """The lines in as few messages as they fit."""
     pages: list[list[str]] = [[]]
     for line in lines:
-        if pages[-1] and sum(len(one) + 1 for one in pages[-1]) + len(line) > space:
+        if pages[-1] and sum(len(one) + 1 for one in pages[-1]) + len(line) > TEXT_SPACE:
             pages.append([])
         pages[-1].append(line)
     return pages
 
 
-def short_name(words: Words, albums: Albums, id_: AlbumId, most: int = 90) -> str:
+def short_name(words: Words, albums: Albums, id_: AlbumId, most: int) -> str:
     """An album as plain text, for the name of a thread."""
     if (album := albums.get(id_)) is None:
         return words.t("an album on Spotify")
