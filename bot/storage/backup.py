@@ -80,8 +80,12 @@ async def _made(copy_to: Callable[[Path], Awaitable[None]], target: Path, key_ch
     except FileExistsError:
         raise _taken(target) from None
     except (OSError, sqlite.Error, StorageUnavailable, Unfit) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise StorageStartupError(f"The backup {target} could not be made: {reason}.") from None
+        raise StorageStartupError(f"The backup {target} could not be made: {reason_of(error)}.") from None
+
+
+def reason_of(error: Exception) -> str:
+    """Why something could not be done, as the end of a sentence: of an error of the system, without number and file."""
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def _make_room(target: Path, part: Path, turn_s: float) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from bot.storage import sqlite
-from bot.storage.backup import Contents, Unfit, update, verify
+from bot.storage.backup import Contents, Unfit, reason_of, update, verify
 from bot.storage.database import StorageStartupError, followed, hold_lock
 from bot.storage.engine import Connection
 from bot.storage.files import PART, give_name, remove_part, sync
@@ -65,8 +65,7 @@ def restore(
         give_name(part, path)
         return Restored(contents, unreadable, aside)
     except (OSError, sqlite.Error, Unfit) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise StorageStartupError(f"{called or backup} could not be restored: {reason}.") from None
+        raise StorageStartupError(f"{called or backup} could not be restored: {reason_of(error)}.") from None
     finally:
         remove_part(part)
         os.close(lock)

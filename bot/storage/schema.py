@@ -69,5 +69,5 @@ def apply(c: sqlite.Connection, steps: Sequence[Step]) -> None:
 
     migrations = Migrations(SET)
     for step in steps:
-        migrations(name=step.__name__)(step)
+        migrations()(step)
     migrations.apply(Database(c))

@@ -309,6 +309,26 @@ async def test_a_disk_that_is_full_leaves_no_part_of_a_backup(storage: Storage, 
     assert names(tmp_path / "kept") == []
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/data/one.db"), "No space left on device"),
+        (OSError("the drive was pulled out"), "the drive was pulled out"),
+        (sqlite3.OperationalError("disk I/O error"), "disk I/O error"),
+    ],
+    ids=["with a number", "without a number", "of SQLite"],
+)
+async def test_why_a_backup_could_not_be_made_is_told_in_one_sentence(
+    error: Exception, reason: str, tmp_path: Path
+) -> None:
+    async def failing(part: Path) -> None:
+        raise error
+
+    with pytest.raises(StorageStartupError) as caught:
+        await back_up(failing, tmp_path / "one.backup")
+    assert str(caught.value) == f"The backup {tmp_path / 'one.backup'} could not be made: {reason}."
+
+
 async def test_a_backup_whose_caller_was_cancelled_is_whole_or_not_there(storage: Storage, tmp_path: Path) -> None:
     await filled(storage)
     (tmp_path / "kept").mkdir()

@@ -42,6 +42,19 @@ def test_no_statement_begins_a_transaction_that_nobody_ends(opens: Opens, path: 
         assert c.execute("SELECT id FROM albums").fetchall() == [(1,)]
 
 
+def test_a_transaction_that_fails_is_rolled_back_and_ended(path: Path) -> None:
+    def fail(c: sqlite.Connection) -> None:
+        with sqlite.Transaction(c):
+            c.execute("INSERT INTO albums VALUES (1)")
+            raise KeyError
+
+    with closing(opens_main(path)) as c:
+        with pytest.raises(KeyError):
+            fail(c)
+        assert not c.in_transaction
+        assert c.execute("SELECT * FROM albums").fetchall() == []
+
+
 def test_a_lock_is_waited_for_again_after_what_may_not_wait(path: Path) -> None:
     with closing(opens_main(path)) as c:
         before = pragma(c, "busy_timeout")
