@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -21,7 +20,6 @@ if TYPE_CHECKING:  # loaded with the first visitor
 def book_part(pages: PublicPages, names: AlbumNames, turns: Turns) -> Part:
     """The book of every club that has one."""
 
-    @cache
     def books() -> Books:
         from bot.web.book import Books
 
@@ -40,7 +38,6 @@ def book_part(pages: PublicPages, names: AlbumNames, turns: Turns) -> Part:
 def crate_part(pages: PublicPages, names: AlbumNames, turns: Turns) -> Part:
     """The page of every crate that has one."""
 
-    @cache
     def crates() -> CratePages:
         from bot.web.crate import CratePages
 

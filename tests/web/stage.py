@@ -222,8 +222,14 @@ async def _no_sleep(seconds: float) -> None:
 
 
 @asynccontextmanager
-async def raised(folder: Path, *, idle_s: float = site.IDLE_S, **overrides: Any) -> AsyncIterator[Stage]:
-    """The site and its stand-ins, running. `overrides` are settings."""
+async def raised(
+    folder: Path,
+    *,
+    idle_s: float = site.IDLE_S,
+    prepare: Callable[[web.Application], None] = lambda app: None,
+    **overrides: Any,
+) -> AsyncIterator[Stage]:
+    """The site and its stand-ins, running. `prepare`: adds to the application before it runs. `overrides`: settings."""
     port = free_port()
     public_url = overrides.setdefault("public_url", f"http://127.0.0.1:{port}")
     discord = DiscordLogin(
@@ -258,13 +264,17 @@ async def raised(folder: Path, *, idle_s: float = site.IDLE_S, **overrides: Any)
             "spotify_oembed_url": f"{spotify_url}/oembed",
             **overrides,
         }
-        async with _served(load(None, **values), discord, spotify, idle_s) as stage:
+        async with _served(load(None, **values), discord, spotify, idle_s, prepare) as stage:
             yield stage
 
 
 @asynccontextmanager
 async def _served(
-    settings: Settings, discord: DiscordLogin, spotify: SpotifyServer, idle_s: float
+    settings: Settings,
+    discord: DiscordLogin,
+    spotify: SpotifyServer,
+    idle_s: float,
+    prepare: Callable[[web.Application], None],
 ) -> AsyncIterator[Stage]:
     clock = Clock()
     storage = await open_storage(settings.database_path, settings.sealing_keys())
@@ -325,6 +335,7 @@ async def _served(
             return await stage.health()
 
         stage.app = site.build(linking, login, settings, health, health, public_pages, names)
+        prepare(stage.app)
         async with site.serving(stage.app, settings.web_host, settings.web_port, idle_s=idle_s) as stage.port:
             yield stage
         await names.stop()

@@ -29,6 +29,7 @@ async def feed_of(browser: Browser, url: str) -> tuple[Answer, feedparser.FeedPa
     answer = await browser.get(f"{url}/feed.atom")
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "application/atom+xml; charset=utf-8"
+    assert "Content-Disposition" not in answer.headers
     feed = feedparser.parse(answer.text.encode())
     assert not feed.bozo, feed.get("bozo_exception")
     assert feed.version == "atom10"
@@ -39,6 +40,7 @@ async def calendar_of(browser: Browser, url: str) -> tuple[Answer, icalendar.Cal
     answer = await browser.get(f"{url}/dates.ics")
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "text/calendar; charset=utf-8"
+    assert "Content-Disposition" not in answer.headers
     calendar = icalendar.Calendar.from_ical(answer.text)
     assert isinstance(calendar, icalendar.Calendar)
     assert calendar.errors == []

@@ -12,10 +12,15 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from tests.log import restored
+from tests.web.books import open_book, season
+from tests.web.crates import filled, open_crate
 from tests.web.reading import parsed, protected, raw
 from tests.web.stage import MIA, Browser, Stage, changed, raised
+from tests.web.test_book import albums
 
 ADDRESSES = (
     ("GET", "/"),
@@ -160,10 +165,14 @@ async def test_links_are_below_the_path_of_public_url(https: Stage) -> None:
 
 
 async def test_every_link_on_our_pages_leads_somewhere(stage: Stage, browser: Browser) -> None:
-    for path in ("/", "/privacy", "/nothing"):
-        page = await browser.get(path)
-        for link in re.findall(r'(?:href|src)="(/[^"]*)"', page.text):
-            assert (await browser.get(link)).status == 200
+    book = await open_book(stage.public_pages, await season(stage.storage, albums(stage, 2)))
+    crate = await open_crate(stage.public_pages, await filled(stage.storage, albums(stage, 2)))
+    seen: set[str] = set()
+    for path in ("/", "/privacy", "/nothing", "/guide/own-app", book, crate):
+        seen |= set(re.findall(r'(?:href|src)="(/[^"]*)"', (await browser.get(path)).text))
+    assert {"/static/style.css", "/static/copy.js", "/static/book.css"} <= seen
+    for link in seen:
+        assert (await browser.get(link)).status == 200, link
 
 
 @pytest.mark.parametrize(
@@ -262,6 +271,27 @@ async def test_what_breaks_is_a_page_with_a_number_that_the_log_knows(stage: Sta
     assert "inside" in line["exception"]
     assert "inside" not in page.text
     assert "Traceback" not in page.text
+
+
+async def test_what_breaks_before_a_page_is_begun_is_such_a_page_too(tmp_path: Path) -> None:
+    @web.middleware
+    async def broken(request: web.Request, handler: Handler) -> web.StreamResponse:
+        raise RuntimeError("inside")
+
+    def prepare(app: web.Application) -> None:
+        app.middlewares.insert(0, broken)
+
+    with restored() as start:
+        log = start("json")
+        async with raised(tmp_path, prepare=prepare) as stage:
+            status, headers, body = parsed(await raw(stage, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+    assert (status, "<h1>Something broke on our side.</h1>" in body) == (500, True)
+    protected(headers)
+    found = re.search(r"this number up: ([a-z2-7]{8})", body)
+    assert found is not None
+    [line] = [line for line in map(json.loads, log.getvalue().splitlines()) if line.get("request") == found[1]]
+    assert (line["event"], line["route"]) == ("a page broke", "unknown")
+    assert "inside" in line["exception"]
 
 
 # -- what no browser sends
