@@ -134,7 +134,7 @@ def _begins_label(album: Album, words: list[str]) -> bool:
 
 def _names_one_artist(album: Album, text: str) -> bool:
     texts = {text, _undated(album, text)}
-    return len(album.artists) > 1 and any(_holds_both(album, one, by) for one in texts for by in album.artists)
+    return any(_holds_both(album, one, by) for one in texts for by in album.artists)
 
 
 def _holds_both(album: Album, text: str, artist: str = "") -> bool:

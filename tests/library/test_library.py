@@ -9,12 +9,12 @@ import pytest
 from msgspec.structs import replace
 
 from bot.caller import RequestId
-from bot.changes import Action, LibraryChange, Outcome
+from bot.changes import Action, Kind, LibraryChange, Outcome
 from bot.errors import NeedsRelink, TryLater
 from bot.library import Report
 from bot.library.library import Dropped
 from bot.sandbox.faults import FAULTS
-from bot.storage.changes import UndoVerdict
+from bot.storage.changes import NewChange, UndoVerdict
 from tests.callers import caller
 from tests.library.stage import MEMBER, WRITE, Stage, down, until
 from tests.world import FIRST, SECOND
@@ -343,6 +343,68 @@ async def test_of_what_is_told_later_only_a_single_album_is_named(stage: Stage) 
     told = await stage.library.untold(replace(one, earlier=(many.request.id, one.request.id)))
     assert [report.request.id for report in told] == [many.request.id, one.request.id]
     assert [[*report.albums] for report in told] == [[], [FIRST]]
+
+
+async def untold(stage: Stage) -> Report:
+    """An answer that can tell of two earlier requests, of which their member could not be told."""
+    two, last = [await stage.save(album) for album in (FIRST, SECOND)], await stage.save(FIRST)
+    await stage.storage.changes.note_answers()
+    await stage.storage.database.write(lambda c: c.execute("UPDATE change_requests SET told = 'refused'"))
+    return replace(last, earlier=tuple(report.request.id for report in two))
+
+
+async def told_rows(stage: Stage) -> list[str]:
+    query = "SELECT told FROM change_requests ORDER BY id"
+    return [row["told"] for row in await stage.storage.database.read(lambda c: c.execute(query).fetchall())]
+
+
+async def test_what_an_answer_told_of_earlier_requests_is_told_by_no_other(stage: Stage) -> None:
+    answer = await untold(stage)
+    other = replace(answer, request=replace(answer.request, id=RequestId(99)))
+    earlier = await stage.library.untold(answer)
+    assert [report.request.id for report in earlier] == [1, 2]
+    assert await stage.library.untold(other) == []  # the first answer is telling
+    await stage.library.told(answer, earlier[:1], arrived=True)
+    assert [report.request.id for report in await stage.library.untold(other)] == [2]
+    assert await told_rows(stage) == ["yes", "refused", "refused"]
+
+
+async def test_what_an_answer_was_to_tell_is_told_once_more_when_it_did_not_arrive(stage: Stage) -> None:
+    answer = await untold(stage)
+    await stage.library.told(answer, await stage.library.untold(answer), arrived=False)
+    await until(stage, 2)
+    assert sorted(report.request.id for report in stage.told) == [1, 2]
+    assert [report.request.id for report in await stage.library.untold(answer)] == []
+
+
+async def test_an_end_that_an_answer_told_with_earlier_ones_is_not_told_again(stage: Stage) -> None:
+    report = await stage.save(FIRST, answered=False)
+    await stage.library.answered(replace(report, earlier=(RequestId(99),)), arrived=True)
+    await asyncio.sleep(0.1)
+    assert stage.told == []
+    assert await told_rows(stage) == ["yes"]
+
+
+async def test_what_a_killed_process_left_is_told_by_the_next_one(stage: Stage) -> None:
+    await stage.left_pending(MEMBER)
+    await stage.library.recover()
+    async with stage.working():
+        await until(stage, 1)
+    assert stage.told[0].request.changes[0].outcome is Outcome.SAVED
+
+
+async def test_own_albums_are_read_anew_when_only_some_of_several_changes_were_made(stage: Stage) -> None:
+    stage.server.accounts["ada"].saved[SECOND] = stage.now()
+    access = await stage.tokens.access(MEMBER)
+    assert [album.id for album in await stage.resolver.own(MEMBER, access)] == [SECOND]
+    stage.server.fault(path=WRITE, method="DELETE", times=None, **FAULTS["elsewhere"])
+    for action, album in ((Action.SAVE, FIRST), (Action.REMOVE, SECOND)):
+        stage.last += 1
+        new = [NewChange(Kind.ALBUM, album)]
+        await stage.storage.changes.accept(caller(MEMBER, stage.last), action, new, stage.now())
+    stage.library.wake(MEMBER)
+    await stage.until_idle()
+    assert [album.id for album in await stage.resolver.own(MEMBER, access)] == [FIRST, SECOND]
 
 
 # -- unlinked meanwhile

@@ -69,6 +69,18 @@ async def test_whoever_waits_for_a_link_is_told_why_it_is_not_made(stage: Stage,
         await finishing
 
 
+async def test_a_message_that_hangs_does_not_hold_up_a_stop_for_ever(stage: Stage, browser: Browser) -> None:
+    async def tell(news: LinkNews) -> None:
+        await asyncio.sleep(60)
+
+    stage.linking.tell = tell
+    finishing = await under_way(stage, await way_back(stage, browser))
+    async with asyncio.timeout(20):
+        await stage.linking.finish_links(0.01)
+    finishing.cancel()
+    await asyncio.gather(finishing, return_exceptions=True)
+
+
 async def test_a_link_is_made_also_when_its_browser_goes_away(stage: Stage, browser: Browser) -> None:
     finishing = await under_way(stage, await way_back(stage, browser))
     finishing.cancel()
