@@ -374,7 +374,19 @@ async def test_what_an_answer_was_to_tell_is_told_once_more_when_it_did_not_arri
     await stage.library.told(answer, await stage.library.untold(answer), arrived=False)
     await until(stage, 2)
     assert sorted(report.request.id for report in stage.told) == [1, 2]
-    assert [report.request.id for report in await stage.library.untold(answer)] == []
+    # that could not be sent either, so that the next answer tells
+    await stage.storage.database.write(lambda c: c.execute("UPDATE change_requests SET told = 'refused'"))
+    assert [report.request.id for report in await stage.library.untold(answer)] == [1, 2]
+
+
+async def test_what_an_answer_did_not_tell_the_next_one_tells_also_while_the_disk_is_full(stage: Stage) -> None:
+    answer = await untold(stage)
+    other = replace(answer, request=replace(answer.request, id=RequestId(99)))
+    earlier = await stage.library.untold(answer)
+    await stage.storage.database.read(lambda c: c.execute("PRAGMA query_only = 1").fetchall())
+    await stage.library.told(answer, earlier[:1], arrived=True)
+    assert [report.request.id for report in await stage.library.untold(other)] == [2]
+    await stage.storage.database.read(lambda c: c.execute("PRAGMA query_only = 0").fetchall())
 
 
 async def test_an_end_that_an_answer_told_with_earlier_ones_is_not_told_again(stage: Stage) -> None:
