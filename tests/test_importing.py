@@ -136,6 +136,19 @@ async def test_an_import_is_stopped_and_what_was_saved_stays(world: World) -> No
     assert "nothing left to stop" in await said(again)
 
 
+async def test_an_import_that_is_stopped_at_once_does_not_count_what_was_saved(world: World) -> None:
+    await world.link(ADA)
+    asked = await ask(world, listed(known(world, 50)))
+    await said(asked)
+    world.spotify.fault(path="*/contains", times=None, **FAULTS["unavailable"])
+    pressed = await press(world, asked, "Save 50")
+    (stop,) = buttons(await until_said(world, pressed, "queued"))
+    await said(await world.discord.press(ADA, stop["custom_id"], pressed.history[-1]))
+    message = await until_said(world, asked, "Your import was stopped before anything was saved.", 60)
+    assert "saved 0" not in "\n".join(texts(message))
+    assert world.saved() == []
+
+
 async def test_cancel_saves_nothing_and_deletes_what_was_read(world: World) -> None:
     await world.link(ADA)
     asked = await ask(world, listed([FIRST]))
