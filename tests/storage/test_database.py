@@ -637,6 +637,15 @@ async def test_what_was_deleted_while_somebody_read_is_gone_soon_after(tmp_path:
     await storage.close()
 
 
+async def test_a_sweep_with_nothing_to_erase_leaves_the_log_alone(storage: Storage) -> None:
+    await put(storage)
+    log = storage.database.path.with_name("gatefold.db-wal")
+    before = log.stat().st_size
+    assert before > 0
+    await storage.sweep(at())
+    assert log.stat().st_size >= before
+
+
 async def test_what_was_deleted_while_the_disk_took_no_erasing_is_deleted_all_the_same_and_gone_soon_after(
     tmp_path: Path,
 ) -> None:

@@ -39,8 +39,11 @@ def test_the_steps_of_a_wheel_are_found_in_it(wheel: Path) -> None:
     assert [step.__name__ for step in load_steps()] == ["m001_other"]
 
 
-def test_a_library_that_the_steps_of_a_wheel_lack_is_told(wheel: Path) -> None:
-    wheel.write_text("import a_library_that_is_missing\n")
+@pytest.mark.parametrize(
+    "lacking", ["import a_library_that_is_missing", "raise ModuleNotFoundError('a_library_that_is_missing')"]
+)
+def test_a_library_that_the_steps_of_a_wheel_lack_is_told(lacking: str, wheel: Path) -> None:
+    wheel.write_text(f"{lacking}\n")
     with pytest.raises(ModuleNotFoundError, match="a_library_that_is_missing"):
         load_steps()
 
