@@ -485,7 +485,7 @@ async def test_the_quota_is_told_with_its_end_and_holds_up_everybody(world: Worl
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ("not_registered_text", "you are not on its list"),
+        ("not_registered_text", "or set up your own Spotify app"),
         ("not_registered_json", "you are not on its list"),
         ("check_settings_text", "you are not on its list"),
         ("premium", "only while its host has Premium"),

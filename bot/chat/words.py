@@ -467,9 +467,9 @@ class Words:
                     )
                 return t.plural(
                     "Spotify allows {count} person for this bot's app, and you are not on its list. Ask the host to add "
-                    "you, then use {link} again.",
+                    "you, or set up your own Spotify app, then use {link} again.",
                     "Spotify allows {count} people for this bot's app, and you are not on its list. Ask the host to add "
-                    "you, then use {link} again.",
+                    "you, or set up your own Spotify app, then use {link} again.",
                     self._seats,
                     link=link,
                 )

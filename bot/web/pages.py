@@ -178,7 +178,7 @@ def of_error(t: Text, error: UserError, seats: int = 5) -> Page:
                 )
                 if seats
                 else t("This bot's Spotify app does not let you in. Nothing was linked."),
-                t("Ask the host to add you, then use {link} again.", link=link),
+                t("Ask the host to add you, or set up your own Spotify app, then use {link} again.", link=link),
             )
         case PremiumLapsed():
             return Page(

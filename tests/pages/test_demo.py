@@ -166,10 +166,17 @@ async def test_a_choice_that_was_picked_offers_nothing_more(chromium: Browser) -
         await expect(sight.chat.locator(".command-suggestion").first).to_be_visible()
         await sight.page.keyboard.press("Enter")
         await expect(sight.chat.locator(".command-option-input")).to_have_value(re.compile("spotify:album:"))
+        name = sight.chat.locator(".picked-name")
+        await expect(name).to_have_text(re.compile("^Slow Harbour by The Lantern Ferry"))
         await expect(sight.chat.get_by_text("No options match")).not_to_be_visible()
         context = await sight.chat.locator(".command-context").bounding_box()
         assert context is not None
         assert context["x"] + context["width"] <= 390
+        pill = await name.bounding_box()
+        assert pill is not None
+        assert pill["x"] + pill["width"] <= 390
+        await sight.page.keyboard.press("Backspace")  # it is no album any more: what is typed is seen again
+        await expect(name).to_have_count(0)
 
 
 async def test_a_page_of_a_demo_that_was_restarted_loads_itself_again(chromium: Browser) -> None:

@@ -121,19 +121,39 @@ setInterval(() => {
 
 // ---------------------------------------------------------------- what was picked while typing
 
-// SimCord shows the value of a choice in place of its name, and then offers choices for that value.
-function hidePicked() {
-  const inputs = [...document.querySelectorAll(".command-option-input")];
-  const isPicked = inputs.some((input) => /^spotify:album:\w+$/.test(input.value));
-  for (const popup of document.querySelectorAll(".command-popup")) popup.classList.toggle("is-picked", isPicked);
+// SimCord shows the value of a choice in place of its name, and then offers choices for that value. Discord shows the name.
+const offered = new Map();
+function showPicked() {
+  for (const item of document.querySelectorAll(".command-suggestion[data-value]")) {
+    const label = item.querySelector(".command-suggestion-label");
+    if (label) offered.set(item.dataset.value, label.textContent);
+  }
+  let isAnyPicked = false;
+  for (const input of document.querySelectorAll(".command-option-input")) {
+    const isPicked = /^spotify:album:\w+$/.test(input.value);
+    const name = isPicked ? offered.get(input.value) : undefined;
+    isAnyPicked ||= isPicked;
+    input.classList.toggle("is-picked", name !== undefined);
+    const shown = input.parentElement.querySelector(".picked-name");
+    if (name === undefined) { shown?.remove(); continue; }
+    if (shown?.textContent === name) continue;
+    shown?.remove();
+    const added = document.createElement("span");
+    added.className = "picked-name";
+    added.setAttribute("aria-hidden", "true");
+    added.textContent = name;
+    input.after(added);
+  }
+  for (const popup of document.querySelectorAll(".command-popup")) popup.classList.toggle("is-picked", isAnyPicked);
 }
+document.addEventListener("input", showPicked);
 
 // ---------------------------------------------------------------- what SimCord draws
 
 let last = 0n;
 function look() {
   keepHere(document);
-  hidePicked();
+  showPicked();
   let newest = last;
   for (const article of list.querySelectorAll(".channel-message[data-message-id]")) {
     addApps(article);
