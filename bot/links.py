@@ -25,7 +25,7 @@ OLD_SHORT = "spoti.fi"
 SERVICES = {
     "Album of the Year": r"(?:www\.)?albumoftheyear\.org",
     "AllMusic": r"(?:www\.)?allmusic\.com",
-    "Amazon": r"(?:www\.)?amazon\.[a-z.]{2,6}|amzn\.to|a\.co",
+    "Amazon": r"(?:www\.)?amazon\.[a-z.]{2,6}|amzn\.(?:to|eu)|a\.co",
     "Amazon Music": r"music\.amazon\.[a-z.]{2,6}",
     "Anghami": r"(?:[\w-]{1,20}\.)?anghami\.com",
     "Apple Music": r"(?:[a-z]{1,10}\.)?(?:music|itunes)\.apple\.com|apple\.co|itun\.es",
@@ -34,12 +34,19 @@ SERVICES = {
     "Beatport": r"(?:www\.)?beatport\.com",
     "Boomplay": r"(?:www\.)?boomplay\.com",
     "Deezer": r"(?:[\w-]{1,20}\.)?deezer\.(?:com|page\.link)|dzr\.page\.link",
+    "Discord": r"(?:[a-z]{1,10}\.)?discord(?:app)?\.com|discord\.gg",
     "Discogs": r"(?:www\.)?discogs\.com",
+    "Feature.fm": r"(?:[\w-]{1,63}\.)?ffm\.to",
+    "Gaana": r"(?:www\.)?gaana\.com",
     "Genius": r"(?:www\.)?genius\.com",
+    "Instagram": r"(?:www\.)?instagram\.com",
     "JioSaavn": r"(?:www\.)?jiosaavn\.com",
     "KKBOX": r"(?:www\.)?kkbox\.(?:com|fm)",
     "Last.fm": r"(?:www\.)?last\.fm|(?:www\.)?lastfm\.[a-z]{2,3}(?:\.[a-z]{2})?",
+    "LINE MUSIC": r"music\.line\.me",
     "Linkfire": r"(?:[\w-]{1,63}\.)?lnk\.to",
+    "Linktree": r"(?:www\.)?linktr\.ee",
+    "Melon": r"(?:[a-z]{1,10}\.)?melon\.com",
     "Mixcloud": r"(?:www\.)?mixcloud\.com",
     "MusicBrainz": r"(?:[a-z]{1,10}\.)?musicbrainz\.org",
     "Napster": r"(?:[a-z]{1,10}\.)?napster\.com",
@@ -53,7 +60,10 @@ SERVICES = {
     "Songwhip": r"(?:www\.)?songwhip\.com",
     "SoundCloud": r"(?:[\w-]{1,20}\.)?soundcloud\.(?:com|app\.goo\.gl)",
     "TIDAL": r"(?:[\w-]{1,20}\.)?tidal\.(?:com|link)",
+    "TikTok": r"(?:[a-z]{1,10}\.)?tiktok\.com",
+    "VK": r"(?:[a-z]{1,10}\.)?vk\.com",
     "Wikipedia": r"(?:[\w-]{1,20}\.)?(?:m\.)?wikipedia\.org",
+    "X": r"(?:(?:www|mobile)\.)?(?:twitter|x)\.com",
     "Yandex Music": r"music\.yandex\.[a-z]{2,3}(?:\.[a-z]{2})?",
     "YouTube": r"(?:[\w-]{1,20}\.)?youtube(?:-nocookie)?\.com|youtu\.be",
 }
@@ -76,7 +86,7 @@ _SPOTIFY = rf"(?:{_SITE}|(?:www\.|embed\.)?spotify\.com{_PORT}(?={_SLASH})|spoti
 _SCHEME = f"(?:h?ttps?(?:{_COLON}{_SLASH}{_SLASH}|[:;/]{{1,4}}(?={_SPOTIFY}))){{1,2}}"
 _NEXT = f"(?:h?ttps?{_COLON}|h?ttps?[:;/]{{1,4}}(?={_SPOTIFY})|spotify{_COLON}|{_SPOTIFY})"  # where another link begins, with nothing in between
 _ID = f"[0-9A-Za-z]{{22}}(?:(?={_NEXT})|(?![0-9A-Za-z]))"
-_REGION = f"(?:(?:intl-)?[a-z]{{2}}(?:-[a-z]{{2,4}})?{_SLASH}{{1,3}})?"
+_REGION = f"(?:(?:intl-)?[a-z]{{2}}(?:-[0-9a-z]{{2,4}}){{0,2}}{_SLASH}{{1,3}})?"
 _BLANK = "%(?:25){0,3}(?:20|0A|0D|09|2C|3B)"  # white space or a separator, percent-encoded
 
 _PAGE = pattern(

@@ -52,15 +52,19 @@ _ESCAPED = pattern(
     re.IGNORECASE,
 )
 _MARKDOWN = pattern(
-    r"\[[^\[\]]*\]\(\s*<?([^\s()<>]{1,2000})>?(?:\s+(?:[\"\u201c][^\"\u201d]{0,200}[\"\u201d]|'[^']{0,200}'))?\s*\)"
+    r"\[(?:\\.|[^\[\]\\]++|\[[^\[\]]*+\]){0,60}+\]\(\s*<?([^\s()<>]{1,2000})>?(?:\s+(?:[\"\u201c][^\"\u201d]{0,200}[\"\u201d]|'[^']{0,200}'))?\s*\)"
 )
 _TAG = pattern(
     r"</?(?:(?P<block>blockquote|br|div|h[1-6]|hr|li|ol|p|t[dhr]|table|tbody|thead|ul)"
     r"|a|b|code|em|embed|font|i|iframe|img|link|object|pre|script|span|strong|u)(?:\s[^<>]{0,4000}|/)?>",
     re.IGNORECASE,
 )
+# What Discord's client writes for a mention, an emoji of a server, a point in time and a command.
+_DISCORD = pattern(
+    r"<(?:(?:@[!&]?|#)\d{15,21}|a?:\w{2,32}:\d{15,21}|t:-?\d{1,13}(?::[tTdDfFsSR])?|/[^<>:]{1,100}:\d{15,21})>"
+)
 _TARGET = pattern(r"(?:src|href|cite|data)\s*=\s*[\"'\u201c\u201d]?([^\"'\s<>\u201c\u201d]{1,2000})", re.IGNORECASE)
-_BULLET = pattern(r"(?:>\s+)*(?:(?:[-*•‣▪·–—]|\d{1,3}[.)])\s+(?:\[[ xX]\]\s+)?)?(?=\S)")
+_BULLET = pattern(r"(?:>\s+)*(?:(?:[-*•‣▪·–—]|-?#{1,3}|\d{1,3}[.)])\s+(?:\[[ xX]\]\s+)?)?(?=\S)")
 # What numbers the lines of a list, if it counts from one line to the next.
 _NUMBER = pattern(
     r"(?:[(\[#№]\s?)?(?:(\d{1,3})(?:\ufe0f?\u20e3|\s?[.):\]\uff0e\uff09\uff1a、–—-]|(?=\s))|([①-⑳]))\s*(?=\S)"
@@ -70,6 +74,13 @@ _SIGN = pattern(r"(?![*_~`]\S)([^\w\s\"'“”‘’«»„\u2039\u203a「」『
 _MARK = pattern(r"\[[xX]?\]|[(\[#№]\d{1,3}[)\]]?|\(?\d{1,3}[.):\]]|\d\ufe0f?\u20e3|[①-⑳]")
 """A word beside a link that only numbers it."""
 _FENCE = pattern(r"```\w*|\*{3,}|_{3,}")
+_DURATION = pattern(r"[(\[]?\d{1,3}:\d{2}(?::\d{2})?[)\]]?")
+# "Album: Blue" above "Artist: Joni Mitchell", in the languages that the bot writes.
+_FIELD = pattern(
+    r"(?:[aá]lbum|title|titel|titre|t[ií]tulo|artist[ae]?|interpret|künstler(?:in)?|band|by|year|jahr|année|año|ano"
+    r"|アルバム|タイトル|アーティスト)\s?[:\uff1a]\s*(?=\S)",
+    re.IGNORECASE,
+)
 _YEAR = pattern(r"\(?(?:19|20)\d{2}\)?", re.ASCII)
 # What Spotify's own pages are called: "Blue - Album by Joni Mitchell | Spotify".
 _PAGE_TITLE = pattern(
@@ -107,7 +118,12 @@ def read_one(text: str) -> list[Reference]:
 def _linked(lines: Sequence[_Line]) -> list[Reference]:
     """The links and ids in these lines, and that the words beside them are ignored."""
     found = dict.fromkeys(reference for line in lines for reference in line.references)
-    words = [word for line in lines for word in line.words if not (line.references and _MARK.fullmatch(word))]
+    words = [
+        word
+        for line in lines
+        for word in line.words
+        if not (line.references and _MARK.fullmatch(word)) and not _FENCE.fullmatch(word)
+    ]
     return [*found, *_ignored(words)]
 
 
@@ -154,7 +170,7 @@ def _lines(text: str) -> list[str]:
     if "\\" in text or "&" in text:
         text = _ESCAPED.sub(_unescaped, text)
     text = _SAID.sub(r"\1", text)
-    plain = _TAG.sub(_target, _MARKDOWN.sub(_masked, text))
+    plain = _TAG.sub(_target, _DISCORD.sub(" ", _MARKDOWN.sub(_masked, text)))
     if not any(map(str.isalnum, plain)):
         plain = text  # it is no markup if there is nothing else
     return plain.translate(_BREAKS).split("\n")
@@ -212,6 +228,20 @@ def _is_rule(text: str) -> bool:
 
 
 def _unmarked(texts: Sequence[str]) -> list[str]:
+    """The titles in the lines of a list: without what marks or names each line, and without how long each album is."""
+    texts = _without_marks(texts)
+    fields = [match for text in texts if (match := _FIELD.match(text))]
+    if len(fields) == len(texts) > 1:
+        texts = [text[match.end() :] for text, match in zip(texts, fields, strict=True)]
+    words = [text.split() for text in texts]
+    if len(texts) > 1 and all(len(each) > 1 and _DURATION.fullmatch(each[-1]) for each in words):
+        texts = [
+            text[: text.rindex(each[-1])].rstrip(" -–—|·") or text for text, each in zip(texts, words, strict=True)
+        ]
+    return texts
+
+
+def _without_marks(texts: Sequence[str]) -> list[str]:
     """The lines of a list without their bullets, their numbers, and the outer borders of a table."""
     texts = [text.strip("| ") if text[0] == text[-1] == "|" and text.strip("| ") else text for text in texts]
     texts = [_BULLET.sub("", text, count=1) for text in texts]
