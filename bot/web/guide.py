@@ -138,9 +138,10 @@ async def _form(request: web.Request) -> dict[str, list[str]]:
 
 def _only(values: list[str]) -> str:
     """A value that comes once."""
-    if len(values) != 1:
-        raise LinkExpired
-    return values[0]
+    match values:
+        case [value]:
+            return value
+    raise LinkExpired
 
 
 def _origin(url: str) -> str:

@@ -104,10 +104,12 @@ class LinkPages:
 
 def _one(request: web.Request, name: str) -> str | None:
     """A parameter that comes once; LinkExpired when it comes twice or is absurdly long."""
-    values = request.query.getall(name, [])
-    if len(values) > 1 or any(len(value) > LONGEST for value in values):
-        raise LinkExpired
-    return values[0] if values else None
+    match request.query.getall(name, []):
+        case []:
+            return None
+        case [value] if len(value) <= LONGEST:
+            return value
+    raise LinkExpired
 
 
 def _see_other(url: str) -> web.Response:

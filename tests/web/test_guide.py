@@ -60,8 +60,9 @@ async def test_a_link_that_does_not_live_is_told(query: str, stage: Stage, brows
 
 
 async def test_the_guide_is_in_the_members_language(stage: Stage, browser: Browser) -> None:
-    url, _ = await guide(stage, "de")
+    url, link = await guide(stage, "de")
     assert '<html lang="de">' in (await browser.get(url)).text
+    assert '<html lang="de">' in (await send(browser, link=link, client_id="wrong")).text
 
 
 async def test_only_the_guide_may_run_our_script_and_lead_on(stage: Stage, browser: Browser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import aiohttp
@@ -34,3 +35,20 @@ async def test_a_port_that_is_taken_is_told_and_one_that_was_left_is_free() -> N
                 pass
     async with serving_metrics(scrape, "127.0.0.1", port):
         pass
+
+
+async def test_at_a_stop_a_scrape_that_does_not_end_holds_nobody_up() -> None:
+    began = asyncio.Event()
+
+    async def endless() -> bytes:
+        began.set()
+        await asyncio.Event().wait()
+        return b""
+
+    port = free_port()
+    async with asyncio.timeout(30):
+        async with serving_metrics(endless, "127.0.0.1", port):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            await began.wait()
+    writer.close()
