@@ -277,7 +277,9 @@ async def _asked(
 
 def _refuse_unless_free(path: Path) -> None:
     if not path.exists():
-        raise ControlError(f"There is no database at {path}. Set DATABASE_PATH.")
+        raise ControlError(
+            f"There is no database at {path}. Change to the folder of the bot's .env, or set DATABASE_PATH."
+        )
     if is_in_use(path):
         raise ControlError(
             f"A bot is using {path} and does not respond. If it was started just now, try again in a moment. Otherwise "

@@ -57,7 +57,8 @@ def asked(host: str, port: int, timeout_s: float) -> tuple[bool, str, dict[str, 
         answer = connection.getresponse()
         parts = json.loads(answer.read(65536))
     except (OSError, http.client.HTTPException, ValueError) as error:
-        return False, f"No bot responds at {host}:{port} ({type(error).__name__}).", {}
+        why = type(error).__name__
+        return False, f"No bot responds at {host}:{port} ({why}). Start it, or correct WEB_HOST and WEB_PORT.", {}
     finally:
         connection.close()
     known = {str(name): bool(works) for name, works in parts.items()} if isinstance(parts, dict) else {}

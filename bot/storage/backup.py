@@ -131,7 +131,9 @@ def copy_unused(path: Path, target: Path) -> None:
     """Copy a database that no bot uses to a new file (0600). StorageStartupError when one does, or it cannot be read."""
     path = followed(path)
     if not path.exists():
-        raise StorageStartupError(f"There is no database at {path}. Set DATABASE_PATH.")
+        raise StorageStartupError(
+            f"There is no database at {path}. Change to the folder of the bot's .env, or set DATABASE_PATH."
+        )
     lock = hold_lock(path)
     try:
         sqlite.copy_file(path, target)

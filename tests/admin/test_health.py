@@ -80,7 +80,7 @@ async def test_a_bot_that_hangs_is_not_waited_for() -> None:
         gone.set()
     assert (is_well, sentence) == (
         False,
-        f"No bot responds at 127.0.0.1:{port} (TimeoutError).",
+        f"No bot responds at 127.0.0.1:{port} (TimeoutError). Start it, or correct WEB_HOST and WEB_PORT.",
     )
 
 
@@ -97,7 +97,7 @@ def test_the_exit_status_says_it_and_neither_secrets_nor_a_proxy_are_needed(tmp_
             check=False,
         )
         assert done.returncode == 1
-        assert done.stderr == f"No bot responds at 127.0.0.1:{port} (ConnectionRefusedError).\n"
+        assert done.stderr.startswith(f"No bot responds at 127.0.0.1:{port} (ConnectionRefusedError). Start it")
 
 
 def test_a_port_that_is_not_known_and_one_that_is_none_are_told(tmp_path: Path) -> None:
