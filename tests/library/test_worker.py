@@ -259,6 +259,7 @@ async def test_what_takes_longer_than_a_stop_may_wait_is_told_as_held_and_kept(s
         while not any(call.method == "PUT" for call in stage.server.calls):
             await asyncio.sleep(0.005)
         await stage.library.stop(0.05)
+        assert stage.library.is_idle
         assert isinstance((await saving).held, Restarting)
     assert await stage.pending() == 1
 
