@@ -99,9 +99,11 @@ async def test_a_track_names_its_album_which_is_known_then(stage: Stage) -> None
 async def test_a_short_link_is_followed_to_whatever_it_names(stage: Stage) -> None:
     pages = {"one": f"album/{FIRST}", "two": f"track/{track(stage)}", "three": "playlist/37i9dQZF1DXcBWIGoYBM5M"}
     stage.server.short_links.update({code: f"https://open.spotify.com/{page}" for code, page in pages.items()})
-    found = [await found_id(stage, f"https://spotify.link/{code}") for code in (*pages, "four")]
+    stage.server.short_links["five"] = f"https://open.spotify.com/album/{'0' * 22}"
+    found = [await found_id(stage, f"https://spotify.link/{code}") for code in (*pages, "four", "five")]
     assert found[:2] == [FIRST, SECOND]
-    playlist, nothing = found[2:]
+    playlist, nothing, gone = found[2:]
+    assert gone == NotFound(Outcome.NO_ALBUM, "https://spotify.link/five")
     assert isinstance(playlist, NotFound)
     assert (playlist.outcome, playlist.kind) == (Outcome.NOT_ALBUM, "playlist")
     assert isinstance(nothing, NotFound)
@@ -147,7 +149,7 @@ async def test_names_come_once_each_in_order_a_few_at_a_time_and_without_those_t
 
 
 async def test_names_that_take_too_long_are_left_out(stage: Stage) -> None:
-    await stage.names.album(await stage.tokens.access(MEMBER), FIRST)
+    await of(stage).album(MEMBER, FIRST)  # now the host's access is at hand
     stage.server.delay_s = 5.0
     async with asyncio.timeout(3):
         assert [*await of(stage).names(MEMBER, [SECOND, FIRST], seconds=0.05)] == [FIRST]

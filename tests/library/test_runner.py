@@ -29,6 +29,12 @@ async def test_a_large_request_tells_how_far_it_is_after_each_chunk(stage: Stage
     assert sorted(stage.saved) == sorted(ids)
 
 
+async def test_one_album_alone_is_too_little_to_tell_how_far_it_is(stage: Stage) -> None:
+    seen: list[Progress] = []
+    await stage.save_many([SECOND], seen.append)
+    assert seen == []
+
+
 async def test_what_is_left_is_guessed_to_take_as_long_as_what_is_done(stage: Stage) -> None:
     seen: list[Progress] = []
 
