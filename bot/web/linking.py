@@ -39,8 +39,9 @@ class LinkPages:
         """The routes; one redirect path a provider, so that answers cannot be mixed up."""
         return [
             web.get("/link/{id}", self.open),
-            web.get("/callback/discord", self.back_from_discord),
-            web.get("/callback/spotify", self.back_from_spotify),
+            # A HEAD must change nothing (RFC 9110, 9.2.1), and these use up what they are given.
+            web.get("/callback/discord", self.back_from_discord, allow_head=False),
+            web.get("/callback/spotify", self.back_from_spotify, allow_head=False),
         ]
 
     async def open(self, request: web.Request) -> web.StreamResponse:

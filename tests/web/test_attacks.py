@@ -244,6 +244,22 @@ async def test_an_answer_of_discords_issuer_at_spotifys_callback_is_refused(stag
     await nothing_came_of_it(stage, await browser.get(callback), 400, LONG_AGO)
 
 
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "OPTIONS"])
+@pytest.mark.parametrize("provider", ["discord", "spotify"])
+async def test_only_a_get_of_a_callback_uses_it_up(
+    stage: Stage, browser: Browser, other: Browser, provider: str, method: str
+) -> None:
+    link = await stage.ask()
+    if provider == "discord":
+        callback = await browser.be(MIA, await browser.open(link))
+    else:
+        callback = await browser.to_last_callback(link)
+    for who in (browser, other):
+        assert (await who.get(callback, method)).status == 405
+    assert stage.calls(TOKEN_CALL) == 0
+    assert (await browser.get(callback)).status == (303 if provider == "discord" else 200)
+
+
 @pytest.mark.parametrize("no_code", [None, ""])
 @pytest.mark.parametrize("provider", ["discord", "spotify"])
 async def test_a_good_state_without_a_code_is_refused(
