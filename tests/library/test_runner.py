@@ -136,6 +136,20 @@ async def test_a_later_small_request_goes_in_between_the_chunks_of_a_large_one(s
     assert len(stage.saved) == len(ids) + 2
 
 
+async def test_a_small_request_that_is_held_up_is_told_while_a_large_one_goes_on(stage: Stage) -> None:
+    stage.server.delay_s = 0.02
+    stage.server.fault(path="/v1/tracks/*", times=None, **FAULTS["unavailable"])
+    seen: list[Progress] = []
+    large = asyncio.create_task(stage.save_many(stage.albums(10 * CHUNK), seen.append))
+    async with asyncio.timeout(60):
+        while not seen:
+            await asyncio.sleep(0.005)
+        report = await stage.save(f"spotify:track:{stage.server.catalogue.albums[FIRST].tracks[0].id}")
+    assert isinstance(report.held, TryLater)
+    assert not large.done()
+    await large
+
+
 async def test_a_request_with_an_older_interaction_that_arrives_meanwhile_is_not_forgotten(stage: Stage) -> None:
     stage.server.delay_s = 0.01
     stage.last = 100
