@@ -87,6 +87,16 @@ def test_another_key_does_not_open_it() -> None:
     assert not VAULT.knows(Vault([OTHER]).seal("s", 1, REFRESH))
 
 
+def test_another_key_does_not_open_it_although_the_blob_names_that_key() -> None:
+    other = Vault([OTHER])
+    assert not opens(BLOB[:1] + other.sealing_key_id + BLOB[5:], vault=other)
+
+
+def test_what_this_version_has_sealed_once_opens_for_ever() -> None:
+    blob = base64.b64decode("AyUXjnWIjjg2ODV4dSSxGPg6KhRYSQCkm94a5c1a3XgbJPRLmR4CpnEtbgCh1oAI5A==")
+    assert VAULT.open(blob, 7, REFRESH) == "AQ-1"
+
+
 def test_the_first_key_seals_and_all_open() -> None:
     rotated = Vault([OTHER, KEY])
     assert opens(BLOB, vault=rotated)
