@@ -74,6 +74,14 @@ async def test_the_whole_flow_ends_with_linked_and_both_names(stage: Stage, brow
     assert "On Spotify Mia’s records" in read
 
 
+async def test_the_last_page_is_in_the_members_language_also_when_they_declined(stage: Stage, browser: Browser) -> None:
+    consent = await browser.to_spotify(await stage.ask(locale="de"))
+    pages = [await browser.get(await browser.decide(consent, decision="cancel"))]
+    pages.append(await browser.get(await browser.to_last_callback(await stage.ask(locale="de"))))
+    assert [page.status for page in pages] == [403, 200]
+    assert all('<html lang="de">' in page.text for page in pages)
+
+
 async def test_the_link_is_stored_with_the_right_account_and_times(stage: Stage, browser: Browser) -> None:
     await browser.link()
     link = await stage.tokens.account(MIA)
