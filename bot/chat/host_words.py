@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.chat.words import date, plain
+from bot.chat.words import date, plain, soon
 from bot.monitoring.alerts import Alert, Cause
 from bot.text import Text
 
@@ -61,7 +61,7 @@ def _what(t: Text, alert: Alert) -> str:
                 "Since {since} this bot's Spotify app has used up its requests for the day. Requests are queued until "
                 "{until}, and members are told. You don't need to do anything.",
                 since=since,
-                until=date(facts.until),
+                until=soon(facts.until),
             )
         case Cause.QUOTA:
             return t(

@@ -418,7 +418,7 @@ class Words:
             "Your album is queued until {when}.",
             "Your {count} albums are queued until {when}.",
             count,
-            when=date(until),
+            when=soon(until),
         )
 
     # -- refusals
