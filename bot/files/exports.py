@@ -191,4 +191,5 @@ def _cell(value: Value) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    # DEL is the one control character that JSON may hold as it is
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
