@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -234,10 +235,10 @@ class AlbumClubs:
 
     async def _stored(self, write: Callable[[Connection], Refused | None]) -> Refused | None:
         """Store what many members do at the same time: those who wait share one flush of the disk."""
-        refused = await self._storage.database.write(write, key="clubs", durable=False, flush_after=True)
+        refused = await self._storage.database.write(write, key="clubs", durable=False)
         if refused is None:
             try:
-                await self._storage.database.flush()
+                await asyncio.shield(self._storage.database.flush())
             except StorageUnavailable as error:
                 # It is stored, and only a power cut could take it away: to say that nothing was changed would be wrong.
                 _log.warning("a ballot or a rating was stored, and not flushed to the disk", error=str(error))

@@ -194,7 +194,7 @@ class ChangeExecutor:
                     hold(change, TryLater(TryLater.Cause.UNAVAILABLE))
             named = [(change, id_) for change, id_ in named if id_ in saved and id_ not in missing]
 
-        # 3. noted before the write, so that a retry knows what was there before; what was accepted is flushed with it
+        # 3. noted before the write, so that a retry knows what was there before
         if named:
             unwanted = await self._changes.begin(
                 (change.key, None if change.album_id == id_ else id_, saved[id_]) for change, id_ in named
@@ -211,10 +211,14 @@ class ChangeExecutor:
                     outcome = _outcome(change.action, changed=changed)
                 outcomes.append(Ending(change.key, outcome))
             named = [(change, id_) for change, id_ in named if change.key not in unwanted]
-        else:
-            await self._changes.on_disk()
 
-        # 4. the writes; then a second look where nothing proves an album
+        # 4. the writes, once what was accepted is safe on the disk; then a second look where nothing proves an album
+        try:
+            await self._changes.on_disk()
+        except StorageUnavailable:
+            # nothing was written: what was noted just now is no doubt
+            await self._changes.not_carried_out(change.key for change, _ in named if change.was_saved is None)
+            raise
         answers = await self._write(access, named, saved)
         if any(answer is None for answer in answers.values()):
             self._resolver.forget_own(member)

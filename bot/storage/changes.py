@@ -6,6 +6,7 @@ outbox does: its message is stored in the transaction that ends the request.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
@@ -146,6 +147,7 @@ class LibraryChanges:
         self._on_saved = on_saved
         self._vault = vault
         self._outbox = outbox
+        self._flush: asyncio.Future[None] | None = None
         self._told: list[RequestId] = []
         outbox.settles(OUTCOME_MESSAGE, _told_in)
 
@@ -163,8 +165,8 @@ class LibraryChanges:
         `origin`: the card that it came from, if that counts who saved the album.
         `also`: what is stored in the same transaction; what it raises stores nothing.
 
-        It outlives the process at once, and a power cut after `begin()` or `on_disk()`: wait for one of them before
-        the first write to Spotify and before the member is answered.
+        It outlives the process at once, and a power cut after `on_disk()`: wait for that before the first write
+        to Spotify and before the member is answered.
         """
         id_, member = caller.interaction_id, caller.member_id
         sealed = self._vault.seal(caller.interaction_token, member, ANSWER)
@@ -192,12 +194,17 @@ class LibraryChanges:
                 pending = _pending(c, member, CHUNK)
             return Accepted(request, pending, link_row(c, member), self._untold_in(c, member, now))
 
-        stored = self._database.write(write, key=_KEY, durable=also is not None, flush_after=True)
-        return await self._noting(told, stored)
+        accepted = await self._noting(told, self._database.write(write, key=_KEY, durable=also is not None))
+        self._flush = self._database.flush()
+        return accepted
 
     async def on_disk(self) -> None:
         """What was accepted so far outlives a power cut."""
-        await self._database.flush()
+        if self._flush is None:
+            return
+        if self._flush.done() and (self._flush.cancelled() or self._flush.exception()):
+            self._flush = self._database.flush()  # one that failed says nothing of the disk as it is now
+        await asyncio.shield(self._flush)
 
     async def withdraw(self, id_: RequestId) -> bool:
         """Forget a request that could not be made safe; False, and nothing, when some of it may be carried out."""
@@ -331,8 +338,8 @@ class LibraryChanges:
             )
             return unwanted
 
-        # Lost in a power cut, what this notes costs a word ("was there already"), never a change.
-        return await self._database.write(write, key=_KEY, durable=False, flush_before=True)
+        # Lost in a power cut, these cost a word ("was there already"), never a change.
+        return await self._database.write(write, key=_KEY, durable=False)
 
     async def not_carried_out(self, keys: Iterable[Key]) -> None:
         """Forget what was noted before a write that certainly did not happen."""

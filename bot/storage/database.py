@@ -50,7 +50,8 @@ class Database:
         self._thread = _Thread()
         self._loop = asyncio.get_running_loop()
         self._connection: sqlite.Connection
-        self._is_flush_owed = False
+        self._flush: asyncio.Future[None] | None = None
+        self._flushes_sent = self._flushes_begun = 0
         self._probe: asyncio.Future[bool] | None = None
         self._probed_at = float("-inf")
         self._is_truncation_owed = False
@@ -135,48 +136,29 @@ class Database:
         return self._safely(self._reading, job)
 
     def write(
-        self,
-        job: Callable[[Connection], _T],
-        *,
-        key: int | str | None = None,
-        durable: bool = True,
-        flush_before: bool = False,
-        flush_after: bool = False,
+        self, job: Callable[[Connection], _T], *, key: int | str | None = None, durable: bool = True
     ) -> asyncio.Future[_T]:
         """Run a function in one transaction: all of it is stored when this returns, or none of it.
 
         `key`: named by a job that decides by what it reads: no two jobs with the same key run at a time. SQLite runs
         one job at a time anyway; an engine that runs several needs it. What is stored outlives the process in any case;
-        `durable`: a power cut, too, which costs a flush of the disk. `flush_after`: that flush is begun when this
-        returns, and `flush()` waits for it. `flush_before`: so does this job, and where it fails, nothing is run.
+        `durable`: a power cut, too, which costs a flush of the disk.
         """
-        if durable:
-            return self._safely(self._writing_durably, job)
-        if flush_after:
-            return self._safely(self._writing_owing, job, self._flush_if_idle)
-        return self._safely(self._writing_flushed if flush_before else self._writing, job)
+        return self._safely(self._writing_durably if durable else self._writing, job)
 
     def flush(self) -> asyncio.Future[None]:
-        """Done when all that was written with `flush_after` outlives a power cut. StorageUnavailable when it can't."""
-        if self._is_flush_owed:
-            return self._safely(self._flushing, None)
-        flushed: asyncio.Future[None] = self._loop.create_future()
-        flushed.set_result(None)
-        return flushed
+        """Done when all that was written before it outlives a power cut; those who ask at once share one."""
+        if self._flush is None or self._flushes_begun == self._flushes_sent:
+            # whoever asks from now on may have written after the one before began
+            self._flushes_sent += 1
+            self._flush = self._safely(self._flushing, None)
+            # whoever asked may be gone before it fails
+            self._flush.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return self._flush
 
     def _flushing(self, _: None) -> None:
-        if self._is_flush_owed:
-            self._sync(self._log)
-            self._is_flush_owed = False
-
-    def _flush_if_idle(self) -> None:
-        """Flush while the loop goes on, unless other jobs wait: then all that they write shares one flush.
-
-        Nobody relies on it. Whoever needs the flush waits for one, and is told if it fails.
-        """
-        if not self._thread.waiting:
-            with suppress(StorageUnavailable):
-                self._run_safely(self._flushing, None)
+        self._flushes_begun += 1
+        self._sync(self._log)
 
     async def backup(self, target: Path) -> None:
         """Copy the whole database to a new file (0600) while everything goes on. StorageUnavailable when it can't."""
@@ -265,29 +247,16 @@ class Database:
             sqlite.without_cursor(result)
         return result
 
-    def _writing_owing(self, job: Callable[[Connection], _T]) -> _T:
-        result = self._writing(job)
-        self._is_flush_owed = True
-        return result
-
     def _writing_durably(self, job: Callable[[Connection], _T]) -> _T:
         with sqlite.flushing(self._connection):
-            result = self._writing(job)
-        self._is_flush_owed = False
-        return result
+            return self._writing(job)
 
-    def _writing_flushed(self, job: Callable[[Connection], _T]) -> _T:
-        self._run_safely(self._flushing, None)
-        return self._writing(job)
-
-    def _safely(
-        self, run: Callable[[Any], _T], job: Any, after: Callable[[], None] | None = None
-    ) -> asyncio.Future[_T]:
+    def _safely(self, run: Callable[[Any], _T], job: Any) -> asyncio.Future[_T]:
         if self._is_closed:
             closed: asyncio.Future[_T] = self._loop.create_future()
             closed.set_exception(StorageUnavailable("closed"))
             return closed
-        return self._thread.run(self._run_safely, run, job, after=after)
+        return self._thread.run(self._run_safely, run, job)
 
     def _run_safely(self, run: Callable[[Any], _T], job: Any) -> _T:
         try:
@@ -315,10 +284,8 @@ class _Thread:
         self._thread = threading.Thread(target=self._work, name="database", daemon=True)
         self._thread.start()
 
-    def run(
-        self, function: Callable[..., _T], *arguments: Any, after: Callable[[], None] | None = None
-    ) -> asyncio.Future[_T]:
-        """What the function returns or raises. `after`: is run in the thread when that has been sent back."""
+    def run(self, function: Callable[..., _T], *arguments: Any) -> asyncio.Future[_T]:
+        """What the function returns or raises."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[_T] = loop.create_future()
 
@@ -331,8 +298,6 @@ class _Thread:
                 loop.call_soon_threadsafe(_settle, future, result, error)
             except RuntimeError:
                 pass  # the loop is closed: nobody waits
-            if after is not None:
-                after()
 
         self._jobs.put(job)
         return future

@@ -7,6 +7,7 @@ own parser read every statement. What only SQLite can do is in `bot/storage/sqli
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -62,24 +63,17 @@ class Engine(Protocol):
         ...
 
     def write(
-        self,
-        job: Callable[[Connection], _T],
-        *,
-        key: int | str | None = None,
-        durable: bool = True,
-        flush_before: bool = False,
-        flush_after: bool = False,
+        self, job: Callable[[Connection], _T], *, key: int | str | None = None, durable: bool = True
     ) -> Awaitable[_T]:
         """Run a job in one transaction: all of it is stored when this returns, or none of it.
 
         `key`: named by a job that decides by what it reads: no two jobs with the same key run at a time. `durable`:
-        what is stored outlives a power cut, not only the process. `flush_after`: to make it so is begun when this
-        returns, and `flush()` waits for it. `flush_before`: so does this job, and where it fails, nothing is run.
+        what is stored outlives a power cut, not only the process.
         """
         ...
 
-    def flush(self) -> Awaitable[None]:
-        """Done when all that was written with `flush_after` outlives a power cut. StorageUnavailable when it can't."""
+    def flush(self) -> asyncio.Future[None]:
+        """Done when all that was written before it outlives a power cut."""
         ...
 
     async def truncate_log(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import re
 import resource
@@ -24,7 +25,6 @@ from bot.storage import Storage, StorageStartupError, open_storage
 from bot.storage.database import PROBE_S, Database
 from bot.storage.engine import Connection
 from bot.storage.schema import Step, load_steps
-from tests.faults.disk import Disk
 from tests.storage.rows import ADA, BEN, KEY, OTHER_KEY, X, ask, at, execute, link, on_disk, open_in, put, rows
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -442,11 +442,22 @@ async def test_a_job_that_says_it_reads_must_not_leave_a_transaction(storage: St
     await storage.database.read(lambda c: c.execute("ROLLBACK"))
 
 
-async def test_nothing_is_reported_of_a_job_for_which_nobody_waits_any_more(storage: Storage) -> None:
+async def test_nothing_is_reported_of_jobs_and_flushes_for_which_nobody_waits_any_more(tmp_path: Path) -> None:
     reported: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+
+    def sync(handle: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY], sync=sync)
     storage.database.read(lambda c: 1).cancel()
+    storage.database.flush()  # fails, and whoever asked for it is gone
     await storage.database.read(lambda c: 1)
+    storage.database.flush().cancel()
+    await storage.close()
+    del storage
+    gc.collect()
+    await asyncio.sleep(0)
     assert reported == []
 
 
@@ -739,94 +750,69 @@ async def test_a_database_behind_a_symbolic_link_is_used_where_it_is(tmp_path: P
 # -- flushing
 
 
-def number(storage: Storage, value: int, **how: bool) -> asyncio.Future[Any]:
-    """Write a number, without a flush unless it is asked for."""
-    return storage.database.write(lambda c: c.execute(f"PRAGMA user_version = {value}"), durable=False, **how)
-
-
-async def test_a_flush_that_is_owed_flushes_the_log_and_is_shared_by_all_that_was_written_before(
-    tmp_path: Path,
-) -> None:
+async def test_a_flush_flushes_the_log_and_is_shared_by_those_who_ask_at_once(tmp_path: Path) -> None:
     flushed: list[str] = []
 
     def sync(handle: int) -> None:
         flushed.append(os.readlink(f"/proc/self/fd/{handle}"))
 
     storage = await open_storage(tmp_path / "gatefold.db", [KEY], sync=sync)
+    await ask(storage, 1, X)
+    await storage.changes.on_disk()
+    before = len(flushed)
+    assert set(flushed) == {str(tmp_path / "gatefold.db-wal")}
     amid = threading.Event()
-    held = storage.database.read(lambda _: amid.wait(10))
-    writing = [number(storage, value, flush_after=True) for value in range(20)]
+    held = asyncio.ensure_future(storage.database.read(lambda _: amid.wait(10)))
+    asking = [storage.database.flush() for _ in range(20)]  # before the flush begins
     amid.set()
-    await asyncio.gather(held, *writing)
-    await asyncio.gather(*(storage.database.flush() for _ in range(20)))
-    assert flushed == [str(tmp_path / "gatefold.db-wal")]
+    await asyncio.gather(held, *asking)
+    assert len(flushed) == before + 1
     await storage.database.truncate_log()  # the log is emptied, and stays the same file
-    await number(storage, 1, flush_after=True)
-    await storage.database.flush()
+    await asyncio.gather(storage.database.flush())
     assert os.stat(tmp_path / "gatefold.db-wal").st_nlink == 1
-    assert flushed == [str(tmp_path / "gatefold.db-wal")] * 2
+    assert set(flushed) == {str(tmp_path / "gatefold.db-wal")}
     await storage.close()
 
 
-async def test_a_database_that_was_opened_just_now_owes_no_flush(tmp_path: Path) -> None:
-    disk = Disk()
-    database = await Database.open(tmp_path / "gatefold.db", sync=disk.sync)
-    await database.flush()
-    assert disk.flushes == 0
-    await database.close()
-
-
-async def test_what_is_written_while_a_flush_is_under_way_is_flushed_by_another_one(tmp_path: Path) -> None:
+async def test_whoever_asks_once_a_flush_has_begun_gets_another_one(tmp_path: Path) -> None:
     begun, go_on = threading.Event(), threading.Event()
-    flushes = 0
+    flushed: list[int] = []
 
     def sync(handle: int) -> None:
-        nonlocal flushes
-        flushes += 1
+        flushed.append(handle)
         begun.set()
         assert go_on.wait(10)
 
-    storage = await open_storage(tmp_path / "gatefold.db", [KEY], sync=sync)
-    await number(storage, 1, flush_after=True)
-    assert await asyncio.to_thread(begun.wait, 10), "nobody has to ask for it"
-    writing = number(storage, 2, flush_after=True)
     go_on.set()
-    await writing
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY], sync=sync)
+    before = len(flushed)
+    begun.clear()
+    go_on.clear()
+    first = storage.database.flush()
+    assert await asyncio.to_thread(begun.wait, 10)
+    second = storage.database.flush()  # it may have written after the first one began
+    go_on.set()
+    await asyncio.gather(first, second)
+    assert len(flushed) == before + 2
     await storage.database.flush()
-    assert flushes == 2
-    await storage.database.flush()
-    assert flushes == 2, "nothing was written since"
-    await storage.close()
-
-
-async def test_a_job_that_needs_what_was_written_before_is_not_run_where_that_cannot_be_flushed(tmp_path: Path) -> None:
-    disk = Disk()
-    storage = await open_storage(tmp_path / "gatefold.db", [KEY], disk.connect, disk.sync)
-    disk.fails = True
-    await number(storage, 1, flush_after=True)
-    with pytest.raises(StorageUnavailable):
-        await number(storage, 2, flush_before=True)
-    assert await pragma(storage, "user_version") == 1
-    disk.fails = False
-    before = disk.flushes
-    for value in (3, 4):
-        await number(storage, value, flush_before=True)
-        assert disk.flushes == before + 1
-    assert await pragma(storage, "user_version") == 4
+    assert len(flushed) == before + 3
     await storage.close()
 
 
 async def test_a_flush_that_fails_is_told_and_the_next_one_works(tmp_path: Path) -> None:
-    disk = Disk()
-    storage = await open_storage(tmp_path / "gatefold.db", [KEY], disk.connect, disk.sync)
+    fails = True
+
+    def sync(handle: int) -> None:
+        if fails:
+            raise OSError(5, "Input/output error")
+
+    storage = await open_storage(tmp_path / "gatefold.db", [KEY], sync=sync)
     told: list[str] = []
     storage.database.listen(told.append)
-    disk.fails = True
-    await number(storage, 1, flush_after=True)
     with pytest.raises(StorageUnavailable, match="Input/output"):
         await storage.database.flush()
-    assert {*told} == {"[Errno 5] Input/output error"}
-    disk.fails = False
+    assert len(told) == 1
+    fails = False
     await storage.database.flush()
     await storage.close()
 
