@@ -100,6 +100,9 @@ REFRESHED_S = 7.0
 PATIENCE_S = 20.0
 """A start is reported as done after this time at the latest: `systemctl start` must not hang while Discord is down."""
 
+CHECK_AFTER_S = 2.0
+"""How long after the first connection Discord is asked about its secret: what members do first goes first."""
+
 _log = structlog.get_logger("gatefold.app")
 
 
@@ -646,6 +649,7 @@ async def checking_secrets(services: Services, connected: asyncio.Event) -> Asyn
 
     async def check_discord() -> None:
         await connected.wait()
+        await asyncio.sleep(CHECK_AFTER_S)
         try:
             is_accepted = await services.discord_login.check_secret()
         except UserError:
