@@ -519,20 +519,17 @@ def _deleted(request: ChangeRequest, released: Released) -> ChangeRequest:
     is_untouched = isinstance(held, NotLinked | NeedsRelink) or not getattr(held, "may_have_applied", held is not None)
 
     def told(change: LibraryChange) -> LibraryChange:
-        if (ending := endings.get(change.key)) is None:
-            is_over = change.outcome is not None
-            return (
-                change
-                if is_over
-                else replace(change, outcome=Outcome.DROPPED, was_saved=None if is_untouched else False)
+        if (ending := endings.get(change.key)) is not None:
+            return replace(
+                change,
+                outcome=ending.outcome,
+                detail=ending.detail,
+                choices=ending.choices,
+                album_id=ending.album_id or change.album_id,
             )
-        return replace(
-            change,
-            outcome=ending.outcome,
-            detail=ending.detail,
-            choices=ending.choices,
-            album_id=ending.album_id or change.album_id,
-        )
+        if change.outcome is not None:
+            return change
+        return replace(change, outcome=Outcome.DROPPED, was_saved=None if is_untouched else False)
 
     # nothing is kept that an Undo could take back
     return replace(request, changes=tuple(map(told, request.changes)), ended=True, undone=True)

@@ -226,7 +226,7 @@ def _tokens(data: dict[str, object]) -> Tokens:
 
 
 def _life(data: dict[str, object]) -> object:
-    """How long a token lives: as a number of whole seconds or more, or as one in a string."""
+    """How long a token lives, in seconds. The number may come as text or with a fraction."""
     value = data.get("expires_in")
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         return int(value)

@@ -201,16 +201,19 @@ async def test_spotifys_answer_at_discords_callback_is_refused(stage: Stage, bro
     assert stage.identifications == 1  # the one before
 
 
+async def callback_of(provider: str, browser: Browser, link: str) -> str:
+    """Where Discord, or Spotify after it, sends the browser back to."""
+    if provider == "discord":
+        return await browser.be(MIA, await browser.open(link))
+    return await browser.to_last_callback(link)
+
+
 @pytest.mark.parametrize("name", ["state", "code", "error", "iss"])
 @pytest.mark.parametrize("provider", ["discord", "spotify"])
 async def test_a_parameter_that_comes_twice_is_refused(
     stage: Stage, browser: Browser, provider: str, name: str
 ) -> None:
-    link = await stage.ask()
-    if provider == "discord":
-        callback = await browser.be(MIA, await browser.open(link))
-    else:
-        callback = await browser.to_last_callback(link)
+    callback = await callback_of(provider, browser, await stage.ask())
     before = stage.identifications
     once = callback if f"{name}=" in callback else f"{callback}&{name}=x"
     for value in (parameter(once, name), "another", ""):
@@ -249,11 +252,7 @@ async def test_an_answer_of_discords_issuer_at_spotifys_callback_is_refused(stag
 async def test_only_a_get_of_a_callback_uses_it_up(
     stage: Stage, browser: Browser, other: Browser, provider: str, method: str
 ) -> None:
-    link = await stage.ask()
-    if provider == "discord":
-        callback = await browser.be(MIA, await browser.open(link))
-    else:
-        callback = await browser.to_last_callback(link)
+    callback = await callback_of(provider, browser, await stage.ask())
     for who in (browser, other):
         assert (await who.get(callback, method)).status == 405
     assert stage.calls(TOKEN_CALL) == 0
@@ -265,11 +264,7 @@ async def test_only_a_get_of_a_callback_uses_it_up(
 async def test_a_good_state_without_a_code_is_refused(
     stage: Stage, browser: Browser, provider: str, no_code: str | None
 ) -> None:
-    link = await stage.ask()
-    if provider == "discord":
-        callback = await browser.be(MIA, await browser.open(link))
-    else:
-        callback = await browser.to_last_callback(link)
+    callback = await callback_of(provider, browser, await stage.ask())
     before = stage.identifications
     page = await browser.get(changed(callback, code=no_code))
     await nothing_came_of_it(stage, page, 400, LONG_AGO)
