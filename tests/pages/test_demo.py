@@ -155,6 +155,24 @@ async def test_whoever_reads_older_messages_is_not_moved_by_new_ones(chromium: B
         await expect(sight.message("number 0")).to_be_in_viewport()
 
 
+async def test_a_page_that_is_slow_does_not_take_a_reader_back_to_the_end(chromium: Browser) -> None:
+    async with shown(chromium, 390) as sight:
+        for number in range(30):
+            await sight.stage.members["Chloe"].send(sight.stage.channel, f"Message number {number}")
+        await expect(sight.message("number 29")).to_be_in_viewport()
+        # The event of the scrolling comes when the turn of the wheel was long ago.
+        await sight.chat.locator("#channel-timeline").evaluate(
+            """timeline => {
+                timeline.dispatchEvent(new WheelEvent("wheel", { deltaY: -5000, bubbles: true }));
+                timeline.scrollTop = 0;
+                const until = performance.now() + 1500;
+                while (performance.now() < until);
+            }"""
+        )
+        await sight.page.wait_for_timeout(500)
+        await expect(sight.message("number 0")).to_be_in_viewport(timeout=1000)
+
+
 async def test_a_choice_that_was_picked_offers_nothing_more(chromium: Browser) -> None:
     async with shown(chromium, 390) as sight:
         await link(sight.stage, "Ada")

@@ -21,19 +21,29 @@ function keepHere(root) {
 // ---------------------------------------------------------------- following
 
 let follows = true;
+let ownAnswer = false;
 let actedAt = -Infinity;
 let movedAt = -Infinity;
 for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, () => { actedAt = performance.now(); }, true);
 for (const kind of ["pointerdown", "keydown", "wheel", "touchmove"]) {
   document.addEventListener(kind, () => { movedAt = performance.now(); }, { capture: true, passive: true });
 }
+function readsOlder() {
+  follows = false;
+  ownAnswer = false;
+}
+// At the wheel, not at the scrolling that comes of it: in between, the chat could go to its end once more.
+timeline.addEventListener("wheel", (event) => {
+  if (event.deltaY < 0 && timeline.scrollTop > 0) readsOlder();
+}, { passive: true });
 timeline.addEventListener("scroll", () => {
   // Only a person stops following: what grows moves the end away, and SimCord scrolls by itself, too.
   if (timeline.scrollHeight - timeline.scrollTop - timeline.clientHeight < NEAR) follows = true;
-  else if (performance.now() - movedAt < MOVED_MS) follows = false;
+  else if (performance.now() - movedAt < MOVED_MS) readsOlder();
 }, { passive: true });
 
 function toEnd() {
+  if (!follows && !ownAnswer) return;
   if (!newMessages.hidden) newMessages.click();
   timeline.scrollTop = timeline.scrollHeight;
 }
@@ -42,8 +52,7 @@ const opening = setInterval(() => {
   if (!follows || performance.now() > OPEN_MS) clearInterval(opening);
   else toEnd();
 }, 200);
-let wasFollowing = true;
-new ResizeObserver(() => { if (wasFollowing) toEnd(); }).observe(list);
+new ResizeObserver(toEnd).observe(list);
 
 // ---------------------------------------------------------------- the Apps menu
 
@@ -162,8 +171,8 @@ function look() {
   }
   const hasNew = newest > last;
   last = newest;
-  wasFollowing = follows || (hasNew && performance.now() - actedAt < ACTED_MS);
-  if (wasFollowing) requestAnimationFrame(toEnd);
+  ownAnswer = hasNew && performance.now() - actedAt < ACTED_MS;
+  requestAnimationFrame(toEnd);
 }
 let looking = false;
 new MutationObserver(() => {
