@@ -14,11 +14,12 @@ from bot.accounts.renewals import KIND as RENEWAL
 from bot.accounts.renewals import Renewals
 from bot.accounts.tokens import Tokens, consent_ends_at
 from bot.caller import Caller, MemberId
-from bot.chat.cards import Button, Card, button, text_card
+from bot.chat.cards import Card, text_card
 from bot.chat.components import Audience, Component, CustomId, Handler
 from bot.chat.delivery import Delivery, Postponed
 from bot.chat.features import Feature
 from bot.chat.own_app import OwnApp
+from bot.chat.parts import Part, button
 from bot.chat.reply import Interaction, Reply, Visibility, Work, caller_of
 from bot.chat.words import Words
 from bot.errors import NeedsRelink
@@ -117,7 +118,7 @@ class Account:
         words, member = self._reply.words(caller.locale), caller.member_id
         account, pending = await self._tokens.account(member), await self._library.pending(member)
         count = await self._library.pending_count(member)
-        buttons: list[Button] = []
+        buttons: list[Part] = []
         if account is None:
             text = words.not_linked()
             buttons.append(button(words.t("Link Spotify"), CustomId("link", member), ButtonStyle.primary))

@@ -15,15 +15,14 @@ import structlog
 from discord import ui
 
 from bot.albums import Album
-from bot.chat.components import CustomId
+from bot.chat import parts
+from bot.chat.parts import Part
 from bot.chat.words import Words, plain
 
 COVERS_MOST, ROW_MOST = 10, 5
 BLOCKS = 10
 
 _log = structlog.get_logger("gatefold.chat")
-Item = ui.Item[ui.LayoutView]
-Button = ui.Button[ui.LayoutView]
 
 
 class Kind(Enum):
@@ -34,28 +33,37 @@ class Kind(Enum):
     CLUB = 0xC9822B  # a message of an album club
 
 
-def button(label: str, custom_id: CustomId, style: discord.ButtonStyle = discord.ButtonStyle.secondary) -> Button:
-    """A button; `custom_id` holds all that its handler needs."""
-    return ui.Button(label=label[:80], custom_id=str(custom_id), style=style)
-
-
-class Card(ui.LayoutView):
+class Card:
     """One message: a container with the accent of its kind. `pings`: the only role that it may ping.
     `answers`: the id of the message in the same channel that it replies to, which may be gone.
+    `attachment`: the file that it shows, if any: its name and its bytes.
 
     Discord refuses a message that carries a custom id twice, and with it everything that the message says. So a
     second component with the same custom id is left out, and the log tells of it.
     """
 
-    attachment: tuple[str, bytes] | None = None
-    """The file that the card shows, if any: its name and its bytes."""
-
-    def __init__(self, *items: Item, kind: Kind) -> None:
-        super().__init__(timeout=None)
+    def __init__(self, *items: Part, kind: Kind, attachment: tuple[str, bytes] | None = None) -> None:
         self.kind = kind
         self.pings: int | None = None
         self.answers: int | None = None
-        self.add_item(ui.Container(*_each_once(items), accent_colour=kind.value))
+        self.attachment = attachment
+        self._container: Part = {
+            "type": parts.CONTAINER,
+            "accent_color": kind.value,
+            "components": [*_each_once(items)],
+        }
+
+    def mark(self, number: int) -> None:
+        """Give it an invisible mark, the id of its container, which Discord keeps."""
+        self._container["id"] = number
+
+    def to_components(self) -> list[Part]:
+        """What Discord takes."""
+        return [self._container]
+
+    def view(self) -> ui.LayoutView:
+        """The same for discord.py's methods."""
+        return _View(self.to_components())
 
     def uploads(self) -> list[discord.File]:
         """The file, to be sent once."""
@@ -64,16 +72,28 @@ class Card(ui.LayoutView):
         name, data = self.attachment
         return [discord.File(io.BytesIO(data), name)]
 
+
+class _View(ui.LayoutView):
+    def __init__(self, components: list[Part]) -> None:
+        super().__init__(timeout=None)
+        self._sent = components
+
+    def to_components(self) -> list[Part]:
+        return self._sent
+
+    def has_components_v2(self) -> bool:
+        return True
+
     def is_finished(self) -> bool:
-        """Yes: components come to `chat/features.py`. Otherwise discord.py keeps every card for 15 minutes."""
+        # Components come to `chat/features.py`. Otherwise discord.py keeps every card for 15 minutes.
         return True
 
 
-def _each_once(items: Iterable[Item]) -> Iterator[Item]:
+def _each_once(items: Iterable[Part]) -> Iterator[Part]:
     seen: set[str] = set()
 
-    def is_new(item: Item) -> bool:
-        custom_id = getattr(item, "custom_id", None)
+    def is_new(item: Part) -> bool:
+        custom_id = item.get("custom_id")
         if custom_id is None:
             return True
         if custom_id not in seen:
@@ -83,56 +103,42 @@ def _each_once(items: Iterable[Item]) -> Iterator[Item]:
         return False
 
     for item in items:
-        if isinstance(item, ui.ActionRow):
-            for child in [*item.children]:
-                if not is_new(child):
-                    item.remove_item(child)
-            if item.children:
-                yield item
-        elif isinstance(item, ui.Section) and not is_new(item.accessory):
-            yield from item.children
+        if item["type"] == parts.ROW:
+            if children := [child for child in item["components"] if is_new(child)]:
+                yield parts.row(*children)
+        elif item["type"] == parts.SECTION and not is_new(item["accessory"]):
+            yield from item["components"]
         else:
             yield item
 
 
-def text_card(text: str, *buttons: Button, kind: Kind = Kind.PRIVATE) -> Card:
+def text_card(text: str, *buttons: Part, kind: Kind = Kind.PRIVATE) -> Card:
     """A sentence or a few, with buttons below."""
-    items: list[Item] = [ui.TextDisplay(text)]
-    items += [ui.ActionRow(*buttons[at : at + ROW_MOST]) for at in range(0, len(buttons), ROW_MOST)]
+    items: list[Part] = [parts.text(text)]
+    items += [parts.row(*buttons[at : at + ROW_MOST]) for at in range(0, len(buttons), ROW_MOST)]
     return Card(*items, kind=kind)
 
 
-def file_card(text: str, name: str, data: bytes, *below: Item) -> Card:
+def file_card(text: str, name: str, data: bytes, *below: Part) -> Card:
     """A sentence or a few, and a file to download. `name`: what it is called, such as "crate.csv"."""
-    card = Card(ui.TextDisplay(text), ui.File(f"attachment://{name}"), *below, kind=Kind.PRIVATE)
-    card.attachment = (name, data)
-    return card
+    return Card(parts.text(text), parts.file(name), *below, kind=Kind.PRIVATE, attachment=(name, data))
 
 
-def link_button(url: str, label: str) -> Button:
-    """A button that opens an address."""
-    return ui.Button(label=label, url=url)
-
-
-def album_section(words: Words, album: Album) -> Item:
+def album_section(words: Words, album: Album) -> Part:
     """An album's title, linked, with artists, year and cover; the cover only from Spotify's own address, untouched."""
     year = f" · {plain(album.year)}" if album.year else ""
     text = f"### [{plain(album.title)}]({album.url})\n{plain(album.by)}{year}"
     if album.cover_url is None:
-        return ui.TextDisplay(text)
-    cover: ui.Thumbnail[ui.LayoutView] = ui.Thumbnail(album.cover_url, description=_cover_text(words, album))
-    return ui.Section(text, accessory=cover)
+        return parts.text(text)
+    return parts.section(text, parts.cover(album.cover_url, _cover_text(words, album)))
 
 
-def covers(words: Words, albums: Sequence[Album]) -> list[Item]:
+def covers(words: Words, albums: Sequence[Album]) -> list[Part]:
     """The covers of 2 to 10 albums, side by side; nothing for more or for fewer."""
     shown = [album for album in albums if album.cover_url is not None]
     if not 2 <= len(shown) <= COVERS_MOST:
         return []
-    gallery: ui.MediaGallery[ui.LayoutView] = ui.MediaGallery()
-    for album in shown:
-        gallery.add_item(media=album.cover_url or "", description=_cover_text(words, album))
-    return [gallery]
+    return [parts.gallery((album.cover_url or "", _cover_text(words, album)) for album in shown)]
 
 
 def _cover_text(words: Words, album: Album) -> str:
@@ -140,7 +146,7 @@ def _cover_text(words: Words, album: Album) -> str:
     return words.t("Cover of {title} by {artist}", title=album.title[:90], artist=album.by[:90])
 
 
-def attribution(words: Words, albums: Sequence[Album], *, has_button: bool = False) -> list[Item]:
+def attribution(words: Words, albums: Sequence[Album], *, has_button: bool = False) -> list[Part]:
     """Where titles and covers are from, with a link back: last on a card that shows any, and small.
 
     `has_button`: the title and "Open in Spotify" lead there already, and a third link would be too many.
@@ -148,12 +154,12 @@ def attribution(words: Words, albums: Sequence[Album], *, has_button: bool = Fal
     if not albums:
         return []
     if has_button:
-        return [ui.TextDisplay(f"-# {words.t('on Spotify')}")]
+        return [parts.text(f"-# {words.t('on Spotify')}")]
     url = albums[0].url if len(albums) == 1 else "https://open.spotify.com/"
-    return [ui.TextDisplay(f"-# [{words.t('on Spotify')}]({url})")]
+    return [parts.text(f"-# [{words.t('on Spotify')}]({url})")]
 
 
-def progress_card(words: Words, doing: str, done: int, total: int, left_s: float | None, *buttons: Button) -> Card:
+def progress_card(words: Words, doing: str, done: int, total: int, left_s: float | None, *buttons: Part) -> Card:
     """How far something is: `doing`, such as "Saving albums.", a bar, a figure and what is left, and buttons."""
     t, blocks = words.t, round(BLOCKS * done / total) if total else BLOCKS
     figures = {"done": t.number(done), "total": t.number(total)}

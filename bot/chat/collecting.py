@@ -9,9 +9,10 @@ from typing import Any
 import structlog
 from discord.utils import snowflake_time
 
-from bot.chat.cards import Button, Card, Kind, button, text_card
+from bot.chat.cards import Card, Kind, text_card
 from bot.chat.components import CustomId
 from bot.chat.messages import Failure, Messages
+from bot.chat.parts import Part, button
 from bot.chat.watched_posts import WatchedPosts, is_post, links_in
 from bot.chat.words import Words, date, plain
 from bot.errors import TryLater
@@ -93,7 +94,7 @@ class Collecting:
         return [text_card(_text(words, history, plain(crate)), *buttons, kind=Kind.PUBLIC)]
 
 
-def stop_button(words: Words, channel_id: int) -> Button:
+def stop_button(words: Words, channel_id: int) -> Part:
     """The button with which a curator stops the reading of a channel."""
     return button(words.t("Stop"), CustomId("collect-stop", channel_id))
 

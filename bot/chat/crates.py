@@ -7,25 +7,15 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from discord import ui
 from msgspec import Struct
 
 from bot.albums import Album, AlbumId, album_url
 from bot.caller import Caller, GuildId, MemberId
-from bot.chat.cards import (
-    Button,
-    Card,
-    Item,
-    Kind,
-    album_section,
-    attribution,
-    button,
-    file_card,
-    link_button,
-    text_card,
-)
+from bot.chat import parts
+from bot.chat.cards import Card, Kind, album_section, attribution, file_card, text_card
 from bot.chat.components import CustomId
 from bot.chat.editions import doubts
+from bot.chat.parts import Part, button, link_button
 from bot.chat.reply import Beside, Reply
 from bot.chat.words import Words, plain
 from bot.clubs.public_pages import PublicPages
@@ -209,12 +199,12 @@ class CrateCards:
             buttons.append(button(t("Save all I don't have"), CustomId("crate-save", crate.id, page.by)))
         if (url := await self._pages.crate_url(crate)) is not None:
             lines.append(t("[The page of this crate]({url}) shows all of it.", url=url))
-        items: list[Item] = [ui.TextDisplay("\n".join(lines))]
+        items: list[Part] = [parts.text("\n".join(lines))]
         if last:
             figures = {"page": t.number(number + 1), "pages": t.number(last + 1)}
-            items.append(ui.TextDisplay(f"-# {t('Page {page} of {pages}', **figures)}"))
+            items.append(parts.text(f"-# {t('Page {page} of {pages}', **figures)}"))
         if buttons:
-            items.append(ui.ActionRow(*buttons))
+            items.append(parts.row(*buttons))
         return [Card(*items, *attribution(words, [*names.values()]), kind=kind)]
 
     async def _sorted(self, member: MemberId, entries: list[Entry], sort: Sort) -> list[Entry]:
@@ -415,12 +405,12 @@ def brought_by(t: Text, crate: str, added: Added) -> str:
 
 def _album_card(words: Words, album: Album, text: str, *, kind: Kind = Kind.PRIVATE) -> Card:
     t = words.t
-    row: list[Button] = [button(t.context("button", "Save"), CustomId("save", album.id))]
+    row: list[Part] = [button(t.context("button", "Save"), CustomId("save", album.id))]
     row.append(link_button(album.url, t("Open in Spotify")))
     return Card(
         album_section(words, album),
-        ui.TextDisplay(text),
-        ui.ActionRow(*row),
+        parts.text(text),
+        parts.row(*row),
         *attribution(words, [album], has_button=True),
         kind=kind,
     )
@@ -451,7 +441,7 @@ def kept_by(t: Text, members: Sequence[MemberId]) -> str:
     return t("kept by {members}", members=who)
 
 
-def _turn(label: str, crate: Crate, page: Page, number: int) -> Button:
+def _turn(label: str, crate: Crate, page: Page, number: int) -> Part:
     return button(label, CustomId("crate-page", crate.id, page.sort, page.by, number, page.view))
 
 

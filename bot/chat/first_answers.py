@@ -60,7 +60,7 @@ class FirstAnswers:
     ) -> None:
         attachments = [] if card.attachment is None else [{"id": 0, "filename": card.attachment[0]}]
         data = {
-            "components": card.to_components(),  # type: ignore[no-untyped-call]  # discord.py's has no annotation
+            "components": card.to_components(),
             "flags": flags.value,
             "allowed_mentions": _NOBODY,
             "attachments": attachments,

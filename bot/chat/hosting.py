@@ -9,14 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from discord import ButtonStyle, app_commands, ui
+from discord import ButtonStyle, app_commands
 
 from bot.accounts.seats import ASKED, FREED, GIVEN, Closed, HeldSeat, Seat, SeatKeeper
 from bot.caller import Caller, MemberId
-from bot.chat.cards import Card, Item, Kind, button, text_card
+from bot.chat import parts
+from bot.chat.cards import Card, Kind, text_card
 from bot.chat.components import Component, CustomId
 from bot.chat.delivery import Delivery
 from bot.chat.features import Feature
+from bot.chat.parts import Part, button
 from bot.chat.reply import Beside, Interaction, Reply, Visibility, Work, caller_of
 from bot.chat.words import Words, date, soon
 from bot.storage.seats import Given
@@ -103,7 +105,7 @@ class Hosting:
         # first those who wait for the host
         rows: list[Seat | HeldSeat | tuple[MemberId, datetime]] = [*seats.asked, *seats.taken]
         page = max(min(page, (len(rows) - 1) // PAGE), 0)
-        items: list[Item] = [ui.TextDisplay(head)]
+        items: list[Part] = [parts.text(head)]
         for row in rows[page * PAGE : (page + 1) * PAGE]:
             if isinstance(row, tuple):
                 member, asked_at = row
@@ -112,14 +114,14 @@ class Hosting:
             else:
                 line = self._line(caller, row)
                 press = button(t("Free seat"), CustomId("seat-ask-free", row.member_id, page))
-            items.append(ui.Section(line, accessory=press))
+            items.append(parts.section(line, press))
         turns = []
         if page:
             turns.append(button(t("Back"), CustomId("seats", page - 1)))
         if (page + 1) * PAGE < len(rows):
             turns.append(button(t("Next"), CustomId("seats", page + 1)))
         if turns:
-            items.append(ui.ActionRow(*turns))
+            items.append(parts.row(*turns))
         return [Card(*items, kind=Kind.PRIVATE)]
 
     def _line(self, caller: Caller, seat: Seat | HeldSeat) -> str:

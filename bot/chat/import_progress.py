@@ -14,9 +14,10 @@ import structlog
 
 from bot.caller import MemberId, RequestId
 from bot.changes import Action
-from bot.chat.cards import Button, Card, button, progress_card, text_card
+from bot.chat.cards import Card, progress_card, text_card
 from bot.chat.components import CustomId
 from bot.chat.messages import Failure, Messages
+from bot.chat.parts import Part, button
 from bot.chat.words import Words
 from bot.errors import StorageUnavailable
 from bot.library import Library
@@ -158,7 +159,7 @@ def card_of(words: Words, member: MemberId, request: RequestId, done: int, total
     return progress_card(words, _doing(words), done, total, left_s, stop)
 
 
-def stop_button(words: Words, member: MemberId, request: RequestId) -> Button:
+def stop_button(words: Words, member: MemberId, request: RequestId) -> Part:
     """The button that stops an import."""
     return button(words.t("Stop"), CustomId("import-stop", member, request))
 

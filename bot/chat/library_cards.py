@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from discord import ui
-
 from bot.albums import Album, AlbumId, album_url
 from bot.changes import Action, LibraryChange, Outcome
-from bot.chat.cards import Button, Card, Item, Kind, album_section, attribution, button, covers, link_button
+from bot.chat import parts
+from bot.chat.cards import Card, Kind, album_section, attribution, covers
 from bot.chat.components import CustomId
 from bot.chat.editions import descriptions, told_apart
 from bot.chat.menus import Choice, menu
 from bot.chat.own_app import Ways
+from bot.chat.parts import Part, button, link_button
 from bot.chat.words import Words
 from bot.errors import NeedsRelink, NotLinked
 from bot.library import NAMES, Report
@@ -65,40 +65,40 @@ def report(
         below.append(words.consent() if isinstance(report.held, NotLinked) else words.stored())
     below += [words.ignored(change) for change in request.changes if change.outcome is Outcome.IGNORED]
     pages: list[str] = []
-    items: list[Item] = []
+    items: list[Part] = []
     if not request.changes:
         empty = words.nothing_to_undo() if request.undoes else words.no_albums(request.action)
-        items.append(ui.TextDisplay(empty))
+        items.append(parts.text(empty))
     elif len(changes) == 1:
         items += _single(words, report, changes[0])
     else:
         pages = _pages(_list(words, report, changes, lead), noted + sum(map(len, [*notes, *below])))
-        items.append(ui.TextDisplay(pages.pop(0)))
+        items.append(parts.text(pages.pop(0)))
         if len(changes) <= NAMES:
             items += covers(words, _named(report, changes))
-    items += [ui.TextDisplay(text) for text in below if text]
+    items += [parts.text(text) for text in below if text]
     items += _menus(words, report, changes)
-    items += [ui.TextDisplay(note) for note in notes]
+    items += [parts.text(note) for note in notes]
     if buttons := _buttons(words, report, changes, ways, is_direct=is_direct):
-        items.append(ui.ActionRow(*buttons))
+        items.append(parts.row(*buttons))
     items += attribution(words, _shown(report, changes))
     return [
         Card(*items, kind=Kind.PRIVATE),
-        *(Card(ui.TextDisplay(page), kind=Kind.PRIVATE) for page in pages),
+        *(Card(parts.text(page), kind=Kind.PRIVATE) for page in pages),
     ]
 
 
-def _single(words: Words, report: Report, change: LibraryChange) -> list[Item]:
+def _single(words: Words, report: Report, change: LibraryChange) -> list[Part]:
     """The only change: its album, and what came of it unless it is held up, which is told next."""
     album = _album(report, change)
-    items: list[Item] = [] if album is None else [album_section(words, album)]
+    items: list[Part] = [] if album is None else [album_section(words, album)]
     if change.outcome is Outcome.OFFERED and (only := _only_choice(report, change)) is not None:
-        return [ui.TextDisplay(words.single(change, None)), album_section(words, only)]
+        return [parts.text(words.single(change, None)), album_section(words, only)]
     if change.outcome is None and report.held is not None:
         return items
     if album is None:
-        return [ui.TextDisplay(words.single(change, None))]
-    return [*items, ui.TextDisplay(words.below_title(change, undoes=report.request.undoes is not None))]
+        return [parts.text(words.single(change, None))]
+    return [*items, parts.text(words.below_title(change, undoes=report.request.undoes is not None))]
 
 
 def _list(words: Words, report: Report, changes: Sequence[LibraryChange], lead: str) -> list[str]:
@@ -136,9 +136,9 @@ def _pages(lines: Iterable[str], taken: int) -> list[str]:
     return pages
 
 
-def _menus(words: Words, report: Report, changes: Sequence[LibraryChange]) -> list[Item]:
+def _menus(words: Words, report: Report, changes: Sequence[LibraryChange]) -> list[Part]:
     """Albums to choose from: a menu for each of the first searches that match several."""
-    rows: list[Item] = []
+    rows: list[Part] = []
     offered = [change for change in changes if change.outcome is Outcome.OFFERED]
     for change in offered[:MENUS_MOST]:
         ids = choices_of(change)
@@ -159,9 +159,9 @@ def _menus(words: Words, report: Report, changes: Sequence[LibraryChange]) -> li
 
 def _buttons(
     words: Words, report: Report, changes: Sequence[LibraryChange], ways: Ways | None, *, is_direct: bool
-) -> list[Button]:
+) -> list[Part]:
     """The likely one first."""
-    buttons: list[Button] = []
+    buttons: list[Part] = []
     if ways is not None and isinstance(report.held, NotLinked | NeedsRelink):
         buttons += ways.buttons
     changed = any(change.outcome is not None and change.outcome.is_change for change in changes)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import discord
-from discord import ui
 
+from bot.chat import parts
 from bot.chat.components import CustomId
+from bot.chat.parts import Part
 
 OPTIONS_MOST = 25
 
@@ -22,18 +23,18 @@ class Choice(NamedTuple):
     is_chosen: bool = False
 
 
-def menu(
-    custom_id: CustomId, placeholder: str, choices: Sequence[Choice], *, least: int = 1, most: int = 1
-) -> ui.ActionRow[ui.LayoutView]:
+def menu(custom_id: CustomId, placeholder: str, choices: Sequence[Choice], *, least: int = 1, most: int = 1) -> Part:
     """A row of a card with a menu. Its component gets the values of those that are chosen. ValueError: too many."""
-    select: ui.Select[ui.LayoutView] = ui.Select(
-        custom_id=str(custom_id),
-        placeholder=cut(placeholder, 150),
-        options=options(choices),
-        min_values=least,
-        max_values=min(most, len(choices)),
+    return parts.row(
+        {
+            "type": parts.MENU,
+            "custom_id": custom_id.text,
+            "placeholder": cut(placeholder, 150),
+            "options": [option.to_dict() for option in options(choices)],
+            "min_values": least,
+            "max_values": min(most, len(choices)),
+        }
     )
-    return ui.ActionRow(select)
 
 
 def options(choices: Sequence[Choice]) -> list[discord.SelectOption]:

@@ -90,7 +90,7 @@ class Messages:
             # Interaction.edit_original_response does.
             mentions = self._client.allowed_mentions
             files = card.uploads()  # none: a file that the message had goes
-            with handle_message_parameters(view=card, allowed_mentions=mentions, attachments=files) as parts:
+            with handle_message_parameters(view=card.view(), allowed_mentions=mentions, attachments=files) as parts:
                 await async_context.get().edit_original_interaction_response(
                     self._application_id,
                     token,
@@ -105,7 +105,7 @@ class Messages:
     async def follow_up(self, token: str, card: Card) -> None:
         """Send a further private message of an interaction."""
         files = card.uploads() or discord.utils.MISSING
-        await _tried(lambda: self._webhook(token).send(view=card, ephemeral=True, files=files))
+        await _tried(lambda: self._webhook(token).send(view=card.view(), ephemeral=True, files=files))
 
     async def open_direct(self, member_id: int) -> int:
         """The channel of a member's direct messages."""
@@ -135,7 +135,9 @@ class Messages:
             channel = self._client.get_partial_messageable(channel_id)
             files = card.uploads() or discord.utils.MISSING
             reply: Any = None if card.answers is None else _ReplyTo(card.answers)
-            sent = await channel.send(view=card, nonce=nonce, allowed_mentions=mentions, files=files, reference=reply)
+            sent = await channel.send(
+                view=card.view(), nonce=nonce, allowed_mentions=mentions, files=files, reference=reply
+            )
             return sent.id
 
         await self._turn()
@@ -169,7 +171,7 @@ class Messages:
         await self._turn()
         files = card.uploads() or discord.utils.MISSING
         mentions = self._client.allowed_mentions
-        await _tried(lambda: message.edit(view=card, allowed_mentions=mentions, attachments=files))
+        await _tried(lambda: message.edit(view=card.view(), allowed_mentions=mentions, attachments=files))
 
     async def find(self, channel_id: int, nonce: str, since: datetime) -> int | None:
         """The id of the message that was sent with this nonce, if it is among the 5,000 that the channel has since then."""
@@ -258,7 +260,7 @@ def mark(card: Card, nonce: str) -> None:
 
     https://discord.com/developers/docs/components/reference#anatomy-of-a-component
     """
-    card.children[0].id = marker_of(nonce)
+    card.mark(marker_of(nonce))
 
 
 def marker_of(nonce: str) -> int:

@@ -18,9 +18,10 @@ from bot.accounts.browser import DISCORD
 from bot.accounts.linking import Linked, LinkNews
 from bot.caller import MemberId, RequestId
 from bot.chat import host_words, library_cards, transfer
-from bot.chat.cards import Card, button, text_card
+from bot.chat.cards import Card, text_card
 from bot.chat.components import CustomId
 from bot.chat.delivery import Delivery
+from bot.chat.parts import button
 from bot.chat.words import Words
 from bot.errors import (
     InternalError,

@@ -9,10 +9,11 @@ from discord import ButtonStyle
 from bot.accounts.linking import Linking
 from bot.accounts.seats import EMAIL_MAX, NAME_MAX, SeatKeeper
 from bot.caller import Caller, MemberId
-from bot.chat.cards import Button, Card, button, link_button, text_card
+from bot.chat.cards import Card, text_card
 from bot.chat.components import Audience, Component, CustomId, Form
 from bot.chat.features import Feature
 from bot.chat.modals import Modal, text_input
+from bot.chat.parts import Part, button, link_button
 from bot.chat.reply import Interaction, Reply, Visibility
 from bot.chat.words import Words, soon
 from bot.errors import AppTaken, NotAClientId, NotAnAddress, RedirectMissing, UnknownApp, UserError
@@ -25,7 +26,7 @@ class Ways(Private, frozen=True):
     `buttons`: the likely one first. `note`: why the host's app is not among them; empty where it is.
     """
 
-    buttons: tuple[Button, ...]
+    buttons: tuple[Part, ...]
     note: str
 
 

@@ -8,16 +8,17 @@ from enum import StrEnum
 from typing import Any
 
 import discord
-from discord import app_commands, ui
+from discord import app_commands
 
 from bot.accounts.linking import Linking
 from bot.albums import AlbumId
 from bot.caller import Caller, MemberId
-from bot.chat import editions
-from bot.chat.cards import Card, Kind, attribution, button, file_card, text_card
+from bot.chat import editions, parts
+from bot.chat.cards import Card, Kind, attribution, file_card, text_card
 from bot.chat.components import Audience, Component, CustomId
 from bot.chat.features import Feature
 from bot.chat.menus import OPTIONS_MOST, menu
+from bot.chat.parts import Part, button
 from bot.chat.reply import Interaction, Reply, Visibility, Work, caller_of
 from bot.chat.words import Words, plain
 from bot.library.finder import AlbumFinder
@@ -80,9 +81,7 @@ class OwnData:
         if lines:
             text.append(t("{command} deletes all of it.", command=words.command("forget")))
         kept = await self._kept(words, caller.member_id) if "kept_albums" in found else []
-        summary = Card(
-            ui.TextDisplay("\n".join(text)), *_switches(t, caller.member_id, chosen), *kept, kind=Kind.PRIVATE
-        )
+        summary = Card(parts.text("\n".join(text)), *_switches(t, caller.member_id, chosen), *kept, kind=Kind.PRIVATE)
         data = json.dumps(found, ensure_ascii=False, indent=1).encode()
         return [summary, file_card(t("Every row that concerns you, as JSON."), "mydata.json", data)]
 
@@ -96,7 +95,7 @@ class OwnData:
                 await preferences.set_posts_collected(caller.member_id, bool(is_on))
         return (await self.show(caller, name))[:1]
 
-    async def _kept(self, words: Words, member: MemberId) -> list[ui.Item[Any]]:
+    async def _kept(self, words: Words, member: MemberId) -> list[Part]:
         """What the member shows that they kept, to take all or some of it back."""
         t = words.t
         stop = button(t("Stop showing them"), CustomId("kept-none", member))
@@ -114,7 +113,7 @@ class OwnData:
         albums = await self._finder.names(member, ids)
         choices = editions.choices(words.t, albums, ids)
         return [
-            ui.Section(ui.TextDisplay(said), accessory=stop),
+            parts.section(said, stop),
             menu(CustomId("kept-not", member), t("Stop showing some of them"), choices, most=len(choices)),
             *attribution(words, [*albums.values()]),
         ]
@@ -153,7 +152,7 @@ class OwnData:
         return [text_card(self._reply.words(caller.locale).t("Nothing was deleted."))]
 
 
-def _switches(t: Text, member: MemberId, chosen: Preferences) -> list[ui.Item[Any]]:
+def _switches(t: Text, member: MemberId, chosen: Preferences) -> list[Part]:
     """A sentence about each choice with the button that changes it."""
     rows = (
         (
@@ -173,10 +172,10 @@ def _switches(t: Text, member: MemberId, chosen: Preferences) -> list[ui.Item[An
             t("Do not collect my posts") if chosen.posts_collected else t("Collect my posts"),
         ),
     )
-    items: list[ui.Item[Any]] = []
+    items: list[Part] = []
     for what, is_on, sentence, label in rows:
         accessory = button(label, CustomId("choice", member, what, int(not is_on)))
-        items.append(ui.Section(ui.TextDisplay(sentence), accessory=accessory))
+        items.append(parts.section(sentence, accessory))
     return items
 
 

@@ -171,7 +171,7 @@ class Reply:
                 if progress is None or task.done() or not seen.arrived or self._is_too_late(seen):
                     continue
                 if (card := progress()) is not None:
-                    await _deliver(interaction.edit_original_response(view=card), name)
+                    await _deliver(interaction.edit_original_response(view=card.view()), name)
             made = await task
             seen.outcome = made.outcome
             if seen.arrived and self._is_too_late(seen):
@@ -199,7 +199,7 @@ class Reply:
                 count += 1
             ignored = album and seen.arrived and self.words(str(interaction.locale)).ignored_in(album)
             if ignored and not made.is_beside:
-                await _deliver(interaction.followup.send(ephemeral=True, view=text_card(ignored)), name)
+                await _deliver(interaction.followup.send(ephemeral=True, view=text_card(ignored).view()), name)
         return count
 
     def _is_too_late(self, seen: _Seen) -> bool:
@@ -267,18 +267,18 @@ class Reply:
 
 def _content(card: Card) -> dict[str, Any]:
     """What a new message is made of."""
-    files = card.uploads()
-    return {"view": card, "files": files} if files else {"view": card}
+    made: dict[str, Any] = {"view": card.view()}
+    return made | {"files": files} if (files := card.uploads()) else made
 
 
 def _edited(card: Card) -> dict[str, Any]:
     """What a message becomes. A file that it had goes: Discord refuses one that no component shows."""
-    return {"view": card, "attachments": card.uploads()}
+    return {"view": card.view(), "attachments": card.uploads()}
 
 
 async def _instead(interaction: Interaction, card: Card) -> None:
     await interaction.delete_original_response()
-    await interaction.followup.send(view=card, ephemeral=True)
+    await interaction.followup.send(view=card.view(), ephemeral=True)
 
 
 async def _deliver(call: Coroutine[Any, Any, Any], name: str) -> bool:

@@ -7,16 +7,18 @@ from typing import Any, cast
 
 import discord
 import structlog
-from discord import app_commands, ui
+from discord import app_commands
 
 from bot.albums import Album, AlbumId, AlbumRef, Reference, ShortLink, TrackRef
 from bot.caller import Caller, MemberId
 from bot.changes import Action
-from bot.chat.cards import Card, Kind, album_section, attribution, button, link_button, text_card
+from bot.chat import parts
+from bot.chat.cards import Card, Kind, album_section, attribution, text_card
 from bot.chat.components import Component, CustomId
 from bot.chat.crate_commands import AlbumText, Choices, Note, guild_of
 from bot.chat.crates import CrateCards
 from bot.chat.features import Feature, describe
+from bot.chat.parts import Part, button, link_button
 from bot.chat.reply import Beside, Interaction, Reply, Visibility, Work, caller_of
 from bot.chat.saving import Saving
 from bot.chat.words import Words, plain
@@ -143,13 +145,13 @@ class Sharing:
         return [*{album.id: album for album in found if isinstance(album, Album)}.values()]
 
 
-def share_line(words: Words, album: Album, sharer: MemberId) -> ui.Item[Any]:
+def share_line(words: Words, album: Album, sharer: MemberId) -> Part:
     """An album in one line with its Save button, for a reply to the message that named it."""
     t = words.t
     line = f"[{plain(album.title)}]({album.url}) · {plain(album.by)} · {t('on Spotify')}"
     label = t.context("button", "Save")
     save = button(label, CustomId(SAVE_POSTED, album.id, sharer), discord.ButtonStyle.primary)
-    return ui.Section(line, accessory=save)
+    return parts.section(line, save)
 
 
 def _rest(words: Words, message: Mapping[str, Any], caller: Caller, left: int) -> str:
@@ -178,8 +180,8 @@ def share_card(words: Words, album: Album, sharer: MemberId, note: str, below: s
     )
     return Card(
         album_section(words, album),
-        ui.TextDisplay(text),
-        ui.ActionRow(*buttons),
+        parts.text(text),
+        parts.row(*buttons),
         *attribution(words, [album], has_button=True),
         kind=Kind.PUBLIC,
     )

@@ -9,18 +9,19 @@ from enum import StrEnum
 
 import discord
 import structlog
-from discord import ButtonStyle, app_commands, ui
+from discord import ButtonStyle, app_commands
 
 from bot.accounts.tokens import Tokens
 from bot.caller import Caller, MemberId, RequestId
 from bot.changes import ChangeRequest, Outcome
-from bot.chat import file_words
+from bot.chat import file_words, parts
 from bot.chat.attachments import Attachments, DownloadFailed
-from bot.chat.cards import Card, Item, Kind, button, file_card, progress_card, text_card
+from bot.chat.cards import Card, Kind, file_card, progress_card, text_card
 from bot.chat.components import Audience, Component, CustomId
 from bot.chat.features import Feature, describe
 from bot.chat.import_progress import card_of
 from bot.chat.messages import Failure, Messages
+from bot.chat.parts import Part, button
 from bot.chat.reply import Beside, Interaction, Reply, Visibility, caller_of
 from bot.chat.words import Words, plain
 from bot.errors import ImportOver, ImportRunning, NotLinked
@@ -157,7 +158,7 @@ class Transfer:
             data = await asyncio.to_thread(_file, format_, albums, now)
             text = words.t.plural("Your {count} saved album.", "Your {count} saved albums.", len(albums))
             source = f"-# [{words.t('on Spotify')}](https://open.spotify.com/)"
-            made.append(lambda: file_card(text, name, data, ui.TextDisplay[ui.LayoutView](source)))
+            made.append(lambda: file_card(text, name, data, parts.text(source)))
             return [made[0]()]
 
         def progress() -> Card | None:
@@ -232,9 +233,9 @@ def _over(words: Words) -> str:
 def summary(words: Words, outcome: ImportOutcome) -> list[Card]:
     """What came of an import: counts, and a file of what was not imported and why."""
     t, counts = words.t, outcome.counts
-    undo: list[Item] = []
+    undo: list[Part] = []
     if counts.get(Outcome.SAVED) and not outcome.request.undone:
-        undo.append(ui.ActionRow(button(t("Undo"), CustomId("undo", outcome.request.id))))
+        undo.append(parts.row(button(t("Undo"), CustomId("undo", outcome.request.id))))
     saved = counts.get(Outcome.SAVED, 0)
     if counts.get(Outcome.DROPPED) and not saved:
         first = t("Your import was stopped before anything was saved.")
@@ -268,7 +269,7 @@ def summary(words: Words, outcome: ImportOutcome) -> list[Card]:
         ]
         name = "not-imported.csv"
         return [file_card(t.sentences(sentences), name, write_csv(ImportFailure, rows), *undo)]
-    return [Card(ui.TextDisplay(t.sentences(sentences)), *undo, kind=Kind.PRIVATE)]
+    return [Card(parts.text(t.sentences(sentences)), *undo, kind=Kind.PRIVATE)]
 
 
 def feature(

@@ -8,10 +8,10 @@ from typing import Any
 
 import discord
 import structlog
-from discord import ui
 
 from bot.albums import Album, AlbumId, AlbumRef
 from bot.caller import GuildId, MemberId
+from bot.chat import parts
 from bot.chat.cards import Card, Kind
 from bot.chat.messages import Failure
 from bot.chat.sharing import CARDS_MOST, albums_in, as_text, share_card, share_line
@@ -202,7 +202,7 @@ class WatchedPosts:
         else:
             items = [share_line(words, album, member) for album in albums]
             if rest := _rest(words, len(ids) - CARDS_MOST):
-                items.append(ui.TextDisplay(f"-# {rest}"))
+                items.append(parts.text(f"-# {rest}"))
             cards = [Card(*items, kind=Kind.PUBLIC)]
         cards[0].answers = payload["message"]
         return cards

@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from typing import cast
 
 import pytest
-from discord import ui
 
 from bot.albums import Album, AlbumId
 from bot.caller import MemberId, RequestId
 from bot.changes import Action, ChangeRequest, LibraryChange, Outcome
-from bot.chat import cards, library_cards
+from bot.chat import cards, library_cards, parts
 from bot.chat.components import CustomId
 from bot.chat.menus import OPTIONS_MOST, Choice, menu
 from bot.chat.saving import notes_of
@@ -118,10 +117,10 @@ async def test_names_of_albums_say_that_they_are_from_spotify(count: int) -> Non
 
 async def test_a_card_carries_no_custom_id_twice(capsys: pytest.CaptureFixture[str]) -> None:
     """Discord would refuse the whole message: the second one is left out, and the log tells of it."""
-    twice = [cards.button(label, CustomId("undo", 7)) for label in ("Undo", "Undo again")]
-    other = cards.button("Unlink", CustomId("unlink", 7))
-    section: ui.Section[ui.LayoutView] = ui.Section("text beside a button", accessory=twice[1])
-    card = cards.Card(ui.ActionRow(twice[0], twice[1]), section, ui.ActionRow(other), kind=cards.Kind.PRIVATE)
+    twice = [parts.button(label, CustomId("undo", 7)) for label in ("Undo", "Undo again")]
+    other = parts.button("Unlink", CustomId("unlink", 7))
+    section = parts.section("text beside a button", twice[1])
+    card = cards.Card(parts.row(*twice), section, parts.row(other), kind=cards.Kind.PRIVATE)
     message = {"content": "", "embeds": [], "flags": 1 << 15, "components": card.to_components()}
     assert [*message_flaws(message)] == []
     assert [button["label"] for button in buttons(message)] == ["Undo", "Unlink"]
@@ -143,7 +142,7 @@ def test_a_menu_never_drops_choices_silently() -> None:
 
 
 def test_more_buttons_than_a_row_takes_have_rows_of_their_own() -> None:
-    view = cards.text_card("Text", *(cards.button(str(n), CustomId("pick", n)) for n in range(7)))
+    view = cards.text_card("Text", *(parts.button(str(n), CustomId("pick", n)) for n in range(7)))
     sent = {"content": "", "embeds": [], "flags": 1 << 15, "components": view.to_components()}
     assert [one["label"] for one in buttons(sent)] == [str(n) for n in range(7)]
     assert [*message_flaws(sent)] == []

@@ -12,8 +12,9 @@ from bot.albums import Album, AlbumId
 from bot.caller import MemberId, RequestId
 from bot.changes import Action, ChangeRequest, Kind, LibraryChange, Outcome
 from bot.chat import cards, library_cards
-from bot.chat.cards import link_button, progress_card
+from bot.chat.cards import progress_card
 from bot.chat.own_app import Ways
+from bot.chat.parts import link_button
 from bot.chat.words import AllWords
 from bot.errors import NeedsRelink, NotLinked
 from bot.library import Report

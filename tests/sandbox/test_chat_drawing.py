@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
-import discord
 import pytest
 
 from bot.albums import Album, AlbumId
 from bot.caller import MemberId
-from bot.chat.cards import Card, Kind, album_section, button, link_button
+from bot.chat import parts
+from bot.chat.cards import Card, Kind, album_section
 from bot.chat.components import CustomId
 from bot.chat.words import Words, plain
 from bot.sandbox.reading import Reader
@@ -38,10 +38,11 @@ def drawn(drawing: ModuleType, card: Card, **options: str) -> str:
 def card(title: str, *lines: str) -> Card:
     album = Album(AlbumId(FIRST), title, ("The Lantern Ferry",), "2011", COVER)
     words = Words(texts("en"), {}, "")
-    buttons: discord.ui.ActionRow[discord.ui.LayoutView] = discord.ui.ActionRow(
-        button("Undo", CustomId("unlink", MemberId(7))), link_button("https://open.spotify.com/", "Open in Spotify")
+    buttons = parts.row(
+        parts.button("Undo", CustomId("unlink", MemberId(7))),
+        parts.link_button("https://open.spotify.com/", "Open in Spotify"),
     )
-    return Card(album_section(words, album), discord.ui.TextDisplay("\n".join(lines)), buttons, kind=Kind.CLUB)
+    return Card(album_section(words, album), parts.text("\n".join(lines)), buttons, kind=Kind.CLUB)
 
 
 def test_a_card_is_drawn_with_its_cover_its_colour_and_its_buttons(drawing: ModuleType) -> None:

@@ -21,8 +21,8 @@ from bot.albums import Album
 from bot.caller import MemberId, RequestId
 from bot.changes import Action, ChangeRequest, LibraryChange, Outcome
 from bot.chat import cards, host_words, library_cards
-from bot.chat.cards import link_button
 from bot.chat.own_app import Ways
+from bot.chat.parts import link_button
 from bot.chat.saving import notes_of
 from bot.chat.translator import CatalogueTranslator
 from bot.chat.words import AllWords

@@ -10,9 +10,10 @@ from msgspec import Struct, field
 
 from bot.albums import Album, AlbumId
 from bot.caller import Caller, GuildId, MemberId
-from bot.chat.cards import Button, Card, button, text_card
+from bot.chat.cards import Card, text_card
 from bot.chat.club.names import Names, name_of
 from bot.chat.components import CustomId
+from bot.chat.parts import Part, button
 from bot.chat.reply import Beside, Interaction, Reply, Visibility, caller_of
 from bot.chat.words import Words, day, plain
 from bot.clubs import AlbumClubs, NoSuchClub
@@ -81,7 +82,7 @@ class Curators(Struct, frozen=True):
         self.let_in(caller)
 
 
-def cancel_button(words: Words) -> Button:
+def cancel_button(words: Words) -> Part:
     """Beside the button of a question: leave everything as it is."""
     return button(words.t("Cancel"), CustomId("club-cancel"))
 

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from discord import ui
-
 from bot.albums import AlbumId
 from bot.caller import Caller
-from bot.chat.cards import Card, Kind, button, text_card
+from bot.chat import parts
+from bot.chat.cards import Card, Kind, text_card
 from bot.chat.club.answering import Answering, cancel_button
 from bot.chat.club.fields import THEME_MOST
 from bot.chat.club.names import name_of, paged
 from bot.chat.club.settings import topics
 from bot.chat.components import CustomId
+from bot.chat.parts import button
 from bot.chat.reply import Beside, Interaction, caller_of
 from bot.chat.words import Words, date, plain
 from bot.clubs.album_clubs import Event
@@ -227,7 +227,7 @@ class Curating:
                 what = did(words, entry, lambda id_: name_of(words, albums, id_, 40))
                 who = f"<@{entry.member_id}>" if entry.member_id is not None else t("a former curator")
                 lines.append(f"- {date(entry.did_at)} · {who} · {what}")
-            return [Card(ui.TextDisplay("\n".join(page)), kind=Kind.PRIVATE) for page in paged(lines)]
+            return [Card(parts.text("\n".join(page)), kind=Kind.PRIVATE) for page in paged(lines)]
 
         await self._answering(interaction, make, name="curate log")
 

@@ -8,16 +8,18 @@ from datetime import timedelta
 from typing import Any
 
 import discord
-from discord import ButtonStyle, ui
+from discord import ButtonStyle
 from msgspec.structs import replace
 
 from bot.caller import Caller, GuildId, MemberId, RequestId
+from bot.chat import parts
 from bot.chat.attachments import Attachments, DownloadFailed
-from bot.chat.cards import Button, Card, button, file_card, progress_card, text_card
+from bot.chat.cards import Card, file_card, progress_card, text_card
 from bot.chat.club import import_words
 from bot.chat.club.answering import Answering
 from bot.chat.components import CustomId
 from bot.chat.messages import Failure, Messages
+from bot.chat.parts import Part, button
 from bot.chat.reply import Beside, Interaction, caller_of
 from bot.chat.words import Words, date, plain
 from bot.clubs.past_rounds import PastRounds
@@ -126,7 +128,7 @@ class Importing:
         imports = await self._imports.of_club(stored.id)
         if not imports:
             return text_card(import_words.how_to(words))
-        lines, buttons = [t("Imports of {club}:", club=f"**{plain(stored.name, 60)}**")], list[Button]()
+        lines, buttons = [t("Imports of {club}:", club=f"**{plain(stored.name, 60)}**")], list[Part]()
         for one in imports[:LISTED]:
             who = f"<@{one.member_id}>" if one.member_id is not None else t("a former curator")
             facts = {"file": plain(one.name, 60), "when": date(one.ended_at or one.asked_at), "member": who}
@@ -350,10 +352,10 @@ def _question_card(words: Words, owner: MemberId, stored: StoredClub, one: ClubI
         buttons.append(button(t("Keep names as text"), CustomId("club-import-text", owner, one.id)))
     data = write_csv(SheetRow, import_words.preview_rows(words, sheet))
     said = import_words.preview(words, stored.name, one.name, sheet, one.people)
-    return file_card(said, "preview.csv", data, ui.ActionRow(*buttons, cancel))
+    return file_card(said, "preview.csv", data, parts.row(*buttons, cancel))
 
 
-def _stop_button(words: Words, owner: MemberId, id_: RequestId) -> Button:
+def _stop_button(words: Words, owner: MemberId, id_: RequestId) -> Part:
     return button(words.t("Stop"), CustomId("club-import-stop", owner, id_))
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import discord
 import structlog
-from discord import ui
 
 from bot.accounts.tokens import Tokens
 from bot.albums import AlbumId
 from bot.caller import Caller, MemberId
-from bot.chat import editions
-from bot.chat.cards import Card, Item, Kind, attribution, button, text_card
+from bot.chat import editions, parts
+from bot.chat.cards import Card, Kind, attribution, text_card
 from bot.chat.club.answering import Answering
 from bot.chat.club.dates import next_club_hour, paused, voting_opens
 from bot.chat.club.names import Albums, fitting, name_of, paged, points
@@ -25,6 +23,7 @@ from bot.chat.club.turns import order_line, takes_turns
 from bot.chat.components import CustomId
 from bot.chat.crates import kept_by
 from bot.chat.menus import menu
+from bot.chat.parts import Part, button
 from bot.chat.reply import Interaction, caller_of
 from bot.chat.words import Words, date, day, plain
 from bot.clubs import RoundView
@@ -73,7 +72,7 @@ class Looking:
             lines = now_lines(words, coming, self._answering.now())
             if (url := await self._pages.book_url(stored.id)) is not None:
                 lines.append(words.t("[The club book]({url}) has all rounds.", url=url))
-            items: list[Item] = [ui.TextDisplay(f"### {plain(stored.name, 80)}")]
+            items: list[Part] = [parts.text(f"### {plain(stored.name, 80)}")]
             listening = None
             if club.listening is not None and club.listening.album_id is not None:
                 listening = await self._answering.clubs.view(stored.id, club.listening.number)
@@ -86,10 +85,10 @@ class Looking:
                     lines_of_it.append(words.t("Listening until {until}.", until=date(club.club_hour_at)))
                 items += [
                     album_item(words, albums, id_),
-                    ui.TextDisplay("\n".join(lines_of_it)),
-                    ui.ActionRow(*album_buttons(words, listening, id_)),
+                    parts.text("\n".join(lines_of_it)),
+                    parts.row(*album_buttons(words, listening, id_)),
                 ]
-            items.append(ui.TextDisplay("\n".join(lines)))
+            items.append(parts.text("\n".join(lines)))
             return [Card(*items, *attribution(words, [*albums.values()], has_button=True), kind=Kind.PRIVATE)]
 
         await self._answering(interaction, make, name="club now")
@@ -129,7 +128,7 @@ class Looking:
 
         heading = t("{club}: rounds so far", club=plain(stored.name, 60))
         lines = fitting(lambda most: [line(view, most) for view in views])
-        items: list[Item] = [ui.TextDisplay("\n".join([f"### {heading}", *lines]))]
+        items: list[Part] = [parts.text("\n".join([f"### {heading}", *lines]))]
         items += _turns(words, number, last, lambda page: CustomId("club-history", stored.id, page))
         return Card(*items, *attribution(words, [*albums.values()]), kind=Kind.PRIVATE)
 
@@ -256,7 +255,7 @@ class Looking:
             "{count} albums of this club are not in your library. Choose what to save.",
             len(missing),
         )
-        items: list[Item] = [ui.TextDisplay(said)]
+        items: list[Part] = [parts.text(said)]
         items.append(menu(CustomId("save-chosen"), t("Albums to save"), choices, most=len(choices)))
         items += _turns(words, number, last, lambda page: CustomId("club-catchup", member, stored.id, page))
         return Card(*items, *attribution(words, [*albums.values()]), kind=Kind.PRIVATE)
@@ -270,7 +269,7 @@ class Looking:
         return missing
 
 
-def _turns(words: Words, number: int, last: int, page_id: Callable[[int], CustomId]) -> list[Item]:
+def _turns(words: Words, number: int, last: int, page_id: Callable[[int], CustomId]) -> list[Part]:
     """Which page it is, and buttons for the next ones; nothing where there is only one."""
     if not last:
         return []
@@ -278,7 +277,7 @@ def _turns(words: Words, number: int, last: int, page_id: Callable[[int], Custom
     figures = {"page": t.number(number + 1), "pages": t.number(last + 1)}
     turns = [(t("Newer"), number - 1), (t("Older"), number + 1)]
     buttons = [button(label, page_id(page)) for label, page in turns if 0 <= page <= last]
-    return [ui.TextDisplay(f"-# {t('Page {page} of {pages}', **figures)}"), ui.ActionRow(*buttons)]
+    return [parts.text(f"-# {t('Page {page} of {pages}', **figures)}"), parts.row(*buttons)]
 
 
 CONTAINS_MOST = 20
@@ -429,17 +428,14 @@ def _year(albums: Albums, id_: AlbumId | None) -> int | None:
 def _listed(words: Words, heading: str, lines: Sequence[str], albums: Albums) -> list[Card]:
     """A list under a heading, in as few messages as it fits."""
     source = attribution(words, [*albums.values()])
-    return [
-        Card(ui.TextDisplay("\n".join([f"### {heading}", *page])), *source, kind=Kind.PRIVATE) for page in paged(lines)
-    ]
+    return [Card(parts.text("\n".join([f"### {heading}", *page])), *source, kind=Kind.PRIVATE) for page in paged(lines)]
 
 
 async def _attach(interaction: Interaction, text: str) -> None:
     """Send the ballots as a file, privately."""
-    view = ui.LayoutView()
-    view.add_item(ui.File("attachment://ballots.json"))
-    file = discord.File(io.BytesIO(text.encode()), "ballots.json")
+    name = "ballots.json"
+    card = Card(parts.file(name), kind=Kind.PRIVATE, attachment=(name, text.encode()))
     try:
-        await interaction.followup.send(view=view, file=file, ephemeral=True)
+        await interaction.followup.send(view=card.view(), files=card.uploads(), ephemeral=True)
     except discord.HTTPException as error:
         _log.warning("ballots were not attached", error=error.code)

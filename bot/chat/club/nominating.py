@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from discord import ui
-
 from bot.albums import Album, AlbumId
 from bot.caller import Caller, MemberId
-from bot.chat.cards import Card, Kind, album_section, attribution, button, text_card
+from bot.chat import parts
+from bot.chat.cards import Card, Kind, album_section, attribution, text_card
 from bot.chat.club.answering import Answering, cancel_button, sentence
 from bot.chat.club.dates import paused, until_voting_opens, voting_opens
 from bot.chat.club.fields import NOTE_MOST
 from bot.chat.club.names import Albums, name_of, note_of, paged
 from bot.chat.components import CustomId
 from bot.chat.editions import told_apart
+from bot.chat.parts import button
 from bot.chat.reply import Beside, Interaction, caller_of
 from bot.chat.words import Words, plain
 from bot.curation.club import Nomination, Pick, Round, State
@@ -120,8 +120,8 @@ class Nominating:
             for label, one in zip(labels, refused.own, strict=True)
         ]
         all_ = [*buttons, cancel_button(words)]
-        rows = [ui.ActionRow(*all_[at : at + 5]) for at in range(0, len(all_), 5)]  # a row takes 5
-        return Card(ui.TextDisplay(text), *rows, kind=Kind.PRIVATE)
+        rows = [parts.row(*all_[at : at + 5]) for at in range(0, len(all_), 5)]  # a row takes 5
+        return Card(parts.text(text), *rows, kind=Kind.PRIVATE)
 
     async def show(self, interaction: Interaction, named: str | None) -> None:
         """`/club nominations`."""
@@ -150,8 +150,8 @@ def receipt(words: Words, stored: StoredClub, member: MemberId, album: Album, no
     take_back = button(t("Take back"), CustomId("club-withdraw", member, stored.id, album.id))
     return Card(
         album_section(words, album),
-        ui.TextDisplay("\n".join(lines)),
-        ui.ActionRow(take_back),
+        parts.text("\n".join(lines)),
+        parts.row(take_back),
         *attribution(words, [album]),
         kind=Kind.PRIVATE,
     )
@@ -180,7 +180,7 @@ def nominations_cards(
     if coming.pick is Pick.VOTE and coming.state is State.NOMINATING:
         lines.append(paused(words) if stored.club.paused_at is not None else voting_opens(words, stored.club, now))
     shown = attribution(words, [*albums.values()])
-    return [Card(ui.TextDisplay("\n".join(page)), *shown, kind=Kind.PRIVATE) for page in paged(lines)]
+    return [Card(parts.text("\n".join(page)), *shown, kind=Kind.PRIVATE) for page in paged(lines)]
 
 
 def _nominated(words: Words, one: Nomination, name: str, reader: MemberId, coming: Round) -> str:

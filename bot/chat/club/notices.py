@@ -9,10 +9,11 @@ import discord
 
 from bot.albums import AlbumId
 from bot.caller import MemberId
-from bot.chat.cards import Button, Card, Kind, button, text_card
+from bot.chat.cards import Card, Kind, text_card
 from bot.chat.club.names import Names, name_of
 from bot.chat.club.turns import order_line
 from bot.chat.components import CustomId
+from bot.chat.parts import Part, button
 from bot.chat.words import Words, date, plain, soon
 from bot.clubs import AlbumClubs, NoSuchClub
 from bot.curation.club import State, Step
@@ -168,6 +169,6 @@ def swap_card(words: Words, stored: StoredClub, payload: Mapping[str, Any]) -> C
         member=f"<@{asker}>",
     )
     question = payload["other"], stored.id, payload["round"], asker
-    accept: Button = button(t("Swap"), CustomId("club-swap", *question), discord.ButtonStyle.primary)
-    decline: Button = button(t.context("button", "Decline"), CustomId("club-decline", *question))
+    accept: Part = button(t("Swap"), CustomId("club-swap", *question), discord.ButtonStyle.primary)
+    decline: Part = button(t.context("button", "Decline"), CustomId("club-decline", *question))
     return text_card(text, accept, decline, kind=Kind.CLUB)

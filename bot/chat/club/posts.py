@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import discord
-from discord import ui
 
 from bot.albums import AlbumId, album_url
-from bot.chat.cards import Button, Card, Item, Kind, album_section, attribution, button, covers, link_button
+from bot.chat import parts
+from bot.chat.cards import Card, Kind, album_section, attribution, covers
 from bot.chat.club.dates import paused
 from bot.chat.club.names import Albums, Names, fitting, name_of, note_of
 from bot.chat.club.summary import summary_items
 from bot.chat.components import CustomId
 from bot.chat.editions import told_apart
+from bot.chat.parts import Part, button, link_button
 from bot.chat.words import Words, date, plain, soon
 from bot.clubs import AlbumClubs, RoundView
 from bot.clubs.choices import how_chosen
@@ -42,13 +43,13 @@ class Posts:
         if not items:
             return []
         if payload["late"] and step is not Step.MISSED:  # which says itself that the bot was not running
-            items.append(ui.TextDisplay(f"-# {words.t('This is late: I was not running when it was due.')}"))
+            items.append(parts.text(f"-# {words.t('This is late: I was not running when it was due.')}"))
         card = Card(*items, kind=Kind.CLUB)
         if step in _PINGING:
             card.pings = view.stored.club.settings.ping_role_id
         return [card]
 
-    async def _items(self, words: Words, view: RoundView, step: Step, payload: Mapping[str, Any]) -> list[Item]:
+    async def _items(self, words: Words, view: RoundView, step: Step, payload: Mapping[str, Any]) -> list[Part]:
         match step:
             case Step.CALL:
                 return call_items(words, view)
@@ -59,7 +60,7 @@ class Posts:
             case Step.SUMMARY:
                 return summary_items(words, view, await self._names.of([view.round.album_id]))
             case Step.SKIPPED:
-                return [_heading(words, view), ui.TextDisplay(_skipped(words, view))]
+                return [_heading(words, view), parts.text(_skipped(words, view))]
             case Step.MISSED:
                 return missed_items(words, view, payload["hours"])
         return []
@@ -68,7 +69,7 @@ class Posts:
 _PINGING = {Step.CALL, Step.VOTE, Step.REPEATED_VOTE, Step.ANNOUNCEMENT}
 
 
-def call_items(words: Words, view: RoundView) -> list[Item]:
+def call_items(words: Words, view: RoundView) -> list[Part]:
     """The call for nominations, or who picks, or when the album is drawn. Nothing once the round has moved on."""
     t, club, one = words.t, view.stored.club, view.round
     if one.state is not State.NOMINATING:
@@ -110,10 +111,10 @@ def call_items(words: Words, view: RoundView) -> list[Item]:
         lines.append(paused(words))
     if view.theme:
         lines.insert(0, t("Theme: {theme}", theme=f"**{plain(view.theme, 200)}**"))
-    return [_heading(words, view), ui.TextDisplay("\n".join([*lines, *_pinged(view)]))]
+    return [_heading(words, view), parts.text("\n".join([*lines, *_pinged(view)]))]
 
 
-def vote_items(words: Words, view: RoundView, albums: Albums, *, anew: bool) -> list[Item]:
+def vote_items(words: Words, view: RoundView, albums: Albums, *, anew: bool) -> list[Part]:
     """The vote with its button; once it is over, only that it is."""
     t, one = words.t, view.round
     if one.state is not State.VOTING:
@@ -122,7 +123,7 @@ def vote_items(words: Words, view: RoundView, albums: Albums, *, anew: bool) -> 
         over = t("Voting is over. See {command}.", command=words.command("club result"))
         if one.state is State.SKIPPED:
             over = t("This round was skipped, so the vote is not counted.")
-        return [_heading(words, view), ui.TextDisplay(over)]
+        return [_heading(words, view), parts.text(over)]
     lines = []
     if anew:
         lines.append(t("I was not running while this vote should have been held, so it is held now."))
@@ -144,9 +145,9 @@ def vote_items(words: Words, view: RoundView, albums: Albums, *, anew: bool) -> 
     text = "\n".join([*lines, *_pinged(view)])
     return [
         _heading(words, view),
-        ui.TextDisplay(text),
+        parts.text(text),
         *covers(words, shown),
-        ui.ActionRow(vote),
+        parts.row(vote),
         *attribution(words, shown),
     ]
 
@@ -168,7 +169,7 @@ def voters(words: Words, count: int) -> str:
     return words.t.plural("{count} member has voted.", "{count} members have voted.", count)
 
 
-def announcement_items(words: Words, view: RoundView, albums: Albums) -> list[Item]:
+def announcement_items(words: Words, view: RoundView, albums: Albums) -> list[Part]:
     """The album of the round, with Save, Rate and Open in Spotify."""
     t, one, club = words.t, view.round, view.stored.club
     if one.album_id is None:
@@ -183,21 +184,21 @@ def announcement_items(words: Words, view: RoundView, albums: Albums) -> list[It
     return [
         _heading(words, view),
         album_item(words, albums, one.album_id),
-        ui.TextDisplay("\n".join([*lines, *_pinged(view)])),
-        ui.ActionRow(*album_buttons(words, view, one.album_id)),
+        parts.text("\n".join([*lines, *_pinged(view)])),
+        parts.row(*album_buttons(words, view, one.album_id)),
         *attribution(words, [*albums.values()], has_button=True),
     ]
 
 
-def album_item(words: Words, albums: Albums, id_: AlbumId) -> Item:
+def album_item(words: Words, albums: Albums, id_: AlbumId) -> Part:
     """An album with its cover; a link where its name is not known."""
     album = albums.get(id_)
     if album is None:
-        return ui.TextDisplay(f"### {name_of(words, albums, id_)}")
+        return parts.text(f"### {name_of(words, albums, id_)}")
     return album_section(words, album)
 
 
-def album_buttons(words: Words, view: RoundView, id_: AlbumId) -> list[Button]:
+def album_buttons(words: Words, view: RoundView, id_: AlbumId) -> list[Part]:
     """Save, Rate, Open in Spotify; they work for as long as the message exists."""
     t, place = words.t, (view.stored.id, view.round.number)
     return [
@@ -221,12 +222,12 @@ def picker(words: Words, one: Round, most: int = 60) -> str:
     return plain(one.picker_name, most) if one.picker_name else words.t("a member")
 
 
-def missed_items(words: Words, view: RoundView, hours: Sequence[int]) -> list[Item]:
+def missed_items(words: Words, view: RoundView, hours: Sequence[int]) -> list[Part]:
     """One line for each club hour that passed while the bot was down."""
     t = words.t
     lines = [t("I was not running for a while, so these club hours were skipped:")]
     lines += [f"- <t:{hour}:f>" for hour in hours[-40:]]
-    return [_heading(words, view), ui.TextDisplay("\n".join(lines))]
+    return [_heading(words, view), parts.text("\n".join(lines))]
 
 
 def _skipped(words: Words, view: RoundView) -> str:
@@ -236,8 +237,8 @@ def _skipped(words: Words, view: RoundView) -> str:
     return words.t("There was no album for this round, so it is skipped. The next club hour is {when}.", when=next_at)
 
 
-def _heading(words: Words, view: RoundView) -> Item:
-    return ui.TextDisplay(
+def _heading(words: Words, view: RoundView) -> Part:
+    return parts.text(
         "### "
         + words.t(
             "{club}, round {number}",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.caller import Caller, MemberId
-from bot.chat.cards import Card, button, text_card
+from bot.chat.cards import Card, text_card
 from bot.chat.club.answering import Answering, sentence
 from bot.chat.club.fields import NAMED, REVIEW, REVIEW_MOST, SCORE
 from bot.chat.club.names import name_of, points
 from bot.chat.components import CustomId, Form
 from bot.chat.menus import Choice
 from bot.chat.modals import Modal, select_input, text_input
+from bot.chat.parts import button
 from bot.chat.reply import Interaction, caller_of
 from bot.chat.words import Words, date, plain
 from bot.clubs import NoSuchClub

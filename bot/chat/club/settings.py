@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import discord
-from discord import ui
 from msgspec.structs import replace
 
 from bot.albums import Album
 from bot.caller import Caller, MemberId
-from bot.chat.cards import Card, Kind, button, text_card
+from bot.chat import parts
+from bot.chat.cards import Card, Kind, text_card
 from bot.chat.club.answering import Answering
 from bot.chat.club.dates import next_club_hour, paused
 from bot.chat.club.fields import Day, Topic
@@ -30,6 +30,7 @@ from bot.chat.club.starting import cannot_live_here, day_names, how_it_picks, rh
 from bot.chat.club.turns import takes_turns
 from bot.chat.components import CustomId, Form
 from bot.chat.menus import OPTIONS_MOST, Choice, menu
+from bot.chat.parts import button
 from bot.chat.permissions import missing_permissions
 from bot.chat.reply import Beside, Interaction, caller_of
 from bot.chat.words import Words, plain
@@ -217,7 +218,7 @@ class Settings:
             lines.append(words.t("Places {first} to {last} of {count}", **figures, count=words.t.number(len(order))))
         lines += [f"**{line}**" for line in news]
         items = [
-            ui.TextDisplay("\n".join(lines)),
+            parts.text("\n".join(lines)),
             menu(CustomId("curate-set", owner, stored.id), words.t("Change…"), topics(words)),
         ]
         if shown:
@@ -233,9 +234,9 @@ class Settings:
             if 0 <= number <= last
         ]
         if pages:
-            items.append(ui.ActionRow(*pages))
+            items.append(parts.row(*pages))
         if interaction.channel_id != stored.channel_id:
-            items.append(ui.ActionRow(button(words.t("Move the club here"), CustomId("curate-move", owner, stored.id))))
+            items.append(parts.row(button(words.t("Move the club here"), CustomId("curate-move", owner, stored.id))))
         return Card(*items, kind=Kind.PRIVATE)
 
 

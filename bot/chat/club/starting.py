@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from datetime import time
 
 import discord
-from discord import ui
 from msgspec import Struct
 
 from bot.caller import Caller, GuildId, MemberId, RequestId
-from bot.chat.cards import Button, Card, Kind, button, text_card
+from bot.chat import parts
+from bot.chat.cards import Card, Kind, text_card
 from bot.chat.club.answering import Answering
 from bot.chat.club.fields import NAME_MOST, Day
 from bot.chat.components import CustomId, Form
 from bot.chat.menus import Choice
 from bot.chat.modals import Modal, select_input, text_input
+from bot.chat.parts import Part, button
 from bot.chat.permissions import missing_permissions
 from bot.chat.reply import Beside, Interaction, caller_of
 from bot.chat.words import Words, date, plain
@@ -265,8 +266,8 @@ def preview_card(words: Words, owner: MemberId, asked: RequestId, draft: Draft, 
     lines = [f"### {plain(draft.name, NAME_MOST)}", how_it_picks(words, draft.pick), *dates]
     lines.append(f"-# {t('Club hours keep their time of day in {timezone}.', timezone=draft.timezone)}")
     return Card(
-        ui.TextDisplay("\n".join(lines)),
-        ui.ActionRow(
+        parts.text("\n".join(lines)),
+        parts.row(
             _start_button(words, owner, asked),
             button(t("Change"), CustomId("curate-change", owner, asked)),
             button(t("Cancel"), CustomId("curate-cancel", owner, asked)),
@@ -325,7 +326,7 @@ def draft_modal(words: Words, owner: MemberId, asked: RequestId, draft: Draft) -
     )
 
 
-def _start_button(words: Words, owner: MemberId, asked: RequestId) -> Button:
+def _start_button(words: Words, owner: MemberId, asked: RequestId) -> Part:
     return button(words.t("Start"), CustomId("curate-start", owner, asked), discord.ButtonStyle.primary)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from discord import ui
-
 from bot.albums import AlbumId
-from bot.chat.cards import Item, album_section, attribution
+from bot.chat import parts
+from bot.chat.cards import album_section, attribution
 from bot.chat.club.names import Albums, name_of, points
+from bot.chat.parts import Part
 from bot.chat.words import Words, plain
 from bot.clubs import RoundView
 from bot.curation.ballots import Count, Method, Step, Tie, TieBreak, Verdict
@@ -18,7 +18,7 @@ REVIEWS_MOST = 1800
 """Characters of all reviews on the card; the others are counted."""
 
 
-def summary_items(words: Words, view: RoundView, albums: Albums) -> list[Item]:
+def summary_items(words: Words, view: RoundView, albums: Albums) -> list[Part]:
     """What the club thinks of an album."""
     t, one = words.t, view.round
     if one.album_id is None:
@@ -27,8 +27,8 @@ def summary_items(words: Words, view: RoundView, albums: Albums) -> list[Item]:
         "{club}: what you thought of round {number}", club=plain(view.stored.name, 60), number=t.number(one.number)
     )
     album = albums.get(one.album_id)
-    items: list[Item] = [ui.TextDisplay(f"### {heading}")]
-    items.append(album_section(words, album) if album else ui.TextDisplay(name_of(words, albums, one.album_id)))
+    items: list[Part] = [parts.text(f"### {heading}")]
+    items.append(album_section(words, album) if album else parts.text(name_of(words, albums, one.album_id)))
     lines = [rated(words, view)]
     if view.ratings:
         lines.append(f"```\n{chart([rating.score for rating in view.ratings], view.scale)}\n```")
@@ -40,9 +40,9 @@ def summary_items(words: Words, view: RoundView, albums: Albums) -> list[Item]:
                 view.saves,
             )
         )
-    items.append(ui.TextDisplay("\n".join(lines)))
+    items.append(parts.text("\n".join(lines)))
     if reviews := _reviews(words, view):
-        items.append(ui.TextDisplay(reviews))
+        items.append(parts.text(reviews))
     return [*items, *attribution(words, [album] if album else [])]
 
 

@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from discord import ui
 
-from bot.chat.cards import Card, Item, Kind
+from bot.chat import parts
+from bot.chat.cards import Card, Kind
 from bot.chat.club.names import Names, note_of, short_name
 from bot.chat.messages import Failure, Messages
+from bot.chat.parts import Part
 from bot.chat.words import AllWords, Words
 from bot.clubs import AlbumClubs
 from bot.curation.ids import ClubId, RoundNumber
@@ -59,7 +60,7 @@ class Threads:
         note = "" if view is None else note_of(view.round.note)
         if view is None or not note:
             return []
-        items: list[Item] = [ui.TextDisplay(note)]
+        items: list[Part] = [parts.text(note)]
         if view.round.chosen_by is not None:
-            items.append(ui.TextDisplay(f"-# <@{view.round.chosen_by}>"))
+            items.append(parts.text(f"-# <@{view.round.chosen_by}>"))
         return [Card(*items, kind=Kind.CLUB)]

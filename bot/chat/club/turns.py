@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from discord import ui
-
 from bot.caller import Caller, MemberId
+from bot.chat import parts
 from bot.chat.cards import Card, Kind, album_section, attribution, text_card
 from bot.chat.club.answering import Answering, sentence
 from bot.chat.club.names import note_of
@@ -77,7 +76,7 @@ class Turns:
             if note_said := note_of(choice.note, 300):
                 said = f"{said}\n{note_said}"
             return [
-                Card(album_section(words, album), ui.TextDisplay(said), *attribution(words, [album]), kind=Kind.PRIVATE)
+                Card(album_section(words, album), parts.text(said), *attribution(words, [album]), kind=Kind.PRIVATE)
             ]
 
         await self._answering(interaction, make, name="club pick", album=text)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.albums import AlbumId
 from bot.caller import Caller
 from bot.chat import editions
-from bot.chat.cards import Card, button, text_card
+from bot.chat.cards import Card, text_card
 from bot.chat.club.answering import Answering, NoClub, WhichClub, sentence
 from bot.chat.club.dates import until_club_hour
 from bot.chat.club.fields import APPROVED, RANKS
@@ -15,6 +15,7 @@ from bot.chat.club.names import Albums, name_of
 from bot.chat.components import CustomId, Form, read_field
 from bot.chat.menus import Choice
 from bot.chat.modals import Modal, select_input
+from bot.chat.parts import button
 from bot.chat.reply import Interaction, caller_of
 from bot.chat.words import Words
 from bot.clubs import NoSuchClub
