@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
@@ -22,7 +23,10 @@ ACCESS = SealedColumn("links", "access_sealed", "access", ("member_id",))
 REFRESH = SealedColumn("links", "refresh_sealed", "refresh", ("member_id",))
 CLOSED = 0
 """In place of the id of a request's Undo: it cannot be undone any more."""
-_SAME = f"member_id = ? AND account_id = ? AND consented_at = ? AND broken IS DISTINCT FROM '{SEAT_FREED}'"
+_SAME = (
+    "member_id = ? AND client_id = ? AND account_id = ? AND consented_at = ?"
+    f" AND broken IS DISTINCT FROM '{SEAT_FREED}'"
+)
 
 
 class Link(Struct, frozen=True):
@@ -120,13 +124,14 @@ class Links:
         expires_at: datetime,
         *,
         seats: int = 0,
-        also: Also | None = None,
+        also: Callable[[Connection, Link | None], None] | None = None,
     ) -> Link | None:
         """Store a new or renewed link; the link that it replaced is returned.
 
         The day of linking stays when the same account is linked again. `seats`: how many members the host's app
-        serves, 0: any number. `also`: what is stored in the same transaction. AccountTaken when another member has
-        this Spotify account, AppTaken when another one has this app of their own, NoSeatFree.
+        serves, 0: any number. `also`: what is stored in the same transaction; it is given the link that was replaced.
+        AccountTaken when another member has this Spotify account, AppTaken when another one has this app of their own,
+        NoSeatFree.
         """
         access = self._vault.seal(access_token, link.member_id, ACCESS)
         refresh = self._vault.seal(refresh_token, link.member_id, REFRESH)
@@ -184,7 +189,7 @@ class Links:
             forget_other_attempts(c, link.member_id, link.client_id)
             c.execute("DELETE FROM seat_requests WHERE member_id = ?", (link.member_id,))
             if also is not None:
-                also(c)
+                also(c, before)
             return before
 
         # one at a time: two members may link one account, or take the last seat, at once
@@ -326,8 +331,8 @@ def link_row(c: Connection, member_id: int) -> Row | None:
     return row
 
 
-def _same(link: Link) -> tuple[int, str, int]:
-    return link.member_id, link.account_id, to_seconds(link.consented_at)
+def _same(link: Link) -> tuple[int, str, str, int]:
+    return link.member_id, link.client_id, link.account_id, to_seconds(link.consented_at)
 
 
 def _has_account(c: Connection, account_id: str, but: int) -> bool:

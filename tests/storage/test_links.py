@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.caller import MemberId, RequestId
 from bot.changes import Outcome
@@ -104,7 +105,7 @@ async def test_renewing_keeps_what_was_noted_and_what_can_be_undone(storage: Sto
 async def test_a_link_is_stored_with_what_belongs_to_it_or_not_at_all(storage: Storage) -> None:
     noted: list[int] = []
 
-    def note(c: Connection) -> None:
+    def note(c: Connection, before: object) -> None:
         noted.append(len(c.execute("SELECT * FROM links").fetchall()))
         if len(noted) == 1:
             raise RuntimeError
@@ -125,7 +126,9 @@ async def test_a_refresh_replaces_both_tokens(storage: Storage) -> None:
 
 
 @pytest.mark.parametrize(
-    "newer", [None, link(account="acc-other"), link(consented_at=at(NOW + 60))], ids=["none", "other", "renewed"]
+    "newer",
+    [None, link(account="acc-other"), link(consented_at=at(NOW + 60)), replace(link(), client_id="1" * 32)],
+    ids=["none", "other", "renewed", "another app"],
 )
 async def test_a_refresh_of_a_link_that_is_gone_changes_nothing(newer: object, storage: Storage) -> None:
     await put(storage)
