@@ -251,6 +251,7 @@ async def _build(
         on_linked=library.linked,
         on_unlinked=library.unlinked,
         tell=lambda news: notices.tell_link(news),
+        put=lambda c, news: notices.put_link(c, news),
         now=now,
     )
     words = AllWords(f"{settings.public_url}/privacy", settings.spotify_seats)
@@ -318,7 +319,7 @@ async def _build(
     collecting = Collecting(storage.histories, storage.crates, posts, messages, now=now)
     for kind in (PROGRESS, EDITED_PROGRESS):
         delivery.register(kind, collecting.draw)
-    notices = Notices(delivery, library, importing, now=now)
+    notices = Notices(delivery, storage.outbox, library, importing, now=now)
     progress = ImportProgress(storage.imports, storage.changes, library, messages, words, now=now)
     account.deliver(members, delivery)
     hosting.deliver(host_answers, delivery)

@@ -16,6 +16,7 @@ from bot.sandbox.catalogue import synthetic
 from bot.sandbox.faults import FAULTS
 from tests.callers import caller
 from tests.discord_wire import WireInteraction, buttons, flatten, texts
+from tests.test_own_app_story import link_in_browser
 from tests.world import ADA, BEN, FIRST, SECOND, World
 
 WRITE = "/v1/me/albums"
@@ -909,6 +910,19 @@ async def test_a_stranger_at_a_link_is_told_to_its_owner_and_the_link_keeps_its_
     await world.bot.linking.tell(LinkNews(MemberId(ADA), link.token, WrongDiscordAccount()))
     assert "opened by somebody" in "\n".join(texts(await link.followup()))
     assert [button["label"] for button in buttons(link.history[-1])][:1] == ["Link Spotify"]
+
+
+async def test_a_link_is_told_once_it_is_stored_also_where_the_process_ends_before_it_says_so(world: World) -> None:
+    world.spotify.add_account("ada", account_id="acc-ada", display_name="Ada")
+    link = await world.discord.slash(ADA, "link", {})
+    await said(link)
+
+    async def tell(news: LinkNews) -> None:
+        pass
+
+    world.bot.linking.tell = tell
+    await link_in_browser(world, buttons(link.history[-1])[0]["url"])
+    await until_said(link, "Linked as **Ada**")
 
 
 async def test_a_pending_answer_of_many_misses_goes_on_in_further_private_messages(world: World) -> None:

@@ -12,9 +12,11 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+import msgspec
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
@@ -51,6 +53,7 @@ from bot.spotify.app import Access, App, FixedToken
 from bot.spotify.client import Spotify
 from bot.storage import Storage
 from bot.storage.attempts import Attempt, OAuthState
+from bot.storage.engine import Connection
 from bot.storage.links import Link
 
 _log = structlog.get_logger("gatefold.linking")
@@ -70,13 +73,14 @@ class Linked(Struct, frozen=True):
 class LinkNews(Private, frozen=True):
     """What the member's private message is to say now. `interaction_token` None: it cannot be edited.
 
-    `locale`: the member's, from the interaction that asked for the link.
+    `locale`: the member's, from the interaction that asked for the link. `id`: the same news is told only once.
     """
 
     member: MemberId
     interaction_token: str | None
     news: Linked | UserError
     locale: str | None = None
+    id: str = msgspec.field(default_factory=lambda: secrets.token_hex(8))
 
 
 class LinkOffer(Private, frozen=True):
@@ -118,11 +122,13 @@ class Linking:
         on_linked: Callable[[MemberId], None],
         on_unlinked: Callable[[MemberId], None],
         tell: Callable[[LinkNews], Awaitable[None]],
+        put: Callable[[Connection, LinkNews], None],
         now: Callable[[], datetime],
     ) -> None:
         """`on_linked`: what waits can be carried out now. `on_unlinked`: what is known of the member is forgotten.
 
-        `tell`: says what came of a link in the private message of the command that offered it.
+        `tell`: says what came of a link in the private message of the command that offered it; `put` stores that with
+        the link, so that it is told whatever happens to the process.
         """
         self._storage = storage
         self._spotify = spotify
@@ -136,11 +142,12 @@ class Linking:
         self._on_unlinked = on_unlinked
         self._now = now
         self._finishing: set[_Finish] = set()
-        self._taking = 0
+        self._returning = self._taking = 0
         self._unlinked: set[MemberId] = set()  # while attempts are being taken
         self.is_stopping = False
         self._is_stopped = False
         self.tell = tell
+        self._put = put
 
     # -- what a member can begin
 
@@ -250,7 +257,6 @@ class Linking:
 
     async def take_state(self, provider: str, state: str | None, cookie: str | None) -> OAuthState:
         """A browser came back from `provider`: see `Browsers.returned`."""
-        self.check_open()
         return await self._browsers.returned(provider, state, cookie)
 
     async def verify_discord_account(
@@ -341,7 +347,7 @@ class Linking:
     ) -> Linked:
         member = finish.member
         try:
-            link, before = await self._exchange(attempt, code, verifier)
+            linked = await self._exchange(attempt, code, verifier, oauth_state.discord_name or "")
             if finish.is_unlinked:
                 raise LinkExpired  # what was stored is deleted already
         except UserError as error:
@@ -355,14 +361,12 @@ class Linking:
             _log.exception("linking broke", member=member, request=broken.reference)
             await self._tell(attempt, broken)
             raise broken from None
-        linked = Linked(link, before, oauth_state.discord_name or "")
-        _log.info("linked", member=member, renewed=before is not None, own_app=link.is_own_app)
+        _log.info("linked", member=member, renewed=linked.before is not None, own_app=linked.link.is_own_app)
         try:
             linked = replace(linked, waiting=await self._waiting(member))
             await self._tell(attempt, linked)
         except asyncio.CancelledError:
-            # The link is stored, so the page must say so, whether or not the message could be edited.
-            _log.warning("a member could not be told", member=member)
+            pass  # The link is stored, so the page must say so; the message is stored, too.
         if finish.is_unlinked:
             raise LinkExpired  # it was deleted meanwhile
         self._on_linked(member)
@@ -374,7 +378,7 @@ class Linking:
         except StorageUnavailable:
             return 0  # the link is stored all the same
 
-    async def _exchange(self, attempt: Attempt, code: str, verifier: str) -> tuple[Link, Link | None]:
+    async def _exchange(self, attempt: Attempt, code: str, verifier: str, discord_name: str) -> Linked:
         app = await self._app(attempt)
         try:
             tokens = await self._spotify.exchange(app, code, self._settings.redirect_to_spotify, verifier)
@@ -396,6 +400,11 @@ class Linking:
             is_own_app=app.is_own,
             locale=attempt.locale,
         )
+
+        def also(c: Connection, before: Link | None) -> None:
+            self._renewals.schedule_in(c, link)
+            self._put(c, _news(attempt, Linked(link, before, discord_name)))
+
         storing = asyncio.ensure_future(
             self._storage.links.put(
                 link,
@@ -403,14 +412,14 @@ class Linking:
                 tokens.refresh_token,
                 now + timedelta(seconds=tokens.expires_in_s),
                 seats=self._settings.spotify_seats,
-                also=lambda c: self._renewals.schedule_in(c, link),
+                also=also,
             )
         )
         try:
             before = await asyncio.shield(storing)
         except asyncio.CancelledError:
             before = await storing  # it is stored all the same, which nobody may deny
-        return link, before
+        return Linked(link, before, discord_name)
 
     async def _app(self, attempt: Attempt) -> App:
         """The app that a member links through."""
@@ -437,12 +446,11 @@ class Linking:
         return attempt
 
     async def _tell(self, attempt: Attempt, news: Linked | UserError) -> None:
-        member = MemberId(attempt.member_id)
         try:
-            await self.tell(LinkNews(member, attempt.interaction_token, news, attempt.locale))
+            await self.tell(_news(attempt, news))
         except Exception:
             # What happened has happened: the page says it, whether or not the message could be edited.
-            _log.exception("a member could not be told", member=member)
+            _log.exception("a member could not be told", member=attempt.member_id)
 
     # -- unlinking
 
@@ -490,14 +498,24 @@ class Linking:
         if self.is_stopping:
             raise Restarting
 
+    @contextmanager
+    def returning(self) -> Iterator[None]:
+        """A browser has come back, which uses up its state: a stop waits for it. Restarting, before anything is used up."""
+        self.check_open()
+        self._returning += 1
+        try:
+            yield
+        finally:
+            self._returning -= 1
+
     async def finish_links(self, seconds: float) -> None:
-        """Let links that are being made be made, those included that begin meanwhile, `seconds` at most.
+        """Let links that are being made be made, and browsers that are back go on, `seconds` at most.
 
         Of the others the members are told; none begins afterwards.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
-        while (left := until - loop.time()) > 0 and (self._finishing or self._taking):
+        while (left := until - loop.time()) > 0 and (self._finishing or self._taking or self._returning):
             if tasks := self._tasks():
                 await asyncio.wait(tasks, timeout=left)
             else:
@@ -511,6 +529,12 @@ class Linking:
 
     def _tasks(self) -> list[asyncio.Task[Linked]]:
         return [finish.task for finish in self._finishing if finish.task is not None]
+
+
+def _news(attempt: Attempt, news: Linked | UserError) -> LinkNews:
+    """An attempt leads to one link at most, of which its member is told once."""
+    id_ = attempt.id_hash.hex()[:16] if isinstance(news, Linked) else secrets.token_hex(8)
+    return LinkNews(MemberId(attempt.member_id), attempt.interaction_token, news, attempt.locale, id_)
 
 
 def _cut_short(finish: _Finish) -> UserError:

@@ -108,13 +108,15 @@ class Delivery:
     async def send(self, message: Message, wait_s: float = 0.0) -> State | None:
         """Store a message, and wait for its end for at most `wait_s`; its final state, None: not yet.
 
-        StorageUnavailable when it cannot be stored; see `send_anyway`.
+        One that was stored with the fact it tells is not stored again. StorageUnavailable when it cannot be stored; see
+        `send_anyway`.
         """
         key = message.kind, message.subject
         future = self._waiting.setdefault(key, asyncio.get_running_loop().create_future())
         try:
-            if not await self._outbox.add(message, self._now()):
-                return None
+            is_new = await self._outbox.add(message, self._now())
+            if not is_new and (end := await self._outbox.end_of(message)) is not None:
+                return end
             async with asyncio.timeout(wait_s):
                 return await asyncio.shield(future)
         except TimeoutError:

@@ -39,8 +39,9 @@ from bot.library.imports import Importing
 from bot.monitoring.alerts import Alert, Cause, Facts
 from bot.storage.attempts import LIFE_S
 from bot.storage.changes import HELD_MESSAGE, OUTCOME_MESSAGE
+from bot.storage.engine import Connection
 from bot.storage.links import Link
-from bot.storage.outbox import Answer, FollowUp, Hosts, Message, State, Way
+from bot.storage.outbox import Answer, FollowUp, Hosts, Message, Outbox, State, Way
 
 LINK_NEWS, HOST_ALERT = "link news", "host alert"
 LINK_S = 5.0
@@ -54,9 +55,16 @@ class Notices:
     """Stores notices about links and alerts, and draws all of them."""
 
     def __init__(
-        self, delivery: Delivery, library: Library, importing: Importing, *, now: Callable[[], datetime]
+        self,
+        delivery: Delivery,
+        outbox: Outbox,
+        library: Library,
+        importing: Importing,
+        *,
+        now: Callable[[], datetime],
     ) -> None:
         self._delivery = delivery
+        self._outbox = outbox
         self._now = now
         self._library = library
         self._importing = importing
@@ -87,8 +95,17 @@ class Notices:
 
     async def tell_link(self, news: LinkNews) -> None:
         """Say what came of linking, in the private message of the command that offered it."""
+        if (message := self._of_link(news)) is not None:
+            await self._delivery.send_anyway(message, LINK_S)
+
+    def put_link(self, c: Connection, news: LinkNews) -> None:
+        """The same, stored in the transaction that stores the link; `tell_link` waits until it has arrived."""
+        if (message := self._of_link(news)) is not None:
+            self._outbox.put(c, message, self._now())
+
+    def _of_link(self, news: LinkNews) -> Message | None:
         if news.interaction_token is None:
-            return
+            return None
         # The link lives for 10 minutes, and the token for 15 since then.
         asked_at = self._now() - timedelta(seconds=LIFE_S)
         what = news.news
@@ -103,8 +120,7 @@ class Notices:
             facts["before"] = None if what.before is None else _account(what.before)
         else:
             facts |= facts_of(what)
-        message = Message(LINK_NEWS, f"{news.member}:{secrets.token_hex(8)}", address, facts, news.locale)
-        await self._delivery.send_anyway(message, LINK_S)
+        return Message(LINK_NEWS, f"{news.member}:{news.id}", address, facts, news.locale)
 
     async def _link_news(self, payload: Mapping[str, Any], words: Words) -> Sequence[Card]:
         member = MemberId(payload["member"])

@@ -255,6 +255,13 @@ class Outbox:
         """Store a message in a transaction of its own."""
         return await self._database.write(lambda c: self.put(c, message, now))
 
+    async def end_of(self, message: Message) -> State | None:
+        """How a stored message ended; None: it is still to arrive."""
+        query = f"SELECT state FROM outbox WHERE kind = ? AND subject = ? AND NOT {_OPEN}"  # noqa: S608 - the condition is a constant
+        values = (message.kind, message.subject)
+        row = await self._database.read(lambda c: c.execute(query, values).fetchone())
+        return None if row is None else State(row["state"])
+
     # -- sending
 
     async def wait(self, timeout_s: float | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
 from bot.accounts.browser import SPOTIFY
@@ -15,6 +17,7 @@ from bot.web.drawing import show
 from bot.web.html_text import set_locale, text_of
 from bot.web.parts import Part
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LONGEST = 2048
 """A parameter longer than this is none of Discord's or Spotify's, in characters."""
 
@@ -40,8 +43,8 @@ class LinkPages:
         return [
             web.get("/link/{id}", self.open),
             # A HEAD must change nothing (RFC 9110, 9.2.1), and these use up what they are given.
-            web.get("/callback/discord", self.back_from_discord, allow_head=False),
-            web.get("/callback/spotify", self.back_from_spotify, allow_head=False),
+            web.get("/callback/discord", self._waited_for(self.back_from_discord), allow_head=False),
+            web.get("/callback/spotify", self._waited_for(self.back_from_spotify), allow_head=False),
         ]
 
     async def open(self, request: web.Request) -> web.StreamResponse:
@@ -63,7 +66,6 @@ class LinkPages:
         """Discord says who is in this browser; on to Spotify if it is the member who asked."""
         cookie = self._cookie(request)
         state, code, error, issuer = (_one(request, name) for name in ("state", "code", "error", "iss"))
-        self._linking.check_open()
         oauth_state = await self._login.returned(state, cookie, issuer)
         assert cookie is not None
         if error is not None:
@@ -98,6 +100,15 @@ class LinkPages:
             response = show(request, pages.linked(text_of(request), linked))
         response.del_cookie(self.cookie_name, secure=self._is_https, httponly=True, samesite="Lax")
         return response
+
+    def _waited_for(self, handler: Handler) -> Handler:
+        """Such a page uses up what it is given, so that a stop waits for it, and none begins meanwhile."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            with self._linking.returning():
+                return await handler(request)
+
+        return handle
 
     def _cookie(self, request: web.Request) -> str | None:
         return request.cookies.get(self.cookie_name)

@@ -412,6 +412,16 @@ async def test_whoever_waits_for_a_message_learns_its_end(office: Office) -> Non
     assert (sent, refused) == (State.CONFIRMED, State.REFUSED)
 
 
+async def test_whoever_waits_for_a_message_that_was_stored_with_its_fact_learns_its_end_too(office: Office) -> None:
+    message = Message("test", "a", Direct(MemberId(ADA)), {"cards": ["x"]})
+    await office.services.storage.outbox.add(message, office.now())
+    waiting = asyncio.create_task(office.delivery.send(message, 60.0))
+    async with office.working():
+        assert await waiting is State.CONFIRMED
+        assert await office.delivery.send(message, 60.0) is State.CONFIRMED
+    assert office.said() == ["x"]
+
+
 async def test_nothing_of_a_message_stays_when_its_member_unlinks(office: Office) -> None:
     await office.put(Direct(MemberId(ADA)), "secret words")
     await office.services.storage.forget(ADA)

@@ -146,6 +146,7 @@ class Stage:
     port: int = 0
     health: Callable[[], Awaitable[dict[str, bool]]] = field(default_factory=lambda: _healthy)
     told: list[LinkNews] = field(default_factory=list)
+    stored: list[LinkNews] = field(default_factory=list)
     unlinked: list[MemberId] = field(default_factory=list)
     asked: int = 0
     accepted: list[bool] = field(default_factory=list)
@@ -307,6 +308,7 @@ async def _served(
             on_linked=woken.append,
             on_unlinked=lambda member: stage.unlinked.append(member),
             tell=lambda news: tell(news),
+            put=lambda c, news: stage.stored.append(news),
             now=clock,
         )
         public_pages = PublicPages(storage, settings.public_url, now=clock)

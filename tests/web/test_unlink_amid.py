@@ -237,6 +237,19 @@ async def test_an_unlink_that_comes_while_the_member_is_told_is_not_told_as_a_li
     assert stage.woken == []
 
 
+async def test_what_is_told_of_a_link_is_stored_with_it(stage: Stage, browser: Browser) -> None:
+    told = asyncio.Event()
+
+    async def tell(news: LinkNews) -> None:
+        assert [news.id] == [each.id for each in stage.stored]
+        assert await stage.tokens.account(MIA) is not None
+        told.set()
+
+    stage.linking.tell = tell
+    assert (await browser.link()).status == 200
+    assert told.is_set()
+
+
 async def test_a_link_that_begins_while_the_bot_stops_is_waited_for(stage: Stage, browser: Browser) -> None:
     finish = await way_back(stage, browser)  # let in before the stop
     stage.linking.is_stopping = True
@@ -245,6 +258,32 @@ async def test_a_link_that_begins_while_the_bot_stops_is_waited_for(stage: Stage
     await stage.linking.finish_links(5.0)
     assert await stage.tokens.account(MIA) is not None  # before anybody asks how it ended
     assert (await finishing).link.member_id == MIA
+
+
+@pytest.mark.parametrize("provider", ["discord", "spotify"])
+async def test_a_stop_waits_for_a_browser_that_is_back_since_its_state_is_used_up(
+    provider: str, stage: Stage, browser: Browser
+) -> None:
+    link = await stage.ask()
+    to_discord = await browser.be(MIA, await browser.open(link))
+    callback = to_discord
+    if provider == "spotify":
+        callback = await browser.agree("mia", (await browser.get(to_discord)).goes_to)
+    begun, go_on = threading.Event(), threading.Event()
+    held = asyncio.ensure_future(stage.storage.database.read(lambda c: (begun.set(), go_on.wait(60))))
+    await asyncio.to_thread(begun.wait, 60)
+    loading = asyncio.create_task(browser.get(callback))
+    async with asyncio.timeout(60):
+        while not stage.storage.database.waiting:  # its state is about to be used up
+            await asyncio.sleep(0.005)
+    stage.linking.is_stopping = True
+    stop = asyncio.create_task(stage.linking.finish_links(10.0))
+    await asyncio.sleep(0.05)
+    assert not stop.done()
+    go_on.set()
+    await stop
+    assert (await loading).status == (200 if provider == "spotify" else 303)
+    await held
 
 
 async def test_after_the_stop_no_link_is_begun_and_the_attempt_is_kept(stage: Stage, browser: Browser) -> None:
