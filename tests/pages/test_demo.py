@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -153,6 +153,61 @@ async def test_whoever_reads_older_messages_is_not_moved_by_new_ones(chromium: B
         await stage.members["Chloe"].send(stage.channel, "The newest")
         await expect(sight.chat.get_by_text("jump to latest")).to_be_visible()
         await expect(sight.message("number 0")).to_be_in_viewport()
+
+
+async def test_whoever_runs_commands_one_after_another_sees_each_answer_to_its_end(chromium: Browser) -> None:
+    async with shown(chromium, 390) as sight:
+        for number in range(10):
+            await sight.stage.members["Chloe"].send(sight.stage.channel, f"Message number {number}")
+        for command, ending in (("help", "What is stored, and for how long"), ("account", "Link Spotify")):
+            await sight.run(command)
+            answer = sight.chat.locator(".channel-message").last
+            await expect(answer).to_contain_text(f"/{command}")
+            await expect(answer.get_by_text(ending).last).to_be_in_viewport()
+            await expect(sight.chat.get_by_text("jump to latest")).not_to_be_visible()
+
+
+async def _scroll_with_keys(sight: Window) -> None:
+    timeline = sight.chat.locator("#channel-timeline")
+    await timeline.evaluate("timeline => { timeline.tabIndex = 0; timeline.focus(); }")
+    for _ in range(5):
+        await sight.page.keyboard.press("PageUp")
+        await sight.page.wait_for_timeout(300)
+
+
+async def _scroll_with_a_finger(sight: Window) -> None:
+    session = await sight.page.context.new_cdp_session(sight.page)
+
+    async def touch(kind: str, *at: int) -> None:
+        points = [{"x": 195, "y": y} for y in at]
+        await session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    for _ in range(8):
+        await touch("touchStart", 300)
+        for y in range(310, 700, 40):
+            await touch("touchMove", y)
+        await touch("touchEnd")
+
+
+@pytest.mark.parametrize("scroll", [_scroll_with_keys, _scroll_with_a_finger])
+async def test_whoever_went_up_stays_there_until_they_jump_to_the_latest(
+    chromium: Browser, scroll: Callable[[Window], Awaitable[None]]
+) -> None:
+    async with shown(chromium, 390) as sight:
+        chloe, channel = sight.stage.members["Chloe"], sight.stage.channel
+        for number in range(30):
+            await chloe.send(channel, f"Message number {number}")
+        await expect(sight.message("number 29")).to_be_in_viewport()
+        await scroll(sight)
+        await expect(sight.message("number 0")).to_be_in_viewport()
+        await chloe.send(channel, "The newest")
+        jump = sight.chat.get_by_text("jump to latest")
+        await expect(jump).to_be_visible()
+        await expect(sight.message("number 0")).to_be_in_viewport()
+        await jump.click()
+        await expect(sight.message("The newest")).to_be_in_viewport()
+        await chloe.send(channel, "And one more")
+        await expect(sight.message("And one more")).to_be_in_viewport()
 
 
 async def test_a_page_that_is_slow_does_not_take_a_reader_back_to_the_end(chromium: Browser) -> None:

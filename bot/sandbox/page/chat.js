@@ -9,6 +9,7 @@ const NEAR = 80;
 const ACTED_MS = 15000;
 const MOVED_MS = 1000;
 const OPEN_MS = 10000;
+const SCROLLING_KEYS = new Set(["PageUp", "PageDown", "Home", "End", "ArrowUp", "ArrowDown", " ", "Tab"]);
 
 // ---------------------------------------------------------------- links
 
@@ -25,8 +26,13 @@ let ownAnswer = false;
 let actedAt = -Infinity;
 let movedAt = -Infinity;
 for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, () => { actedAt = performance.now(); }, true);
+// What a person scrolls with. Typing in the composer and pressing a button do not scroll.
+function mayScroll(event) {
+  if (event.type === "keydown") return SCROLLING_KEYS.has(event.key) && !event.target.closest("input, textarea, [contenteditable]");
+  return event.type !== "pointerdown" || event.target === timeline;  // its scroll bar
+}
 for (const kind of ["pointerdown", "keydown", "wheel", "touchmove"]) {
-  document.addEventListener(kind, () => { movedAt = performance.now(); }, { capture: true, passive: true });
+  document.addEventListener(kind, (event) => { if (mayScroll(event)) movedAt = performance.now(); }, { capture: true, passive: true });
 }
 function readsOlder() {
   follows = false;
