@@ -101,13 +101,13 @@ def stop_button(words: Words, channel_id: int) -> Part:
 
 def _text(words: Words, history: History, crate: str) -> str:
     t = words.t
-    read, new = t("There was no message."), t("No album is new in the crate “{crate}”.", crate=crate)
+    read, new = t("There were no messages."), t("No new albums in the crate “{crate}”.", crate=crate)
     if history.messages:
         read = t.plural("{count} message read.", "{count} messages read.", history.messages)
     if history.added:
         new = t.plural(
-            "{count} album is new in the crate “{crate}”.",
-            "{count} albums are new in the crate “{crate}”.",
+            "{count} new album in the crate “{crate}”.",
+            "{count} new albums in the crate “{crate}”.",
             history.added,
             crate=crate,
         )

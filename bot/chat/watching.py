@@ -133,7 +133,7 @@ class Watching:
         await self._watches.turn_on(guild, place.id, crate_id, answers, caller.guild_locale, self._now())
         lines = [_watched(t, answers, channel=place.shown, crate=plain(crate.name))]
         if not place.is_thread:
-            lines.append(t("I watch its threads, too."))
+            lines.append(t("I am watching its threads, too."))
         lines.append(t("What was posted before is read by {command}.", command=words.command("watch collect")))
         return [text_card(t.sentences(lines))]
 
@@ -168,7 +168,7 @@ class Watching:
             return [
                 text_card(
                     t(
-                        "I watch {thread} because I watch {channel} with its threads. {command} in {channel} stops both.",
+                        "I am watching {thread} because I am watching {channel} with its threads. {command} in {channel} stops both.",
                         thread=channel,
                         channel=f"<#{parent}>",
                         command=words.command("watch off"),
@@ -302,7 +302,7 @@ def privacy(words: Words, crate: Crate, answers: Answers, *, is_thread: bool) ->
     """What members of a channel or a thread are told when it is watched from now on."""
     t = words.t
     lines = [
-        t("I watch this thread from now on.") if is_thread else t("I watch this channel and its threads from now on."),
+        t("From now on, I watch this thread.") if is_thread else t("From now on, I watch this channel and its threads."),
         t(
             "I look for links to albums in what is posted here, and put these albums into the crate “{crate}”, with who "
             "posted them and when.",

@@ -779,8 +779,8 @@ class Words:
             export=self.command("export"),
         )
         together = t(
-            "On a server, {share} shows an album to everybody, {crate} what members have collected, and {club} the round "
-            "of the album club.",
+            "In a server, {share} shows everybody an album, {crate} lists what members have collected, and {club} shows the "
+            "current round of the album club.",
             share=self.command("share"),
             crate=self.command("crate show"),
             club=self.command("club now"),

@@ -47,7 +47,7 @@ async def test_what_was_posted_before_goes_into_the_crate_with_who_posted_it_fir
     await reading.discord.post(ADA, f"{LINK} {OTHER}")
     await reading.discord.post(9, album(1), is_bot=True)
     assert "I am reading" in await collect(reading)
-    await told(reading, "I have read what was posted in this channel. 3 messages read. 2 albums are new")
+    await told(reading, "I have read what was posted in this channel. 3 messages read. 2 new albums in")
     first = {entry.album_id: entry for entry in await entries(reading, 2)}
     assert first[FIRST].member_id == BEN  # type: ignore[index]
     assert first[SECOND].member_id == ADA  # type: ignore[index]
@@ -76,17 +76,17 @@ async def test_a_curator_stops_it_and_what_was_found_stays(reading: World) -> No
 
 async def test_a_history_without_messages_or_albums_says_so(reading: World) -> None:
     await collect(reading, since=(reading.now() + timedelta(days=1)).date().isoformat())
-    await told(reading, "There was no message. No album is new in the crate “Crate”.")
+    await told(reading, "There were no messages. No new albums in the crate “Crate”.")
     await reading.discord.post(BEN, "hello")
     await collect(reading)
-    await told(reading, "messages read. No album is new in the crate “Crate”.")
+    await told(reading, "messages read. No new albums in the crate “Crate”.")
 
 
 async def test_a_history_of_many_pages_is_read_in_pages_of_100(reading: World) -> None:
     for number in range(230):
         await reading.discord.post(BEN, album(number) if number % 10 == 0 else "hello")
     await collect(reading)
-    await told(reading, "230 messages read. 23 albums are new")
+    await told(reading, "230 messages read. 23 new albums in")
     assert pages(reading) == 3
     await entries(reading, 23)
 
@@ -102,7 +102,7 @@ async def test_after_a_restart_it_goes_on_where_it_was_and_posts_no_second_messa
                 while pages(world) < 1:
                     await asyncio.sleep(0.001)
         async with world.running():
-            await told(world, "250 messages read. 250 albums are new")
+            await told(world, "250 messages read. 250 new albums in")
             assert len(in_channel(world)) == 1
             await entries(world, 250)
             assert pages(world) <= 5  # only a page that was under way is read again
@@ -124,7 +124,7 @@ async def test_posts_of_members_who_do_not_want_it_are_left_out(reading: World) 
     await reading.discord.post(BEN, LINK)
     await reading.discord.post(ADA, OTHER)
     await collect(reading)
-    await told(reading, "2 messages read. 1 album is new")
+    await told(reading, "2 messages read. 1 new album in")
     assert [entry.member_id for entry in await entries(reading, 1)] == [ADA]
 
 

@@ -290,7 +290,7 @@ async def test_a_thread_can_be_watched_without_its_channel(reading: World) -> No
     answer = await watch(reading, channel=str(thread))
     assert "I am watching" in answer
     assert "its threads" not in answer
-    assert "I watch this thread from now on." in texts(in_channel(reading, thread)[0])[0]
+    assert "From now on, I watch this thread." in texts(in_channel(reading, thread)[0])[0]
     await reading.discord.post(BEN, LINK)
     await reading.discord.post(BEN, OTHER, channel_id=thread)
     (entry,) = await entries(reading, 1)
@@ -300,7 +300,7 @@ async def test_a_thread_can_be_watched_without_its_channel(reading: World) -> No
 
 
 async def test_a_channel_is_watched_with_its_threads_and_other_threads_are_not(reading: World) -> None:
-    assert "I watch its threads, too." in await watch(reading)
+    assert "I am watching its threads, too." in await watch(reading)
     assert "this channel and its threads" in texts(in_channel(reading)[0])[0]
     elsewhere = thread_in(reading, reading.discord.CHANNEL + 1, 8)
     await reading.discord.post(BEN, OTHER, channel_id=elsewhere)
@@ -350,9 +350,9 @@ async def test_a_thread_of_a_watched_channel_is_not_said_to_be_unwatched(reading
     thread = thread_in(reading)
     where = {"channel_id": thread, "thread_of": reading.discord.CHANNEL}
     answer = await said(await reading.discord.slash(ADA, "watch off", **where))
-    assert f"I watch <#{thread}> because I watch <#{reading.discord.CHANNEL}> with its threads." in answer
+    assert f"I am watching <#{thread}> because I am watching <#{reading.discord.CHANNEL}> with its threads." in answer
     answer = await said(await reading.discord.slash(ADA, "watch off", {"channel": str(thread)}))
-    assert "because I watch" in answer
+    assert "because I am watching" in answer
 
 
 async def test_a_channel_that_is_no_longer_watched_is_left_alone(reading: World) -> None:
