@@ -302,7 +302,9 @@ def privacy(words: Words, crate: Crate, answers: Answers, *, is_thread: bool) ->
     """What members of a channel or a thread are told when it is watched from now on."""
     t = words.t
     lines = [
-        t("From now on, I watch this thread.") if is_thread else t("From now on, I watch this channel and its threads."),
+        t("From now on, I watch this thread.")
+        if is_thread
+        else t("From now on, I watch this channel and its threads."),
         t(
             "I look for links to albums in what is posted here, and put these albums into the crate “{crate}”, with who "
             "posted them and when.",
