@@ -38,6 +38,8 @@ from bot.storage.vault import Vault, key_id
 _Some = TypeVar("_Some", bound=FileSettings)
 EVERY_S = 2.0
 """How often long work says how far it is."""
+MOST_NAMED = 5
+"""With more steps of the schema, a sentence that names each is hard to read."""
 
 
 def _loaded(kind: type[_Some]) -> _Some:
@@ -58,12 +60,13 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON 
 def backup(file: Path | None, without_key_check: bool, as_json: bool) -> None:
     """Copy the database to FILE, whether the bot runs or not.
 
-    Without FILE, the copy goes to BACKUP_FOLDER, or to the database's folder. It is verified before it gets its name,
-    and no file is overwritten. It does not contain the keys: keep them somewhere else.
+    Without FILE, the copy goes to BACKUP_FOLDER, or to the database's folder. FILE can also be a folder. The copy is
+    verified before it gets its name, and no file is overwritten. It does not contain the keys: keep them somewhere else.
 
     \b
     Examples:
       gatefold backup
+      gatefold backup /mnt/usb
       gatefold backup /mnt/usb/gatefold.backup
     """
     settings = _loaded(FileSettings)
@@ -71,8 +74,13 @@ def backup(file: Path | None, without_key_check: bool, as_json: bool) -> None:
     if file is None:
         folder = settings.backup_folder or followed(path).parent
         if settings.backup_folder is not None:  # a bot that was just started may not have made it yet
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = folder / f"gatefold-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.backup"
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except (FileExistsError, NotADirectoryError):
+                raise ControlError(f"{folder} is not a folder. Set BACKUP_FOLDER to one.") from None
+        file = folder
+    if file.is_dir():
+        file /= f"gatefold-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.backup"
     target = file.absolute()
 
     async def make() -> dict[str, Any]:
@@ -140,6 +148,8 @@ def _arrived(file: Path, database: Path) -> Iterator[Path]:
     try:
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
             shutil.copyfileobj(sys.stdin.buffer, target, 1 << 20)
+        if not part.stat().st_size:
+            raise ControlError("Nothing came from standard input. Check that the backup is there and can be read.")
         yield part
     finally:
         remove_part(part)
@@ -247,7 +257,7 @@ def migrate(check: bool, as_json: bool) -> None:
 
 
 def _schema(path: Path, steps: Steps, check: bool, *, is_new: bool) -> str:
-    pending = ", ".join(steps.pending)
+    pending = _named(steps.pending)
     if steps.unknown:
         return f"{path} was written by a newer Gatefold: {', '.join(steps.unknown)}. Install that version again."
     if not steps.pending:
@@ -259,6 +269,11 @@ def _schema(path: Path, steps: Steps, check: bool, *, is_new: bool) -> str:
     if is_new:
         return f"There is no database at {path} yet. The first start creates it: {pending}."
     return f"{path} needs an update: {pending}. The next start does it, or `gatefold migrate`."
+
+
+def _named(steps: Sequence[str]) -> str:
+    """Steps by name, where there are few."""
+    return ", ".join(steps) if len(steps) <= MOST_NAMED else f"{len(steps)} steps, {steps[0]} to {steps[-1]}"
 
 
 async def _migrated(path: Path) -> None:

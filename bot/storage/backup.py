@@ -20,13 +20,14 @@ from bot.storage.files import PART, give_new_name, remove_part
 from bot.storage.keys import remove_proof
 from bot.storage.schema import Steps, apply, load_steps, steps_in
 from bot.storage.stores import DECLARED
+from bot.storage.unfit import EMPTY, FOREIGN, Unfit, damaged, fault_of, newer, of_writing
 
 TURN_S = 60.0
 """How long a backup waits for another one in the same folder."""
 
 
-class Unfit(Exception):
-    """A file is no database that can be used; the text says why, as the end of a sentence."""
+class TooLong(Exception):
+    """Somebody else takes too long; the text says who, as the end of a sentence."""
 
 
 class Contents(Struct, frozen=True):
@@ -79,13 +80,20 @@ async def _made(copy_to: Callable[[Path], Awaitable[None]], target: Path, key_ch
             os.close(making)
     except FileExistsError:
         raise _taken(target) from None
-    except (OSError, sqlite.Error, StorageUnavailable, Unfit) as error:
-        raise StorageStartupError(f"The backup {target} could not be made: {reason_of(error)}.") from None
+    except (OSError, sqlite.Error, StorageUnavailable, Unfit, TooLong) as error:
+        raise StorageStartupError(f"The backup {target} could not be made: {_why(error, target)}.") from None
 
 
-def reason_of(error: Exception) -> str:
-    """Why something could not be done, as the end of a sentence: of an error of the system, without number and file."""
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+def _why(error: Exception, target: Path) -> str:
+    """The reason and what to do, without a full stop at the end."""
+    match error:
+        case OSError():
+            return of_writing(error, target.parent)
+        case sqlite.Error() | Unfit():
+            fault = error.fault if isinstance(error, Unfit) else fault_of(error, target)
+            return f"the database {fault.what}. {fault.database}".removesuffix(".")
+        case _:
+            return str(error)
 
 
 def _make_room(target: Path, part: Path, turn_s: float) -> int:
@@ -113,7 +121,7 @@ def _lock(folder: int, turn_s: float) -> None:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > until:
-                raise Unfit(f"another backup in this folder has taken more than {turn_s:.0f} s") from None
+                raise TooLong(f"another backup in this folder has taken more than {turn_s:.0f} s") from None
             time.sleep(0.1)
         except OSError:
             return  # a file system that locks no folders
@@ -127,8 +135,11 @@ def _taken(target: Path) -> StorageStartupError:
     )
 
 
-def copy_unused(path: Path, target: Path) -> None:
-    """Copy a database that no bot uses to a new file (0600). StorageStartupError when one does, or it cannot be read."""
+def copy_unused(path: Path, target: Path, **patience: float) -> None:
+    """Copy a database that no bot uses to a new file (0600). StorageStartupError when one does; Unfit: it cannot be read.
+
+    `patience`: as in `sqlite.copy_file`.
+    """
     path = followed(path)
     if not path.exists():
         raise StorageStartupError(
@@ -136,7 +147,9 @@ def copy_unused(path: Path, target: Path) -> None:
         )
     lock = hold_lock(path)
     try:
-        sqlite.copy_file(path, target)
+        sqlite.copy_file(path, target, **patience)
+    except sqlite.Error as error:
+        raise Unfit(fault_of(error, path)) from None
     finally:
         os.close(lock)
 
@@ -155,12 +168,12 @@ def _proved(part: Path, key_check: bool) -> Contents:
 def verify(c: sqlite.Connection) -> Contents:
     """Look at every page and every reference, and count. Unfit when it is damaged, no Gatefold's, or newer."""
     if (found := sqlite.damage(c)) is not None:
-        raise Unfit(f"it is damaged ({found})")
+        raise Unfit(damaged(found))
     steps = steps_in(c)
     if not steps.applied:
-        raise Unfit("it is no database of Gatefold's")
+        raise Unfit(FOREIGN if sqlite.has_tables(c) else EMPTY)
     if steps.unknown:
-        raise Unfit(f"it was written by a newer Gatefold (step {steps.unknown[-1]}), which is needed for it")
+        raise Unfit(newer(steps.unknown[-1]))
     return Contents(
         _count(c, "SELECT COUNT(*) FROM links"),
         _count(c, f"SELECT COUNT(*) FROM {_named(c, 'change_requests', 'requests')}"),  # noqa: S608 - the names are here

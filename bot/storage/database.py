@@ -23,6 +23,7 @@ from bot.storage import sqlite
 from bot.storage.engine import Connection
 from bot.storage.files import PART, give_new_name, remove_part, sync
 from bot.storage.schema import Step, apply, load_steps, steps_in
+from bot.storage.unfit import Unfit, fault_of, newer, of_writing, refuse_other_programs
 
 _T = TypeVar("_T")
 Sync = Callable[[int], None]
@@ -76,12 +77,18 @@ class Database:
             await database._thread.run(database._open)
         except BaseException as error:
             await database.close()
-            if isinstance(error, sqlite.Error | OSError):
-                raise StorageStartupError(f"{path} cannot be opened as a database: {error}.") from None
+            if isinstance(error, sqlite.Error | Unfit):
+                fault = error.fault if isinstance(error, Unfit) else fault_of(error, path)
+                raise StorageStartupError(f"{path} {fault.what}. {fault.database}") from None
+            if isinstance(error, OSError):
+                raise StorageStartupError(
+                    f"{path} cannot be used: {of_writing(error, database.path.parent)}."
+                ) from None
             raise
         return database
 
     def _open(self) -> None:
+        self._refuse_other_programs()
         self._connection = connection = sqlite.open_main(self.path, self._connect)
         self._migrate()
         sqlite.fold_log(connection)  # what a killed process deleted is gone now, too
@@ -95,15 +102,19 @@ class Database:
         sync(self.path.parent)
         sqlite.begin_work(connection)
 
+    def _refuse_other_programs(self) -> None:
+        """Look before anything is changed. A log beside the file may be ours, from a process that was killed."""
+        if self.path.exists() and not Path(f"{self.path}-wal").exists():
+            with sqlite.opened_to_read(self.path, is_closed=True) as c:
+                refuse_other_programs(c, steps_in(c, self._steps).applied)
+
     def _migrate(self) -> None:
         part = self.path.with_name(f".{self.path.name}.before{PART}")
         remove_part(part)  # left by a process that was killed
         steps = steps_in(self._connection, self._steps)
+        refuse_other_programs(self._connection, steps.applied)
         if steps.unknown:
-            raise StorageStartupError(
-                f"{self.path} was written by a newer Gatefold (step {steps.unknown[-1]}). Install that version again, "
-                "or restore the backup that it made before the update."
-            )
+            raise Unfit(newer(steps.unknown[-1]))
         if not steps.pending:
             return
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -360,6 +371,10 @@ def hold_lock(path: Path) -> int:
         refuse_folder(path)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except (FileExistsError, NotADirectoryError):
+        raise StorageStartupError(
+            f"{path} cannot be used, because {path.parent} is not a folder. Set DATABASE_PATH."
+        ) from None
     except OSError as error:
         to_do = "Run this as the bot's user" if isinstance(error, PermissionError) else "Set DATABASE_PATH"
         raise StorageStartupError(f"{path} cannot be used ({error.strerror}). {to_do}.") from None

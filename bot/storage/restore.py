@@ -12,12 +12,13 @@ from pathlib import Path
 from msgspec import Struct
 
 from bot.storage import sqlite
-from bot.storage.backup import Contents, Unfit, reason_of, update, verify
+from bot.storage.backup import Contents, update, verify
 from bot.storage.database import StorageStartupError, followed, hold_lock
 from bot.storage.engine import Connection
 from bot.storage.files import PART, give_name, remove_part, sync
 from bot.storage.keys import key_opens
 from bot.storage.links import ACCESS, REFRESH
+from bot.storage.unfit import OTHER_KEYS, Unfit, fault_of, of_reading, of_writing
 from bot.storage.vault import Vault
 
 LOGS = ("-wal", "-shm")
@@ -37,10 +38,13 @@ def restore(
 ) -> Restored:
     """Put `backup` at `path`. StorageStartupError says why it cannot be; then nothing has changed.
 
-    `replace`: also when a database is there, which is kept aside. `called`: what errors call the backup. Killed at any moment, this leaves the old
-    database or the new one, never a mixture and never none.
+    `replace`: also when a database is there, which is kept aside. `called`: what errors call the backup. Killed at any
+    moment, this leaves the old database or the new one, never a mixture and never none.
     """
     path = followed(path)  # the link stays
+    called = called or str(backup)
+    if backup.is_dir():
+        raise StorageStartupError(f"{backup} is a folder. Name the backup in it.")
     if not backup.is_file():
         raise StorageStartupError(f"There is no file {backup}.")
     if path.exists() and backup.samefile(path):
@@ -64,8 +68,11 @@ def restore(
         sync(path.parent)
         give_name(part, path)
         return Restored(contents, unreadable, aside)
-    except (OSError, sqlite.Error, Unfit) as error:
-        raise StorageStartupError(f"{called or backup} could not be restored: {reason_of(error)}.") from None
+    except (sqlite.Error, Unfit) as error:
+        fault = error.fault if isinstance(error, Unfit) else fault_of(error, part)
+        raise StorageStartupError(f"{called} could not be restored: it {fault.what}. {fault.backup}") from None
+    except OSError as error:
+        raise StorageStartupError(f"{called} could not be restored: {of_writing(error, path.parent)}.") from None
     finally:
         remove_part(part)
         os.close(lock)
@@ -73,8 +80,11 @@ def restore(
 
 def _fetch(backup: Path, part: Path, vault: Vault) -> tuple[Contents, int]:
     """Copy the file, without opening it as a database where it lies, and prove the copy."""
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(backup, "rb") as source, open(handle, "wb") as target:
+    try:
+        handle = os.open(backup, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise Unfit(of_reading(error)) from None
+    with open(handle, "rb") as source, open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
         shutil.copyfileobj(source, target)
     with closing(sqlite.opened_alone(part)) as c:
         contents = verify(c)
@@ -88,14 +98,14 @@ def _prove_keys(c: Connection, vault: Vault) -> int:
     """How many links no key opens. Unfit when these are not the keys of this database."""
     opens = key_opens(c, vault)
     if opens is False:
-        raise Unfit("the keys in TOKEN_KEYS do not open it; put the key back with which it was written")
+        raise Unfit(OTHER_KEYS)
     total = unreadable = 0
     for owner, access, refresh in c.execute("SELECT member_id, access_sealed, refresh_sealed FROM links"):
         total += 1
         unreadable += None in (vault.opened(access, owner, ACCESS), vault.opened(refresh, owner, REFRESH))
     # Without a check value, a wrong key would be taken for the right one at the next start.
     if opens is None and total and unreadable == total:
-        raise Unfit("the keys in TOKEN_KEYS open nothing in it; put the key back with which it was written")
+        raise Unfit(OTHER_KEYS)
     return unreadable
 
 

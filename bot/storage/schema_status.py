@@ -11,6 +11,7 @@ from pathlib import Path
 from bot.storage import sqlite
 from bot.storage.database import StorageStartupError, followed, refuse_folder
 from bot.storage.schema import Steps, load_steps, steps_in
+from bot.storage.unfit import Unfit, fault_of, refuse_other_programs
 
 
 def steps_of(path: Path) -> Steps:
@@ -18,7 +19,14 @@ def steps_of(path: Path) -> Steps:
     if not followed(path).exists():
         return Steps(pending=tuple(step.__name__ for step in load_steps()))
     with opened_to_look(path) as c:
-        return steps_in(c)
+        return our_steps_in(c)
+
+
+def our_steps_in(c: sqlite.Connection) -> Steps:
+    """The steps of an open database. Unfit when another program's tables are in it."""
+    steps = steps_in(c)
+    refuse_other_programs(c, steps.applied)
+    return steps
 
 
 @contextmanager
@@ -30,8 +38,9 @@ def opened_to_look(path: Path) -> Iterator[sqlite.Connection]:
     try:
         with sqlite.opened_to_read(path, is_closed=is_closed) as c:
             yield c
-    except sqlite.Error as error:
-        raise StorageStartupError(f"{path} cannot be read as a database ({error}).") from None
+    except (sqlite.Error, Unfit) as error:
+        fault = error.fault if isinstance(error, Unfit) else fault_of(error, path)
+        raise StorageStartupError(f"{path} {fault.what}. {fault.database}") from None
 
 
 def is_in_use(path: Path) -> bool:
@@ -41,7 +50,8 @@ def is_in_use(path: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise StorageStartupError(f"{path}.lock cannot be opened ({error.strerror}).") from None
+        to_do = "Run this as the bot's user" if isinstance(error, PermissionError) else "Set DATABASE_PATH"
+        raise StorageStartupError(f"{path}.lock cannot be opened ({error.strerror}). {to_do}.") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -11,8 +11,8 @@ from bot.storage import sqlite
 from bot.storage.apps import KnownApp, known_app
 from bot.storage.keys import key_opens
 from bot.storage.links import ACCESS
-from bot.storage.schema import Steps, steps_in
-from bot.storage.schema_status import opened_to_look
+from bot.storage.schema import Steps
+from bot.storage.schema_status import opened_to_look, our_steps_in
 from bot.storage.vault import Vault
 
 
@@ -39,7 +39,7 @@ def read_snapshot(path: Path, keys: Sequence[bytes], client_id: str, good_until:
 
 
 def _look(c: sqlite.Connection, vault: Vault, client_id: str, good_until: datetime) -> Snapshot:
-    steps = steps_in(c)
+    steps = our_steps_in(c)
     if steps.unknown or not steps.applied:
         return Snapshot(steps)
     if steps.pending:  # the tables may have other names and columns yet, but the check value has always been there

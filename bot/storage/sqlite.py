@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from enum import Enum, auto
 from pathlib import Path
 
 Connection = sqlite3.Connection
@@ -14,6 +16,7 @@ Error = sqlite3.Error
 CONNECT: Connect = sqlite3.connect
 
 _BUSY_MS = 5000
+_BUSY_S = _BUSY_MS / 1000
 
 
 def open_main(path: Path, connect: Connect) -> Connection:
@@ -103,17 +106,27 @@ def write_nothing_new(c: Connection) -> None:
     c.execute("PRAGMA user_version = 1")
 
 
-def copy_to(c: Connection, target: Path) -> None:
-    """Copy the whole database to a new file (0600)."""
+def copy_to(c: Connection, target: Path, patience_s: float = _BUSY_S) -> None:
+    """Copy the whole database to a new file (0600). `patience_s`: how long it waits for somebody else's lock."""
     os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    until = time.monotonic() + patience_s
+
+    def give_up(status: int, remaining: int, total: int) -> None:
+        # Python tries for ever to copy what somebody else has locked.
+        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > until:
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = status
+            raise error
+
     with closing(sqlite3.connect(target)) as copy:
-        c.backup(copy)
+        c.backup(copy, progress=give_up)
 
 
-def copy_file(path: Path, target: Path) -> None:
-    """Copy a database that nobody uses, with what is in its log, to a new file (0600)."""
-    with closing(sqlite3.connect(path)) as c:
-        copy_to(c, target)
+def copy_file(path: Path, target: Path, patience_s: float = _BUSY_S) -> None:
+    """Copy a database that no bot uses, with what is in its log, to a new file (0600). `patience_s`: as above."""
+    with closing(sqlite3.connect(path, timeout=patience_s)) as c:
+        has_tables(c)  # fails at once where the copy would wait for its first page again and again
+        copy_to(c, target, patience_s)
 
 
 def fold_log_of(path: Path) -> None:
@@ -168,6 +181,11 @@ def broken_references(c: Connection) -> list[tuple[object, ...]]:
     return [tuple(row) for row in c.execute("PRAGMA foreign_key_check").fetchmany(3)]
 
 
+def has_tables(c: Connection) -> bool:
+    """Whether there is any table."""
+    return c.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' LIMIT 1").fetchone() is not None
+
+
 def has_table(c: Connection, name: str) -> bool:
     """Whether there is a table of this name."""
     return c.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is not None
@@ -186,3 +204,32 @@ def without_cursor(result: object) -> None:
 def is_our_mistake(error: Exception) -> bool:
     """Whether a constraint was broken, which says nothing about the disk."""
     return isinstance(error, sqlite3.IntegrityError)
+
+
+class Kind(Enum):
+    """What an error says about the file, where that decides what a host has to do."""
+
+    NO_DATABASE = auto()
+    DAMAGED = auto()
+    CLOSED = auto()
+    LOCKED = auto()
+    FULL = auto()
+
+
+_KINDS = {
+    sqlite3.SQLITE_NOTADB: Kind.NO_DATABASE,
+    sqlite3.SQLITE_CORRUPT: Kind.DAMAGED,
+    sqlite3.SQLITE_CANTOPEN: Kind.CLOSED,
+    sqlite3.SQLITE_PERM: Kind.CLOSED,
+    sqlite3.SQLITE_AUTH: Kind.CLOSED,
+    sqlite3.SQLITE_READONLY: Kind.CLOSED,
+    sqlite3.SQLITE_BUSY: Kind.LOCKED,
+    sqlite3.SQLITE_LOCKED: Kind.LOCKED,
+    sqlite3.SQLITE_FULL: Kind.FULL,
+}
+
+
+def kind_of(error: Error) -> Kind | None:
+    """The kind of an error; None for any other."""
+    code = getattr(error, "sqlite_errorcode", None)  # Python's own errors have none
+    return None if code is None else _KINDS.get(code & 0xFF)  # without the extension, which says more exactly why

@@ -75,7 +75,9 @@ def test_there_is_help_with_an_example_for_each(host: Host) -> None:
 def test_without_a_database_each_says_so_and_makes_none(host: Host) -> None:
     for name in ("backup", "rotate-key"):
         assert f"There is no database at {host.database}" in host.run(name, status=1).stderr
-    assert "The first start creates it" in host.run("migrate", "--check", status=1).stdout
+    said = host.run("migrate", "--check", status=1).stdout
+    assert "The first start creates it: " in said
+    assert "steps, m001_first to m" in said
     assert not host.database.exists()
 
 
@@ -151,7 +153,10 @@ def test_backup_and_restore_tell_what_they_did(host: Host) -> None:
     assert f"Restored to {host.database}" in said
     assert f"kept as {host.database}.replaced-" in said
     host.set(TOKEN_KEYS=new_key())
-    assert "TOKEN_KEYS do not open it" in host.run("restore", "one.backup", "--replace", status=1).stderr
+    assert (
+        "cannot be decrypted with the keys in TOKEN_KEYS"
+        in host.run("restore", "one.backup", "--replace", status=1).stderr
+    )
 
 
 def test_two_restores_within_a_second_keep_both_old_databases(host: Host) -> None:
@@ -164,7 +169,52 @@ def test_two_restores_within_a_second_keep_both_old_databases(host: Host) -> Non
 
 def test_a_damaged_backup_from_standard_input_is_not_called_by_the_name_of_a_temporary_file(host: Host) -> None:
     said = host.run("restore", "-", status=1, input=io.BytesIO(b"no database")).stderr
-    assert said == "The backup from standard input could not be restored: file is not a database.\n"
+    assert said == (
+        "The backup from standard input could not be restored: it is not a SQLite database. "
+        "Name a file that `gatefold backup` made.\n"
+    )
+
+
+def test_standard_input_that_brings_nothing_is_told(host: Host) -> None:
+    said = host.run("restore", "-", status=1, input=io.BytesIO(b"")).stderr
+    assert said == "Nothing came from standard input. Check that the backup is there and can be read.\n"
+    assert not host.database.exists()
+
+
+def test_a_backup_may_name_a_folder(host: Host) -> None:
+    host.fill()
+    (host.folder / "usb").mkdir()
+    assert Path(host.json("backup", "usb")["file"]).parent == host.folder / "usb"
+
+
+def test_a_folder_for_backups_that_is_a_file_is_told(host: Host) -> None:
+    host.fill()
+    (host.folder / "kept").touch()
+    host.set(BACKUP_FOLDER=str(host.folder / "kept"))
+    said = host.run("backup", status=1).stderr
+    assert said == f"{host.folder / 'kept'} is not a folder. Set BACKUP_FOLDER to one.\n"
+
+
+def test_a_database_below_a_file_is_told(host: Host) -> None:
+    (host.folder / "data").touch()
+    for command in (["migrate"], ["restore", "one.backup"]):
+        (host.folder / "one.backup").write_text("x")
+        said = host.run(*command, status=1).stderr
+        assert said == (
+            f"{host.database} cannot be used, because {host.database.parent} is not a folder. Set DATABASE_PATH.\n"
+        )
+
+
+@pytest.mark.parametrize("command", [["backup"], ["rotate-key"], ["migrate"], ["migrate", "--check"]])
+def test_a_database_of_another_program_is_told_by_each_and_stays_as_it_is(host: Host, command: list[str]) -> None:
+    host.database.parent.mkdir()
+    with closing(sqlite3.connect(host.database)) as c:
+        c.execute("CREATE TABLE dashboards (id)")
+    before = host.database.read_bytes()
+    said = host.run(*command, status=1).stderr
+    assert "is a database of another program" in said
+    assert "Set DATABASE_PATH to the bot's database" in said
+    assert host.database.read_bytes() == before
 
 
 def test_a_restore_needs_the_keys(host: Host) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import gzip
 import os
 import sqlite3
 import stat
@@ -32,8 +33,9 @@ from bot.storage.rotation import BATCH, Rotation, rotate
 from bot.storage.schema import load_steps
 from bot.storage.schema_status import steps_of
 from bot.storage.snapshot import read_snapshot
-from bot.storage.sqlite import opened_alone
+from bot.storage.sqlite import copy_to, opened_alone
 from bot.storage.stores import SEALED
+from bot.storage.unfit import Unfit, fault_of
 from bot.storage.vault import Vault, key_id
 from tests.callers import caller
 from tests.storage.earlier_seals import sealed_by_version_1
@@ -304,7 +306,7 @@ async def test_a_disk_that_is_full_leaves_no_part_of_a_backup(storage: Storage, 
 
     with pytest.raises(StorageStartupError, match="disk is full"):
         await back_up(full, tmp_path / "kept" / "one.backup")
-    with pytest.raises(StorageStartupError, match="No such file"):
+    with pytest.raises(StorageStartupError, match=r"no such folder\. Create it first\.$"):
         await back_up(storage.database.backup, tmp_path / "no such folder" / "one.backup")
     assert names(tmp_path / "kept") == []
 
@@ -312,13 +314,24 @@ async def test_a_disk_that_is_full_leaves_no_part_of_a_backup(storage: Storage, 
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (OSError(errno.ENOSPC, "No space left on device", "/data/one.db"), "No space left on device"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/data/one.db"),
+            "No space left on device. Free some space, or choose another disk",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/data/one.db"),
+            "{folder} cannot be written to (Permission denied). Choose a folder to which the bot's user can write",
+        ),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory"), "{folder} is not a folder. Choose another one"),
         (OSError("the drive was pulled out"), "the drive was pulled out"),
-        (sqlite3.OperationalError("disk I/O error"), "disk I/O error"),
+        (
+            sqlite3.OperationalError("disk I/O error"),
+            "the database cannot be read or written (disk I/O error). Check the disk, and who owns the files",
+        ),
     ],
-    ids=["with a number", "without a number", "of SQLite"],
+    ids=["a full disk", "not allowed", "no folder", "without a number", "of SQLite"],
 )
-async def test_why_a_backup_could_not_be_made_is_told_in_one_sentence(
+async def test_why_a_backup_could_not_be_made_is_told_with_what_to_do(
     error: Exception, reason: str, tmp_path: Path
 ) -> None:
     async def failing(part: Path) -> None:
@@ -326,7 +339,86 @@ async def test_why_a_backup_could_not_be_made_is_told_in_one_sentence(
 
     with pytest.raises(StorageStartupError) as caught:
         await back_up(failing, tmp_path / "one.backup")
+    reason = reason.format(folder=tmp_path)
     assert str(caught.value) == f"The backup {tmp_path / 'one.backup'} could not be made: {reason}."
+
+
+def unfit(what: str) -> Callable[[Path], object]:
+    """Makes a file that is no database of ours, or one that is in the way."""
+    return {
+        "text": lambda file: file.write_text("a letter to a friend " * 400),
+        "packed": lambda file: file.write_bytes(gzip.compress(b"a letter to a friend " * 400)),
+        "empty": lambda file: file.touch(),
+        "of another program": lambda file: change("CREATE TABLE dashboards (id)")(file),
+    }[what]
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        (
+            "text",
+            "is not a SQLite database. Set DATABASE_PATH to the bot's database, or put a backup in its place with",
+        ),
+        ("packed", "is compressed. Set DATABASE_PATH to the bot's database, or unpack it first."),
+        ("empty", "is empty. Set DATABASE_PATH to the bot's database."),
+        (
+            "of another program",
+            "is a database of another program. Set DATABASE_PATH to the bot's database, or to a file",
+        ),
+    ],
+)
+async def test_a_database_that_cannot_be_copied_is_told_with_what_to_do(what: str, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "gatefold.db"
+    unfit(what)(path)
+    before = path.read_bytes(), path.stat().st_mode
+
+    async def copy_to(part: Path) -> None:
+        await asyncio.to_thread(copy_unused, path, part)
+
+    with pytest.raises(StorageStartupError) as caught:
+        await back_up(copy_to, tmp_path / "one.backup")
+    assert f"could not be made: the database {says}" in str(caught.value)
+    assert (path.read_bytes(), path.stat().st_mode) == before
+    assert names(tmp_path) == ["gatefold.db", "gatefold.db.lock"]
+
+
+@pytest.mark.parametrize("what", ["text", "packed", "of another program"])
+async def test_a_bot_refuses_a_file_that_is_not_its_database_and_leaves_it_as_it_is(what: str, tmp_path: Path) -> None:
+    path = tmp_path / "gatefold.db"
+    unfit(what)(path)
+    path.chmod(0o644)
+    before = path.read_bytes(), path.stat().st_mode
+    with pytest.raises(StorageStartupError, match=r"Set DATABASE_PATH to the bot's database"):
+        await open_storage(path, [KEY])
+    with pytest.raises(StorageStartupError, match=r"Set DATABASE_PATH to the bot's database"):
+        steps_of(path)
+    assert (path.read_bytes(), path.stat().st_mode) == before
+    assert names(tmp_path) == ["gatefold.db", "gatefold.db.lock"]
+
+
+@pytest.mark.parametrize("is_locked_in_the_middle", [False, True])
+async def test_a_database_that_another_program_has_locked_ends_a_backup(
+    is_locked_in_the_middle: bool, tmp_path: Path
+) -> None:
+    path, target = tmp_path / "gatefold.db", tmp_path / "one.part"
+    await (await open_storage(path, [KEY])).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other, closing(sqlite3.connect(path, timeout=0)) as c:
+        if not is_locked_in_the_middle:
+            other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        else:
+            c.execute("SELECT * FROM sqlite_master").fetchall()
+            c.execute("PRAGMA journal_mode = DELETE").fetchall()
+        other.execute("BEGIN EXCLUSIVE")
+        other.execute("SELECT * FROM sqlite_master").fetchall()
+        if is_locked_in_the_middle:
+            with pytest.raises(sqlite3.OperationalError, match="locked") as caught:
+                copy_to(c, target, 0.2)
+            fault = fault_of(caught.value, path)
+            assert (fault.what, fault.database[:18]) == ("is locked by another program", "Close that program")
+        else:
+            with pytest.raises(Unfit, match="is locked by another program"):
+                copy_unused(path, target, patience_s=0.1)
 
 
 async def test_a_backup_whose_caller_was_cancelled_is_whole_or_not_there(storage: Storage, tmp_path: Path) -> None:
@@ -441,7 +533,10 @@ async def test_a_backup_that_cannot_be_put_back_is_named_by_its_file_or_as_it_is
     backup.write_text("a letter to a friend " * 400)
     with pytest.raises(StorageStartupError) as caught:
         restore(backup, tmp_path / "new" / "gatefold.db", [KEY], replace=False, now=at(), called=called)
-    assert str(caught.value) == f"{named.format(backup=backup)} could not be restored: file is not a database."
+    assert str(caught.value) == (
+        f"{named.format(backup=backup)} could not be restored: it is not a SQLite database. "
+        "Name a file that `gatefold backup` made."
+    )
 
 
 async def test_a_restore_through_a_symbolic_link_replaces_the_file_and_keeps_the_link(
@@ -577,7 +672,7 @@ async def test_a_backup_without_the_check_value_gets_a_new_one_at_the_start(stor
     await put(storage)
     copy = await back_up(storage.database.backup, tmp_path / "one.backup", key_check=False)
     path = tmp_path / "new" / "gatefold.db"
-    with pytest.raises(StorageStartupError, match="open nothing in it"):
+    with pytest.raises(StorageStartupError, match="cannot be decrypted with the keys in TOKEN_KEYS"):
         put_back(copy.file, path, OTHER_KEY)
     assert put_back(copy.file, path).unreadable == 0
     again = await open_storage(path, [KEY])
@@ -654,19 +749,34 @@ def lose_from_index(file: Path) -> None:
     [
         (cut, "could not be restored"),
         (scratch, "could not be restored"),
-        (lambda file: file.write_text("a letter to a friend " * 400), "not a database"),
-        (lambda file: file.write_bytes(b""), "no database of Gatefold's"),
+        (lambda file: file.write_text("a letter to a friend " * 400), "not a SQLite database"),
+        (lambda file: file.write_bytes(gzip.compress(file.read_bytes())), r"is compressed\. Unpack it first"),
+        (lambda file: file.write_bytes(b""), r"is empty\. Name a file"),
         (lambda file: file.unlink(), "There is no file"),
         (lambda file: Path(f"{file}-wal").write_text("x"), "not a whole backup"),
-        (change("DROP TABLE _sqlite_migrations"), "no database of Gatefold's"),
+        (lambda file: (file.unlink(), file.mkdir()), r"is a folder\. Name the backup in it"),
+        (change("DROP TABLE _sqlite_migrations"), r"of another program\. Name a file"),
         (
             change("INSERT INTO _sqlite_migrations (migration_set, name) VALUES ('gatefold', 'm999_later')"),
             "newer Gatefold",
         ),
         (change("UPDATE library_changes SET request_id = 77 WHERE request_id = 1"), "do not fit together"),
-        (lose_from_index, "it is damaged"),
+        (lose_from_index, r"it is damaged .*\. Try another backup"),
     ],
-    ids=["cut", "scratched", "text", "empty", "none", "log", "not ours", "newer", "references", "index"],
+    ids=[
+        "cut",
+        "scratched",
+        "text",
+        "packed",
+        "empty",
+        "none",
+        "log",
+        "folder",
+        "not ours",
+        "newer",
+        "references",
+        "index",
+    ],
 )
 @pytest.mark.parametrize("replace", [False, True])
 async def test_a_file_that_is_no_good_backup_changes_nothing(
@@ -686,7 +796,7 @@ async def test_a_file_that_is_no_good_backup_changes_nothing(
 async def test_a_backup_of_a_newer_version_is_refused_by_its_latest_step(backup: Path, tmp_path: Path) -> None:
     for step in ("m997_later", "m998_later", "m999_latest"):
         change(f"INSERT INTO _sqlite_migrations (migration_set, name) VALUES ('gatefold', '{step}')")(backup)
-    with pytest.raises(StorageStartupError, match=r"newer Gatefold \(step m999_latest\), which is needed for it"):
+    with pytest.raises(StorageStartupError, match=r"newer Gatefold \(step m999_latest\)\. Install that version first"):
         put_back(backup, tmp_path / "new" / "gatefold.db")
 
 
@@ -694,7 +804,7 @@ async def test_the_wrong_keys_a_running_bot_and_a_database_that_is_there_are_ref
     backup: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "new" / "gatefold.db"
-    with pytest.raises(StorageStartupError, match="TOKEN_KEYS do not open it"):
+    with pytest.raises(StorageStartupError, match="cannot be decrypted with the keys in TOKEN_KEYS"):
         put_back(backup, path, OTHER_KEY)
     put_back(backup, path, OTHER_KEY, KEY)
     with pytest.raises(StorageStartupError, match="--replace"):
@@ -1006,7 +1116,7 @@ async def test_the_steps_of_a_database_are_seen_without_changing_it(tmp_path: Pa
     assert steps_of(path).pending == (name,)
     assert (on_disk(tmp_path), names(tmp_path)) == before
     path.write_text("no database " * 500)
-    with pytest.raises(StorageStartupError, match="cannot be read"):
+    with pytest.raises(StorageStartupError, match="is not a SQLite database"):
         steps_of(path)
 
 

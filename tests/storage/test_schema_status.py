@@ -59,5 +59,8 @@ def test_a_folder_is_told_as_one(tmp_path: Path) -> None:
 
 
 async def test_who_looks_can_change_nothing(storage: Storage) -> None:
-    with pytest.raises(StorageStartupError, match="readonly"), opened_to_look(storage.database.path) as c:
+    with (
+        pytest.raises(StorageStartupError, match="cannot be opened by this user"),
+        opened_to_look(storage.database.path) as c,
+    ):
         c.execute("DELETE FROM links")

@@ -7,8 +7,10 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from bot.caller import MemberId
-from bot.storage import Storage
+from bot.storage import Storage, StorageStartupError
 from bot.storage.apps import KnownApp
 from bot.storage.links import ACCESS
 from bot.storage.snapshot import Snapshot, read_snapshot
@@ -90,10 +92,17 @@ async def test_of_a_database_that_waits_for_an_update_the_check_value_is_looked_
     assert seen == Snapshot(seen.steps, key_opens=True)
 
 
-def test_of_a_database_that_is_not_gatefolds_nothing_is_looked_at(tmp_path: Path) -> None:
+def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "another.db"
     with closing(sqlite3.connect(path)) as c:
         c.execute("CREATE TABLE links (id INTEGER PRIMARY KEY)")
+    with pytest.raises(StorageStartupError, match="is a database of another program"):
+        read_snapshot(path, [KEY], "client", at())
+
+
+def test_in_an_empty_file_nothing_is_looked_at(tmp_path: Path) -> None:
+    path = tmp_path / "gatefold.db"
+    path.touch()
     seen = read_snapshot(path, [KEY], "client", at())
     assert seen == Snapshot(seen.steps)
     assert seen.steps.applied == ()

@@ -111,7 +111,7 @@ def check_database(settings: Settings, look: Snapshot | None, trouble: str | Non
             failed(
                 "database",
                 trouble,
-                "Run the doctor as the bot's user. If the file is damaged, restore a backup.",
+                "If the bot runs as another user, run the doctor as that user.",
             ),
             *(skipped(name, "Skipped: the database cannot be read.") for name in ("keys", "migrations")),
         ]
