@@ -11,18 +11,17 @@ import asyncio
 import json
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from bot.errors import StorageUnavailable
+from bot.storage.control_socket import beside, short_address
 from bot.storage.database import followed
 
-LONGEST = 100
-"""Maximum length of a socket's path in bytes; systems allow 103 to 107."""
 PATIENCE_S = 5.0
 """How long the bot waits for a request after a connection."""
 
@@ -40,8 +39,7 @@ class ControlError(Exception):
 
 def socket_of(database: Path) -> Path:
     """The socket of the bot that uses this database."""
-    file = followed(database)
-    return file.with_name(f"{file.name}.control")
+    return beside(followed(database))
 
 
 @asynccontextmanager
@@ -84,7 +82,7 @@ def _bound(path: Path) -> socket.socket:
     path.unlink(missing_ok=True)
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with _short(path) as address:
+        with short_address(path) as address:
             bound.bind(address)
         # Nobody can connect in between: it does not listen yet.
         os.chmod(path, 0o600)
@@ -92,19 +90,6 @@ def _bound(path: Path) -> socket.socket:
         bound.close()
         raise
     return bound
-
-
-@contextmanager
-def _short(path: Path) -> Iterator[str]:
-    """An address for the socket that is short enough, however long the path of its folder is (on Linux)."""
-    if len(os.fsencode(path)) <= LONGEST:
-        yield str(path)
-        return
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, jobs: Mapping[str, Job]) -> None:
@@ -139,7 +124,7 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, job
 async def ask(database: Path, request: Mapping[str, Any], tell: Callable[[int, int], None]) -> dict[str, Any] | None:
     """The result of a request to the bot that uses this database; None if no bot listens. ControlError says why not."""
     try:
-        with _short(socket_of(database)) as address:
+        with short_address(socket_of(database)) as address:
             reader, writer = await asyncio.open_unix_connection(address)
     except (FileNotFoundError, ConnectionRefusedError):
         return None

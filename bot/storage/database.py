@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from bot.errors import StorageUnavailable
 from bot.storage import sqlite
+from bot.storage.control_socket import is_served
 from bot.storage.engine import Connection
 from bot.storage.files import PART, give_new_name, remove_part, sync
 from bot.storage.schema import Step, apply, load_steps, steps_in
@@ -380,7 +381,10 @@ def hold_lock(path: Path) -> int:
         raise StorageStartupError(f"{path} cannot be used ({error.strerror}). {to_do}.") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_taken = is_served(path)  # somebody may have deleted the file that the bot has locked
     except BlockingIOError:
+        is_taken = True
+    if is_taken:
         os.close(handle)
-        raise StorageStartupError(f"Another Gatefold is using {path}. Stop that one first.") from None
+        raise StorageStartupError(f"Another Gatefold is using {path}. Stop that one first.")
     return handle

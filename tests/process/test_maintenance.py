@@ -134,6 +134,9 @@ async def test_a_backup_that_is_restored_into_a_new_folder_serves_the_next_save(
         assert held(out.folder / "one.backup", "SELECT * FROM key_check") == []
         status, _, said = await gatefold(out, "restore", "one.backup", "--replace")
         assert (status, said) == (1, f"Another Gatefold is using {out.database}. Stop that one first.\n")
+        Path(f"{out.database}.lock").unlink()  # it looks like something that was left behind
+        status, _, said = await gatefold(out, "restore", "one.backup", "--replace")
+        assert (status, said) == (1, f"Another Gatefold is using {out.database}. Stop that one first.\n")
     elsewhere = str(out.folder / "elsewhere" / "gatefold.db")
     status, printed, said = await gatefold(out, "restore", "one.backup", DATABASE_PATH=elsewhere)
     assert (status, said) == (0, "")
