@@ -84,6 +84,15 @@ def test_a_name_that_only_looks_right_is_told(line: str, words: str) -> None:
         ("'WEB_PORT", "cannot be read"),
         ('CONTACT="ada', "Write CONTACT=value"),
         ("=value", "cannot be read"),
+        ("DISCORD_TOKEN:abc.def.ghi", "colon where the = belongs, and sets nothing. Write DISCORD_TOKEN=value"),
+        ("PUBLIC_URL:https://abc.example/?ada=1", "Write PUBLIC_URL=value"),
+        ("WEB_PORT:abc", "Write WEB_PORT=value"),
+        ("Environment=DISCORD_TOKEN=abc", "Write DISCORD_TOKEN=value, with nothing before it"),
+        ('Environment="DISCORD_TOKEN=abc"', "Write DISCORD_TOKEN=value, with nothing before it"),
+        ("set -x DISCORD_TOKEN abc", "Write DISCORD_TOKEN=value"),
+        ("  - DISCORD_TOKEN=abc", "Write DISCORD_TOKEN=value"),
+        ('"DISCORD_TOKEN": "abc",', "Write DISCORD_TOKEN=value"),
+        ('"DISCORD_TOKEN=abc"', "The name begins with a quote, so this line sets nothing. Write DISCORD_TOKEN=value"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_told(line: str, words: str) -> None:
@@ -106,6 +115,30 @@ def test_the_second_half_of_a_token_is_never_repeated() -> None:
 def test_a_name_that_may_be_half_a_secret_is_not_repeated_for_its_end(written: str) -> None:
     [sentence] = told(f"{written}=x\n")
     assert written not in sentence
+
+
+@pytest.mark.parametrize("name", ["CONTACT", "BACKUP_FOLDER", "DATABASE_PATH", "TOKEN_KEYS_FILE"])
+@pytest.mark.parametrize("value", ["Ask Ada # in the channel", "Ada\t#help", " # a comment", "a # b # c", "a #1 'x'"])
+def test_a_text_that_a_comment_may_have_cut_is_told(name: str, value: str) -> None:
+    [sentence] = told(f"LOG_LEVEL=INFO\nexport {name}={value}\n")
+    assert sentence == (
+        f".env, line 2: What follows # is taken as a comment. If it belongs to {name}, put the value between single "
+        "quotes. If it is a comment, give it a line of its own."
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "CONTACT='Ask Ada # in the channel'",
+        'CONTACT="a # b" # a comment',
+        "CONTACT=#help",
+        "CONTACT=a#b",
+        "WEB_PORT=1 # x",
+    ],
+)
+def test_a_hash_that_is_no_comment_or_where_no_text_is_meant_is_not_told(line: str) -> None:
+    assert told(f"{line}\n") == []
 
 
 def test_a_setting_that_is_there_twice_is_told() -> None:

@@ -303,7 +303,7 @@ def test_a_public_url_that_spotify_refuses_stops_the_start(
         ("https://example.org/.", "https://"),
         ("https://example.org/callback/spotify", "https://gatefold.example.org"),
         ("https://example.org/music/callback/discord/", "https://gatefold.example.org"),
-        ("'https://example.org'", "https://"),
+        ("'https://example.org'", "is in quotes; remove the quotes around it."),
     ],
 )
 def test_a_public_url_that_browsers_would_read_differently_is_refused(
@@ -381,7 +381,8 @@ def test_a_host_that_is_not_an_address_is_refused(value: str, monkeypatch: pytes
     [
         (f"{SECRET}\n{SECRET}", "two lines"),
         (f"{SECRET}\r\n{SECRET}", "two lines"),
-        (f"Bot {SECRET}", "space"),
+        (f"Bot {SECRET}", "begins with the word Bot"),
+        (f"{SECRET} {SECRET}", "space"),
         (f"{SECRET}\u200b", "no such secret has"),
         (f"“{SECRET}”", "no such secret has"),
         (f"{SECRET}ü", "no such secret has"),
@@ -402,6 +403,32 @@ def test_a_secret_in_a_form_that_none_has_is_refused(
 def test_a_port_is_a_whole_number_in_plain_digits(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     [problem] = refused(monkeypatch, WEB_PORT=value)
     assert problem == "WEB_PORT: must be a whole number from 0 to 65535."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("BACKUP_KEEP", "4 # weeks", "a # begins no comment here, so remove it and what follows."),
+        ("PUBLIC_URL", "https://gatefold.example.org # mine", "a # begins no comment here"),
+        ("BACKUP_KEEP", "'4'", "remove the quotes around it."),
+        ("PUBLIC_URL", '"https://gatefold.example.org"', "remove the quotes around it."),
+        ("BACKUP_FOLDER", "'/mnt/usb'", "is in quotes; remove the quotes around it."),
+        ("CONTACT", '"Ada"', "remove the quotes around it."),
+    ],
+)
+def test_what_only_an_env_file_would_have_removed_is_told(
+    name: str, value: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [problem] = refused(monkeypatch, **{name: value})
+    assert problem.startswith(f"{name}: ")
+    assert says in problem
+
+
+@pytest.mark.parametrize("word", ["Bot", "Bearer"])
+def test_a_token_with_the_word_before_it_is_told(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert refused(monkeypatch, DISCORD_TOKEN=f"{word} a.b.c") == [
+        f"DISCORD_TOKEN: begins with the word {word}; leave that out."
+    ]
 
 
 def test_hosts_are_ids_of_members(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import attrs
 
-from bot.settings.model import FileSettings, KeySettings, Settings, secret_names
+from bot.settings.model import FileSettings, KeySettings, Settings, free_text_names, secret_names
 from bot.settings.sources import (
     Unreadable,
     nearly_named,
@@ -66,10 +67,10 @@ def from_values(**given: Any) -> Settings:
 
 
 def ignored(env_file: Path = Path(".env")) -> list[str]:
-    """Lines of the file, variables and secret files that look like settings and set nothing, one sentence each."""
+    """Lines of the file, variables and secret files that set nothing or not all that may be meant, one sentence each."""
     names = attrs.fields_dict(Settings).keys()
     try:
-        lines = not_used(read_text(env_file), env_file, names)
+        lines = not_used(read_text(env_file), env_file, names, free_text_names())
     except (Unreadable, FileNotFoundError):
         lines = []
     return [*lines, *nearly_set(os.environ, names), *nearly_named(secret_places(os.environ), names)]
@@ -105,7 +106,7 @@ def _made(kind: type[_Some], given: Mapping[str, Any]) -> _Some:
         try:
             values[field.name] = field.converter(value)
         except ValueError as error:
-            problems.append(f"{field.name.upper()}: {error}.")
+            problems.append(f"{field.name.upper()}: {error}{_around(value)}.")
     if not problems:
         made = kind(**values)
         problems = made.conflicts()
@@ -116,3 +117,12 @@ def _made(kind: type[_Some], given: Mapping[str, Any]) -> _Some:
         names = attrs.fields_dict(KeySettings).keys()
         problems += KeySettings(**{name: value for name, value in values.items() if name in names}).conflicts()
     raise SettingsError(problems)
+
+
+def _around(value: Any) -> str:
+    """The end of a sentence about a value that is wrong, if that is because of what the environment does not remove."""
+    if isinstance(value, str) and re.search(r"\s#", value):
+        return "; a # begins no comment here, so remove it and what follows"
+    if isinstance(value, str) and len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        return "; remove the quotes around it"
+    return ""

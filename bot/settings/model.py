@@ -24,7 +24,10 @@ def _setting(read: Reader, default: Any = attrs.NOTHING) -> Any:
     return attrs.field(
         default=default,
         converter=attrs.converters.optional(read) if default is None else read,
-        metadata={"is_secret": read in (values.secret, values.keys)},
+        metadata={
+            "is_secret": read in (values.secret, values.keys),
+            "is_free_text": read in (values.text, values.path),
+        },
     )
 
 
@@ -175,6 +178,11 @@ class Settings(KeySettings, SiteSettings):
 def secret_names() -> list[str]:
     """The settings that are secrets, in lower case: the names of their files."""
     return [field.name for field in attrs.fields(Settings) if field.metadata["is_secret"]]
+
+
+def free_text_names() -> list[str]:
+    """The settings in whose value almost anything may be meant, in lower case."""
+    return [field.name for field in attrs.fields(Settings) if field.metadata["is_free_text"]]
 
 
 def _forms_of_key(key: bytes) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ _MOST_MEANT = 3
 """With more settings to choose from, naming them does not help."""
 
 _REST = re.compile(r"(?=[!-~]*[0-9A-Za-z])[!\"$-<>-~]+={0,2}\\?")
+_QUOTES = "'\""
 _NAME = re.compile(r"[A-Z_]{1,40}=?|[A-Z][A-Z0-9_]{0,40}=")
 
 
@@ -113,8 +114,11 @@ def of_files(names: Collection[str], places: Collection[Path]) -> dict[str, str]
     return {name: value for name, value in found.items() if value}
 
 
-def not_used(content: str, file: Path, names: Collection[str]) -> list[str]:
-    """What in an env file sets nothing, one sentence each with the nearest setting. `names`: in lower case."""
+def not_used(content: str, file: Path, names: Collection[str], free_texts: Collection[str] = ()) -> list[str]:
+    """What in an env file sets nothing, one sentence each with the nearest setting.
+
+    `names`: the settings, in lower case. `free_texts`: those of them in whose value a # may be meant.
+    """
     found = []
     seen: dict[str, int] = {}
     for line in env_lines(content):
@@ -127,10 +131,21 @@ def not_used(content: str, file: Path, names: Collection[str]) -> list[str]:
                 found.append(f"{where} {name} has no = behind it, so nothing is set. Write {name}=value.")
             elif name in seen:
                 found.append(f"{where} {name} is set again; line {seen[name]} is ignored.")
+            if line.name.lower() in free_texts and _has_comment(line.original):
+                found.append(
+                    f"{where} What follows # is taken as a comment. If it belongs to {name}, put the value between single "
+                    "quotes. If it is a comment, give it a line of its own."
+                )
             seen[name] = line.number
         elif not line.name.upper().startswith(_OTHERS):
             found.append(f"{where} {_unknown(line, names)}")
     return found
+
+
+def _has_comment(original: str) -> bool:
+    """Whether an unquoted value ends where a comment begins."""
+    value = original.partition("=")[2]
+    return not value.lstrip().startswith(("'", '"')) and re.search(r"\s#", value) is not None
 
 
 def nearly_set(environment: Collection[str], names: Collection[str]) -> list[str]:
@@ -159,27 +174,42 @@ def nearly_named(places: Collection[Path], names: Collection[str]) -> list[str]:
 
 def _unknown(line: Line, names: Collection[str]) -> str:
     assert line.name is not None
-    near = meant(line.name, names)
     if "\uff1d" in line.name:
         return "This line has a full-width = and sets nothing. Type it by hand."
+    name, colon, _ = line.name.partition(":")
+    if colon and (setting := nearest(name, names, 0.87)):
+        # What follows the colon may be a secret.
+        return f"This line has a colon where the = belongs, and sets nothing. Write {setting}=value."
+    near = meant(line.name, names)
     if near and not line.name.isascii():
         return f"The name has an invisible character, or one that only looks like a letter. Type {near[0]} by hand."
+    if near and line.name.strip(_QUOTES).upper() == near[0]:
+        return f"The name begins with a quote, so this line sets nothing. Write {near[0]}=value."
     if near:
         # Close to a public name, so it cannot be a part of a secret.
-        return f"{_printable(line.name)} is not a setting.{did_you_mean(near)}"
+        return f"{_printable(line.name).strip(_QUOTES)} is not a setting.{did_you_mean(near)}"
     if line.value is None:
         return "This line has no = and sets nothing. If it belongs to the line above it, write both as one line."
+    if "=" in line.value and (inner := _setting_in(line.value, names)):
+        return f"This line does not begin with a setting. Write {inner}=value, with nothing before it."
     return f"{line.name if _SHOWN.fullmatch(line.name) else 'This name'} is not a setting."
 
 
 def _hint(line: str, names: Collection[str]) -> str:
     # a space may have been meant as an underscore, or as the =
-    near = nearest(re.split("[=:]", line, maxsplit=1)[0].strip().replace(" ", "_"), names) or nearest(
-        _first_word(line), names
+    near = (
+        nearest(re.split("[=:]", line, maxsplit=1)[0].strip().replace(" ", "_"), names)
+        or nearest(_first_word(line), names)
+        or _setting_in(line, names)
     )
     if near:
         return f" Write {near}=value, and put a value with spaces or quotes between single quotes."
     return " Write NAME=value, and put a value with spaces or quotes between single quotes."
+
+
+def _setting_in(text: str, names: Collection[str]) -> str | None:
+    """The first setting that is named in a text, in capitals."""
+    return next((word.upper() for word in re.findall(r"\w+", text) if word.lower() in names), None)
 
 
 def _first_word(text: str) -> str:

@@ -55,6 +55,8 @@ def one_line(value: Any) -> Any:
             )
         if value and (value[0] in _QUOTES or value[-1] in _QUOTES):
             raise ValueError("""has typographic quotes around it; remove them, or use ' or " instead""")
+        if re.fullmatch(r"""'[^']*'|"[^"]*\"""", value):
+            raise ValueError("is in quotes")
     return value
 
 
@@ -64,6 +66,8 @@ def secret(value: Any) -> Secret:
         return value
     if re.search(r"[\r\n]", value):
         raise ValueError("goes over two lines; write it as one line, without spaces")
+    if begun := re.match(r"(Bot|Bearer)\s", value):
+        raise ValueError(f"begins with the word {begun[1]}; leave that out")
     if not re.fullmatch(r"[!-~]+", value):
         raise ValueError("contains a space or a character that no such secret has; copy it again")
     if value[0] in _AROUND or value[-1] in _AROUND:

@@ -172,6 +172,11 @@ def test_what_is_pasted_around_an_answer_is_no_part_of_it(around: str) -> None:
     assert (settings.public_url, settings.spotify_secret) == (GOOD["PUBLIC_URL"], SPOTIFY_SECRET)
 
 
+@pytest.mark.parametrize("word", ["Bot ", "Bearer  "])
+def test_a_token_may_be_pasted_with_the_word_before_it(word: str) -> None:
+    assert person(DISCORD_TOKEN=f"{word}{BOT_TOKEN}").run().discord_token.get_secret_value() == BOT_TOKEN
+
+
 @pytest.mark.parametrize("value", ["it's", '"', "a=b", "CONTACT us at x", '"a" or "b'])
 def test_signs_that_belong_to_an_answer_stay(value: str) -> None:
     assert cleaned("CONTACT", value) == value

@@ -153,7 +153,9 @@ def cleaned(name: str, answer: str) -> str:
     """An answer without what people paste around it: white space, `NAME=`, and quotation marks."""
     text = re.sub(rf"^(?:export\s+)?{name}\s*=", "", answer.strip(), count=1, flags=re.IGNORECASE).strip()
     is_quoted = len(text) > 1 and text[0] + text[-1] in _QUOTATION_MARKS
-    return text[1:-1].strip() if is_quoted else text
+    text = text[1:-1].strip() if is_quoted else text
+    # as it is in the header of a request
+    return re.sub(r"^(?:Bot|Bearer)\s+", "", text) if name == "DISCORD_TOKEN" else text
 
 
 def question_for(name: str) -> Question:
