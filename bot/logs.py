@@ -110,7 +110,8 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 # -- request ids: one short id in every line that is written while one request is served
 
-_request: ContextVar[str | None] = ContextVar("request", default=None)
+_request: ContextVar[int | str | None] = ContextVar("request", default=None)
+"""What is served: a page's id, or an interaction's as Discord has it, which is shortened only for whoever reads it."""
 
 
 def serve(interaction: int) -> None:
@@ -118,7 +119,7 @@ def serve(interaction: int) -> None:
 
     Its id is made from Discord's, so that it can be told again: 8 characters, none of them a 0, 1, 8 or 9.
     """
-    _request.set(_short(hashlib.blake2b(b"%d" % interaction, digest_size=5).digest()))
+    _request.set(interaction)
 
 
 @contextmanager
@@ -136,7 +137,14 @@ def reference() -> str:
 
     The request's id, or a new one where no request is served: whoever tells it logs it as `request`.
     """
-    return _request.get() or _short(token_bytes(5))
+    return _id() or _short(token_bytes(5))
+
+
+def _id() -> str | None:
+    request = _request.get()
+    if isinstance(request, int):
+        return _short(hashlib.blake2b(b"%d" % request, digest_size=5).digest())
+    return request
 
 
 def _short(five_bytes: bytes) -> str:
@@ -188,7 +196,7 @@ def configure(
 
 def _add_request_and_time(_: Any, __: str, event: EventDict) -> EventDict:
     """What structlog's own processors add, in a third of their time."""
-    if (request := _request.get()) is not None:
+    if (request := _id()) is not None:
         event.setdefault("request", request)
     event["timestamp"] = f"{datetime.now(UTC).replace(tzinfo=None).isoformat()}Z"
     return event

@@ -45,7 +45,7 @@ from bot.storage.changes import UndoVerdict
 from bot.storage.links import Link
 from bot.text import Text, texts
 
-_MARKUP = re.compile(r"([\\*_~`|\[\]<>#])")
+_ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in "\\*_~`|[]<>#"})
 _MENTION = re.compile(r"@(?=everyone|here|[!&]?\d)")
 
 
@@ -56,8 +56,8 @@ def plain(text: str, most: int = 100) -> str:
     text = " ".join(text.split())
     if len(text) > most:
         text = text[: most - 1] + "…"
-    text = _MARKUP.sub(r"\\\1", text).replace("://", "\\://")
-    return _MENTION.sub("@\u200b", text)
+    text = text.translate(_ESCAPED).replace("://", "\\://")
+    return _MENTION.sub("@\u200b", text) if "@" in text else text
 
 
 def soon(moment: datetime) -> str:

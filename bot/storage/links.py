@@ -109,8 +109,11 @@ class Links:
         if row["broken"] not in (None, NeedsRelink.Reason.UNREADABLE):
             return StoredTokens(_link(row), "", "", to_moment(0))
         owner = row["member_id"]
+        link = _link(row)
+        if link.broken is not None:
+            link = replace(link, broken=None)  # a key that was put back opens it again
         return StoredTokens(
-            replace(_link(row), broken=None),  # a key that was put back opens it again
+            link,
             self._vault.open(row["access_sealed"], owner, ACCESS),
             self._vault.open(row["refresh_sealed"], owner, REFRESH),
             to_moment(row["access_expires_at"]),
