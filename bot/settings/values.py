@@ -219,6 +219,8 @@ def public_url(value: Any) -> str:
         )
     if parts is not None and _has_bad_port(parts):
         raise ValueError("has a port that is not a number from 1 to 65535")
+    if re.fullmatch(r"[\w.-]+\.[A-Za-z]{2,}(:[0-9]+)?(/.*)?", value):
+        raise ValueError("has no https:// before it; write it like https://gatefold.example.org")
     host = parts.hostname if parts is not None else None
     if (
         parts is None

@@ -21,7 +21,7 @@ import pytest
 
 from bot.admin.setup import CannotAsk, Question, Setup, SetupError, Tried
 from bot.admin.setup.envfile import names, with_values
-from bot.admin.setup.questions import ABOUT, IN_ORDER, TOKEN_KEYS_FILE, cleaned
+from bot.admin.setup.questions import ABOUT, IN_ORDER, TOKEN_KEYS_FILE, cleaned, mistaken_for
 from bot.settings import Settings, load, read_key
 from bot.storage.vault import new_key
 from tests.process.harness import ROOT, Outside, bare_environment, outside
@@ -146,6 +146,44 @@ def test_an_answer_is_judged_at_once_and_asked_again(name: str, wrong: str, word
     assert ada.asked[ada.asked.index(name) : ada.asked.index(name) + 3] == [name] * 3
     assert any(word in line for line in ada.said)
     assert getattr(load(), name.lower()) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "looks"),
+    [
+        ("DISCORD_TOKEN", str(APP), "the id of a Discord app"),
+        ("DISCORD_TOKEN", "5f0a1c2d" * 4, "a client id or a client secret of Spotify's"),
+        ("DISCORD_TOKEN", "5f0a1c2d" * 8, "the public key of a Discord app, which the bot does not need"),
+        ("DISCORD_CLIENT_ID", "5f0a1c2d" * 4, "a client id or a client secret of Spotify's"),
+        ("DISCORD_CLIENT_ID", BOT_TOKEN, "the token of a Discord bot"),
+        ("DISCORD_CLIENT_SECRET", "5f0a1c2d" * 4, "a client id or a client secret of Spotify's"),
+        ("SPOTIFY_CLIENT_ID", "1100000000000000009", "the id of a Discord app"),
+        ("SPOTIFY_CLIENT_SECRET", "1100000000000000009", "the id of a Discord app"),
+        ("SPOTIFY_CLIENT_SECRET", f"{BOT_TOKEN}x", "the token of a Discord bot"),
+    ],
+)
+def test_an_answer_that_was_copied_from_another_place_is_told_as_what_it_looks_like(
+    name: str, wrong: str, looks: str
+) -> None:
+    ada = person(**{name: [wrong, GOOD[name]]})
+    ada.run()
+    assert [line for line in ada.said if line.endswith(f" It looks like {looks}.")]
+
+
+def test_a_wrong_answer_of_the_right_kind_is_not_called_another_kind() -> None:
+    assert [mistaken_for(name, value) for name, value in GOOD.items()] == [""] * len(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [
+        ("DISCORD_CLIENT_ID", "https://discord.com/developers/applications/{}/oauth2"),
+        ("SPOTIFY_CLIENT_ID", "https://developer.spotify.com/dashboard/{}"),
+    ],
+)
+def test_the_address_of_an_apps_page_gives_its_client_id(name: str, page: str) -> None:
+    settings = person(**{name: page.format(GOOD[name])}).run()
+    assert getattr(settings, name.lower()) == GOOD[name]
 
 
 def test_without_a_spotify_secret_it_is_a_public_client() -> None:

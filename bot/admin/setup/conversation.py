@@ -188,7 +188,7 @@ class Setup:
             problem = self._problem_of(question, known)
             if not problem:
                 return
-            self._say(problem)
+            self._say(f"{problem} {questions.mistaken_for(question.name, answer)}".rstrip())
             if old is None:
                 del self._answers[question.name]
             else:

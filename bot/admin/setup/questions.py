@@ -18,6 +18,12 @@ Shape = Callable[[str], str | None]
 _QUOTATION_MARKS = ('""', "''", "``", "“”", "„“", "‘’", "«»", "<>")
 
 
+_APP_PAGES = {
+    "DISCORD_CLIENT_ID": r"https://discord\.com/developers/applications/([0-9]+)\b",
+    "SPOTIFY_CLIENT_ID": r"https://developer\.spotify\.com/dashboard/([0-9a-f]{32})\b",
+}
+
+
 def _any(answer: str) -> str | None:
     return None
 
@@ -71,7 +77,8 @@ DISCORD_CLIENT_SECRET = Question(
     "The same page, Client Secret, Reset Secret.",
     "The app's client secret, from the OAuth2 page in Discord's developer portal.",
     is_secret=True,
-    shape=_shape(r"[\w-]{16,}", "is not a client secret, which has 32 letters, digits, - and _"),
+    # Spotify's look like this, and chance makes none of Discord's so.
+    shape=_shape(r"(?![0-9a-f]{32}$)[\w-]{16,}", "is not a client secret, which has 32 letters, digits, - and _"),
 )
 SPOTIFY_CLIENT_ID = Question(
     "SPOTIFY_CLIENT_ID",
@@ -145,17 +152,36 @@ ABOUT = {
 }
 """What the other settings are, in the words of docs/settings.md."""
 
+_LOOKS = (
+    ("DISCORD_TOKEN", r"[\w-]{20,}\.[\w-]+\.[\w-]{20,}", "the token of a Discord bot"),
+    ("DISCORD_CLIENT_ID", r"[0-9]{17,20}", "the id of a Discord app"),
+    ("SPOTIFY", r"[0-9a-f]{32}", "a client id or a client secret of Spotify's"),
+    ("DISCORD_PUBLIC_KEY", r"[0-9a-f]{64}", "the public key of a Discord app, which the bot does not need"),
+)
+
+
+def mistaken_for(name: str, answer: str) -> str:
+    """What a wrong answer looks like, as a sentence, if it was copied from the place of another setting."""
+    for at_home, pattern, what in _LOOKS:
+        if re.fullmatch(pattern, answer):
+            return "" if name.startswith(at_home) else f"It looks like {what}."
+    return ""
+
+
 COMMENTS = {question.name: question.comment for question in (*IN_ORDER, TOKEN_KEYS_FILE)} | ABOUT
 """The line above a setting that is new in `.env`."""
 
 
 def cleaned(name: str, answer: str) -> str:
-    """An answer without what people paste around it: white space, `NAME=`, and quotation marks."""
+    """An answer without what people paste around it: white space, `NAME=`, quotation marks, an app's page."""
     text = re.sub(rf"^(?:export\s+)?{name}\s*=", "", answer.strip(), count=1, flags=re.IGNORECASE).strip()
     is_quoted = len(text) > 1 and text[0] + text[-1] in _QUOTATION_MARKS
     text = text[1:-1].strip() if is_quoted else text
-    # as it is in the header of a request
-    return re.sub(r"^(?:Bot|Bearer)\s+", "", text) if name == "DISCORD_TOKEN" else text
+    if name == "DISCORD_TOKEN":  # as it is in the header of a request
+        return re.sub(r"^(?:Bot|Bearer)\s+", "", text)
+    # the address of the app's page in the portal
+    found = re.match(_APP_PAGES[name], text) if name in _APP_PAGES else None
+    return found[1] if found else text
 
 
 def question_for(name: str) -> Question:
