@@ -214,6 +214,7 @@ class ClubImports:
                 " WHERE id = ? AND state = 'running' ON CONFLICT (import_id, line) DO NOTHING",
                 values,
             ),
+            key=id_,
             durable=False,
         )
 
@@ -262,7 +263,7 @@ class ClubImports:
                 "UPDATE club_imports SET file = NULL, people = '{}' WHERE ended_at < ? AND file IS NOT NULL", (before,)
             )
 
-        await self._database.write(write, durable=False)
+        await self._database.write(write, key="club_imports", durable=False)
 
 
 def _import(row: Row) -> ClubImport:

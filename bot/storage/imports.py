@@ -179,7 +179,8 @@ class Imports:
                 "DELETE FROM imports WHERE (request_id IS NULL AND asked_at < ?) OR (asked_at < ? AND NOT EXISTS"
                 " (SELECT 1 FROM change_requests AS r WHERE r.id = imports.request_id))",
                 (to_seconds(unanswered_before), to_seconds(asked_before)),
-            )
+            ),
+            key="imports",
         )
 
     async def _read(self, where: str, values: tuple[Any, ...]) -> Import | None:

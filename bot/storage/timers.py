@@ -121,7 +121,7 @@ class Timers:
             return sorted(claimed, key=lambda timer: (timer.due_at, timer.kind, timer.key))
 
         # Lost in a power cut, it is claimed again.
-        return await self._database.write(write, durable=False)
+        return await self._database.write(write, key="timers", durable=False)
 
     async def finish(self, timer: Timer, next_at: datetime | None) -> None:
         """Its handler is done: the timer is due again at `next_at`, or goes. What was set meanwhile stays."""

@@ -22,7 +22,7 @@ class Jobs:
     def __init__(self) -> None:
         self._has_read = False
         self.deciding: set[Job] = set()
-        """Those that wrote after they had read."""
+        """Those that wrote after they had read, or what a statement of theirs chose by reading."""
 
     def note(self, sql: str) -> None:
         """A statement is about to be executed."""
@@ -30,8 +30,10 @@ class Jobs:
             self._has_read = False
         elif sql.startswith(("SELECT", "WITH")):
             self._has_read = True
-        elif self._has_read and sql.startswith(("INSERT", "UPDATE", "DELETE")) and (job := _running_job()):
-            self.deciding.add(job)
+        elif sql.startswith(("INSERT", "UPDATE", "DELETE")):
+            has_read = self._has_read or "SELECT " in sql
+            if has_read and (job := _running_job()):
+                self.deciding.add(job)
 
     def without_key(self) -> list[str]:
         """Those of them that are sent to the database without a key, as `file:line`."""
