@@ -529,6 +529,26 @@ async def test_an_interaction_that_is_delivered_twice_is_carried_out_once_and_le
     assert world.saved() == [FIRST]
 
 
+@pytest.mark.parametrize("pause_s", [0.0, 0.3])
+async def test_what_the_gateway_sends_again_is_answered_and_told_once(pause_s: float, world: World) -> None:
+    await world.link(ADA)
+
+    async def again(interaction: WireInteraction) -> str:
+        await asyncio.sleep(pause_s)
+        session = world.discord.session_for(world.discord.GUILD)
+        await world.discord.dispatch(session, "INTERACTION_CREATE", interaction.payload)
+        text = await said(interaction)
+        await world.idle()
+        return text
+
+    saving = await world.save(FIRST)
+    assert "Saved" in await again(saving)
+    undo = await press(world, saving, "Undo")
+    assert "Undone" in await again(undo)
+    assert world.discord.direct_messages == {}
+    assert world.discord.problems == []  # nothing was answered twice
+
+
 async def test_a_slow_spotify_is_announced_in_time(world: World) -> None:
     await world.link(ADA)
     world.spotify.fault(path=WRITE, delay_s=2.2)

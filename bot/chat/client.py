@@ -36,6 +36,9 @@ from bot.text import edition
 # No voice here: nothing is missing.
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
+REMEMBERED = 10_000
+"""How many interactions are known again: more than come in the minutes of which Discord repeats events."""
+
 _log = structlog.get_logger("gatefold.chat")
 
 
@@ -105,7 +108,7 @@ class Client(discord.Client):
             self.tree, registered, mentions, dev_guild_id, CatalogueTranslator(), edition()
         )
         parsers: dict[str, Callable[[Any], None]] = self._connection.parsers
-        parsers["INTERACTION_CREATE"] = _sparing(parsers["INTERACTION_CREATE"])
+        parsers["INTERACTION_CREATE"] = _sparing(_once(parsers["INTERACTION_CREATE"]))
         for event, name in _AS_SENT.items():
             parsers[event] = partial(self.dispatch, name)
         for event in _UNUSED:
@@ -304,6 +307,26 @@ def _each(listeners: Sequence[Listener]) -> Listener:
                 _log.exception("a listener broke")
 
     return event
+
+
+def _once(parse: Callable[[Any], None]) -> Callable[[Any], None]:
+    """The same, but what comes again is passed over: Discord may repeat events when a connection is resumed.
+
+    It would be refused as answered already, and its outcome told a second time by a direct message.
+    """
+    seen: dict[Any, None] = {}  # the oldest first
+
+    def parse_new(data: Any) -> None:
+        id_ = data.get("id")
+        if id_ in seen:
+            _log.info("an interaction came again", id=id_)
+            return
+        seen[id_] = None
+        if len(seen) > REMEMBERED:
+            del seen[next(iter(seen))]
+        parse(data)
+
+    return parse_new
 
 
 def _sparing(parse: Callable[[Any], None]) -> Callable[[Any], None]:
