@@ -70,7 +70,7 @@ async def test_forty_own_apps_work_at_once_and_the_exhausted_ones_slow_nobody(wo
     for member, interaction in sent.items():
         answer = await said(interaction)
         if member in members[:EXHAUSTED]:
-            answer = await until_said(interaction, "queued until")
+            answer = await until_said(interaction, "I will try again")
             assert "Your Spotify app has reached its daily limit." in answer
         else:
             assert "Saved" in answer
@@ -96,7 +96,7 @@ async def test_an_exhausted_app_of_the_hosts_slows_no_own_app(world: World) -> N
     await world.link(ADA)
     world.spotify.apps[SPOTIFY_ID].quota = 0
     assert "This bot's Spotify app has reached its daily limit." in await until_said(
-        await world.save(FIRST), "queued until"
+        await world.save(FIRST), "I will try again"
     )
     assert "Saved" in await said(await world.save(FIRST, member))
 
@@ -109,7 +109,7 @@ async def test_changing_to_an_own_app_keeps_what_is_pending_and_carries_it_out(w
     register(world)
     world.spotify.apps[SPOTIFY_ID].quota = 0
     waiting = await world.save(FIRST)
-    await until_said(waiting, "queued until")
+    await until_said(waiting, "I will try again")
     message = await (await world.discord.slash(ADA, "link")).message()
     opened = await press(world, message, "Enter client ID")
     await opened.answered()

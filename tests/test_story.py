@@ -762,7 +762,9 @@ async def test_a_day_that_ends_between_the_write_and_the_proof_is_told_with_its_
         while ("PUT", WRITE) not in world.calls():
             await asyncio.sleep(0.01)
     world.spotify.fault(path=CONTAINS, **FAULTS["quota"])
-    assert "has reached its daily limit. Your 2 albums are queued until <t:" in await until_said(interaction, "queued")
+    assert "has reached its daily limit. Your 2 albums are queued. I will try again <t:" in await until_said(
+        interaction, "queued"
+    )
 
 
 # -- what stands beside a button that leads to a consent

@@ -58,8 +58,8 @@ def _what(t: Text, alert: Alert) -> str:
             )
         case Cause.QUOTA if facts.until is not None:
             return t(
-                "Since {since} this bot's Spotify app has used up its requests for the day. Requests are queued until "
-                "{until}, and members are told. You don't need to do anything.",
+                "Since {since} this bot's Spotify app has used up its requests for the day. Requests are queued and "
+                "will be retried {until}, and members are told. You don't need to do anything.",
                 since=since,
                 until=soon(facts.until),
             )

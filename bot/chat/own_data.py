@@ -31,7 +31,7 @@ LABELS: dict[str, str] = {
     "link_attempts": msg("Links that you have not finished"),
     "change_requests": msg("Commands of the last 30 days, kept for Undo"),
     "library_changes": msg("Albums that you asked to save or remove"),
-    "outbox": msg("Messages to you that are on their way"),
+    "outbox": msg("Messages to you, sent or on their way"),
     "timers": msg("Reminders that are due later"),
     "spotify_apps": msg("Your own Spotify app"),
     "seat_requests": msg("Your request for a seat"),
@@ -79,7 +79,8 @@ class OwnData:
         lines = [f"- {_label(t, table)}: {t.number(len(found[table]))}" for table in _ordered(found)]
         text = [t("**What I store about you**"), *(lines or [t("Nothing.")])]
         if lines:
-            text.append(t("{command} deletes all of it.", command=words.command("forget")))
+            # After a blank line, since it would be part of the last point otherwise.
+            text += ("", t("{command} deletes all of it.", command=words.command("forget")))
         kept = await self._kept(words, caller.member_id) if "kept_albums" in found else []
         summary = Card(parts.text("\n".join(text)), *_switches(t, caller.member_id, chosen), *kept, kind=Kind.PRIVATE)
         data = json.dumps(found, ensure_ascii=False, indent=1).encode()

@@ -415,8 +415,8 @@ class Words:
         if until is None:
             return None
         return self.t.plural(
-            "Your album is queued until {when}.",
-            "Your {count} albums are queued until {when}.",
+            "Your album is queued. I will try again {when}.",
+            "Your {count} albums are queued. I will try again {when}.",
             count,
             when=soon(until),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 from bot.albums import AlbumId
 from bot.caller import GuildId, MemberId
@@ -33,7 +34,10 @@ async def test_mydata_sends_every_row_that_concerns_the_member_and_no_secret(wor
     await said(await crate(world, "add", album=LINK, note="why not"))
     await said(await crate(world, "add", member=BEN, album=LINK))
     interaction = await mydata(world)
-    assert "What I store about you" in await said(interaction)
+    assert re.search(
+        r"What I store about you\W+- Your linked Spotify account: 1(\n- .+)+\n\n\S+ deletes all of it\.",
+        await said(interaction),
+    )
     (data,) = [content for request in world.discord.requests for content in request.files.values()]
     found = json.loads(data)
     assert found["links"][0]["account_name"] == "Ada"

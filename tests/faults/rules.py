@@ -164,7 +164,7 @@ KINDS = {
     "refused": r"^Spotify refused(: “[^{}”]*”)?\. Nothing was changed",  # Spotify's words, never the dump of a dict
     "trouble": r"^Spotify is not responding\. Your album is queued, and I will message you when it is (saved|removed)\.$",
     "rate_limited": r"^Spotify asked this bot to slow down\. Your album is queued",
-    "quota": r"^This bot's Spotify app has reached its daily limit\. Your album is queued until <t:\d+:R>\.$",
+    "quota": r"^This bot's Spotify app has reached its daily limit\. Your album is queued\. I will try again <t:\d+:R>\.$",
     "scope": r"^Spotify did not grant all the permissions",
     "relink": r"^Your Spotify account is no longer connected: .* Your album is queued",
     "host": r"^Spotify rejects this bot's app.* Your album is queued",

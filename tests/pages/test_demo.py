@@ -108,6 +108,29 @@ async def test_a_member_links_and_their_library_is_seen_to_change(chromium: Brow
         assert sight.complaints == []
 
 
+async def test_the_choices_of_mydata_are_legible_on_a_phone(chromium: Browser) -> None:
+    async with shown(chromium, 390) as sight:
+        await sight.run("mydata")
+        said = sight.chat.get_by_text("Public pages call you “a member”.", exact=True)
+        await expect(said).to_be_visible()
+        box = await said.bounding_box()
+        assert box is not None
+        assert box["width"] > 80
+        assert box["height"] < 120
+
+
+async def test_a_direct_message_is_announced_with_the_name_of_its_member(chromium: Browser) -> None:
+    async with shown(chromium, 390) as sight:
+        ben = sight.stage.members["Ben"]
+        user = await sight.stage.services.client.fetch_user(ben.id)
+        await user.send("Your album was saved.")
+        await expect(sight.page.get_by_role("status")).to_have_text("Ben has a new direct message.")
+        await sight.part("members")
+        for name in ("Ada", "Ben", "Chloe"):
+            choices = sight.page.get_by_role("group", name=name, exact=True)
+            await expect(choices.get_by_label("takes direct messages")).to_be_visible()
+
+
 async def test_links_to_spotify_lead_to_the_stand_in(chromium: Browser) -> None:
     async with shown(chromium) as sight:
         stage = sight.stage

@@ -108,7 +108,7 @@ function makeCard(member) {
       node("h3", {}, member.name, ...(member.curates ? [node("small", {}, "curates")] : [])),
       card.state),
     card.shelf, card.empty, card.more,
-    node("div", { class: "toggles" }, listed.label, messages.label),
+    node("div", { class: "toggles", role: "group", "aria-label": member.name }, listed.label, messages.label),
     card.inbox);
   return card;
 }
@@ -151,6 +151,10 @@ function drawMember(member) {
   drawShelf(card, member);
   const drawn = JSON.stringify(member.messages);
   if (drawn === card.drawn) return;
+  // On a phone, the chat hides the messages; and nobody hears them arrive.
+  const newest = BigInt(member.messages[0]?.id ?? 0);
+  if (card.drawn && newest > card.newest) tell(`${member.name} has a new direct message.`);
+  card.newest = newest;
   card.drawn = drawn;
   card.count.textContent = member.messages.length;
   card.inbox.hidden = member.messages.length === 0;
