@@ -13,6 +13,7 @@ import structlog
 from bot.storage.backup import Copy
 from bot.storage.database import StorageStartupError
 from bot.storage.files import PART, remove_part
+from bot.storage.unfit import of_writing
 
 RETRY_S = 3600.0
 """After a failed backup the next attempt comes after this, or sooner if backups are more frequent."""
@@ -78,7 +79,7 @@ class Backups:
         except StorageStartupError as error:
             reason = str(error)
         except OSError as error:
-            reason = f"{error.filename or self._folder} cannot be read or written ({error.strerror})."
+            reason = f"The backup could not be made: {of_writing(error, self._folder)}."
         except Exception:
             _log.exception("scheduled backup failed unexpectedly")
             reason = "Something broke on our side. The log has the reason."

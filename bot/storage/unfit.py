@@ -109,9 +109,9 @@ def of_writing(error: OSError, folder: Path) -> str:
         case errno.EACCES | errno.EPERM | errno.EROFS:
             return f"{folder} cannot be written to ({reason}). Choose a folder to which the bot's user can write"
         case errno.ENOSPC | errno.EDQUOT:
-            return f"{reason}. Free some space, or choose another disk"
+            return f"{folder} cannot be written to ({reason}). Free some space, or choose another disk"
         case _:
-            return reason
+            return f"{folder} cannot be written to ({reason}). Check the disk"
 
 
 def reason_of(error: Exception) -> str:

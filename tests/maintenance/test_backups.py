@@ -217,7 +217,10 @@ async def test_a_backup_that_fails_is_told_and_tried_again_within_the_hour(tmp_p
 
     clock = Clock()
     files = await work(tmp_path, clock, making=failing, told=told.append, count=4)
-    assert told == ["The disk is full.", f"{tmp_path} cannot be read or written (Input/output error)."]
+    assert told == [
+        "The disk is full.",
+        f"The backup could not be made: {tmp_path} cannot be written to (Input/output error). Check the disk.",
+    ]
     assert clock.waited == [0, RETRY_S, RETRY_S, 86400]
     assert len(files) == 2
 

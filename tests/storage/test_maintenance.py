@@ -316,14 +316,17 @@ async def test_a_disk_that_is_full_leaves_no_part_of_a_backup(storage: Storage, 
     [
         (
             OSError(errno.ENOSPC, "No space left on device", "/data/one.db"),
-            "No space left on device. Free some space, or choose another disk",
+            "{folder} cannot be written to (No space left on device). Free some space, or choose another disk",
         ),
         (
             PermissionError(errno.EACCES, "Permission denied", "/data/one.db"),
             "{folder} cannot be written to (Permission denied). Choose a folder to which the bot's user can write",
         ),
         (NotADirectoryError(errno.ENOTDIR, "Not a directory"), "{folder} is not a folder. Choose another one"),
-        (OSError("the drive was pulled out"), "the drive was pulled out"),
+        (
+            OSError("the drive was pulled out"),
+            "{folder} cannot be written to (the drive was pulled out). Check the disk",
+        ),
         (
             sqlite3.OperationalError("disk I/O error"),
             "the database cannot be read or written (disk I/O error). Check the disk, and who owns the files",

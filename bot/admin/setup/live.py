@@ -31,7 +31,7 @@ async def tried(name: str, settings: Settings) -> Tried:
                 case "SPOTIFY_CLIENT_SECRET":
                     return await _spotify_secret(session, settings)
         except Unreachable as reason:
-            return Tried(note=f"Discord cannot be reached: {reason}. So this was not checked.")
+            return Tried(note=f"This was not checked, because Discord cannot be reached: {reason}.")
     return Tried()
 
 
