@@ -17,6 +17,7 @@ from urllib.parse import urlencode, urljoin
 
 import aiohttp
 import structlog
+from msgspec import structs
 from yarl import URL
 
 from bot.albums import Album, AlbumId, Reference, ShortLink, album_url
@@ -103,7 +104,7 @@ class Spotify:
 
     async def _contains(self, access: Access, ids: Sequence[AlbumId]) -> dict[AlbumId, bool | None]:
         async def call(endpoint: Endpoint, part: Sequence[AlbumId]) -> dict[AlbumId, bool | None]:
-            return wire.read_contains(part, await self.call(wire.contains(endpoint, part), access))
+            return await self.call(wire.contains(endpoint, part), access, lambda body: wire.read_contains(part, body))
 
         found: dict[AlbumId, bool | None] = {}
         for _, answer in await self._in_parts(access.app, ids, wire.contains_size, call):
@@ -118,40 +119,42 @@ class Spotify:
         """Save or remove these albums: for each, None when Spotify took it, else why not."""
 
         async def call(endpoint: Endpoint, part: Sequence[AlbumId]) -> None:
-            wire.read_write(await self.call(wire.write(endpoint, action, part), access))
+            await self.call(wire.write(endpoint, action, part), access, wire.read_write)
 
         parts = await self._in_parts(access.app, ids, lambda endpoint: wire.write_size(endpoint, action), call)
         return {id_: answer for part, answer in parts for id_ in part}
 
     async def saved(self, access: Access, offset: int) -> wire.SavedPage:
         """Up to 50 of the member's saved albums, newest first."""
-        return wire.read_saved(await self.call(wire.saved_albums(offset), access))
+        return await self.call(wire.saved_albums(offset), access, wire.read_saved)
 
     # -- albums and people
 
     async def album(self, access: Access, id_: AlbumId) -> Album:
         """One album. NoSuchAlbum if there is none."""
-        return wire.read_album(await self._looked_up(wire.album(id_), access))
+        album = await self._looked_up(wire.album(id_), access, wire.read_album)
+        # One that Spotify gives by another id is known by the id that was asked for, which the library has, too.
+        return album if album.id == id_ else structs.replace(album, id=id_)
 
     async def album_of_track(self, access: Access, id_: str) -> Album:
         """The album that a track belongs to. NoSuchAlbum if there is no such track."""
-        return wire.read_track(await self._looked_up(wire.track(id_), access))
+        return await self._looked_up(wire.track(id_), access, wire.read_track)
 
-    async def _looked_up(self, request: Request, access: Access) -> bytes:
+    async def _looked_up(self, request: Request, access: Access, read: Callable[[bytes], _T]) -> _T:
         try:
-            return await self.call(request, access)
+            return await self.call(request, access, read)
         except NoSuchAlbum:
             # A single 404 has been wrong; "no such album" is final for whoever asked, so it is asked once more.
             await self._sleep(ASK_AGAIN_S)
-            return await self.call(request, access)
+            return await self.call(request, access, read)
 
     async def search(self, access: Access, words: str) -> list[Album]:
         """Up to ten albums, best first."""
-        return wire.read_search(await self.call(wire.search(words), access))
+        return await self.call(wire.search(words), access, wire.read_search)
 
     async def profile(self, access: Access) -> Profile:
         """Whose token this is."""
-        return wire.read_profile(await self.call(wire.me(), access))
+        return await self.call(wire.me(), access, wire.read_profile)
 
     # -- tokens
 
@@ -228,15 +231,18 @@ class Spotify:
 
     # -- one call
 
-    async def call(self, request: Request, access: Access) -> bytes:
-        """Make one call, with its few tries; the body of a success, else one of `bot/errors.py`."""
+    async def call(self, request: Request, access: Access, read: Callable[[bytes], _T]) -> _T:
+        """Make one call, with its few tries; what `read` makes of a success, else one of `bot/errors.py`.
+
+        A success that `read` refuses with TryLater is tried again as any other trouble is.
+        """
         try:
-            return await self._tried(request, access)
+            return await self._tried(request, access, read)
         except UserError as error:
             error.is_own_app = access.app.is_own
             raise
 
-    async def _tried(self, request: Request, access: Access) -> bytes:
+    async def _tried(self, request: Request, access: Access, read: Callable[[bytes], _T]) -> _T:
         begun, tries, may_have_applied, is_asked_again = self._monotonic(), 0, False, False
         sent = rejected = None
         while True:
@@ -244,7 +250,7 @@ class Spotify:
             try:
                 sent = await _token(access.token, rejected)
                 is_sent = True
-                return await self._once(request, access.app, sent)
+                return read(await self._once(request, access.app, sent))
             except TokenRejected:
                 if rejected is not None:
                     # A fresh token was rejected: a fault at Spotify (seen in July 2026), not the member's.

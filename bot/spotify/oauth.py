@@ -25,6 +25,7 @@ from bot.errors import (
     UserError,
 )
 from bot.private import Private
+from bot.spotify.bodies import is_page, read_json
 
 SCOPES = ("user-library-read", "user-library-modify")
 """All that saving, removing, `contains` and listing need."""
@@ -126,7 +127,7 @@ def read_tokens(status: int, body: bytes) -> Tokens:
     data = _data(body)
     if 200 <= status < 300:
         return _tokens(data)
-    raise _refusal(status, data)
+    raise _refusal(status, data, body)
 
 
 def find_refresh_token(received: bytes) -> str | None:
@@ -148,7 +149,7 @@ def read_app_token(status: int, body: bytes) -> AppToken:
     data = _data(body)
     token, expires = data.get("access_token"), _life(data)
     if not 200 <= status < 300:
-        raise _refusal(status, data)
+        raise _refusal(status, data, body)
     if not _is_token(token) or not _is_life(expires):
         raise TryLater(TryLater.Cause.UNAVAILABLE)
     return AppToken(token, expires)
@@ -184,24 +185,30 @@ def check_consent_page(redirect_uri: str, status: int, body: bytes) -> None:
 
 def _data(body: bytes) -> dict[str, object]:
     try:
-        data = json.loads(body)
+        data = read_json(body)
     except (ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
 
 
-def _refusal(status: int, data: dict[str, object]) -> UserError | GrantRefused:
+def _refusal(status: int, data: dict[str, object], body: bytes) -> UserError | GrantRefused:
     error = str(data.get("error", ""))
     if status == 429:
         return TryLater(TryLater.Cause.RATE_LIMITED)
-    if status >= 500 or status in (408, 425) or error in ("server_error", "temporarily_unavailable"):
+    if (
+        is_page(body)
+        or status < 400
+        or status >= 500
+        or status in (408, 425)
+        or error in ("server_error", "temporarily_unavailable")
+    ):
         # whatever such an answer says of a token or an app: in an outage Spotify has called good ones bad
         return TryLater(TryLater.Cause.UNAVAILABLE)
     if error in ("invalid_client", "unauthorized_client") or (status == 401 and error != "invalid_grant"):
         return AppRejected()
     if error == "invalid_grant":
         return GrantRefused()
-    if 300 <= status < 400 or not error:
+    if not error:
         return TryLater(TryLater.Cause.UNAVAILABLE)
     said = data.get("error_description") or data.get("error")
     if isinstance(said, dict):  # in the Web API's shape

@@ -7,12 +7,12 @@ https://developer.spotify.com/documentation/web-api/reference/save-library-items
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 
@@ -32,6 +32,7 @@ from bot.errors import (
     TokenRejected,
     TryLater,
 )
+from bot.spotify.bodies import is_page, read_json
 
 MAX_IDS_IN_QUERY = 20
 MAX_IDS_IN_BODY = 50
@@ -53,6 +54,7 @@ _ID = re.compile(r"[0-9A-Za-z]{22}", re.ASCII)
 _YEAR = re.compile(r"(?!0000)[0-9]{4}(?![0-9])", re.ASCII)
 _COVER = re.compile(r"https://[0-9A-Za-z][!-~]{0,1000}")
 """Discord refuses a whole message for an address with another character in it, or a longer one."""
+_SECONDS = re.compile(r"\+?([0-9]+)(?:\.([0-9]{1,9}))?\s?(?:s|secs?|seconds?)?(?:[,;]\s.*)?", re.ASCII | re.IGNORECASE)
 _MOST = 100_000
 """No album has more tracks, and no cover is wider, in pixels."""
 # Beside those, what changes how another character looks, and Braille without a dot.
@@ -63,6 +65,9 @@ LOOKING_UP = ("album", "track", "oembed")
 """The calls that look one thing up by its id, so that Spotify may say that there is no such thing."""
 NAMING = (*LOOKING_UP, "contains", "write")
 """The calls that name albums or tracks, so that Spotify may say that it cannot read an id."""
+
+_PLAIN = (401, 413, 414, 429, 431)
+"""What these mean is clear also when a page comes along: the token, the length of the request, too many requests."""
 
 METHODS = {Action.SAVE: "PUT", Action.REMOVE: "DELETE"}
 
@@ -227,11 +232,11 @@ def check(request: Request, status: int, body: bytes) -> None:
     """
     if 200 <= status < 300:
         return
-    message, reason = _message(body)
-    said = message.casefold()
-    if status in (403, 404, 410) and request is not OEMBED and said.startswith(("<!doctype", "<html")):
+    if 400 <= status < 500 and status not in _PLAIN and request is not OEMBED and is_page(body):
         # a page is a proxy's, which knows nothing of albums and permissions
         raise TryLater(TryLater.Cause.UNAVAILABLE, may_have_applied=request.name == "write")
+    message, reason = _message(body)
+    said = message.casefold()
     match status:
         case 401:
             raise TokenRejected
@@ -256,7 +261,7 @@ def check(request: Request, status: int, body: bytes) -> None:
             raise BadRequest(status, message)
         case 429:
             raise TryLater(TryLater.Cause.QUOTA if reason == "QUOTA_EXCEEDED" else TryLater.Cause.RATE_LIMITED)
-        case _ if status >= 500 or 300 <= status < 400:
+        case _ if status >= 500 or status < 400:
             raise TryLater(TryLater.Cause.UNAVAILABLE, may_have_applied=status >= 500)
     raise Refused(status, message)
 
@@ -264,9 +269,8 @@ def check(request: Request, status: int, body: bytes) -> None:
 def retry_after_s(headers: Mapping[str, str], cause: TryLater.Cause) -> float:
     """Seconds to wait after a 429. The header may be missing, negative, a date, words or absurd."""
     value = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]+(?:\.[0-9]{1,9})?", value, re.ASCII):
-        whole, _, part = value.partition(".")
-        return min(float(f"{whole[:12]}.{part}"), RETRY_AFTER_MAX_S)
+    if seconds := _SECONDS.fullmatch(value):
+        return min(float(f"{seconds[1][:12]}.{seconds[2] or 0}"), RETRY_AFTER_MAX_S)
     if (until := _http_date(value)) and (now := _http_date(headers.get("Date", ""))):
         # by Spotify's clock, since ours may be wrong
         return min(max((until - now).total_seconds(), 0.0), RETRY_AFTER_MAX_S)
@@ -274,25 +278,26 @@ def retry_after_s(headers: Mapping[str, str], cause: TryLater.Cause) -> float:
 
 
 def _http_date(value: str) -> datetime | None:
-    """A date as HTTP writes it ("Wed, 21 Oct 2026 07:28:00 GMT")."""
+    """A date in one of the three forms that HTTP has for it (RFC 9110, 5.6.7), or as an e-mail writes it."""
     try:
-        return datetime.strptime(value, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
-    except ValueError:
+        moment = parsedate_to_datetime(value)
+        # without a zone, it is UTC
+        return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None
 
 
 def _message(body: bytes) -> tuple[str, str]:
     """The message and the reason of an error body; the text itself where it is no JSON."""
-    text = body.decode("utf-8", "replace").strip()
     try:
-        error = json.loads(text)["error"]
+        error = read_json(body)["error"]
         if isinstance(error, str):  # the accounts service's shape
             return error, ""
         said = (error.get("message"), error.get("reason"))
         message, reason = (value if isinstance(value, str) else "" for value in said)
         return message, reason
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return text[:500], ""
+        return body.decode("utf-8", "replace").strip()[:500], ""
 
 
 @contextmanager
@@ -306,40 +311,50 @@ def _expecting() -> Iterator[None]:
 
 def read_write(body: bytes) -> None:
     """A write is answered with nothing. A page, say, is a proxy's: then nobody knows what came of it."""
-    if b"".join(body.split()) not in (b"", b"{}", b"[]", b"null", b'""'):
+    if body.strip() and not _is_nothing(body):
         raise TryLater(TryLater.Cause.UNAVAILABLE, may_have_applied=True)
 
 
-def read_contains(ids: Sequence[AlbumId], body: bytes) -> dict[AlbumId, bool | None]:
-    """Which of `ids` are saved. None: Spotify does not say."""
+def _is_nothing(body: bytes) -> bool:
     try:
-        return dict(zip(ids, _ANSWERS.decode(body), strict=True))
+        return read_json(body) in (None, {}, [], "")
+    except (ValueError, RecursionError):
+        return False
+
+
+def read_contains(ids: Sequence[AlbumId], body: bytes) -> dict[AlbumId, bool | None]:
+    """Which of `ids` are saved. None: Spotify does not say, or says something odd."""
+    try:
+        answers = _ANSWERS.decode(body)
     except ValueError:
-        raise TryLater(TryLater.Cause.UNAVAILABLE) from None
+        with _expecting():
+            answers = [answer if isinstance(answer, bool) else None for answer in _listed(read_json(body))]
+    with _expecting():
+        return dict(zip(ids, answers, strict=True))
 
 
 def read_album(body: bytes) -> Album:
     """One album."""
     with _expecting():
-        return _there(_album(json.loads(body)))
+        return _there(_album(read_json(body)))
 
 
 def read_track(body: bytes) -> Album:
     """The album that a track belongs to."""
     with _expecting():
-        return _there(_album(json.loads(body)["album"]))
+        return _there(_album(read_json(body)["album"]))
 
 
 def read_search(body: bytes) -> list[Album]:
     """The albums of a search, best first. Rows that are null or no album are left out."""
     with _expecting():
-        return _albums(_listed(json.loads(body)["albums"]["items"]))
+        return _albums(_listed(read_json(body)["albums"]["items"]))
 
 
 def read_saved(body: bytes) -> SavedPage:
     """A page of the library. Rows that are null or no album are left out."""
     with _expecting():
-        page = json.loads(body)
+        page = read_json(body)
         rows = _listed(page["items"])
         albums = _albums(row.get("album") if isinstance(row, dict) else None for row in rows)
         added_at = {
@@ -367,7 +382,7 @@ def _moment(value: object) -> datetime | None:
 def read_oembed(id_: AlbumId, body: bytes) -> Album:
     """What oEmbed tells of an album: title and cover, neither artists nor year."""
     with _expecting():
-        data = json.loads(body)
+        data = read_json(body)
         cover = _text(data.get("thumbnail_url"))
         return Album(id_, _text(data.get("title")) or "(untitled)", (), "", cover if _COVER.fullmatch(cover) else None)
 
@@ -375,7 +390,7 @@ def read_oembed(id_: AlbumId, body: bytes) -> Album:
 def read_profile(body: bytes) -> Profile:
     """Whose account a token is. `display_name` may be null: then the account's id is the name."""
     with _expecting():
-        data = json.loads(body)
+        data = read_json(body)
         account_id = data.get("account_id") or data["id"]
         if not isinstance(account_id, str) or not account_id.isprintable() or not account_id.strip():
             raise ValueError

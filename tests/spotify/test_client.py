@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -216,7 +217,7 @@ async def test_each_meaning_of_the_error_table_is_the_same_over_http(row: Row, s
 async def leads_to_its_error(row: Row, peer: Peer) -> None:
     peer.meet(FAULTS[row.fault])
     first = peer.tokens.token
-    error = await failed(peer.spotify.call(row.request, peer.access), first, peer.tokens.fresh[0], SECRET)
+    error = await failed(peer.spotify.call(row.request, peer.access, bytes), first, peer.tokens.fresh[0], SECRET)
     assert type(error) is row.error
     assert {name: in_seconds(getattr(error, name), peer.clock) for name in row.facts} == row.facts
     assert peer.calls() == [(row.request.method, f"/v1{row.request.path}")] * row.tries
@@ -298,7 +299,7 @@ async def test_every_failure_of_the_network_is_trouble_without_aiohttps_error(
 ) -> None:
     async with canned(session) as peer:
         peer.answers.put(re.compile(".*"), exception=exception, repeat=True)
-        error = await failed(peer.spotify.call(WRITE, peer.access), FIRST_TOKEN)
+        error = await failed(peer.spotify.call(WRITE, peer.access, bytes), FIRST_TOKEN)
     assert isinstance(error, TryLater)
     assert (error.cause, error.may_have_applied) == (UNAVAILABLE, may_have_applied)
 
@@ -306,7 +307,7 @@ async def test_every_failure_of_the_network_is_trouble_without_aiohttps_error(
 async def test_a_call_is_given_up_after_ten_seconds_and_follows_no_redirect(session: aiohttp.ClientSession) -> None:
     async with canned(session) as peer:
         peer.answers.put(re.compile(".*"))
-        await peer.spotify.call(WRITE, peer.access)
+        await peer.spotify.call(WRITE, peer.access, bytes)
         [[call]] = peer.answers.requests.values()
     assert call.kwargs["timeout"].total == TIMEOUT_S == 10
     assert call.kwargs["allow_redirects"] is False
@@ -324,7 +325,7 @@ async def test_the_shim_is_still_needed(session: aiohttp.ClientSession) -> None:
 
 async def test_a_refused_connection_certainly_did_nothing(served: Served, unused_tcp_port: int) -> None:
     spotify = served.client(api_url=f"http://127.0.0.1:{unused_tcp_port}/v1")
-    error = await failed(spotify.call(WRITE, served.access), served.tokens.token)
+    error = await failed(spotify.call(WRITE, served.access, bytes), served.tokens.token)
     assert isinstance(error, TryLater)
     assert (error.cause, error.may_have_applied) == (UNAVAILABLE, False)
     assert len(served.clock.slept) == TRIES - 1
@@ -361,7 +362,7 @@ async def test_whatever_comes_over_the_wire_is_trouble_without_aiohttps_error(an
     server = await asyncio.start_server(respond, "127.0.0.1", 0)
     async with server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-        error = await failed(served.client(api_url=url).call(CONTAINS, served.access), served.tokens.token)
+        error = await failed(served.client(api_url=url).call(CONTAINS, served.access, bytes), served.tokens.token)
     assert isinstance(error, TryLater)
     assert (error.cause, error.may_have_applied) == (UNAVAILABLE, True)
 
@@ -377,7 +378,7 @@ async def test_a_write_that_was_cut_off_may_have_been_carried_out(served: Served
 async def test_a_doubt_from_an_earlier_try_is_kept(served: Served) -> None:
     served.server.fault(path="/v1/me/albums", **FAULTS["server_error_after_work"])
     served.server.fault(path="/v1/me/albums", times=None, **FAULTS["elsewhere"])
-    error = await failed(served.spotify.call(WRITE, served.access))
+    error = await failed(served.spotify.call(WRITE, served.access, bytes))
     assert isinstance(error, TryLater)
     assert error.may_have_applied
 
@@ -385,7 +386,7 @@ async def test_a_doubt_from_an_earlier_try_is_kept(served: Served) -> None:
 async def test_a_doubt_is_kept_when_the_token_is_rejected_after_it(served: Served) -> None:
     served.server.fault(path="/v1/me/albums", **FAULTS["server_error_after_work"])
     served.server.fault(path="/v1/me/albums", times=None, **FAULTS["expired_token"])
-    error = await failed(served.spotify.call(WRITE, served.access))
+    error = await failed(served.spotify.call(WRITE, served.access, bytes))
     assert isinstance(error, TryLater)
     assert error.may_have_applied
 
@@ -403,9 +404,9 @@ async def test_a_redirect_is_never_followed(served: Served) -> None:
 )
 async def test_an_answer_larger_than_the_cap_is_trouble(request_: Request, largest: int, served: Served) -> None:
     served.server.fault(path="/v1/*", status=200, body=b" " * largest)
-    assert await served.spotify.call(request_, served.access) == b" " * largest
+    assert await served.spotify.call(request_, served.access, bytes) == b" " * largest
     served.server.fault(path="/v1/*", status=200, body=b" " * (largest + 1), times=None)
-    error = await failed(served.spotify.call(request_, served.access))
+    error = await failed(served.spotify.call(request_, served.access, bytes))
     assert isinstance(error, TryLater)
     assert (error.cause, error.may_have_applied) == (UNAVAILABLE, True)
 
@@ -432,7 +433,7 @@ async def test_a_new_refresh_token_arrives_with_an_answer_that_fails(cut: bool, 
 
 async def test_trouble_that_passes_costs_only_a_moment(served: Served) -> None:
     served.server.fault(path="/v1/me/albums", times=2, **FAULTS["unavailable"])
-    await served.spotify.call(WRITE, served.access)
+    await served.spotify.call(WRITE, served.access, bytes)
     first, second = served.clock.slept
     assert 0.16 <= first <= 0.24
     assert 0.48 <= second <= 0.72
@@ -446,22 +447,22 @@ async def test_no_try_begins_long_after_the_first_one(served: Served) -> None:
             served.clock.now += TRYING_S / 2 + 1  # as if each try took so long
             return self.token
 
-    await failed(served.spotify.call(WRITE, Access(served.app, Slow(served.tokens.token))))
+    await failed(served.spotify.call(WRITE, Access(served.app, Slow(served.tokens.token)), bytes))
     assert len(served.calls()) == 2
 
 
 async def test_a_short_429_is_waited_for_at_the_gate(served: Served) -> None:
     served.server.fault(path="/v1/me/albums", **FAULTS["rate_limited"])
-    await served.spotify.call(WRITE, served.access)
+    await served.spotify.call(WRITE, served.access, bytes)
     assert served.clock.slept == [pytest.approx(1.0)]
     assert len(served.calls()) == 2
 
 
 async def test_a_long_429_holds_up_everybody_but_not_profile_and_tokens(served: Served) -> None:
     served.server.fault(path="/v1/me/albums", **FAULTS["quota"])
-    await failed(served.spotify.call(WRITE, served.access))
+    await failed(served.spotify.call(WRITE, served.access, bytes))
     for request in (CONTAINS, WRITE, ALBUM, wire.search("x"), wire.saved_albums(0), wire.track(ID)):
-        error = await failed(served.spotify.call(request, served.access))
+        error = await failed(served.spotify.call(request, served.access, bytes))
         assert isinstance(error, TryLater)
         assert error.cause is QUOTA
     assert len(served.calls()) == 1
@@ -475,22 +476,67 @@ async def test_a_429_of_the_token_endpoint_which_closes_no_gate_is_not_asked_aga
         async def current(self) -> str:
             raise TryLater(RATE_LIMITED)
 
-    await failed(served.spotify.call(WRITE, Access(served.app, Busy(served.tokens.token))))
+    await failed(served.spotify.call(WRITE, Access(served.app, Busy(served.tokens.token)), bytes))
     assert len(served.clock.slept) == TRIES - 1
     assert min(served.clock.slept) > 0.1
 
 
 async def test_a_page_in_place_of_nothing_is_no_proof_of_a_write(served: Served) -> None:
-    served.server.fault(path="/v1/me/albums", **FAULTS["ok_html"])
+    served.server.fault(path="/v1/me/albums", times=None, **FAULTS["ok_html"])
     answers = await served.spotify.write(served.access, Action.SAVE, [ID])
     assert isinstance(error := answers[ID], TryLater)
     assert error.may_have_applied
 
 
+NO_ANSWERS = {
+    "a page": (200, "<!DOCTYPE html><title>Hi</title>"),
+    "nothing": (200, ""),
+    "204": (204, ""),
+    "a part": (206, '{"id": "'),
+    "another shape": (200, '{"status": "ok"}'),
+    "304": (304, ""),
+    "a page of a proxy": (407, "<html>Log in</html>"),
+}
+
+
+@pytest.mark.parametrize("odd", NO_ANSWERS)
+async def test_a_single_answer_that_makes_no_sense_costs_only_a_moment(odd: str, served: Served) -> None:
+    status, body = NO_ANSWERS[odd]
+    calls: list[Callable[[], Awaitable[object]]] = [
+        lambda: served.spotify.contains(served.access, [ID]),
+        lambda: served.spotify.album(served.access, ID),
+        lambda: served.spotify.search(served.access, "Slow Harbour"),
+        lambda: served.spotify.saved(served.access, 0),
+        lambda: served.spotify.profile(served.access),
+    ]
+    for call in calls:
+        served.server.fault(path="/v1/*", status=status, body=body)
+        before = len(served.calls())
+        await call()
+        assert len(served.calls()) == before + 2
+
+
+async def test_a_write_that_a_page_answers_is_repeated(served: Served) -> None:
+    served.server.fault(path="/v1/me/albums", **FAULTS["ok_html"])
+    assert await served.spotify.write(served.access, Action.SAVE, [ID]) == {ID: None}
+    assert list(served.account.saved) == [ID]
+
+
+async def test_an_album_that_spotify_gives_by_another_id_is_known_by_the_one_that_was_asked_for(
+    served: Served,
+) -> None:
+    [other_id] = served.albums(1)
+    other = await served.spotify.album(served.access, other_id)
+    body = {"id": other_id, "name": other.title, "artists": [{"name": other.by}]}
+    served.server.fault(path=f"/v1/albums/{ID}", status=200, body=json.dumps(body))
+    album = await served.spotify.album(served.access, ID)
+    assert (album.id, album.title) == (ID, other.title)
+
+
 async def test_a_401_refreshes_once_and_repeats_once(served: Served) -> None:
     old, fresh = served.tokens.token, served.tokens.fresh[0]
     served.server.access_tokens[old].expires_at = 0
-    await served.spotify.call(WRITE, served.access)
+    await served.spotify.call(WRITE, served.access, bytes)
     assert served.tokens.rejected == [old]
     assert [call.headers["authorization"] for call in served.calls()] == [f"Bearer {old}", f"Bearer {fresh}"]
     assert list(served.account.saved) == [ID]
@@ -502,13 +548,15 @@ async def test_an_error_of_the_refresh_is_the_calls_error(served: Served) -> Non
             raise NeedsRelink(NeedsRelink.Reason.REVOKED)
 
     served.server.expire_access_tokens()
-    error = await failed(served.spotify.call(WRITE, Access(served.app, Dead(served.tokens.token))), served.tokens.token)
+    error = await failed(
+        served.spotify.call(WRITE, Access(served.app, Dead(served.tokens.token)), bytes), served.tokens.token
+    )
     assert isinstance(error, NeedsRelink)
 
 
 async def test_a_cancelled_call_gives_its_place_back(served: Served) -> None:
     served.server.fault(path="/v1/me/albums", times=None, **FAULTS["hang"])
-    task = asyncio.create_task(served.spotify.call(WRITE, served.access))
+    task = asyncio.create_task(served.spotify.call(WRITE, served.access, bytes))
     while not served.calls():
         await asyncio.sleep(0.001)
     task.cancel()

@@ -220,6 +220,15 @@ def test_a_401_without_words_is_the_hosts_trouble() -> None:
         oauth.read_tokens(401, b"")
 
 
+@pytest.mark.parametrize("status", [101, 400, 401, 403, 404, 407])
+@pytest.mark.parametrize("body", [b"<!DOCTYPE html><title>Log in</title>", b"\n<HTML>", b"<?xml version='1.0'?><html>"])
+def test_a_page_of_a_proxy_says_nothing_about_an_app_or_a_token(status: int, body: bytes) -> None:
+    for read in (oauth.read_tokens, oauth.read_app_token):
+        with pytest.raises(TryLater) as caught:
+            read(status, body)
+        assert caught.value.cause is UNAVAILABLE
+
+
 @pytest.mark.parametrize("body", [b"", b"Too many requests", b'{"error": "slow_down"}', b"<html>"])
 def test_a_429_is_busy(body: bytes) -> None:
     with pytest.raises(TryLater) as caught:

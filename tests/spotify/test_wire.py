@@ -18,6 +18,7 @@ from bot.changes import Action
 from bot.errors import (
     BadRequest,
     EndpointClosed,
+    GrantRefused,
     NeedsRelink,
     NoSuchAlbum,
     NotAllowlisted,
@@ -28,7 +29,7 @@ from bot.errors import (
 )
 from bot.sandbox.faults import FAULTS, Answer, Fault
 from bot.sandbox.faults import api as faults_api
-from bot.spotify import wire
+from bot.spotify import oauth, wire
 from bot.spotify.wire import Endpoint, Profile, Request, SavedPage
 
 ALBUMS, LIBRARY = Endpoint.ALBUMS, Endpoint.LIBRARY
@@ -235,8 +236,10 @@ def test_a_404_says_that_there_is_no_album_only_where_one_is_looked_up(fault: st
         assert (error.cause, error.may_have_applied) == (UNAVAILABLE, request is WRITE)
 
 
-@pytest.mark.parametrize("status", [403, 404, 410])
-@pytest.mark.parametrize("body", [b"<html>Forbidden</html>", b"\n<!DOCTYPE html><title>404</title>"])
+@pytest.mark.parametrize("status", [400, 402, 403, 404, 405, 407, 409, 410, 418, 421, 451])
+@pytest.mark.parametrize(
+    "body", [b"<html>Forbidden</html>", b"\n<!DOCTYPE html><title>404</title>", b"\xef\xbb\xbf<HTML>"]
+)
 def test_a_page_says_nothing_about_an_album_or_a_permission(status: int, body: bytes) -> None:
     for request in EVERY:
         with pytest.raises(TryLater) as caught:
@@ -244,6 +247,12 @@ def test_a_page_says_nothing_about_an_album_or_a_permission(status: int, body: b
         assert caught.value.cause is UNAVAILABLE
     with pytest.raises(NoSuchAlbum):
         wire.check(wire.OEMBED, 404, body)
+
+
+@pytest.mark.parametrize("status", [413, 414, 431])
+def test_a_request_that_is_too_long_is_not_sent_again_although_a_page_says_so(status: int) -> None:
+    with pytest.raises(Refused):
+        wire.check(WRITE, status, b"<html>too long</html>")
 
 
 def test_an_endpoint_that_is_gone_is_closed_and_a_thing_that_is_gone_is_none() -> None:
@@ -314,8 +323,8 @@ def test_every_5xx_is_trouble_that_may_have_been_carried_out(fault: str, request
     assert (error.cause, error.may_have_applied, error.until) == (UNAVAILABLE, True, None)
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_trouble_in_which_nothing_was_carried_out(status: int) -> None:
+@pytest.mark.parametrize("status", [100, 101, 199, 300, 301, 302, 303, 304, 307, 308])
+def test_what_is_no_answer_of_the_api_is_trouble_in_which_nothing_was_carried_out(status: int) -> None:
     error = refused(WRITE, {"status": status, "body": ""})
     assert isinstance(error, TryLater)
     assert (error.cause, error.may_have_applied) == (UNAVAILABLE, False)
@@ -337,10 +346,13 @@ def test_a_redirect_is_trouble_in_which_nothing_was_carried_out(status: int) -> 
         (b"  teapot\n", "teapot"),
         (b"", ""),
         (b"\xff\xfe teapot", "\ufffd\ufffd teapot"),
-        (b"<html>" + b"x" * 10_000, "<html>" + "x" * 494),
+        (b"<b>" + b"x" * 10_000, "<b>" + "x" * 497),
         (DEEP, "[" * 500),
         (b'{"error": ' + b'{"error": ' * 100_000, ('{"error": ' * 60)[:500]),
-        (b'{"error": {"message": ' + b"9" * 10_000 + b"}}", '{"error": {"message": ' + "9" * 478),
+        (b'{"error": {"message": ' + b"9" * 10_000 + b"}}", ""),
+        (b'\xef\xbb\xbf{"error": {"message": "teapot"}}', "teapot"),
+        ('{"error": {"message": "teapot"}}'.encode("utf-16"), "teapot"),
+        ('{"error": {"message": "Théière"}}'.encode("latin-1"), "Théière"),
     ],
 )
 def test_bodies_of_every_kind_give_a_message_of_bounded_length(body: bytes, message: str) -> None:
@@ -372,6 +384,11 @@ def test_no_answer_makes_the_reading_of_errors_fail_otherwise(status: int, body:
         ("0.25", 0.25),
         ("99999999999999", 86400.0),
         ("9" * 5000, 86400.0),
+        ("+3", 3.0),
+        ("30s", 30.0),
+        ("30 seconds", 30.0),
+        ("3, 5", 3.0),
+        ("7; reason=busy", 7.0),
     ],
 )
 def test_a_readable_retry_after_counts_up_to_a_day(value: str, seconds: float) -> None:
@@ -387,7 +404,7 @@ def test_a_readable_retry_after_counts_up_to_a_day(value: str, seconds: float) -
             {"Retry-After": value}
             for value in ("", "-5", "soon", "1,5", ".5", "1.", "1e3", "inf", "nan", "0x10", "1_0")
         ),
-        *({"Retry-After": value} for value in ("\u0665", "\u00b2", "+3", "3, 5", "Wed, 21 Oct 2026 07:28:00 GMT")),
+        *({"Retry-After": value} for value in ("\u0665", "\u00b2", "3 m", "-3", "Wed, 21 Oct 2026 07:28:00 GMT")),
     ],
     ids=repr,
 )
@@ -403,6 +420,9 @@ def test_an_unreadable_retry_after_waits_as_long_as_is_usual(headers: dict[str, 
         ("Wed, 21 Oct 2026 07:27:00 GMT", 0.0),
         ("Fri, 21 Oct 2033 07:28:00 GMT", 86_400.0),
         ("Wed, 21 Oct 2026 25:28:00 GMT", 5.0),
+        ("Wednesday, 21-Oct-26 07:28:20 GMT", 20.0),
+        ("Wed Oct 21 07:28:20 2026", 20.0),
+        ("Wed, 21 Oct 2026 09:28:20 +0200", 20.0),
     ],
 )
 def test_a_retry_after_that_is_a_date_counts_from_the_date_of_the_answer(value: str, seconds: float) -> None:
@@ -667,7 +687,13 @@ def test_a_null_among_the_answers_is_unknown_and_the_others_count() -> None:
     assert wire.read_contains(ids(3), b"[true, null, false]") == dict(zip(ids(3), (True, None, False), strict=True))
 
 
-@pytest.mark.parametrize("body", [b"[true]", b"[true, true, true]", b"[1, 0]", b'["true", "false"]', b'{"a": true}'])
+@pytest.mark.parametrize("odd", ["1", '"true"', "{}", "[false]", "9" * 5000])
+def test_an_odd_answer_is_unknown_and_the_others_count(odd: str) -> None:
+    body = f"[true, {odd}, false]".encode()
+    assert wire.read_contains(ids(3), body) == dict(zip(ids(3), (True, None, False), strict=True))
+
+
+@pytest.mark.parametrize("body", [b"[true]", b"[true, true, true]", b'{"a": true}', b'"ab"'])
 def test_a_contains_of_another_length_or_type_is_trouble(body: bytes) -> None:
     with pytest.raises(TryLater):
         wire.read_contains(ids(2), body)
@@ -718,9 +744,48 @@ def test_a_width_that_is_no_number_is_no_trouble(width: str) -> None:
     assert wire.read_album(body) == replace(SLOW_HARBOUR, large_cover_url="https://i.scdn.co/image/middle")
 
 
-def test_a_number_too_long_to_be_read_is_trouble() -> None:
-    with pytest.raises(TryLater):
-        wire.read_album(dumped(FULL).replace(b"640", b"9" * 5000))
+def test_a_number_too_long_to_be_read_costs_only_itself() -> None:
+    body = dumped(FULL).replace(b"640", b"9" * 5000)
+    assert wire.read_album(body) == replace(SLOW_HARBOUR, large_cover_url="https://i.scdn.co/image/middle")
+
+
+WRITTEN = {
+    "byte order mark": lambda text: b"\xef\xbb\xbf" + text.encode(),
+    "UTF-16": lambda text: text.encode("utf-16"),
+    "UTF-16 without a mark": lambda text: text.encode("utf-16-le"),
+    "UTF-32": lambda text: text.encode("utf-32"),
+    "Latin-1": lambda text: text.encode("latin-1"),
+    "CRLF around it": lambda text: f"\r\n{text}\r\n".encode(),
+}
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_an_answer_is_read_however_it_is_written(written: str) -> None:
+    album = {**FULL, "name": "Zoë"}
+    read = replace(SLOW_HARBOUR, title="Zoë")
+    assert wire.read_album(WRITTEN[written](json.dumps(album, ensure_ascii=False))) == read
+    assert wire.read_contains(ids(2), WRITTEN[written]("[true, false]")) == dict(
+        zip(ids(2), (True, False), strict=True)
+    )
+    wire.read_write(WRITTEN[written]("{}"))
+    tokens = json.dumps({"access_token": "a", "scope": "user-library-read user-library-modify", "x": "ë"})
+    assert oauth.read_tokens(200, WRITTEN[written](tokens)).access_token == "a"
+    refusal = json.dumps({"error": "invalid_grant", "error_description": "Zoë"}, ensure_ascii=False)
+    with pytest.raises(GrantRefused):
+        oauth.read_tokens(400, WRITTEN[written](refusal))
+
+
+@pytest.mark.parametrize(
+    ("written", "title"),
+    [
+        (b"Slow \xff Zo\xc3\xab", "Slow \ufffd Zoë"),
+        (b"Slow\tHarbour", "Slow\tHarbour"),
+        (b"Slow \x01 Harbour", "Slow \x01 Harbour"),
+    ],
+)
+def test_a_character_that_cannot_be_read_costs_only_itself(written: bytes, title: str) -> None:
+    body = dumped(FULL).replace(b"Slow Harbour", written)
+    assert wire.read_album(body) == replace(SLOW_HARBOUR, title=title)
 
 
 json_values = st.recursive(
