@@ -47,6 +47,8 @@ class Attachments:
                         raise FileTooLarge(len(data), max_bytes)
         except (aiohttp.ClientError, TimeoutError, OSError):
             raise DownloadFailed from None  # aiohttp's errors hold the address, which opens the file to anybody
+        if len(data) < attachment.size:
+            raise DownloadFailed  # cut off where nothing in the answer says how long it is
         return bytes(data)
 
     def _checked(self, address: str) -> URL:

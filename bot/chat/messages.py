@@ -280,7 +280,7 @@ async def _tried(call: Callable[[], Awaitable[_T]]) -> _T:
         # discord.py has waited out and repeated what it could. 429: the ban of the address, without a time.
         if error.status == 429:
             raise Failure(error.code, retry_s=60.0) from None
-        if error.status >= 500:
+        if not _is_discords(error):
             raise Failure(error.code or error.status, may_have_arrived=True) from None
         # 40003: direct messages are opened too fast
         raise Failure(error.code, is_final=error.code != 40003) from None
@@ -289,3 +289,9 @@ async def _tried(call: Callable[[], Awaitable[_T]]) -> _T:
     except Exception as error:
         # Whatever it is (discord.py takes the shape of an answer for granted). Its text may hold a token.
         raise Failure(type(error).__name__, may_have_arrived=True) from None
+
+
+def _is_discords(error: discord.HTTPException) -> bool:
+    """Whether it is a refusal by Discord itself, and not trouble of its servers or of a proxy in between."""
+    is_page = error.text.lstrip("\ufeff \t\r\n").startswith("<")
+    return 400 <= error.status < 500 and error.status not in (407, 408, 425) and not is_page

@@ -30,6 +30,9 @@ class FileHost:
         assert "Authorization" not in request.headers
         if request.path == "/moved":
             raise web.HTTPFound("/small")
+        if request.path == "/cut":  # as HTTP/1.0 has it: the end of the connection is the end of the file
+            request.protocol.transport.write(b"HTTP/1.0 200 OK\r\n\r\nsma")
+            request.protocol.transport.close()
         if request.path == "/small":
             return web.Response(body=b"small")
         response = web.StreamResponse()
@@ -88,6 +91,11 @@ async def test_a_file_that_is_larger_than_discord_says_is_not_read_to_its_end(
     with pytest.raises(FileTooLarge):
         await attachments.read(attached(f"{host.url}/endless"), LIMIT)
     assert host.sent < 50 * LIMIT
+
+
+async def test_a_file_that_was_cut_off_is_not_taken_for_the_whole(host: FileHost, attachments: Attachments) -> None:
+    with pytest.raises(DownloadFailed):
+        await attachments.read(attached(f"{host.url}/cut"), LIMIT)
 
 
 async def test_a_file_that_is_too_large_is_not_asked_for(host: FileHost, attachments: Attachments) -> None:

@@ -342,6 +342,18 @@ async def test_closed_direct_messages_end_as_refused_and_a_channel_that_is_gone_
         await office.until("refused", "given up")
 
 
+@pytest.mark.parametrize("status", [304, 403, 404, 405, 407, 408, 418, 425])
+async def test_what_a_proxy_says_is_no_refusal_by_discord(office: Office, status: int) -> None:
+    page, headers = b"\n<!DOCTYPE html><title>Blocked</title>", {"Content-Type": "text/html"}
+    office.world.discord.fault("POST", "/channels/*", status=status, json=page, headers=headers)
+    async with office.working():
+        await office.put(Direct(MemberId(ADA)), "hello")
+        await office.until_tried(1)
+        office.skip(seconds=5)
+        await office.until("confirmed")
+    assert office.said() == ["hello"]
+
+
 async def test_a_direct_channel_that_is_answered_in_another_shape_is_asked_for_again(office: Office) -> None:
     office.world.discord.fault("POST", "/users/@me/channels", status=200, json={"nothing": True})
     async with office.working():

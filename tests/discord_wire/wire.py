@@ -170,7 +170,7 @@ class DiscordWire(Gateway):
         `user_id`: only answers to this member's interactions, and messages in their direct channel.
 
         `status` None: only late; 0: the connection breaks; 429: complete, with `Via` (`headers={"Via": ""}`:
-        the ban, which has none). `applied`: it is carried out all the same, only the answer is replaced.
+        the ban, which has none). `json`: bytes are sent as they are. `applied`: it is carried out all the same, only the answer is replaced.
         """
         body, lines = {"message": f"{status}: fault", "code": 0}, {}
         if status == 429:
@@ -611,7 +611,9 @@ class DiscordWire(Gateway):
             request.transport.abort()
         if status in (0, 204):
             return web.Response(status=status or 500)
-        return web.Response(status=status, body=_dump(body).encode(), headers=headers)
+        return web.Response(
+            status=status, body=body if isinstance(body, bytes) else _dump(body).encode(), headers=headers
+        )
 
     async def _is_cut_off(self, request: web.Request, record: WireRequest, stage: Stage) -> bool:
         if self.on_request is None or not await self.on_request(record, stage):

@@ -49,7 +49,7 @@ LIBRARY: Rules = {
     "busy for a day": ("rate_limited -> saved", "rate_limited -> saved"),
     "quota": ("quota -> saved", "quota -> saved"),
     "trouble": ("saved", "trouble -> saved"),
-    "nonsense": ("trouble -> saved", "trouble -> saved"),
+    "nonsense": ("saved", "trouble -> saved"),  # asked again, as of trouble
 }
 """At `contains` and at the write."""
 
@@ -84,7 +84,7 @@ PROFILE: Rules = {
     "busy for a day": ("not answering -> saved", "not answering -> saved"),
     "quota": ("used up -> saved", "used up -> saved"),
     "trouble": ("linked -> saved", "not answering -> saved"),
-    "nonsense": ("not answering -> saved", "not answering -> saved"),
+    "nonsense": ("linked -> saved", "not answering -> saved"),
 }
 """While linking: nothing is linked unless Spotify says whose account it is; the change waits for the next link."""
 
