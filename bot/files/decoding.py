@@ -20,6 +20,7 @@ from bot.files.problems import (
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _ARCHIVES = (b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
+_MARKED_UP = (b"{\\rtf", b"%PDF", b"%!PS")
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _NO_UTF8_START = bytes(range(0xC2))
 # No text holds these: what is left of C0 without tab, line ends and page breaks, and DEL.
@@ -46,6 +47,8 @@ def text_of(data: bytes) -> str:
         raise ZipFile(holds_library=b"YourLibrary.json" in data)
     if data.startswith(_ARCHIVES):
         raise ZipFile
+    if data.startswith(_MARKED_UP):
+        raise NotText
     text, is_sure = _decoded(data)
     controls = sum(map(text.count, CONTROLS))
     # One stray control character in a text is dirt. In a guessed encoding it means that the guess is wrong.

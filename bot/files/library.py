@@ -7,13 +7,17 @@ from collections.abc import Sequence
 
 from bot.files.decoding import lines_of, text_of
 from bot.files.library_file import Collected, Format, LibraryFile, Reason, Unit, named
-from bot.files.library_json import parse, read_json
+from bot.files.library_json import parse, parse_lines, read_json
 from bot.files.library_rows import MAYBE_A_LINK, known_columns, links_in, search_for, take_table
 from bot.files.problems import BrokenJson
-from bot.files.tables import Record, Table, column_key, table_of
+from bot.files.tables import Record, Table, column_key, records, table_of
 
 _ARTIST_AND_TITLE = re.compile(r"(?:\d{1,5}[.)]\s+)?(\S.{0,119}?)\s+[-–—]\s+(\S.{0,119})", re.DOTALL)
 _MANY = 0.8
+_SCROBBLES = Record(0, ("Artist", "Album", "Track", "Date"))
+_SCROBBLED = re.compile(r"\s*\d{1,2} [A-Z][a-z]{2} \d{4},? \d{2}:\d{2}\s*", re.ASCII)
+_SAMPLE = 5
+"""How many lines are looked at to know a file that has no column names."""
 _EXPORT_COLUMNS = {"title", "artists", "year", "url", "uri"}
 
 
@@ -29,6 +33,8 @@ def read_library(data: bytes, name: str) -> LibraryFile:
         try:
             return read_json(parse(text))
         except BrokenJson:
+            if (entries := parse_lines(text)) is not None:
+                return read_json(entries)
             # "[An album](https://...)" begins like JSON, and a list of links may be called .json
             if ending == "json" and text.lstrip()[:1] in ("{", "["):
                 raise
@@ -36,7 +42,16 @@ def read_library(data: bytes, name: str) -> LibraryFile:
     least = 1 if ending in ("csv", "tsv") else 2
     if table := table_of(lines, lambda row: known_columns(row) if len(row.cells) >= least else 0):
         return _read_table(table)
+    if _are_scrobbles(lines):
+        return _read_table(Table(_SCROBBLES, (), records(lines, ",")))
     return _read_text(lines)
+
+
+def _are_scrobbles(lines: Sequence[str]) -> bool:
+    """Whether it is Last.fm's history as the usual programs write it, without column names."""
+    sample = [record for record in records(lines[:_SAMPLE], ",") if not record.is_blank]
+    width = len(_SCROBBLES.cells)
+    return bool(sample) and all(len(row.cells) == width and _SCROBBLED.fullmatch(row.cells[-1]) for row in sample)
 
 
 def _read_table(table: Table) -> LibraryFile:

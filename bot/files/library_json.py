@@ -37,6 +37,17 @@ def parse(text: str) -> Any:
         raise BrokenJson(None) from None
 
 
+def parse_lines(text: str) -> list[Any] | None:
+    """The objects of a file that has one in each line; None: it is no such file."""
+    lines = text.split("\n", MAX_LINES)
+    if len(lines) < 2 or not all(line.startswith("{") for line in lines if line.strip()):
+        return None
+    try:
+        return [parse(line) for line in lines if line.strip()]
+    except BrokenJson:
+        return None
+
+
 def _every_value_of_each_key(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) == len(pairs):

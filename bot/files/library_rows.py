@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -46,7 +47,7 @@ ALBUM_LINKS = (
 )
 TRACK_LINKS = ("track uri", "track url", "track link", "track id", "spotify track uri", "spotify track id", "song uri")
 ANYTHING = ("what",)  # our own file of what could not be imported, with what was typed
-TITLES = ("album name", "album title", "album", "title", "name")
+TITLES = ("album name", "album title", "album", "release name", "release title", "title", "name")
 ARTISTS = (
     "album artist name s",
     "album artist names",
@@ -57,12 +58,16 @@ ARTISTS = (
     "artist name",
     "artists",
     "artist",
+    "artist credit name",
+    "artist credit",
 )
+SURNAME, FIRST_NAME = "last name", "first name"
+"""Rate Your Music has the name of an artist in two columns; a band has only the second one."""
 MAYBE_A_LINK = re.compile(r"spotify|://|(?<![0-9A-Za-z])[0-9A-Za-z]{22}(?![0-9A-Za-z])", re.IGNORECASE | re.ASCII)
 """Finds every text that may hold a link, a URI or an id, much faster than reading it."""
 MAX_NAMES = 500
 """How many columns are known by their names."""
-_NAMED = frozenset((*ALBUM_LINKS, *TRACK_LINKS, *ANYTHING, *TITLES, *ARTISTS))
+_NAMED = frozenset((*ALBUM_LINKS, *TRACK_LINKS, *ANYTHING, *TITLES, *ARTISTS, SURNAME, FIRST_NAME))
 _LINKS = frozenset((*ALBUM_LINKS, *TRACK_LINKS, *ANYTHING))
 _BARE_ID = re.compile(r"[0-9A-Za-z]{22}", re.ASCII)
 
@@ -70,7 +75,7 @@ _BARE_ID = re.compile(r"[0-9A-Za-z]{22}", re.ASCII)
 def known_columns(record: Record) -> int:
     """How many cells of a row are names of columns that a list of albums has; 0 if they cannot identify an album."""
     names = set(_column_names(record))
-    if names & _LINKS or (names.intersection(TITLES) and names.intersection(ARTISTS)):
+    if names & _LINKS or (names.intersection(TITLES) and names.intersection((*ARTISTS, SURNAME))):
         return len(names & _NAMED)
     return 0
 
@@ -94,7 +99,7 @@ def take_table(table: Table, into: Collected) -> None:
     """
     names = _column_names(table.header)
     for record in (*table.above, *table.rows):
-        if record.is_blank:
+        if record.is_blank or record.is_rule:
             continue
         if record.broken or record.line < table.header.line:
             _take_text(record, into)
@@ -124,6 +129,8 @@ def take_row(row: Mapping[str, str], at: int, text: str, into: Collected) -> Non
         TooManyAlbums: see `Collected.add`.
     """
     title, artist = _first(row, TITLES), _first(row, ARTISTS)
+    if not artist and SURNAME in row:
+        artist = " ".join(f"{row.get(FIRST_NAME, '')} {row[SURNAME]}".split())
     typed = f"{artist} – {title}" if title and artist else title
     found, others = _references(row)
     for reference in found:
@@ -169,14 +176,15 @@ def _references(row: Mapping[str, str]) -> tuple[list[Reference], list[Reference
         others += found
     for name, cell in row.items():
         # Other columns hold the ids of artists and users, which look like an album's: only what says "album" counts.
-        if name not in _NAMED and "album" in cell.lower():
+        # A title may be a masked link ("[Blue](https://...)").
+        if (name not in _NAMED or (name in TITLES and "spotify" in cell.lower())) and "album" in cell.lower():
             albums += [r for r in links_in(cell) if isinstance(r, AlbumRef)]
     return albums, others
 
 
 def search_for(artist: str, title: str) -> Reference:
     """An artist and a title as words to search for, unless they look like a link: that is never searched."""
-    words = clean(f"{artist} {title}")
+    words = clean(html.unescape(f"{artist} {title}"))
     if MAYBE_A_LINK.search(words) and not is_searchable(words):
         return Unreadable(shown(words))
     return SearchText(words)

@@ -41,6 +41,11 @@ class Record(Struct, frozen=True):
         return not any(map(str.strip, self.cells))
 
     @property
+    def is_rule(self) -> bool:
+        """Whether it is the rule below the column names of a table in Markdown."""
+        return all(set(cell.strip()) <= {"-", ":"} for cell in self.cells) and "---" in self.text
+
+    @property
     def has_links(self) -> bool:
         """Whether a cell holds a link, so that the row is no row of column names."""
         return any("://" in cell or "spotify:" in cell.lower() for cell in self.cells)
@@ -115,6 +120,8 @@ def records(lines: Sequence[str], delimiter: str, first: int = 0) -> Iterator[Re
                 swallowed_the_rest = end > len(lines) > begin
                 if swallowed_the_rest or end - begin > MAX_RECORD_LINES:
                     break
+                if end - begin > 1 and not _is_well_quoted(lines[begin:end], delimiter):
+                    break
                 if begin < len(lines):
                     yield Record(begin + 1, tuple(map(unescaped, cells)))
                 begin = end
@@ -125,6 +132,14 @@ def records(lines: Sequence[str], delimiter: str, first: int = 0) -> Iterator[Re
         open_quotes += 1
         yield Record(begin + 1, (lines[begin].rstrip("\r\n"),), broken=True)
         first = begin + 1
+
+
+def _is_well_quoted(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether a cell of several lines ends where its quotation mark does; else that mark belongs to another cell."""
+    try:
+        return len([*csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)]) == 1
+    except csv.Error:
+        return False
 
 
 def _with_end(lines: Sequence[str], first: int) -> Iterator[str]:

@@ -221,6 +221,55 @@ def test_titles_and_artists_are_known_in_other_languages(header: str) -> None:
     assert references(read_library(f"{header};x\nLow;Hey What;y\n".encode(), "x.csv")) == [SearchText("Low Hey What")]
 
 
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        (
+            " RYM Album, First Name,Last Name,First Name localized, Last Name localized,Title",
+            '"1","Nick","Cave","","","Ghosteen"',
+        ),
+        ("RYM Album,First Name,Last Name,Title", "1,,Nick Cave,Ghosteen"),
+        ("release_mbid,artist_credit_name,release_name", "x,Nick Cave,Ghosteen"),
+        ("Artist,Album,Track,Date#ada", "Nick Cave,Ghosteen,Hollywood,1604145600000"),
+    ],
+)
+def test_titles_and_artists_are_known_in_what_other_services_write(header: str, row: str) -> None:
+    assert references(read_library(f"{header}\n{row}\n".encode(), "x.csv")) == [SearchText("Nick Cave Ghosteen")]
+
+
+def test_a_history_of_last_fm_without_column_names_gives_its_albums() -> None:
+    text = "Low,Hey What,White Horses,31 Oct 2025 12:00\nLow,Hey What,Days,31 Oct 2025 12:04\nCan,,Vitamin C,1 Nov 2025 08:00\n"
+
+    file = read_library(text.encode(), "ada.csv")
+
+    assert references(file) == [SearchText("Low Hey What")]
+    assert (file.repeated, [row.at for row in file.unread]) == (1, [3])
+
+
+def test_a_table_in_markdown_is_read_with_its_links_and_without_its_rule() -> None:
+    text = f"| Album | Artist |\n|:---|---:|\n| [Hey What](https://open.spotify.com/album/{A}) | Low |\n| Ghosteen | Nick Cave |\n"
+
+    file = read_library(text.encode(), "list.md")
+
+    assert references(file) == [album(A), SearchText("Nick Cave Ghosteen")]
+    assert file.unread == ()
+
+
+def test_signs_that_html_escapes_are_searched_for_as_they_are() -> None:
+    text = "artist,album\nEarth &amp; Fire,Song of the &quot;Sea&quot;\n"
+
+    assert references(read_library(text.encode(), "x.csv")) == [SearchText('Earth & Fire Song of the "Sea"')]
+
+
+def test_a_quotation_mark_that_another_one_far_below_closes_costs_its_own_row_only() -> None:
+    text = f'album,artist,link\n"Hey What,Low\nFuture Days,Can,spotify:album:{A}\nX,"Y,spotify:album:{B}\n'
+
+    file = read_library(text.encode(), "x.csv")
+
+    assert references(file) == [album(A), album(B)]
+    assert next(row.at for row in file.unread if row.reason is Reason.OPEN_QUOTE) == 2
+
+
 def test_a_first_row_with_links_is_no_row_of_column_names() -> None:
     text = f"Spotify,https://open.spotify.com/album/{A}\nlink,spotify:album:{B}\n"
 
@@ -370,6 +419,13 @@ def test_json_that_breaks_off_names_the_line() -> None:
     assert caught.value.line == 3
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_json_with_an_object_in_each_line_is_read(end: str) -> None:
+    rows = [f'{{"uri": "spotify:album:{A}"}}', '{"artist": "Low", "album": "Hey What"}', ""]
+
+    assert references(read_library(end.join(rows).encode(), "x.json")) == [album(A), SearchText("Low Hey What")]
+
+
 @pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'])
 def test_json_nested_without_end_is_an_error_of_its_own(opening: str) -> None:
     with pytest.raises(BrokenJson):
@@ -446,6 +502,8 @@ REFUSED: list[tuple[str, Callable[[], bytes], type[FileProblem]]] = [
     ("an old Excel workbook", lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), ExcelFile),
     ("a gzip", lambda: b"\x1f\x8b\x08" + bytes(50), ZipFile),
     ("a PNG", lambda: b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", NotText),
+    ("an RTF", lambda: b"{\\rtf1\\ansi Low - Hey What\\par}", NotText),
+    ("a PDF", lambda: b"%PDF-1.7\nspotify:album:" + A.encode(), NotText),
     ("NULs", lambda: b"spotify:album:" + A.encode() + b"\0", NotText),
     ("control characters", lambda: b"\x01\x02\x03 x", NotText),
     ("nothing", lambda: b"", EmptyFile),
