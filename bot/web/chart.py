@@ -62,7 +62,7 @@ def chart(rounds: Sequence[tuple[str, Summary]], scale: Scale) -> Chart:
     for place, (label, summary) in enumerate(rounds):
         mean = float(summary.mean)
         x = round(_LEFT + step * (place + 0.5), 1)
-        named = label if place % max(every, 1) == 0 else ""
+        named = label if place % every == 0 else ""
         dots.append(Dot(x, y(mean), y(mean + summary.spread), y(mean - summary.spread), named))
     whole = range(1, scale.top + 1) if scale.top <= 5 else range(2, scale.top + 1, 2)
     return Chart(tuple(Line(y(points), str(points)) for points in whole), tuple(dots))

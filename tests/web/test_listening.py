@@ -19,7 +19,8 @@ def test_an_ipv6_address_is_written_in_brackets() -> None:
     [
         ("127.0.0.1", 80, OSError(errno.EACCES, "x"), "Only root may listen at ports below 1024", "above 1023"),
         ("127.0.0.1", 81, OSError(errno.EPERM, "x"), "and 81 is one", "For https, a proxy"),
-        ("127.0.0.1", 8080, OSError(errno.EACCES, "x"), "Permission denied", "{host} or {port}"),
+        ("127.0.0.1", 1023, OSError(errno.EACCES, "x"), "and 1023 is one", "above 1023"),
+        ("127.0.0.1", 1024, OSError(errno.EACCES, "x"), "Permission denied", "{host} or {port}"),
         ("127.0.0.1", 8080, OSError(errno.EADDRINUSE, "x"), "Another program already listens", "another {port}"),
         ("192.0.2.1", 8080, OSError(errno.EADDRNOTAVAIL, "x"), "not an address of this machine", "Set {host}"),
         ("nowhere", 8080, socket.gaierror(-2, "x"), "nowhere is not an address of this machine", "Set {host}"),

@@ -121,6 +121,7 @@ def test_a_round_stands_in_the_middle_of_its_share_and_its_spread_ends_at_the_sc
     )
     assert made.lines == tuple(Line(y, str(points)) for points, y in enumerate((284.0, 217.0, 150.0, 83.0, 16.0), 1))
     assert made.path == "194,150 494,16 794,250.5"
+    assert [dot.x for dot in chart([("alone", summary(3))], Scale.HALVES).dots] == [494.0]
 
 
 def test_a_scale_to_ten_has_a_line_at_every_second_point() -> None:
