@@ -39,7 +39,7 @@ class Stage:
         values = {"account_id": f"acc-{member}", "broken": None, "locale": "de", **change}
         new = Link(member, "client", account_name="Ada", linked_at=at, consented_at=at, **values)
         await self.storage.links.put(
-            new, "BQ", "AQ", at + timedelta(hours=1), also=lambda c: self.renewals.schedule_in(c, new)
+            new, "BQ", "AQ", at + timedelta(hours=1), also=lambda c, _: self.renewals.schedule_in(c, new)
         )
 
     async def run_until(self, until: datetime, step: timedelta = timedelta(minutes=30)) -> None:

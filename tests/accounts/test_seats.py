@@ -51,7 +51,7 @@ class Stage:
         new = Link(member, client_id, f"acc-{member}", "Ada", self.now, self.now, None, client_id != CLIENT_ID, "fr")
         renewals = Renewals(self.storage, now=lambda: self.now)
         await self.storage.links.put(
-            new, "BQ", "AQ", self.now + timedelta(hours=1), also=lambda c: renewals.schedule_in(c, new)
+            new, "BQ", "AQ", self.now + timedelta(hours=1), also=lambda c, _: renewals.schedule_in(c, new)
         )
 
     async def messages(self, kind: str) -> list[dict[str, Any]]:
