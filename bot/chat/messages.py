@@ -31,8 +31,8 @@ PUBLIC_THREADS = (10, 11)
 """Discord's types of channels that are threads for everybody who sees their channel."""
 PAGE, PAGES_MOST = 100, 50
 """How many messages Discord gives at once, and how many pages of a channel's history are looked at for one message."""
-CLOCKS = timedelta(minutes=1)
-"""How far our clock and Discord's may differ."""
+CLOCKS = timedelta(hours=1)
+"""How far our clock and Discord's may differ, and might have differed: a clock that is wrong is often an hour off."""
 _T = TypeVar("_T")
 
 

@@ -216,10 +216,15 @@ async def test_a_message_whose_confirmation_was_lost_is_not_sent_twice(
     assert office.posted() + office.said() == ["hello"]
 
 
-@pytest.mark.parametrize("minutes", [0, 10])
+@pytest.mark.parametrize(
+    ("ahead", "minutes"),
+    [(0, 0), (0, 10), (0, -60), (0, -7 * 24 * 60), (45, -35), (45, 120)],
+    ids=["soon", "later", "set back", "set back a week", "corrected meanwhile", "corrected, and later"],
+)
 async def test_a_process_that_ends_between_sending_and_confirming_does_not_send_twice(
-    office: Office, minutes: int
+    office: Office, ahead: int, minutes: int
 ) -> None:
+    office.skip(minutes=ahead)
     office.world.discord.fault(*POST, delay_s=0.3)
     for text in ("one", "two"):
         await office.put(Channel(CHANNEL), text)
