@@ -125,6 +125,8 @@ class Schedule:
             try:
                 if not is_released:
                     await self._timers.release_all()
+                    # the clock may have been set back while the process was down
+                    await self._timers.hurry(self._now() + timedelta(seconds=LAST_RETRY_S))
                     is_released = True
                 pause_s = await self._run_due()
             except StorageUnavailable as error:
@@ -161,7 +163,8 @@ class Schedule:
         return 0.0
 
     async def _shorten(self, now: datetime) -> None:
-        """The clock was set back: let nothing that repeats wait until it shows the old time again."""
+        """The clock was set back: let nothing that repeats or failed wait until it shows the old time again."""
+        await self._timers.hurry(now)
         for name, kind in self._kinds.items():
             if kind.every_s is not None:
                 await self._timers.set(name, "", now + timedelta(seconds=kind.every_s))

@@ -380,6 +380,31 @@ async def test_progress_is_shown_in_the_message_and_outlives_it_in_a_direct_mess
     assert sorted(world.saved()) == sorted(ids)
 
 
+@pytest.mark.timeout(120)
+async def test_progress_that_discord_refuses_is_left_alone_and_the_end_is_told(world: World) -> None:
+    await world.link(ADA)
+    ids = known(world, 600)
+    asked = await ask(world, listed(ids))
+    await said(asked)
+    world.spotify.delay_s = 0.2
+    await said(await press(world, asked, "Save 600"))
+    gone = {"code": 10008, "message": "Unknown Message"}
+    world.discord.fault("PATCH", "/webhooks/*", status=404, json=gone, times=1000)  # its member dismissed it
+    before = len(world.discord.requests)
+
+    def edits() -> int:
+        return sum(request.method == "PATCH" for request in world.discord.requests[before:])
+
+    async with asyncio.timeout(40):
+        while edits() < 2:
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(4.5)  # two more looks
+    assert edits() == 2
+    world.spotify.delay_s = 0.0
+    done = await world.discord.direct_message(ADA, 40)
+    assert "Your import is done: saved 600 albums." in "\n".join(texts(done))
+
+
 async def test_a_second_import_waits_until_the_first_is_done(world: World) -> None:
     await world.link(ADA)
     asked = await ask(world, listed(known(world, 400)))

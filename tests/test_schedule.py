@@ -399,3 +399,33 @@ async def test_what_repeats_goes_on_after_the_clock_was_set_back(storage: Storag
         for _ in range(11):
             await clock.move(60)
     assert len(ran) == 2
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_what_failed_is_tried_again_after_the_clock_was_set_back(storage: Storage, is_restarted: bool) -> None:
+    clock, tried = Clock(NOON + timedelta(days=7)), list[datetime]()
+
+    async def handler(key: str, due_at: datetime) -> None:
+        tried.append(clock.now)
+        if len(tried) == 1:
+            raise RuntimeError("not yet")
+
+    def new() -> Schedule:
+        schedule = Schedule(storage.timers, now=clock.time, sleep=clock.sleep)
+        schedule.register("flaky", handler)
+        return schedule
+
+    schedule = new()
+    await schedule.at("flaky", "", NOON)
+    async with running(schedule):
+        assert len(tried) == 1
+        if not is_restarted:
+            await clock.move(-7 * 86400)
+            schedule.wake()
+            await settled()
+    clock.now = NOON
+    if is_restarted:
+        async with running(new()):
+            pass
+    assert tried == [NOON + timedelta(days=7), NOON]
+    assert await left(storage) == []

@@ -162,12 +162,16 @@ class Delivery:
     async def work(self) -> None:
         """Send whatever is due, until cancelled; then `stop`."""
         self._is_working = True
+        is_first = True
         while True:
             next_at: datetime | None = None
             try:
                 now = self._now()
                 if now < self._seen_at - CLOCK_BACK:
-                    await self._outbox.hurry(now)
+                    await self._outbox.hurry(now, now)
+                elif is_first:  # while the process was down, maybe
+                    await self._outbox.hurry(now, now + timedelta(seconds=BLOCKED_S))
+                is_first = False
                 self._seen_at = now
                 due, next_at = await self._outbox.due(now, 2 * MAX_CONCURRENT)
                 for message in due:

@@ -27,6 +27,11 @@ from bot.storage.outbox import TOKEN_LIFE, Answer
 
 ANSWER_S, DIRECT_S = 2.0, 15.0
 """How often the message is edited, and how often a direct message."""
+REFUSALS = 2
+"""Once Discord has refused the edit this often, it is left alone: its member has dismissed it, or the clock was set back.
+
+Discord bans addresses that send many requests which it refuses.
+"""
 
 _log = structlog.get_logger("gatefold.chat")
 
@@ -80,6 +85,7 @@ class ImportProgress:
         begun_at: tuple[datetime, int] | None = None
         shown: object = None
         last: Running | None = None
+        refusals = 0
         pause_s = ANSWER_S
         while True:
             await self._sleep(pause_s)
@@ -94,6 +100,9 @@ class ImportProgress:
             last = running
             total, done = running_figures(running)
             begun_at = begun_at or (self._now(), done)
+            is_open = isinstance(address, Answer) and self._now() - address.asked_at < TOKEN_LIFE
+            if is_open and refusals >= REFUSALS:
+                continue
             held = self._library.why_held(running.member_id)
             if (done, type(held)) == shown:
                 continue
@@ -105,7 +114,6 @@ class ImportProgress:
             else:
                 left_s = self._left_s(begun_at, done, total)
                 card = card_of(words, running.member_id, request, done, total, left_s)
-            is_open = isinstance(address, Answer) and self._now() - address.asked_at < TOKEN_LIFE
             try:
                 if is_open and isinstance(address, Answer):
                     await self._messages.edit_answer(address.token, card)
@@ -116,6 +124,7 @@ class ImportProgress:
                 _log.info("progress is not shown", error=failure.code)
                 if failure.is_final and not is_open:
                     return  # no direct messages: the next answer tells the end
+                refusals += failure.is_final
 
     async def _direct(self, request: RequestId, running: Running, card: Card) -> None:
         if running.progress is not None:

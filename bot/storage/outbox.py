@@ -321,13 +321,13 @@ class Outbox:
 
         return await self._database.write(write, key=message.id, durable=durable)
 
-    async def hurry(self, now: datetime) -> None:
-        """The clock was set back: what waits for its next try is tried now."""
-        seconds = int(now.timestamp())
+    async def hurry(self, now: datetime, beyond: datetime) -> None:
+        """Try now what waits for its next try until after `beyond`: the clock was set back."""
+        values = int(now.timestamp()), int(beyond.timestamp())
         await self._database.write(
             lambda c: c.execute(
                 f"UPDATE outbox SET due_at = ? WHERE {_OPEN} AND tries > 0 AND due_at > ?",  # noqa: S608 - the condition is a constant
-                (seconds, seconds),
+                values,
             ),
             durable=False,
         )

@@ -95,6 +95,14 @@ class Timers:
             lambda c: c.execute("UPDATE timers SET claimed_at = NULL WHERE claimed_at IS NOT NULL")
         )
 
+    async def hurry(self, beyond: datetime) -> None:
+        """Try now what failed and waits for its next try until after `beyond`: the clock was set back."""
+        values = (to_seconds(beyond),)
+        await self._database.write(
+            lambda c: c.execute("UPDATE timers SET try_at = due_at WHERE tries > 0 AND try_at > ?", values),
+            durable=False,
+        )
+
     async def next_at(self, kinds: list[str]) -> datetime | None:
         """When the next timer of these kinds is to be tried; None: there is none that is not claimed."""
         if not kinds:

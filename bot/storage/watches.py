@@ -225,13 +225,16 @@ def _answered_in(c: Connection, channel_id: int, message_id: int) -> list[AlbumI
 
 
 def _answer_in(c: Connection, watch: Watch, post: Post, album_id: AlbumId, now: datetime) -> bool:
-    """Note that an album is answered; False: it was within the last day."""
+    """Note that an album is answered; False: it was within the last day.
+
+    A time in the future comes from a clock that was wrong, and says nothing.
+    """
     since = to_seconds(now - ONCE_IN)
     cursor = c.execute(
         "INSERT INTO watch_answers (guild_id, channel_id, album_id, message_id, place, member_id, answered_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (channel_id, album_id) DO UPDATE SET"
         " message_id = excluded.message_id, place = excluded.place, member_id = excluded.member_id,"
-        " answered_at = excluded.answered_at WHERE watch_answers.answered_at <= ?",
+        " answered_at = excluded.answered_at WHERE watch_answers.answered_at NOT BETWEEN ? AND ?",
         (
             watch.guild_id,
             post.channel_id,
@@ -240,7 +243,8 @@ def _answer_in(c: Connection, watch: Watch, post: Post, album_id: AlbumId, now: 
             post.album_ids.index(album_id),
             post.member_id,
             to_seconds(now),
-            since,
+            since + 1,
+            to_seconds(now),
         ),
     )
     return cursor.rowcount == 1

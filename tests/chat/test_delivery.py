@@ -418,6 +418,19 @@ async def test_a_clock_that_is_set_back_holds_up_nothing(office: Office) -> None
     assert office.said() == ["first", "second"]
 
 
+async def test_a_clock_that_was_set_back_while_the_process_was_down_holds_up_nothing(office: Office) -> None:
+    await office.put(Direct(MemberId(ADA)), "hello")
+    limit = {"message": "limited", "retry_after": 600.0, "global": False}
+    office.world.discord.fault(*POST, status=429, json=limit)
+    office.skip(days=7)
+    async with office.working():
+        await office.until_tried(1)
+    office.skip(days=-7)
+    async with office.working(office.new()):
+        await office.until("confirmed")
+    assert office.said() == ["hello"]
+
+
 # -- who waits for it
 
 

@@ -184,6 +184,10 @@ async def test_the_same_album_within_a_day_is_not_answered_twice(reading: World)
     await reading.discord.post(ADA, LINK)
     await settled(reading)
     assert len(in_channel(reading)) == 3
+    reading.ahead = timedelta(hours=20)  # the clock was wrong
+    await reading.discord.post(ADA, LINK)
+    await settled(reading)
+    assert len(in_channel(reading)) == 4
 
 
 async def test_bots_our_own_cards_and_other_channels_are_ignored(reading: World) -> None:

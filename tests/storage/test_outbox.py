@@ -313,7 +313,7 @@ async def test_a_clock_that_was_set_back_holds_up_nothing(storage: Storage) -> N
     assert await due(storage, -1) == ["stored later than now"]
     await failed(storage, "stored later than now", 3600)
     await put(storage, "for a time to come", Direct(BEN), due_at=at(NOW + 3600))
-    await storage.outbox.hurry(at(NOW + 5))
+    await storage.outbox.hurry(at(NOW + 5), at(NOW + 5))
     assert await due(storage, 4) == []
     assert await due(storage, 5) == ["stored later than now"]
 
