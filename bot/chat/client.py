@@ -27,7 +27,7 @@ from bot.chat.cards import Card, text_card
 from bot.chat.features import Feature, Listener, Router
 from bot.chat.groups import commands_of
 from bot.chat.registration import Registration
-from bot.chat.reply import RECEIVED, Reply, Visibility
+from bot.chat.reply import MESSAGES, RECEIVED, Reply, Visibility
 from bot.chat.translator import CatalogueTranslator
 from bot.settings import Settings
 from bot.storage.commands import RegisteredCommands
@@ -187,6 +187,7 @@ class Client(discord.Client):
         if event == "interaction":
             # Not in the task that serves it: its wait for its turn is part of what is measured.
             args[0].extras[RECEIVED] = time.monotonic()
+            _keep_messages(args[0])
             if args[0].type in _ROUTED:  # else the tree has it
                 task = asyncio.create_task(self._serve(args[0]))
                 self._serving.add(task)
@@ -327,6 +328,23 @@ def _once(parse: Callable[[Any], None]) -> Callable[[Any], None]:
         parse(data)
 
     return parse_new
+
+
+def _keep_messages(interaction: discord.Interaction[Any]) -> None:
+    """Leave discord.py no more of the message that a command is used on than where it is.
+
+    It takes for granted that it knows each part of a message: a poll without an end, or whatever Discord adds next,
+    would leave the command unanswered.
+    """
+    data: Any = interaction.data or {}
+    resolved = data.get("resolved") or {}
+    if not (messages := resolved.get("messages")):
+        return
+    interaction.extras[MESSAGES] = messages
+    resolved["messages"] = {
+        id_: {"id": id_, "channel_id": message.get("channel_id") or interaction.channel_id, "type": 0, "content": ""}
+        for id_, message in messages.items()
+    }
 
 
 def _sparing(parse: Callable[[Any], None]) -> Callable[[Any], None]:

@@ -13,7 +13,8 @@ from bot.chat.cards import Card, Kind, text_card
 from bot.chat.components import CustomId
 from bot.chat.messages import Failure, Messages
 from bot.chat.parts import Part, button
-from bot.chat.watched_posts import WatchedPosts, is_post, links_in
+from bot.chat.sharing import albums_in
+from bot.chat.watched_posts import WatchedPosts, is_post
 from bot.chat.words import Words, date, plain
 from bot.errors import TryLater
 from bot.storage.crates import Crates
@@ -74,7 +75,7 @@ class Collecting:
         posts = [
             await self._posts.read_old(message, history.channel_id)
             for message in ours
-            if is_post(message) and links_in(message)
+            if is_post(message) and albums_in(message)
         ]
         is_last = len(ours) < PAGE
         after_id = int(ours[-1]["id"]) if ours else history.after_id

@@ -37,6 +37,8 @@ PROGRESS_S = 2.0
 """An answer that takes long tells how far it is this often."""
 RECEIVED = "received"
 """Where an interaction keeps the moment at which it came, in monotonic time."""
+MESSAGES = "messages"
+"""Where an interaction keeps the messages that it is about as Discord sent them, by their ids."""
 
 
 def caller_of(interaction: Interaction) -> Caller:

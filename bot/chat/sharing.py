@@ -19,7 +19,7 @@ from bot.chat.crate_commands import AlbumText, Choices, Note, guild_of
 from bot.chat.crates import CrateCards
 from bot.chat.features import Feature, describe
 from bot.chat.parts import Part, button, link_button
-from bot.chat.reply import Beside, Interaction, Reply, Visibility, Work, caller_of
+from bot.chat.reply import MESSAGES, Beside, Interaction, Reply, Visibility, Work, caller_of
 from bot.chat.saving import Saving
 from bot.chat.words import Words, plain
 from bot.library.finder import AlbumFinder, NotFound
@@ -188,10 +188,13 @@ def share_card(words: Words, album: Album, sharer: MemberId, note: str, below: s
 
 
 def albums_in(message: Mapping[str, Any]) -> list[Reference]:
-    """The albums that a message names, in its text, its embeds and its cards, each once."""
+    """The links to albums and tracks in a message's text, embeds, cards and poll, each once.
+
+    Not the 22 letters that may be an id or a word: in a message they are a word.
+    """
     text = " ".join(_texts(message))[:READ_MOST]
     found = (one for one in read(text) if isinstance(one, AlbumRef | TrackRef | ShortLink))
-    return list(dict.fromkeys(found))
+    return [one for one in dict.fromkeys(found) if not (isinstance(one, AlbumRef) and one.words)]
 
 
 def _texts(part: object) -> Iterator[str]:
@@ -212,6 +215,10 @@ def _texts(part: object) -> Iterator[str]:
                 "author",
                 "footer",
                 "message_snapshots",
+                "poll",
+                "question",
+                "answers",
+                "poll_media",
             )
             pending += [current[name] for name in (*below, "message") if name in current]
         elif isinstance(current, list):
@@ -237,7 +244,7 @@ def sharer_of(message: Mapping[str, Any]) -> MemberId | None:
 def target_of(interaction: Interaction) -> Mapping[str, Any]:
     """The message that a message command was used on, as Discord sent it."""
     data = cast(Mapping[str, Any], interaction.data or {})
-    messages = (data.get("resolved") or {}).get("messages") or {}
+    messages = interaction.extras.get(MESSAGES) or {}
     return cast(Mapping[str, Any], messages.get(str(data.get("target_id"))) or {})
 
 

@@ -62,7 +62,7 @@ class WatchedPosts:
 
     async def posted(self, message: Mapping[str, Any]) -> None:
         """A message came. It counts only where somebody wrote it in a watched channel and it links albums."""
-        if not is_post(message) or not links_in(message):
+        if not is_post(message) or not albums_in(message):
             return
         id_ = int(message["id"])
         self._reading.add(id_)
@@ -140,7 +140,7 @@ class WatchedPosts:
 
     async def _read(self, message: Mapping[str, Any], watched: int) -> Post:
         """The albums that a message links."""
-        album_ids = [id_ for one in links_in(message)[:POSTED_MOST] if (id_ := await self._album_id(one)) is not None]
+        album_ids = [id_ for one in albums_in(message)[:POSTED_MOST] if (id_ := await self._album_id(one)) is not None]
         return self._post(message, album_ids, watched)
 
     async def read_old(self, message: Mapping[str, Any], watched: int) -> Post:
@@ -148,7 +148,7 @@ class WatchedPosts:
 
         `watched`: the message's channel, or the one whose thread it is in.
         """
-        album_ids = [id_ for one in links_in(message)[:POSTED_MOST] if (id_ := await self._id_of(one)) is not None]
+        album_ids = [id_ for one in albums_in(message)[:POSTED_MOST] if (id_ := await self._id_of(one)) is not None]
         return self._post(message, album_ids, watched)
 
     async def _id_of(self, reference: Any) -> AlbumId | None:
@@ -228,8 +228,3 @@ def is_post(message: Mapping[str, Any]) -> bool:
     author = message.get("author") or {}
     is_person = not author.get("bot") and not author.get("system") and "webhook_id" not in message
     return is_person and message.get("type") in _WRITTEN
-
-
-def links_in(message: Mapping[str, Any]) -> list[Any]:
-    """The links to albums and tracks in a message; not the 22 letters that may be an id or a word."""
-    return [one for one in albums_in(message) if not (isinstance(one, AlbumRef) and one.words)]

@@ -106,6 +106,52 @@ async def test_albums_are_found_in_embeds_and_in_our_own_cards(world: World) -> 
     assert set(world.saved()) == {FIRST, SECOND}
 
 
+async def test_albums_are_found_in_a_poll_and_in_a_forwarded_message(world: World) -> None:
+    poll = {"question": {"text": f"Next: {LINK}"}, "answers": [{"answer_id": 1, "poll_media": {"text": "Yes"}}]}
+    forwarded = [{"message": {"content": f"https://open.spotify.com/album/{SECOND}"}}]
+    await world.link(ADA)
+    for message in (
+        {"id": "11", "channel_id": "8", "poll": poll},
+        {"id": "12", "channel_id": "8", "message_snapshots": forwarded},
+    ):
+        assert "Saved to your library" in await said(await world.discord.message_command(ADA, "Save albums", message))
+        await world.idle()
+    assert {*world.saved()} == {FIRST, SECOND}
+
+
+PARTS = {
+    "a poll without an end": {"poll": {"question": {"text": "x"}, "answers": [], "expiry": None, "layout_type": 9}},
+    "a forward in part": {"message_snapshots": [None, {"message": {"content": "x"}}]},
+    "an answer to a message that is gone": {"referenced_message": None, "message_reference": {"message_id": "4"}},
+    "an embed with an odd time": {"embeds": [None, {"timestamp": "soon", "fields": None, "url": LINK}]},
+    "an attachment without a size": {"attachments": [{"id": "1", "filename": "x"}]},
+    "a component that is not known yet": {"components": [{"type": 99, "id": 1}, {"type": 10}]},
+    "a thread that is not described": {"thread": {"id": "5"}},
+    "nulls": {"embeds": None, "components": None, "attachments": None, "mentions": None, "author": None},
+    "what came later": {"interaction_metadata": {"id": "1", "type": 2}, "type": 99, "soundboard_sounds": [{}]},
+    "no channel": {"channel_id": None},
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_a_part_of_a_message_that_discord_py_cannot_read_does_not_matter(world: World, part: str) -> None:
+    await world.link(ADA)
+    message = {"id": "11", "channel_id": "8", "content": LINK, **PARTS[part]}
+    assert "Saved to your library" in await said(await world.discord.message_command(ADA, "Save albums", message))
+
+
+async def test_22_letters_in_a_message_are_a_word(world: World) -> None:
+    await world.link(ADA)
+    word = "Donauschifffahrtsrecht"
+    assert len(word) == 22
+    message = {"id": "11", "channel_id": "8", "content": f"{word} {LINK} {word[::-1]}"}
+    text = await said(await world.discord.message_command(ADA, "Save albums", message))
+    assert "Saved to your library" in text
+    assert word not in text
+    message = {"id": "12", "channel_id": "8", "content": f"So much for {word}"}
+    assert word not in await said(await world.discord.message_command(ADA, "Save albums", message))
+
+
 async def test_a_message_without_an_album_is_told_what_can_be_read(world: World) -> None:
     for name in ("Save albums", "Add to crate", "Share as card"):
         answer = await world.discord.message_command(
