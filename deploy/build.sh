@@ -4,9 +4,16 @@
 # Everything that is downloaded must match its hash in the locks. To update, stop the bot and run this again.
 set -eu
 
-if [ "$#" -ne 1 ] || [ -z "$1" ]; then
+case ${1:-} in
+'' | -*) set -- ;;
+esac
+if [ "$#" -ne 1 ]; then
     echo "Name the folder to install to: sh deploy/build.sh /opt/gatefold" >&2
     exit 2
+fi
+if [ -e "$1" ] && [ ! -d "$1" ]; then
+    echo "$1 is a file. Name a folder, such as /opt/gatefold." >&2
+    exit 1
 fi
 source=$(cd "$(dirname "$0")/.." && pwd)
 python=${PYTHON:-python3}

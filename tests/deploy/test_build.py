@@ -54,7 +54,7 @@ async def test_what_is_built_runs_from_a_tree_that_nobody_can_write_to(built: Pa
 
 
 def test_the_build_wants_to_know_where(tmp_path: Path) -> None:
-    for arguments in ([], [""], ["a", "b"]):
+    for arguments in ([], [""], ["a", "b"], ["--help"], ["-h"]):
         done = subprocess.run(
             ["sh", str(ROOT / "deploy/build.sh"), *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
         )

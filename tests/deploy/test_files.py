@@ -78,6 +78,19 @@ def test_no_recipe_writes_what_a_browser_asked_for_to_a_log() -> None:
         assert "\tlog {\n\t\texclude http.log.error\n\t}\n" in (ROOT / name).read_text(encoding="utf-8")
 
 
+def test_the_build_does_not_take_a_file_for_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "README.md").touch()
+    done = subprocess.run(
+        ["sh", str(ROOT / "deploy/build.sh"), str(tmp_path / "README.md")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{tmp_path / 'README.md'} is a file. Name a folder, such as /opt/gatefold.\n"
+
+
 def test_the_build_does_not_install_among_other_files(tmp_path: Path) -> None:
     (tmp_path / "README.md").touch()
     done = subprocess.run(
