@@ -32,21 +32,33 @@ SYNC: Sync = getattr(os, "fdatasync", os.fsync)
 """Flushes an open file to the disk; macOS has no fdatasync."""
 PROBE_S = 1.0
 """Whether the disk takes writes is tried at most this often, however often it is asked."""
+LEAST_FREE = 128 * 1024
+"""With fewer free bytes the disk counts as full: it may take one page, and not what a command stores."""
+Free = Callable[[Path], int]
 
 
 class StorageStartupError(Exception):
     """The database cannot be used; the text says why and what to do."""
 
 
+def _free_bytes(folder: Path) -> int:
+    """Free bytes on the disk of this folder; as many as anybody needs where the file system does not say."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize if found.f_blocks else LEAST_FREE
+
+
 class Database:
     """One SQLite file with one connection in one thread, locked against other processes."""
 
-    def __init__(self, path: Path, steps: Sequence[Step], lock: int, connect: sqlite.Connect, sync: Sync) -> None:
+    def __init__(
+        self, path: Path, steps: Sequence[Step], lock: int, connect: sqlite.Connect, sync: Sync, free: Free
+    ) -> None:
         self.path = followed(path)
         self._steps = steps
         self._lock = lock
         self._connect = connect
         self._sync = sync
+        self._free = free
         self._log: int
         self._file: tuple[int, int] | None = None
         self._thread = _Thread()
@@ -67,13 +79,14 @@ class Database:
         steps: Sequence[Step] | None = None,
         connect: sqlite.Connect = sqlite.CONNECT,
         sync: Sync = SYNC,
+        free: Free = _free_bytes,
     ) -> Database:
         """Open, lock and migrate. StorageStartupError when another process has it or a newer Gatefold wrote it.
 
         `steps`: the schema's, ours unless others are given. `connect`: makes the one connection.
-        `sync`: flushes an open file to the disk.
+        `sync`: flushes an open file to the disk. `free`: how many bytes are free on the disk of a folder.
         """
-        database = cls(path, steps or load_steps(), hold_lock(path), connect, sync)
+        database = cls(path, steps or load_steps(), hold_lock(path), connect, sync, free)
         try:
             await database._thread.run(database._open)
         except BaseException as error:
@@ -224,6 +237,8 @@ class Database:
                 raise sqlite.Error(
                     "its file was deleted or replaced while the bot runs, so what is stored now is lost at the next start"
                 )
+            if self._free(self.path.parent) < LEAST_FREE:
+                raise sqlite.Error("database or disk is full")
             with sqlite.not_waiting(self._connection), sqlite.Transaction(self._connection):
                 sqlite.write_nothing_new(self._connection)
 

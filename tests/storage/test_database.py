@@ -844,6 +844,16 @@ async def test_a_disk_that_takes_no_byte_more_does_not_count_as_writable(storage
     assert await storage.database.is_writable()
 
 
+async def test_a_disk_with_room_for_a_page_and_not_for_a_change_does_not_count_as_writable(tmp_path: Path) -> None:
+    free = {tmp_path: 16_384}
+    database = await Database.open(tmp_path / "gatefold.db", free=lambda folder: free[folder])
+    assert not await database.is_writable()
+    free[tmp_path] = 1024**2
+    database._probed_at = float("-inf")
+    assert await database.is_writable()
+    await database.close()
+
+
 async def test_a_file_that_was_moved_away_does_not_count_as_writable_until_it_is_back(storage: Storage) -> None:
     path = storage.database.path
     assert await storage.database.is_writable()
