@@ -10,24 +10,19 @@ from contextlib import suppress
 from pathlib import Path
 
 from bot.settings import secret_names
-from bot.settings.sources import is_rest
+from bot.settings.sources import env_lines, is_rest
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.,:/@%+=-]*")
 
 
 def names(text: str) -> set[str]:
     """The settings that have a value."""
-    return {name for name, value in _lines(text) if value}
+    return {line.name.upper() for line in env_lines(text) if line.name and line.value}
 
 
 def stated(text: str) -> set[str]:
     """The settings that are there, with a value or without."""
-    return {name for name, _ in _lines(text)}
-
-
-def _lines(text: str) -> list[tuple[str, str]]:
-    found = re.findall(r"^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*=[ \t]*(\S?)", text, re.MULTILINE)
-    return [(name.upper(), value) for name, value in found]
+    return {line.name.upper() for line in env_lines(text) if line.name and line.value is not None}
 
 
 def with_values(text: str, values: Mapping[str, str], comments: Mapping[str, str]) -> str:
