@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import discord
 from discord import app_commands
@@ -30,10 +30,38 @@ Theme = app_commands.Range[str, 1, THEME_MOST]
 Name = app_commands.Range[str, 1, NAME_MOST]
 Number = app_commands.Range[int, 1, 100_000]
 Days = app_commands.Range[int, 1, 28]
-OnOff = Literal["on", "off"]
 
 WHICH = msg("Which club, where the server has several")
 ALBUM = msg("A link, or a title: pick from the suggestions")
+
+ON, OFF = "on", "off"
+ON_OFF = [app_commands.Choice(name=msg("On"), value=ON), app_commands.Choice(name=msg("Off"), value=OFF)]
+PICKS = [
+    app_commands.Choice(name=msg("Members nominate albums and vote."), value=Pick.VOTE.value),
+    app_commands.Choice(name=msg("Members take turns to pick an album."), value=Pick.TURNS.value),
+    app_commands.Choice(name=msg("Albums are drawn from the server's crate."), value=Pick.CRATE.value),
+]
+DAYS = [
+    app_commands.Choice(name=name, value=day.value)
+    for day, name in zip(
+        Day,
+        (
+            msg("Monday"),
+            msg("Tuesday"),
+            msg("Wednesday"),
+            msg("Thursday"),
+            msg("Friday"),
+            msg("Saturday"),
+            msg("Sunday"),
+        ),
+        strict=True,
+    )
+]
+RHYTHMS = [
+    app_commands.Choice(name=msg("Every week"), value=Rhythm.WEEKLY.value),
+    app_commands.Choice(name=msg("Every two weeks"), value=Rhythm.BIWEEKLY.value),
+    app_commands.Choice(name=msg("Every month"), value=Rhythm.MONTHLY.value),
+]
 
 
 def _command(name: str, description: str, function: Callable[..., Any], /, **options: str) -> Any:
@@ -90,6 +118,7 @@ def club_commands(answering: Answering, handlers: Callable[[], Handlers], albums
     async def vote(interaction: Interaction, club: str | None = None) -> None:
         await handlers().voting.open_here(interaction, club)
 
+    @app_commands.rename(score=command_name("score"), review=command_name("review"))
     async def rate(
         interaction: Interaction,
         score: app_commands.Range[str, 1, 30],
@@ -98,6 +127,7 @@ def club_commands(answering: Answering, handlers: Callable[[], Handlers], albums
     ) -> None:
         await handlers().rating.command(interaction, score, review, club)
 
+    @app_commands.rename(round=command_name("round"))
     async def result(
         interaction: Interaction, round: Number | None = None, export: bool = False, club: str | None = None
     ) -> None:
@@ -115,8 +145,10 @@ def club_commands(answering: Answering, handlers: Callable[[], Handlers], albums
     async def catchup(interaction: Interaction, club: str | None = None) -> None:
         await handlers().looking.catch_up(interaction, club)
 
-    async def remind(interaction: Interaction, reminders: OnOff, club: str | None = None) -> None:
-        await handlers().looking.remind(interaction, reminders == "on", club)
+    @app_commands.rename(reminders=command_name("reminders"))
+    @app_commands.choices(reminders=ON_OFF)
+    async def remind(interaction: Interaction, reminders: str, club: str | None = None) -> None:
+        await handlers().looking.remind(interaction, reminders == ON, club)
 
     async def join(interaction: Interaction, club: str | None = None) -> None:
         await handlers().turns.join(interaction, club)
@@ -207,20 +239,29 @@ def club_commands(answering: Answering, handlers: Callable[[], Handlers], albums
 def curate_commands(answering: Answering, handlers: Callable[[], Handlers], albums: Suggest) -> Commands:
     """`/curate …`, but for what other features add."""
 
+    @app_commands.rename(
+        day=command_name("day"),
+        time=command_name("time"),
+        timezone=command_name("timezone"),
+        rhythm=command_name("rhythm"),
+    )
+    @app_commands.choices(pick=PICKS, day=DAYS, rhythm=RHYTHMS)
     async def new(
         interaction: Interaction,
         name: Name,
-        pick: Pick,
-        day: Day,
+        pick: str,
+        day: str,
         time: app_commands.Range[str, 1, 20],
         timezone: app_commands.Range[str, 1, 60] | None = None,
-        rhythm: Rhythm = Rhythm.WEEKLY,
+        rhythm: str = Rhythm.WEEKLY,
     ) -> None:
-        await handlers().starting.preview(interaction, name, pick, day, time, timezone, rhythm)
+        chosen = Pick(pick), Day(day), time, timezone, Rhythm(rhythm)
+        await handlers().starting.preview(interaction, name, *chosen)
 
     async def change_settings(interaction: Interaction, club: str | None = None) -> None:
         await handlers().settings.show(interaction, club)
 
+    @app_commands.rename(text=command_name("text"), round=command_name("round"))
     async def theme(
         interaction: Interaction, text: Theme, round: Number | None = None, club: str | None = None
     ) -> None:
@@ -241,6 +282,7 @@ def curate_commands(answering: Answering, handlers: Callable[[], Handlers], albu
     async def end_step(interaction: Interaction, club: str | None = None) -> None:
         await handlers().curating.next(interaction, club)
 
+    @app_commands.rename(days=command_name("days"))
     async def extend(interaction: Interaction, days: Days, club: str | None = None) -> None:
         await handlers().curating.extend(interaction, days, club)
 
