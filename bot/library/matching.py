@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from msgspec import structs
+
 from bot.albums import Album, fold
 from bot.patterns import pattern
 
@@ -14,10 +16,14 @@ QUERIES = 4
 """How many more searches are made at most for words that no album is called."""
 
 _LETTERS = str.maketrans(
-    {"æ": "ae", "œ": "oe", "ø": "o", "ð": "d", "đ": "d", "þ": "th", "ł": "l", "\u0131": "i", "'": None}
+    {"æ": "ae", "œ": "oe", "ø": "o", "ð": "d", "đ": "d", "þ": "th", "ł": "l", "\u0131": "i"}
+    | dict.fromkeys("'\u02bb\u02bd\u00b4`")
 )
 _YEAR = pattern(r"(?:\([^()]*?)?\W?(?<![0-9])([0-9]{4})(?![0-9])(?:[^()]*\))?\W*$")
 """The year at the end, with the rest of its parentheses: "(2011)", "(12 tracks, 2011)", "(September 16, 2011)"."""
+_YEAR_WITHIN = pattern(r"\s*(?:[(\[]([0-9]{4})[)\]]|(?:^|(?<=[-–—|/·,]))\s*([0-9]{4})\s*(?:[-–—|/·,]|$))\s*")
+"""A year between title and artist or before both, apart from them: "Joni Mitchell (1971) Blue", "1971 - Blue"."""
+_AND = pattern(r"\s*(?<!\S)[&+]\s+|\s+[&+](?!\S)\s*|(?<=\w)&(?=\w)")
 _SIGN = pattern(r"\s+[-–—|/·•](?=\s)|\s*[「」『』]")
 """What is between title and artist, and in neither."""
 _WORD = pattern(r"\s+(?:by|von|de|par|por|du|van|av|af|di)(?=\s)", re.IGNORECASE)
@@ -80,15 +86,29 @@ def matching(albums: list[Album], text: str) -> list[Album]:
 
 def queries(words: str) -> list[str]:
     """What else to search for than the words as they are: without the year, and the parts of a label."""
-    plain = _YEAR.sub("", words).strip().removesuffix("…").strip()
+    plain = _YEAR_WITHIN.sub(" ", _YEAR.sub("", words)).strip().removesuffix("…").strip()
     # a title may hold such a word, too, so that the last one is likeliest; a sign leaves less doubt
     between = [*[*_SIGN.finditer(plain)][::-1], *[*_WORD.finditer(plain)][::-1]]
     parts = [plain.strip(_AROUND)]
     parts += [f"{plain[: match.start()]} {plain[match.end() :].lstrip()}".strip() for match in between]
+    parts.append(re.sub(r"\s+and\s+", " ", plain, flags=re.IGNORECASE))
     return [query for query in dict.fromkeys((plain, *parts)) if query and query != words][:QUERIES]
 
 
 def _rank(album: Album, text: str) -> int | None:
+    """As `_close_rank`. 3: the same with the album's year between or before them. 4: the same as it is typed loosely."""
+    if (rank := _close_rank(album, text)) is not None:
+        return rank
+    undated = _YEAR_WITHIN.sub(lambda year: " - " if album.year in year.groups() else year[0], text)
+    undated = undated.strip(" -")
+    if undated != text and _close_rank(album, undated) is not None:
+        return 3
+    typed, title = _typed_loosely(undated), _typed_loosely(album.title)
+    loose = structs.replace(album, title=title, artists=tuple(map(_typed_loosely, album.artists)))
+    return 4 if typed and title and _close_rank(loose, typed) is not None else None
+
+
+def _close_rank(album: Album, text: str) -> int | None:
     """0: the text is the album's title. 1: it is title and artists in any usual form. 2: it has the title's words,
     alone or with one of several artists.
 
@@ -170,5 +190,5 @@ def _bare(text: str) -> str:
 
 
 def _typed_loosely(text: str) -> str:
-    """A text as it is typed on a keyboard that lacks its letters, and by whoever leaves out apostrophes."""
-    return fold(text).translate(_LETTERS).strip()
+    """A text as it is typed on a keyboard that lacks its letters, and by whoever leaves out apostrophes or writes "and"."""
+    return _AND.sub(" and ", fold(text).translate(_LETTERS)).strip()

@@ -80,6 +80,46 @@ def test_one_of_several_artists_is_enough_and_both_come_first(text: str) -> None
     assert best([both, one], f"Big Night by {one.by}") == [one]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Mara Vey (1999) Slow Tides",
+        "Mara Vey - 1999 - Slow Tides",
+        "Mara Vey – [1999] – Slow Tides",
+        "1999 - Slow Tides - Mara Vey",
+        "1999, Mara Vey, Slow Tides",
+        "*Slow Tides* (1999) by Mara Vey",
+        "Slow Tides | 1999 | Mara Vey",
+    ],
+)
+def test_the_year_may_be_anywhere_if_it_is_apart_and_right(text: str) -> None:
+    assert best([TIDES], text) == [TIDES]
+    assert best([TIDES], text.replace("1999", "1998")) == []
+    assert best([album("Tides of 1999", "Slow")], "1999 - Slow - Tides of") == []
+
+
+@pytest.mark.parametrize(
+    ("title", "artist", "typed"),
+    [
+        ("Ænima", "Tool", "Aenima"),
+        ("I\u015f\u0131k", "Mara", "isik"),
+        ("Mø", "Łódź", "Mo by Lodz"),
+        ("Hawai\u02bbi", "Mara", "Hawai'i"),
+        ("Don’t", "Mara", "Dont"),
+        ("Bookends", "Simon & Garfunkel", "Bookends by Simon and Garfunkel"),
+        ("Rise and Fall", "Mara", "Rise & Fall"),
+        ("R&B", "Mara", "R and B"),
+    ],
+)
+def test_a_title_may_be_typed_without_its_letters_and_apostrophes_and_with_and(
+    title: str, artist: str, typed: str
+) -> None:
+    meant, exact = album(title, artist), album(typed, year="2001")
+    assert best([meant], typed) == [meant]
+    assert best([meant, exact], typed) == [exact]
+    assert best([album(f"{title} II", artist)], typed) == []
+
+
 # -- whether a longer text is one album
 
 
@@ -141,6 +181,10 @@ def test_of_own_albums_a_label_or_a_title_with_its_year_names_one_and_nothing_be
             ["“Slow Tides” by Mara Vey", "Slow Tides” by Mara Vey", "“Slow Tides” Mara Vey"],
         ),
         ("Slow Tides by Mara V…", ["Slow Tides by Mara V", "Slow Tides Mara V"]),
+        ("Mara Vey – 1999 – Slow Tides", ["Mara Vey – Slow Tides", "Mara Vey Slow Tides"]),
+        ("Mara Vey (1999) Slow Tides", ["Mara Vey Slow Tides"]),
+        ("1999 - Slow Tides", ["Slow Tides"]),
+        ("Mara and Otto", ["Mara Otto"]),
         ("Day by Day - Mara Vey", ["Day by Day Mara Vey", "Day Day - Mara Vey"]),
         ("Day by Day by Mara Vey", ["Day by Day Mara Vey", "Day Day by Mara Vey"]),
         (
