@@ -54,7 +54,7 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON 
 
 
 @click.command(short_help="Copy the database to one file.")
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.argument("file", required=False, type=click.Path(readable=False, path_type=Path))
 @click.option("--without-key-check", is_flag=True, help="Leave out the value that shows whether a key is right.")
 @_as_json
 def backup(file: Path | None, without_key_check: bool, as_json: bool) -> None:
@@ -103,7 +103,7 @@ def backup(file: Path | None, without_key_check: bool, as_json: bool) -> None:
 
 
 @click.command(short_help="Replace the database with a backup.")
-@click.argument("file", type=click.Path(allow_dash=True, path_type=Path))
+@click.argument("file", type=click.Path(readable=False, allow_dash=True, path_type=Path))
 @click.option("--replace", is_flag=True, help="Replace an existing database, which is kept under another name.")
 @_as_json
 def restore(file: Path, replace: bool, as_json: bool) -> None:

@@ -7,6 +7,7 @@ processes racing to migrate, and new files readable by everybody.
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 import queue
@@ -24,7 +25,7 @@ from bot.storage.control_socket import is_served
 from bot.storage.engine import Connection
 from bot.storage.files import PART, give_new_name, remove_part, sync
 from bot.storage.schema import Step, apply, load_steps, steps_in
-from bot.storage.unfit import Unfit, fault_of, newer, of_writing, refuse_other_programs
+from bot.storage.unfit import Unfit, fault_of, newer, reason_of, refuse_other_programs
 
 _T = TypeVar("_T")
 Sync = Callable[[int], None]
@@ -95,9 +96,7 @@ class Database:
                 fault = error.fault if isinstance(error, Unfit) else fault_of(error, path)
                 raise StorageStartupError(f"{path} {fault.what}. {fault.database}") from None
             if isinstance(error, OSError):
-                raise StorageStartupError(
-                    f"{path} cannot be used: {of_writing(error, database.path.parent)}."
-                ) from None
+                raise _not_usable(path, error) from None
             raise
         return database
 
@@ -380,6 +379,16 @@ def refuse_folder(path: Path) -> None:
         raise StorageStartupError(f"{path} is a folder. Set DATABASE_PATH to a file in it.")
 
 
+def _not_usable(path: Path, error: OSError) -> StorageStartupError:
+    if isinstance(error, PermissionError):
+        to_do = "Run this as the bot's user"
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+        to_do = "Free some space on the disk"
+    else:
+        to_do = "Set DATABASE_PATH"
+    return StorageStartupError(f"{path} cannot be used ({reason_of(error)}). {to_do}.")
+
+
 def hold_lock(path: Path) -> int:
     """Hold the lock file, until the returned handle is closed: it keeps a second process off the same database."""
     path = followed(path)
@@ -392,8 +401,7 @@ def hold_lock(path: Path) -> int:
             f"{path} cannot be used, because {path.parent} is not a folder. Set DATABASE_PATH."
         ) from None
     except OSError as error:
-        to_do = "Run this as the bot's user" if isinstance(error, PermissionError) else "Set DATABASE_PATH"
-        raise StorageStartupError(f"{path} cannot be used ({error.strerror}). {to_do}.") from None
+        raise _not_usable(path, error) from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         is_taken = is_served(path)  # somebody may have deleted the file that the bot has locked

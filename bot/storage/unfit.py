@@ -41,7 +41,7 @@ _COMPRESSED = Fault("is compressed", f"{_SET_PATH}, or unpack it first.", "Unpac
 _CLOSED = Fault(
     "cannot be opened by this user",
     "Run this as the bot's user.",
-    "Run this as a user who can read it, or pass it through standard input: `gatefold restore - < FILE`.",
+    "Run this as a user who can read it, or pass it on: `sudo cat FILE | gatefold restore -`.",
 )
 OTHER_KEYS = Fault(
     "cannot be decrypted with the keys in TOKEN_KEYS", *["Put the key back with which it was written."] * 2

@@ -142,6 +142,7 @@ async def test_folders_that_are_missing_are_made(tmp_path: Path) -> None:
     [
         (PermissionError(13, "Permission denied"), "Run this as the bot's user"),
         (OSError(30, "Read-only file system"), "Set DATABASE_PATH"),
+        (OSError(28, "No space left on device"), "Free some space on the disk"),
     ],
 )
 async def test_who_may_not_use_the_folder_is_told_what_to_do(

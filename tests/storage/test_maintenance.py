@@ -796,6 +796,32 @@ async def test_a_file_that_is_no_good_backup_changes_nothing(
     assert set(names(path.parent) if path.parent.exists() else []) <= {"gatefold.db", "gatefold.db.lock"}
 
 
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (
+            PermissionError(errno.EACCES, "Permission denied"),
+            "it cannot be opened by this user. Run this as a user who",
+        ),
+        (OSError(errno.EIO, "Input/output error"), "it cannot be read (Input/output error). Check the disk."),
+    ],
+)
+async def test_a_backup_that_cannot_be_read_is_told_with_what_to_do(
+    error: OSError, says: str, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unpatched = os.open
+
+    def refuse(path: Any, *arguments: Any, **more: Any) -> int:
+        if path == backup:
+            raise error
+        return unpatched(path, *arguments, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(StorageStartupError) as caught:
+        put_back(backup, tmp_path / "new" / "gatefold.db")
+    assert str(caught.value).startswith(f"{backup} could not be restored: {says}")
+
+
 async def test_a_backup_of_a_newer_version_is_refused_by_its_latest_step(backup: Path, tmp_path: Path) -> None:
     for step in ("m997_later", "m998_later", "m999_latest"):
         change(f"INSERT INTO _sqlite_migrations (migration_set, name) VALUES ('gatefold', '{step}')")(backup)
