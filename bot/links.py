@@ -98,23 +98,35 @@ _URI = pattern(
     f"spotify{_COLON}(?://)?(?:user{_COLON}[^:/,;|?#]{{1,100}}(?<!spotify):)?(?P<kind>[a-z]{{1,20}})(?:{_COLON}|/)(?P<id>{_ID})",
     _FLAGS,
 )
+# The end of a page's address alone, as somebody copies it who leaves out the host.
+_PATH = (
+    f"(?:/{{0,3}}|spotify/{{1,3}})(?:intl-[a-z]{{2}}(?:-[0-9a-z]{{2,4}})?/{{1,3}})?(?:embed/{{1,3}})?(?:user/[^/?#]{{1,100}}/)?"
+    "(?P<kind>album|artist|audiobook|chapter|concert|episode|playlist|prerelease|show|track)"
+    f"(?:/{{1,3}}|:)(?P<path_id>{_ID})"
+)
+_BARE = pattern(_PATH, _FLAGS)
 _SHORT = pattern(
     rf"(?:{_SCHEME})?(?:(?P<host>spotify\.link|spotify\.app\.link)/|{_SITE}/{_REGION}s/)"
     rf"(?P<code>[\w-]{{1,64}}?)(?:(?={_NEXT})|(?![\w-]))",
     _FLAGS,
 )
-# The address of a player, with another link or a URI in its query.
+# The address of a player or of the login, with another link or a URI in its query.
 _PLAYER = pattern(
-    rf"(?:{_SCHEME})?(?:embed\.spotify\.com|{_SITE}(?:/(?:o?embed|go))?)/?\?(?:[\w%=.-]{{1,60}}&){{0,5}}ur[il]=", _FLAGS
+    rf"(?:{_SCHEME})?(?:(?:embed\.spotify\.com|{_SITE}(?:/(?:o?embed|go))?)/?\?(?:[\w%=.-]{{1,60}}&){{0,5}}ur[il]="
+    rf"|accounts\.spotify\.com/{_REGION}(?:v2/)?login/?\?(?:[\w%=.-]{{1,60}}&){{0,5}}continue=(?={_NEXT}))",
+    _FLAGS,
 )
 _OTHER_PAGE = pattern(rf"(?:{_SCHEME})?{_SITE}(?![\w.@:%\\-])/{{0,3}}{_REGION}(?P<kind>[a-z-]{{0,30}})", _FLAGS)
+# Any other page of Spotify's, such as its support; one that should be an album's and is none stays unreadable.
+_OTHER_SITE = rf"(?:[a-z0-9-]{{1,63}}\.){{0,3}}spotify\.com{_PORT}(?![\w.@:%\\-])"
+_SPOTIFYS = pattern(rf"(?:{_SCHEME})?{_OTHER_SITE}(?!/{{1,3}}{_REGION}(?:album|track|s)(?:/|$))", _FLAGS)
 _OTHER_URI = pattern(r"spotify:(?:user:[^:]{1,100}:)?(?P<kind>[a-z]{1,20})(?![\w%-])", _FLAGS)
 _OLD_SHORT = pattern(rf"(?:{_SCHEME})?(?:www\.)?spoti\.fi/[\w-]{{1,64}}", _FLAGS)
 _SERVICE = pattern(rf"(?:{_SCHEME})?(?:{'|'.join(f'({hosts})' for hosts in SERVICES.values())})(?![\w.@-])", _FLAGS)
 _UNSAFE = pattern(r"\.\.|%2e|%00|[@\\]", re.IGNORECASE)
 
 _CANDIDATE = pattern(
-    rf"(?P<scheme>{_SCHEME})|(?P<uri>spotify{_COLON})"
+    rf"(?P<scheme>{_SCHEME})|(?P<uri>spotify{_COLON})|(?P<path>(?<![^\W_]){_PATH})"
     rf"|(?P<host>(?<![a-z0-9])[a-z0-9][a-z0-9-]{{0,62}}(?:\.(?!https?{_COLON})[a-z0-9-]{{1,63}}){{1,4}})"
     rf"|(?P<id>(?<![0-9A-Za-z]){_ID})",
     _FLAGS,
@@ -190,12 +202,17 @@ def _may_begin(match: re.Match[str], piece: str, begin: int) -> bool:
         if not (
             _SERVICE.match(piece, start)
             or _OLD_SHORT.match(piece, start)
+            or _SPOTIFYS.match(piece, start)
             or re.match(_ALBUM_SITE, match["host"], _FLAGS)
             or re.match(_SPOTIFY, match["host"], _FLAGS)
         ):
             return False
         return is_next or before not in tuple("./@:%=\\&") or not _NO_HOST_AFTER.search(piece, begin, start)
-    if not _AFTER_ID.match(piece, match.end()):
+    if match["path"]:
+        # 22 letters after a word may be two words of a title; only an album has words to search for instead
+        if _end(piece, match.end()) is None or (match["path_id"].isalpha() and match["kind"].lower() != "album"):
+            return False
+    elif not _AFTER_ID.match(piece, match.end()):
         return False
     return (
         is_next
@@ -224,12 +241,9 @@ def _link_at(piece: str, start: int) -> tuple[Reference, int]:
         return _link_at(piece, match.end()) if inner else _unreadable(piece, start)
     match = _PAGE.match(piece, start) or _URI.match(piece, start)
     if match and (end := _end(piece, match.end())) is not None:
-        kind, id_ = match["kind"].lower(), match["id"]
-        if kind == "album":
-            return AlbumRef(AlbumId(id_)), end
-        if kind == "track":
-            return TrackRef(id_), end
-        return NotAnAlbum(kind if kind in PAGES else "page", shown(piece[start : match.end()])), end
+        return _named(match["kind"].lower(), match["id"], piece[start : match.end()]), end
+    if (match := _BARE.match(piece, start)) and (end := _end(piece, match.end())) is not None:
+        return _named(match["kind"].lower(), match["path_id"], piece[start : match.end()], is_sure=False), end
     if match := _SHORT.match(piece, start):
         end = _end(piece, match.end())
         host = (match["host"] or "open.spotify.com").lower()
@@ -238,6 +252,15 @@ def _link_at(piece: str, start: int) -> tuple[Reference, int]:
     if (match := _CANDIDATE.match(piece, start)) and match["id"]:
         return AlbumRef(AlbumId(match["id"]), match["id"] if match["id"].isalpha() else ""), match.end()
     return _other(piece, start)
+
+
+def _named(kind: str, id_: str, text: str, *, is_sure: bool = True) -> Reference:
+    """What a kind and an id name. `is_sure`: the text around them is certainly a link, also where the id is a word."""
+    if kind == "album":
+        return AlbumRef(AlbumId(id_), "" if is_sure or not id_.isalpha() else text)
+    if kind == "track":
+        return TrackRef(id_)
+    return NotAnAlbum(kind if kind in PAGES else "page", shown(text))
 
 
 def _other(piece: str, start: int) -> tuple[Reference, int]:
@@ -251,13 +274,14 @@ def _other(piece: str, start: int) -> tuple[Reference, int]:
         assert match.lastindex is not None
         return NotAnAlbum([*SERVICES][match.lastindex - 1], shown(piece[start:end].rstrip(OUTER))), end
     page = _OTHER_PAGE.match(piece, start)
-    match = page or _OTHER_URI.match(piece, start)
+    spotifys = None if page else _SPOTIFYS.match(piece, start)
+    match = page or spotifys or _OTHER_URI.match(piece, start)
     if match is None:
         return _unreadable(piece, start)
     end = _end_of(_REST_OF_KNOWN, piece, match.end())
-    kind = match["kind"].lower()
-    is_known = kind in PAGES or (page is not None and kind not in ("album", "track", "s"))
-    is_whole = not piece[match.end() : end] or piece[match.end()] in "/?#:"
+    kind = "page" if spotifys else match["kind"].lower()
+    is_known = spotifys is not None or kind in PAGES or (page is not None and kind not in ("album", "track", "s"))
+    is_whole = not piece[match.end() : end].strip(OUTER) or piece[match.end()] in "/?#:"
     if not (is_known and is_whole) or _UNSAFE.search(piece, start, end):
         return _unreadable(piece, start)
     return NotAnAlbum(kind if kind in PAGES else "page", shown(piece[start:end].rstrip(OUTER))), end

@@ -211,6 +211,45 @@ def test_what_is_no_album_is_named(kind: str) -> None:
     assert read(f"spotify:{kind}:{ID}") == [NotAnAlbum(kind, f"spotify:{kind}:{ID}")]
 
 
+@pytest.mark.parametrize("kind", ["playlist", "artist", "show", "episode", "prerelease", "audiobook"])
+@pytest.mark.parametrize("before", ["", "/", "intl-de/", "/intl-de/"])
+def test_what_is_no_album_is_named_without_its_host(kind: str, before: str) -> None:
+    text = f"{before}{kind}/{ID}"
+    assert read(text) == [NotAnAlbum(kind, text)]
+
+
+def test_a_track_is_read_without_its_host() -> None:
+    assert read(f"track/{ID}") == [TrackRef(ID)]
+    assert read(f"/intl-de/track/{ID}?si=1") == [TrackRef(ID)]
+
+
+def test_several_albums_without_their_host_are_all_read() -> None:
+    assert albums(read(f"album/{ID},/album/{OTHER} and artist/x")) == [ID, OTHER]
+    assert albums(read(f"album/{ID}\n{OTHER}")) == [ID, OTHER]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"my/album/{ID}", f"example.org/album/{ID}", f"album/{ID}x", f"album/{ID}/x", f"albums/{ID}"),
+        *("Album/Single", "Show/Me", "artist/abcdefghijklmnopqrstuv", f"Blue/{ID}"),
+    ],
+)
+def test_a_title_with_a_slash_is_searched_for(text: str) -> None:
+    assert read(text) == [SearchText(text)]
+
+
+def test_22_letters_behind_album_and_a_slash_may_be_words() -> None:
+    text = "album/abcdefghijklmnopqrstuv"
+    assert read(text) == [AlbumRef(AlbumId("abcdefghijklmnopqrstuv"))]
+    assert words_of(read(text)) == [text]
+
+
+def test_signs_behind_a_host_alone_are_no_part_of_it() -> None:
+    assert read("See support.spotify.com, please")[0] == NotAnAlbum("page", "support.spotify.com")
+    assert read("See (open.spotify.com).")[0] == NotAnAlbum("page", "open.spotify.com")
+
+
 def test_a_kind_that_nobody_knows_is_a_page() -> None:
     assert read(f"https://open.spotify.com/hologram/{ID}") == [
         NotAnAlbum("page", f"https://open.spotify.com/hologram/{ID}")
@@ -364,6 +403,19 @@ def test_words_glued_to_a_link_are_told(text: str, beside: str) -> None:
         "https%3a%2f%2fopen.spotify.com%2falbum%2f{}%3fsi%3d1",
         "spotify%3Aalbum%3A{}",
         "spotify:album:{}?si=8R3lLxP4",
+        "album/{}",
+        "/album/{}",
+        "ALBUM/{}/",
+        "/album/{}?si=8R3lLxP4TtCRy3Yb0HqPjw",
+        "intl-de/album/{}",
+        "/intl-pt-br/album/{}",
+        "embed/album/{}",
+        "spotify/album/{}",
+        "album:{}",
+        "(album/{})",
+        "1. /album/{}",
+        "https://accounts.spotify.com/login?continue=https%3A%2F%2Fopen.spotify.com%2Falbum%2F{}",
+        "https://accounts.spotify.com/en/v2/login?x=1&continue=https://open.spotify.com/album/{}",
         "spotify:user:ada:album:{}",
         "spotify://album/{}",
         "https%253A%252F%252Fopen.spotify.com%252Falbum%252F{}",
@@ -429,6 +481,18 @@ def test_what_players_pages_and_programs_give_is_read(text: str) -> None:
         ("https://open.spotify.com/", "page"),
         ("open.spotify.com", "page"),
         ("https://open.spotify.com/genre/rock", "page"),
+        ("https://support.spotify.com/us/article/family-plan/", "page"),
+        ("support.spotify.com", "page"),
+        ("artists.spotify.com", "page"),
+        ("https://developer.spotify.com/dashboard", "page"),
+        ("https://accounts.spotify.com/en/login?continue=x", "page"),
+        ("https://www.spotify.com/account/apps/", "page"),
+        ("www.spotify.com/de/premium/?ref=x#plans", "page"),
+        ("spotify.com", "page"),
+        ("https://newsroom.spotify.com/2026-01-01/an-album/", "page"),
+        ("community.spotify.com/t5/a/b", "page"),
+        ("https://charts.spotify.com/charts/view/regional-global-weekly/latest", "page"),
+        (f"https://api.spotify.com/v1/albums/{ID}", "page"),
         ("youtu.be/dQw4w9WgXcQ", "YouTube"),
         ("https://www.youtube.com/watch?v=dQw4w9WgXcQ", "YouTube"),
         ("music.youtube.com/playlist?list=x", "YouTube"),
@@ -763,6 +827,14 @@ def test_a_token_of_another_length_is_no_id(length: int) -> None:
         f"https://open.spotify.com:443.evil.example/album/{ID}",
         f"https://www.open.spotify.com.evil.example/album/{ID}",
         f"https://evil.open.spotify.com/album/{ID}",
+        "support.spotify.com.evil.example",
+        "https://support.spotify.com@evil.example/x",
+        "https://support.spotify.com:8443/x",
+        "https://support.spotify.com/../x",
+        "not-spotify.com",
+        "ada@spotify.com",
+        f"https://accounts.spotify.com.evil.example/login?continue=https://open.spotify.com/album/{ID}",
+        f"https://evil.example/album/{ID}",
         f"https://embed.spotify.com.evil.example/album/{ID}",
         f"https://embed.spotify.com@evil.example/album/{ID}",
         f"https://spotify.com.evil.example/album/{ID}",
