@@ -136,6 +136,23 @@ async def test_an_import_is_stopped_and_what_was_saved_stays(world: World) -> No
     assert "nothing left to stop" in await said(again)
 
 
+async def test_an_import_that_is_stopped_after_a_write_without_an_answer_claims_nothing(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path="/v1/me/*", method="PUT", times=None, status=500, carried_out=True)
+    asked = await ask(world, listed([FIRST, SECOND]))
+    await said(asked)
+    pressed = await press(world, asked, "Save 2")
+    await until_said(world, pressed, "I will message you when they are saved")
+    (stop,) = buttons(world.discord.messages[pressed.original_id])
+    stopped = await world.discord.press(ADA, stop["custom_id"], pressed.history[-1])
+    assert "Stopped. What was saved stays" in await said(stopped)
+    message = await until_said(world, asked, "Your import was stopped.", 60)
+    told = "\n".join(texts(message))
+    assert "Your import was stopped. Spotify may have changed your library already, so have a look." in told
+    assert "You took this out of the queue. Spotify may have" in file_in(world, message).decode("utf-8-sig")
+    assert sorted(world.saved()) == sorted([FIRST, SECOND])
+
+
 async def test_an_import_that_is_stopped_at_once_does_not_count_what_was_saved(world: World) -> None:
     await world.link(ADA)
     asked = await ask(world, listed(known(world, 50)))

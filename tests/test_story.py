@@ -827,6 +827,57 @@ async def test_what_was_dropped_after_a_write_that_may_have_happened_does_not_cl
     assert world.saved() == [FIRST]
 
 
+async def test_an_album_that_waits_twice_is_one_album(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path="/v1/*", times=None, **FAULTS["unavailable"])
+    for _ in range(2):
+        await until_said(await world.save(FIRST), "I will message you when it is saved")
+    account = await world.discord.slash(ADA, "account")
+    told = await said(account)
+    assert "1 album is queued:" in told
+    assert told.count("- Save ") == 1
+    asked = await press(world, account, "Clear queue")
+    assert "Take 1 album out of the queue?" in await said(asked)
+    assert "Took 1 album out of the queue." in await said(await press(world, asked, "Clear queue"))
+
+
+async def test_of_what_is_on_its_way_the_queue_does_not_say_that_nothing_happens(world: World) -> None:
+    await world.link(ADA)
+    world.spotify.fault(path="/v1/me/*", method="PUT", times=1, delay_s=3.0)
+    saving = await world.save(FIRST)
+    while not any(call.method == "PUT" for call in world.spotify.calls):
+        await asyncio.sleep(0.01)
+    account = await world.discord.slash(ADA, "account")
+    await said(account)
+    asked = await press(world, account, "Clear queue")
+    assert "What has already been saved or removed stays that way." in await said(asked)
+    told = await said(await press(world, asked, "Clear queue"))
+    assert "1 album is on its way to Spotify, which can no longer be stopped." in told
+    await until_said(saving, "Saved to your library.")
+    assert world.saved() == [FIRST]
+
+
+async def test_what_is_no_album_beside_albums_is_counted_as_what_it_is(world: World) -> None:
+    await world.link(ADA)
+    texts_ = (
+        FIRST,
+        SECOND,
+        f"spotify:playlist:{FIRST}",
+        f"artist/{SECOND}",
+        f"spotify:prerelease:{FIRST}",
+        "youtu.be/x",
+    )
+    answer = await said(await world.save(" ".join((*texts_, "https://open.spotify.com/album/short"))))
+    assert "Saved 2 albums. 3 are not albums on Spotify. 1 is not out yet. 1 could not be read." in answer
+    assert "could not be found" not in answer
+
+
+async def test_another_page_of_spotify_is_named(world: World) -> None:
+    await world.link(ADA)
+    answer = await said(await world.save("https://support.spotify.com/us/article/family-plan/"))
+    assert "That is a Spotify page, but not an album. I can save albums: paste an album link" in answer
+
+
 async def test_a_message_that_promised_something_says_when_it_was_dropped(world: World) -> None:
     await world.link(ADA)
     world.spotify.fault(path="/v1/*", times=None, **FAULTS["unavailable"])

@@ -167,8 +167,8 @@ class Account:
         if not (count := await self._library.pending_count(member)):
             return await self.show(caller)
         question = words.t.plural(
-            "Take {count} album out of the queue? Your library stays as it is.",
-            "Take {count} albums out of the queue? Your library stays as it is.",
+            "Take {count} album out of the queue? What has already been saved or removed stays that way.",
+            "Take {count} albums out of the queue? What has already been saved or removed stays that way.",
             count,
         )
         return [self._question(words, member, question, words.t("Clear queue"), CustomId("drop", member))]
@@ -177,7 +177,7 @@ class Account:
         """The answer to that question."""
         dropped = await self._library.drop(caller.member_id)
         words = self._reply.words(caller.locale)
-        return await self.show(caller, words.dropped(dropped.count, is_sure=dropped.is_sure))
+        return await self.show(caller, words.dropped(dropped.count, dropped.left, is_sure=dropped.is_sure))
 
     def _question(self, words: Words, member: MemberId, text: str, label: str, yes: CustomId) -> Card:
         """Asked once before something is deleted; Cancel leads back to the account."""

@@ -112,7 +112,8 @@ def why(words: Words, failure: Failure) -> str:
         case Outcome.GIVEN_UP:
             return t("I gave this up after 7 days.")
         case Outcome.DROPPED:
-            return t("You took this out of the queue.")
+            took = t("You took this out of the queue.")
+            return t.sentences([took, words.have_a_look()]) if failure.is_unsure else took
         case Outcome.SUPERSEDED | Outcome.CHANGED_SINCE:
             return t("A later command changed this album.")
         case Outcome.NO_SEAT if failure.detail == OWN_APP:

@@ -129,8 +129,8 @@ class OwnData:
         t = self._reply.words(caller.locale).t
         text = t(
             "Forget you? I unlink your Spotify account and delete everything I store about you. Albums that you added to "
-            "crates and your part in past club rounds stay without your name. This cannot be undone. Your Spotify library "
-            "stays as it is."
+            "crates and your part in past club rounds stay without your name. This cannot be undone. What has been saved or "
+            "removed in your Spotify library stays that way."
         )
         yes = button(t("Forget me"), CustomId("forget", caller.member_id), discord.ButtonStyle.danger)
         return [text_card(text, yes, button(t("Cancel"), CustomId("forget-cancel", caller.member_id)))]

@@ -116,9 +116,11 @@ class Transfer:
         words = self._reply.words(caller.locale)
 
         async def work() -> Sequence[Card]:
-            if not await self._importing.stop(caller, request):
+            dropped = await self._importing.stop(caller, request)
+            if not dropped.count and not dropped.left:
                 return [text_card(words.t("There is nothing left to stop."))]
-            return [text_card(words.t("Stopped. What was saved stays in your library."))]
+            said = [words.t("Stopped. What was saved stays in your library.")] if dropped.count else []
+            return [text_card(words.t.sentences([*said, *([words.too_late(dropped.left)] if dropped.left else [])]))]
 
         # a message of its own: the summary may be in the other one already
         await self._reply(interaction, work(), name="button import-stop", visibility=Visibility.PRIVATE)
@@ -237,7 +239,10 @@ def summary(words: Words, outcome: ImportOutcome) -> list[Card]:
     if counts.get(Outcome.SAVED) and not outcome.request.undone:
         undo.append(parts.row(button(t("Undo"), CustomId("undo", outcome.request.id))))
     saved = counts.get(Outcome.SAVED, 0)
-    if counts.get(Outcome.DROPPED) and not saved:
+    is_unsure = any(change.is_unsure for change in outcome.request.changes)
+    if counts.get(Outcome.DROPPED) and not saved and is_unsure:
+        first = t("Your import was stopped.")
+    elif counts.get(Outcome.DROPPED) and not saved:
         first = t("Your import was stopped before anything was saved.")
     elif counts.get(Outcome.DROPPED):
         first = t.plural(
@@ -249,7 +254,7 @@ def summary(words: Words, outcome: ImportOutcome) -> list[Card]:
         )
     else:
         first = t("Your import is done.")
-    sentences = [first]
+    sentences = [first, words.have_a_look()] if is_unsure else [first]
     if already := counts.get(Outcome.ALREADY, 0):
         sentences.append(
             t.plural("{count} was already in your library.", "{count} were already in your library.", already)

@@ -45,6 +45,7 @@ from bot.storage.changes import UndoVerdict
 from bot.storage.links import Link
 from bot.text import Text, texts
 
+_NOT_YET = "prerelease"  # of the pages of `bot.links`, the one that will be an album
 _ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in "\\*_~`|[]<>#"})
 _MENTION = re.compile(r"@(?=everyone|here|[!&]?\d)")
 
@@ -230,6 +231,8 @@ class Words:
                 return t("That is a file on somebody’s device, which Spotify does not have.")
             case "search":
                 return t("That is a search.")
+            case "page":
+                return t("That is a Spotify page, but not an album.")
             case str(short) if short == OLD_SHORT:
                 return t(
                     "That is an old kind of short link, which I can't follow. Open it, and paste the link it leads to."
@@ -274,11 +277,18 @@ class Words:
 
     def summary(self, changes: Sequence[LibraryChange], *, undoes: bool = False) -> str:
         """What came of many changes, as counts. `undoes`: it was an Undo."""
-        counts = Counter(_counted_as(change.outcome) for change in changes)
+        counts = Counter(_counted_as(change) for change in changes)
         sentences = self._undo_counts() if undoes else self._counts()
-        return self.t.sentences([say(counts[outcome]) for outcome, say in sentences.items() if counts[outcome]])
+        told = [say(counts[outcome]) for outcome, say in sentences.items() if counts[outcome]]
+        if any(change.is_unsure for change in changes):
+            told.append(self.have_a_look())
+        return self.t.sentences(told)
 
-    def _counts(self) -> dict[Outcome | None, Callable[[int], str]]:
+    def have_a_look(self) -> str:
+        """Writes were tried, of which nobody knows what came."""
+        return self.t("Spotify may have changed your library already, so have a look.")
+
+    def _counts(self) -> dict[Outcome | str | None, Callable[[int], str]]:
         """For each outcome its sentence, in the order in which they are told."""
         t = self.t
         return {
@@ -310,9 +320,14 @@ class Words:
             ),
             Outcome.REFUSED: lambda n: t.plural("Spotify refused {count}.", "Spotify refused {count}.", n),
             Outcome.NO_ALBUM: lambda n: t.plural("{count} could not be found.", "{count} could not be found.", n),
+            Outcome.NOT_ALBUM: lambda n: t.plural(
+                "{count} is not an album on Spotify.", "{count} are not albums on Spotify.", n
+            ),
+            _NOT_YET: lambda n: t.plural("{count} is not out yet.", "{count} are not out yet.", n),
+            Outcome.UNREADABLE: lambda n: t.plural("{count} could not be read.", "{count} could not be read.", n),
         }
 
-    def _undo_counts(self) -> dict[Outcome | None, Callable[[int], str]]:
+    def _undo_counts(self) -> dict[Outcome | str | None, Callable[[int], str]]:
         t = self.t
         return {
             **self._counts(),
@@ -713,10 +728,16 @@ class Words:
             return self.t("Save {album}", album=name)
         return self.t("Remove {album}", album=name)
 
-    def dropped(self, count: int, *, is_sure: bool = True) -> str:
-        """Pending changes were dropped. `is_sure`: none of them can have changed the library."""
+    def dropped(self, count: int, left: int, *, is_sure: bool = True) -> str:
+        """Pending changes were dropped. `is_sure`: none of them can have changed the library.
+
+        `left`: how many albums are being written just now, so that they could not be dropped.
+        """
         if not count:
-            return self.t("Nothing was queued, so nothing was changed.")
+            return self.too_late(left) if left else self.t("Nothing is queued any more.")
+        if left:
+            took = self.t.plural("Took {count} album out of the queue.", "Took {count} albums out of the queue.", count)
+            return self.t.sentences([took, self.too_late(left)])
         if not is_sure:
             return self.t.plural(
                 "Took {count} album out of the queue. Spotify may have changed your library already, so have a look.",
@@ -729,13 +750,22 @@ class Words:
             count,
         )
 
+    def too_late(self, count: int) -> str:
+        """Changes that can no longer be dropped."""
+        return self.t.plural(
+            "{count} album is on its way to Spotify, which can no longer be stopped.",
+            "{count} albums are on their way to Spotify, which can no longer be stopped.",
+            count,
+        )
+
     def unlink_question(self, name: str | None) -> str:
         """Asked once before unlinking; `name` None: nobody is linked, but something waits."""
         if name is None:
             return self.t("No Spotify account is linked, but something is queued. Delete it?")
         return self.t(
             "Unlink **{name}**? I delete everything I store about your Spotify account at once, including what is "
-            "queued. Your Spotify library stays as it is. What you did in crates and clubs stays, too: {forget} deletes that.",
+            "queued. What has been saved or removed in your Spotify library stays that way. What you did in crates and "
+            "clubs stays, too: {forget} deletes that.",
             name=plain(name),
             forget=self.command("forget"),
         )
@@ -841,11 +871,15 @@ def refusal_of(outcome: Outcome | None, detail: str | None) -> UserError:
     return error
 
 
-def _counted_as(outcome: Outcome | None) -> Outcome | None:
+def _counted_as(change: LibraryChange) -> Outcome | str | None:
     """Outcomes that share a sentence when they are counted."""
-    match outcome:
+    match change.outcome:
         case Outcome.NO_SEAT | Outcome.NO_PREMIUM:
             return Outcome.REFUSED
-        case Outcome.NOT_ALBUM | Outcome.UNREADABLE | Outcome.NO_MATCH:
+        case Outcome.NO_MATCH:
             return Outcome.NO_ALBUM
-    return outcome
+        case Outcome.NOT_ALBUM if change.detail == _NOT_YET:
+            return _NOT_YET  # an album all the same
+        case Outcome.NOT_ALBUM if change.detail == OLD_SHORT:
+            return Outcome.UNREADABLE  # it may lead to an album
+    return change.outcome

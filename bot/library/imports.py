@@ -16,7 +16,7 @@ from bot.changes import Action, ChangeRequest, Kind, Outcome
 from bot.errors import ImportOver, ImportRunning
 from bot.files.exports import SavedAlbum
 from bot.files.library_file import LibraryFile
-from bot.library.library import Library, new_change
+from bot.library.library import Dropped, Library, new_change
 from bot.spotify.client import Spotify
 from bot.spotify.wire import MAX_PAGE
 from bot.storage.changes import NewChange
@@ -37,7 +37,7 @@ _DONE = {Outcome.SAVED, Outcome.ALREADY, Outcome.DUPLICATE}
 class Failure(Struct, frozen=True):
     """A line that was not imported. `typed`, `at`: as in the file. One of `outcome` and `reason` says why.
 
-    `detail`: what it is instead of an album, or what Spotify said.
+    `detail`: what it is instead of an album, or what Spotify said. `is_unsure`: it may have been saved all the same.
     """
 
     typed: str
@@ -45,6 +45,7 @@ class Failure(Struct, frozen=True):
     outcome: Outcome | None = None
     reason: str = ""
     detail: str = ""
+    is_unsure: bool = False
 
 
 class ImportOutcome(Struct, frozen=True):
@@ -122,11 +123,11 @@ class Importing:
         if not await self._imports.cancel(id_, caller.member_id):
             raise ImportOver
 
-    async def stop(self, caller: Caller, request: RequestId) -> int:
-        """Take what is not saved yet out of the queue; how many albums it was. The outbox says how it ended."""
+    async def stop(self, caller: Caller, request: RequestId) -> Dropped:
+        """Take what is not saved yet out of the queue. The outbox says how it ended."""
         if await self._imports.of_request(request) is None:
-            return 0
-        return (await self._library.drop(caller.member_id, request)).count  # nothing of anybody else's
+            return Dropped(0, 0, is_sure=True)
+        return await self._library.drop(caller.member_id, request)  # nothing of anybody else's
 
     async def outcome(self, request: ChangeRequest) -> ImportOutcome | None:
         """What came of an import's request; None: it is another request."""
@@ -134,7 +135,7 @@ class Importing:
         if found is None:
             return None
         failures = [
-            Failure(row.typed, row.at, outcome=change.outcome, detail=change.detail or "")
+            Failure(row.typed, row.at, outcome=change.outcome, detail=change.detail or "", is_unsure=change.is_unsure)
             for row, change in zip(found.rows, request.changes, strict=False)
             if change.outcome not in _DONE
         ]

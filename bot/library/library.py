@@ -50,9 +50,13 @@ _log = structlog.get_logger("gatefold.library")
 
 
 class Dropped(Struct, frozen=True):
-    """How many changes were dropped. `is_sure`: no write of any of them can have been carried out."""
+    """How many albums were dropped. `is_sure`: no write of any of them can have been carried out.
+
+    `left`: how many were not, since they are being written.
+    """
 
     count: int
+    left: int
     is_sure: bool
 
 
@@ -147,15 +151,16 @@ class Library:
         )
 
     async def pending(self, member: MemberId) -> list[LibraryChange]:
-        """What is pending for this member, the oldest first; no more than 1,000."""
-        return await self._changes.pending(member)
+        """What is pending for this member, the oldest first, of each album the last that was asked for; at most 1,000."""
+        by_album = {change.album_id or change.reference: change for change in await self._changes.pending(member)}
+        return [*by_album.values()]
 
     async def pending_count(self, member: MemberId) -> int:
-        """How many changes are pending for this member."""
+        """How many albums are pending for this member, each once."""
         return await self._changes.pending_count(member)
 
     async def waiting_for_link(self, member: MemberId) -> int:
-        """How many changes wait until the member links; 0 while their link works."""
+        """How many albums wait until the member links; 0 while their link works."""
         account = await self._tokens.account(member)
         return 0 if account is not None and not account.broken else await self.pending_count(member)
 
@@ -203,8 +208,8 @@ class Library:
         """Drop what is pending for this member, or only in this request."""
         # what is being written just now can no longer be dropped
         is_busy = self.is_running(member)
-        count, ended = await self._changes.drop(member, self._now(), is_busy=is_busy, request=request)
-        return Dropped(count, not any(change.is_unsure for each in ended for change in each.changes))
+        count, left, ended = await self._changes.drop(member, self._now(), is_busy=is_busy, request=request)
+        return Dropped(count, left, not any(change.is_unsure for each in ended for change in each.changes))
 
     def unlinked(self, member: MemberId) -> None:
         """The member has unlinked: everything of theirs was deleted."""

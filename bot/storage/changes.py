@@ -32,6 +32,8 @@ _KEY = "changes"
 _T = TypeVar("_T")
 _COLUMNS = "w.request_id, w.position, w.kind, w.reference, w.album_id, w.was_saved, w.outcome, w.detail, w.choices"
 _SETTLED = {"saved", "already", "removed", "absent", "changed since", "superseded"}
+_ALBUM = "COALESCE(album_id, reference)"
+"""What tells albums apart when they are counted: one that several changes name is one album."""
 CHUNK = 40
 """How many changes are carried out and stored at a time: what Spotify's calls take, so that none is half empty."""
 LISTED = 1000
@@ -289,10 +291,10 @@ class LibraryChanges:
         return await self._database.read(lambda c: _pending(c, member, LISTED))
 
     async def pending_count(self, member: MemberId) -> int:
-        """How many changes are pending for the member."""
+        """How many albums are pending for the member, each once."""
 
         def read(c: Connection) -> int:
-            query = "SELECT COUNT(*) FROM library_changes WHERE member_id = ? AND outcome IS NULL"
+            query = f"SELECT COUNT(DISTINCT {_ALBUM}) FROM library_changes WHERE member_id = ? AND outcome IS NULL"  # noqa: S608 - a constant
             count: int = c.execute(query, (member,)).fetchone()[0]
             return count
 
@@ -375,19 +377,28 @@ class LibraryChanges:
 
     async def drop(
         self, member: MemberId, now: datetime, *, is_busy: bool, request: RequestId | None = None
-    ) -> tuple[int, list[ChangeRequest]]:
-        """End the pending changes of a member; how many there were, and the requests that ended.
+    ) -> tuple[int, int, list[ChangeRequest]]:
+        """End the pending changes of a member; how many albums it was, how many were left, and the requests that ended.
 
         `request`: only those of this one. `is_busy`: leave those that are noted for a write, which may be on its way.
         """
 
-        def write(c: Connection) -> tuple[int, list[ChangeRequest]]:
+        def write(c: Connection) -> tuple[int, int, list[ChangeRequest]]:
             rows = c.execute(
-                "UPDATE library_changes SET outcome = 'dropped' WHERE member_id = ? AND outcome IS NULL"
-                " AND (was_saved IS NULL OR ? = 0) AND (request_id = ? OR ? IS NULL) RETURNING request_id",
+                "UPDATE library_changes SET outcome = 'dropped' WHERE member_id = ? AND outcome IS NULL"  # noqa: S608 - a constant
+                f" AND (was_saved IS NULL OR ? = 0) AND (request_id = ? OR ? IS NULL) RETURNING request_id, {_ALBUM} AS album",
                 (member, int(is_busy), request, request),
             ).fetchall()
-            return len(rows), self._ended_in(c, {row["request_id"] for row in rows}, now)
+            left = c.execute(
+                f"SELECT COUNT(DISTINCT {_ALBUM}) FROM library_changes WHERE member_id = ? AND outcome IS NULL"  # noqa: S608 - a constant
+                " AND (request_id = ? OR ? IS NULL)",
+                (member, request, request),
+            ).fetchone()[0]
+            return (
+                len({row["album"] for row in rows}),
+                left,
+                self._ended_in(c, {row["request_id"] for row in rows}, now),
+            )
 
         return await self._database.write(write, key=_KEY)
 

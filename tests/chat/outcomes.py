@@ -12,7 +12,8 @@ from bot.changes import Action, Kind, LibraryChange, Outcome
 ASIDE = {Outcome.DUPLICATE, Outcome.IGNORED}
 # A refusal is told by its reason, not in a line: see cards.py.
 REFUSALS = {Outcome.REFUSED, Outcome.NO_SEAT, Outcome.NO_PREMIUM}
-NOT_FOUND = {Outcome.NO_ALBUM, Outcome.NOT_ALBUM, Outcome.UNREADABLE, Outcome.NO_MATCH}
+NOT_FOUND = {Outcome.NO_ALBUM, Outcome.NO_MATCH}
+MISSES = {*NOT_FOUND, Outcome.NOT_ALBUM, Outcome.UNREADABLE}
 # The code's own names for these are words that a member knows, too.
 PLAIN = {Outcome.SAVED, Outcome.REMOVED, Outcome.DROPPED, Outcome.CHANGED_SINCE}
 TOLD = [None, *(outcome for outcome in Outcome if outcome not in ASIDE)]
@@ -65,6 +66,8 @@ COUNTED = {
     Outcome.NO_PREMIUM: ("Spotify refused 1.", "Spotify refused {}."),
     Outcome.GIVEN_UP: ("1 was given up after 7 days.", "{} were given up after 7 days."),
     Outcome.DROPPED: ("1 was taken out of the queue.", "{} were taken out of the queue."),
+    Outcome.NOT_ALBUM: ("1 is not an album on Spotify.", "{} are not albums on Spotify."),
+    Outcome.UNREADABLE: ("1 could not be read.", "{} could not be read."),
     **dict.fromkeys(NOT_FOUND, ("1 could not be found.", "{} could not be found.")),
 }
 LINED = {

@@ -9,7 +9,7 @@ import pytest
 from bot.albums import Album, AlbumId
 from bot.changes import Action, Outcome
 from bot.chat.words import AllWords
-from tests.chat.outcomes import BELOW_TITLE, COUNTED, LINED, NOT_FOUND, REFUSALS, SINGLE, TOLD, change, is_plain
+from tests.chat.outcomes import BELOW_TITLE, COUNTED, LINED, MISSES, REFUSALS, SINGLE, TOLD, change, is_plain
 
 WORDS = AllWords("")(None)
 ALBUM = Album(AlbumId("a" * 22), "Slow Harbour", ("The Lantern Ferry",), "2011", None)
@@ -74,7 +74,7 @@ def test_a_line_of_a_list_says_the_outcome_in_words(
 ) -> None:
     text = WORDS.line(change(outcome, action), album)
     name, _, told = text.partition(": ")
-    is_named = album is not None and outcome not in NOT_FOUND | {Outcome.OFFERED}  # those tell what was typed
+    is_named = album is not None and outcome not in MISSES | {Outcome.OFFERED}  # those tell what was typed
     assert ("Slow Harbour" if is_named else "what was typed 0") in name
     assert told == LINED[outcome]
     assert is_plain(text)

@@ -104,11 +104,11 @@ async def test_an_import_that_runs_is_stopped_by_its_member_alone_and_holds_off_
     await stage.until_idle()
     with pytest.raises(ImportRunning):
         await importing.read(caller(MEMBER, 3), FILE, "albums.txt")
-    assert await importing.stop(caller(OTHER, 4), begun.id) == 0
+    assert (await importing.stop(caller(OTHER, 4), begun.id)).count == 0
     stage.last = 10
     other = await stage.save(FIRST)
-    assert await importing.stop(caller(MEMBER, 5), other.request.id) == 0
-    assert await importing.stop(caller(MEMBER, 6), begun.id) == 2
+    assert (await importing.stop(caller(MEMBER, 5), other.request.id)).count == 0
+    assert (await importing.stop(caller(MEMBER, 6), begun.id)).count == 2
     assert [change.request_id for change in await stage.library.pending(MEMBER)] == [other.request.id]
     await importing.read(caller(MEMBER, 7), FILE, "albums.txt")
 

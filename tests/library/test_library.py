@@ -485,7 +485,7 @@ async def test_what_is_dropped_after_a_write_without_an_answer_is_not_told_as_un
     else:
         down(stage)
     assert isinstance((await stage.save(FIRST)).held, TryLater)
-    assert await stage.library.drop(MEMBER) == Dropped(1, is_sure=not is_carried_out)
+    assert await stage.library.drop(MEMBER) == Dropped(1, 0, is_sure=not is_carried_out)
     await until(stage, 1)
     (change,) = stage.told[0].request.changes
     assert change.outcome is Outcome.DROPPED

@@ -163,7 +163,7 @@ async def test_pending_changes_are_read_chunk_by_chunk_the_oldest_first(storage:
         change for change in await storage.changes.pending(ADA) if change.request_id == 2 and change.position > 20
     ]
     await ask(storage, 4, X, member=BEN)
-    assert await storage.changes.pending_count(ADA) == 90
+    assert await storage.changes.pending_count(ADA) == 30  # albums, each of which is asked for three times
 
 
 async def test_a_command_costs_the_same_however_much_the_member_asked_for_before(storage: Storage) -> None:
@@ -473,17 +473,17 @@ async def test_a_member_drops_what_waits_and_only_theirs(storage: Storage) -> No
     await end(storage, 1, Outcome.SAVED)
     await ask(storage, 2, Z)
     await ask(storage, 3, X, member=BEN)
-    count, ended = await storage.changes.drop(ADA, at(), is_busy=False)
+    count, _, ended = await storage.changes.drop(ADA, at(), is_busy=False)
     assert (count, [request.id for request in ended]) == (2, [1, 2])
     assert await outcomes(storage, 1) == [Outcome.SAVED, Outcome.DROPPED]
     assert len(await storage.changes.pending(BEN)) == 1
-    assert await storage.changes.drop(ADA, at(), is_busy=False) == (0, [])
+    assert await storage.changes.drop(ADA, at(), is_busy=False) == (0, 0, [])
 
 
 async def test_of_a_members_requests_one_can_be_dropped(storage: Storage) -> None:
     for id_ in (1, 2):
         await ask(storage, id_, X, Y)
-    count, ended = await storage.changes.drop(ADA, at(), is_busy=False, request=RequestId(2))
+    count, _, ended = await storage.changes.drop(ADA, at(), is_busy=False, request=RequestId(2))
     assert (count, [request.id for request in ended]) == (2, [2])
     assert await outcomes(storage, 1) == [None, None]
 
@@ -491,9 +491,17 @@ async def test_of_a_members_requests_one_can_be_dropped(storage: Storage) -> Non
 async def test_dropping_leaves_what_may_be_on_its_way(storage: Storage) -> None:
     await ask(storage, 1, X, Y)
     await begin(storage, (1, X, False))
-    count, _ = await storage.changes.drop(ADA, at(), is_busy=True)
-    assert count == 1
+    count, left, _ = await storage.changes.drop(ADA, at(), is_busy=True)
+    assert (count, left) == (1, 1)
     assert await outcomes(storage, 1) == [None, Outcome.DROPPED]
+
+
+async def test_an_album_of_several_requests_is_counted_once(storage: Storage) -> None:
+    await ask(storage, 1, X, Y)
+    await ask(storage, 2, X)
+    assert await storage.changes.pending_count(ADA) == 2
+    count, _, _ = await storage.changes.drop(ADA, at(), is_busy=False)
+    assert count == 2
 
 
 async def test_what_waits_too_long_is_given_up_and_what_is_younger_is_not(storage: Storage) -> None:

@@ -156,7 +156,12 @@ def test_every_other_shared_sentence() -> None:
         WORDS.link_offer() + WORDS.consent(),
         WORDS.relink_offer("♪") + WORDS.consent(),
         WORDS.account("♪", AT, AT) + WORDS.pending(12, ["♩"] * 10) + WORDS.consent(),
-        *(WORDS.dropped(count, is_sure=is_sure) for count in (0, 1, 3) for is_sure in (False, True)),
+        *(
+            WORDS.dropped(count, left, is_sure=is_sure)
+            for count in (0, 1, 3)
+            for left in (0, 1, 3)
+            for is_sure in (False, True)
+        ),
         *map(WORDS.unlink_question, ("♪", None)),
         WORDS.unlinked(),
         WORDS.help(),
