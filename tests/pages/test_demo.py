@@ -131,6 +131,26 @@ async def test_a_direct_message_is_announced_with_the_name_of_its_member(chromiu
             await expect(choices.get_by_label("takes direct messages")).to_be_visible()
 
 
+async def test_what_the_demo_announces_is_known_to_screen_readers_and_covers_nothing_that_is_pressed(
+    chromium: Browser,
+) -> None:
+    async with shown(chromium, 390) as sight:
+        status = sight.page.get_by_role("status")
+        await expect(status).to_have_count(1)  # empty, and there: hidden elements have no role
+        await sight.part("world")
+        await sight.page.get_by_role("button", name="+ 1 hour").click()
+        await sight.part("chat")
+        await expect(status).to_contain_text("It is now")
+        said = await status.bounding_box()
+        composer = await sight.chat.locator("#channel-composer").bounding_box()
+        tabs = await sight.page.locator(".views").bounding_box()
+        assert said is not None
+        assert composer is not None
+        assert tabs is not None
+        assert tabs["y"] + tabs["height"] <= said["y"]
+        assert said["y"] + said["height"] <= composer["y"]
+
+
 async def test_links_to_spotify_lead_to_the_stand_in(chromium: Browser) -> None:
     async with shown(chromium) as sight:
         stage = sight.stage
