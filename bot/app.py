@@ -550,6 +550,7 @@ async def working(services: Services) -> AsyncIterator[asyncio.Task[None]]:
             services.delivery.stop(1.0),
         )
         await services.reply.finish(1.0)
+        await services.library.finish_notes()
 
 
 async def _until_one_ends(*tasks: asyncio.Task[None]) -> None:

@@ -289,6 +289,9 @@ class Library:
         for note in self._notes:  # the next start finds out
             note.cancel()
         await asyncio.gather(*self._notes, return_exceptions=True)
+
+    async def finish_notes(self) -> None:
+        """At the very end of a stop: note what answers told meanwhile, so that the next start does not tell it again."""
         if self._noting is not None:
             self._noting.cancel()
             await asyncio.gather(self._noting, return_exceptions=True)

@@ -120,6 +120,7 @@ async def _open(folder: Path, secret: str | None = SPOTIFY_SECRET) -> AsyncItera
             worker.cancel()
             await asyncio.gather(worker, return_exceptions=True)
             await library.stop(2.0)
+            await library.finish_notes()
             await storage.close()
 
 

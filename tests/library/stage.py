@@ -191,6 +191,7 @@ async def made(folder: Path, secret: str | None = SPOTIFY_SECRET) -> AsyncIterat
                 yield stage
         finally:
             await library.stop(2.0)
+            await library.finish_notes()
             await storage.close()
 
 

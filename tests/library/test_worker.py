@@ -308,6 +308,7 @@ async def test_that_an_answer_told_everything_is_noted_within_a_second_with_the_
     second, third = await stage.save(SECOND), await stage.save(FIRST)
     assert await told(second) == "yes"
     await stage.library.stop(1.0)
+    await stage.library.finish_notes()
     assert await told(third) == "yes"
 
 

@@ -89,6 +89,19 @@ async def test_sigterm_in_a_burst_refuses_what_is_new_and_finishes_or_keeps_what
     assert saved == len(accepted)
 
 
+async def test_what_an_answer_told_while_the_bot_stopped_is_not_told_again(out: Outside) -> None:
+    await out.link(ADA, "ada")
+    process = await out.start()
+    out.spotify.delay_s = 0.3
+    saving = await out.save(FIRST)
+    async with asyncio.timeout(START_S):
+        while not outcomes(out, saving):
+            await asyncio.sleep(0.01)
+    await stopped(process)
+    assert "Saved" in said(saving)
+    assert [row["told"] for row in out.rows("SELECT told FROM change_requests")] == ["yes"]
+
+
 @asynccontextmanager
 async def freezing(url: str) -> AsyncIterator[tuple[int, asyncio.Event]]:
     """A port that leads to another one until the event is set; from then on nothing passes and nothing is closed."""
