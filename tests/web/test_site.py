@@ -213,6 +213,10 @@ async def test_the_privacy_page_says_what_docs_say(stage: Stage, browser: Browse
     assert "Ask the person who hosts this bot." in page.text
 
 
+async def test_the_privacy_page_has_no_link_to_itself(browser: Browser) -> None:
+    assert 'href="/privacy"' not in (await browser.get("/privacy")).text
+
+
 @pytest.mark.parametrize("language", ["de", "fr", "es", "pt-BR", "ja"])
 async def test_the_privacy_page_is_in_the_language_of_the_browser(
     language: str, stage: Stage, browser: Browser
