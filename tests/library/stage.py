@@ -30,6 +30,7 @@ from bot.storage.changes import NewChange, UndoVerdict
 from bot.storage.links import Link
 from tests.accounts.stage import made_tokens
 from tests.callers import caller
+from tests.faults.disk import Disk
 from tests.postman import Postman
 from tests.spotify.stage import made_app, unobserved
 from tests.world import ADA, FIRST, SPOTIFY_ID, SPOTIFY_SECRET
@@ -51,6 +52,7 @@ class Stage:
     spotify: Spotify
     resolver: AlbumResolver
     names: Names
+    disk: Disk
     time: float = 1000.0
     ahead: timedelta = timedelta()
     last: int = 0
@@ -141,7 +143,8 @@ class Stage:
 async def made(folder: Path, secret: str | None = SPOTIFY_SECRET) -> AsyncIterator[Stage]:
     """`secret` None: the host's app has none, so that it has no access of its own."""
     server = SpotifyServer(client_id=SPOTIFY_ID, client_secret=secret, redirect_uris=[], catalogue=Catalogue())
-    storage = await open_storage(folder / "gatefold.db", [b"k" * 32])
+    disk = Disk()
+    storage = await open_storage(folder / "gatefold.db", [b"k" * 32], disk.connect, disk.sync)
 
     def now() -> datetime:
         return datetime.now(UTC) + stage.ahead
@@ -181,7 +184,7 @@ async def made(folder: Path, secret: str | None = SPOTIFY_SECRET) -> AsyncIterat
             sleep=noted_sleep,
         )
         postman = Postman(storage.outbox, library, now)
-        stage = Stage(storage, server, library, postman, gate, tokens, spotify, resolver, names)
+        stage = Stage(storage, server, library, postman, gate, tokens, spotify, resolver, names, disk)
         server.add_account("ada", account_id="acc-ada", display_name="Ada")
         link = Link(MEMBER, SPOTIFY_ID, "acc-ada", "Ada", now(), now(), None)
         # good for a year, so that the calendar of a test moves no token

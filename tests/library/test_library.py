@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -433,8 +434,10 @@ async def test_nothing_is_tried_again_for_a_member_who_has_unlinked(stage: Stage
     assert stage.library.why_held(MEMBER) is None
 
 
-async def unlinked_amid(stage: Stage, saving: asyncio.Task[Report], method: str, path: str = "") -> LibraryChange:
-    """What is told of a change whose member unlinks while such a call is under way."""
+async def unlinked_amid(
+    stage: Stage, saving: asyncio.Task[Report], method: str, path: str = ""
+) -> tuple[LibraryChange, ...]:
+    """What is told of changes whose member unlinks while such a call is under way."""
     async with asyncio.timeout(60):
         while not any(call.method == method and path in call.path for call in stage.server.calls):
             await asyncio.sleep(0.01)
@@ -444,13 +447,12 @@ async def unlinked_amid(stage: Stage, saving: asyncio.Task[Report], method: str,
     assert report.request.ended
     assert report.request.undone
     assert report.held is None
-    (change,) = report.request.changes
-    return change
+    return report.request.changes
 
 
 async def test_a_change_whose_member_unlinks_before_its_write_is_dropped_and_over(stage: Stage) -> None:
     stage.server.fault(path="/v1/me/*/contains", delay_s=0.5)
-    change = await unlinked_amid(stage, asyncio.create_task(stage.save(FIRST)), "GET", "contains")
+    (change,) = await unlinked_amid(stage, asyncio.create_task(stage.save(FIRST)), "GET", "contains")
     assert change.outcome is Outcome.DROPPED
     assert not change.is_unsure
     assert stage.saved == []
@@ -463,14 +465,38 @@ async def test_a_change_whose_member_unlinks_during_its_write_is_told_as_what_ca
     stage.server.fault(path=WRITE, method="PUT", delay_s=0.5)
     title = stage.server.catalogue.albums[SECOND].title
     saving = stage.save(title if is_search else SECOND, answered=False)
-    change = await unlinked_amid(stage, asyncio.create_task(saving), "PUT")
+    (change,) = await unlinked_amid(stage, asyncio.create_task(saving), "PUT")
     assert change.outcome is Outcome.SAVED
     assert stage.saved == [change.album_id]
 
 
+async def test_a_refusal_is_told_with_its_reason_also_when_its_member_unlinks_meanwhile(stage: Stage) -> None:
+    stage.server.fault(path="/v1/me/*", method="PUT", times=None, **{**FAULTS["forbidden"], "delay_s": 0.2})
+    (change,) = await unlinked_amid(stage, asyncio.create_task(stage.save(FIRST)), "PUT")
+    assert (change.outcome, change.detail) == (Outcome.REFUSED, "Forbidden")
+
+
+async def test_albums_that_a_search_offers_are_offered_also_when_its_member_unlinks_meanwhile(stage: Stage) -> None:
+    ids = stage.albums(2)
+    stage.server.catalogue.add(
+        dataclasses.replace(stage.server.catalogue.albums[id_], title="Nightfall Tide") for id_ in ids
+    )
+    stage.server.fault(path="/v1/search", delay_s=0.2)
+    (change,) = await unlinked_amid(stage, asyncio.create_task(stage.save("Nightfall Tide")), "GET", "search")
+    assert change.outcome is Outcome.OFFERED
+    assert {*ids} <= {*change.choices}
+
+
+async def test_what_is_no_album_is_told_as_such_also_when_its_member_unlinks_meanwhile(stage: Stage) -> None:
+    stage.server.fault(path="/v1/me/*/contains", delay_s=0.2)
+    text = f"{FIRST} https://open.spotify.com/playlist/37i9dQZF1DXcBWIGoYBM5M"
+    changes = await unlinked_amid(stage, asyncio.create_task(stage.save(text)), "GET", "contains")
+    assert [change.outcome for change in changes] == [Outcome.DROPPED, Outcome.NOT_ALBUM]
+
+
 async def test_of_a_write_without_an_answer_whose_member_unlinks_nothing_is_claimed(stage: Stage) -> None:
     stage.server.fault(path=WRITE, method="PUT", times=None, status=500, carried_out=True, delay_s=0.2)
-    change = await unlinked_amid(stage, asyncio.create_task(stage.save(FIRST)), "PUT")
+    (change,) = await unlinked_amid(stage, asyncio.create_task(stage.save(FIRST)), "PUT")
     assert change.outcome is Outcome.DROPPED
     assert change.is_unsure
     assert stage.saved == [FIRST]
