@@ -183,6 +183,8 @@ class Spotify:
         self, app: App, form: dict[str, str], read: Callable[[int, bytes], _T], received: bytearray | None = None
     ) -> _T:
         form, headers = oauth.authenticate(form, app.client_id, app.client_secret)
+        # Never on a connection that was used before: Spotify may be closing it, and this call is not made twice.
+        headers["Connection"] = "close"
         await app.gate.enter(waits=False)
         try:
             status, _, body = await self._exchange(

@@ -428,6 +428,54 @@ async def test_a_new_refresh_token_arrives_with_an_answer_that_fails(cut: bool, 
     assert answer.refresh_token == "AQ-new"
 
 
+@asynccontextmanager
+async def one_answer_a_connection() -> AsyncIterator[tuple[str, list[str]]]:
+    """A server that keeps a connection unless it is asked not to, and closes it at its second request.
+
+    Its address, and what it answered.
+    """
+    answered: list[str] = []
+    tokens = b'{"access_token": "BQ-new"}'
+
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if length := re.search(rb"content-length: (\d+)", head.lower()):
+            await reader.readexactly(int(length[1]))
+        method = head.split()[0].decode()
+        answered.append(method)
+        body = {"GET": b"[true]", "POST": tokens}.get(method, b"")
+        is_last = b"connection: close" in head.lower()
+        ends = b"Connection: close\r\n" if is_last else b""
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%b\r\n%b" % (len(body), ends, body))
+        await (writer.drain() if is_last else reader.read(1))
+        if is_last:
+            writer.close()
+            return
+        writer.transport.abort()
+
+    server = await asyncio.start_server(respond, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", answered
+
+
+async def test_a_connection_that_is_closed_just_before_it_is_used_again_costs_nothing(served: Served) -> None:
+    async with one_answer_a_connection() as (base, answered):
+        client = served.client(api_url=base)
+        for _ in range(3):
+            assert await client.contains(served.access, [ID]) == {ID: True}
+            assert await client.write(served.access, Action.SAVE, [ID]) == {ID: None}
+    assert answered == ["GET", "PUT"] * 3
+    assert served.clock.slept == []
+
+
+async def test_a_token_call_that_is_made_once_never_meets_a_connection_that_is_being_closed(served: Served) -> None:
+    async with one_answer_a_connection() as (base, answered):
+        client = served.client(accounts_url=base)
+        for _ in range(3):
+            assert isinstance((await client.refresh(served.app, served.refresh)).outcome, oauth.Tokens)
+    assert answered == ["POST"] * 3
+
+
 # -- tries
 
 
