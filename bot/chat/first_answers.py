@@ -22,6 +22,8 @@ from bot.chat.cards import Card
 
 AGAIN_S, AGAIN_MOST_S = 1.0, 2.0
 """How long after a 5xx it is sent again; and how long a 429 may ask to wait. Discord takes first answers for 3 s."""
+HAS_ANSWER = 40060
+"""Discord's code for an interaction that was answered already."""
 _SHOWN, _ALONE = discord.MessageFlags(components_v2=True), discord.MessageFlags(components_v2=True, ephemeral=True)
 _PRIVATE = discord.MessageFlags(ephemeral=True)
 _NOBODY = discord.AllowedMentions.none().to_dict()
@@ -70,19 +72,28 @@ class FirstAnswers:
 
 
 class Endpoint:
-    """The endpoint itself: a `Send` that tries again once where Discord had trouble."""
+    """The endpoint itself: a `Send` that tries again once where Discord, or the connection to it, had trouble."""
 
     def __init__(self, session: aiohttp.ClientSession, api_url: str) -> None:
         self._session = session
         self._api_url = api_url
 
     async def __call__(self, id_: int, token: str, body: dict[str, Any], file: File | None) -> None:
-        """Send it. discord.HTTPException; aiohttp's errors."""
+        """Send it. discord.HTTPException; aiohttp's errors.
+
+        Sent twice, it is still taken once: Discord refuses a second first answer, which says that it has the first.
+        """
         url = URL(f"{self._api_url}/interactions/{id_}/{quote(token, safe='')}/callback", encoded=True)
-        refusal, pause_s = await self._try(url, body, file)
+        pause_s: float | None
+        try:
+            refusal, pause_s = await self._try(url, body, file)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            refusal, pause_s = None, 0.0  # also a connection that Discord closed just before it was used again
         if pause_s is not None:
             await asyncio.sleep(pause_s)
             refusal, _ = await self._try(url, body, file)
+            if refusal is not None and refusal.code == HAS_ANSWER:
+                return
         if refusal is not None:
             raise refusal
 
