@@ -42,7 +42,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"  # detail: Spotify's own message
     NO_SEAT = "no seat"  # the member is not on the app's allowlist; detail: OWN_APP, if it is the member's own app
     NO_PREMIUM = "no premium"  # the Premium of the app's owner lapsed; detail: the same
-    GIVEN_UP = "given up"  # it waited for 7 days
+    GIVEN_UP = "given up"  # it waited for 7 days, or for 30 if its member was to link
     DROPPED = "dropped"  # the member dropped it
 
     @property
@@ -92,8 +92,9 @@ class LibraryChange(Struct, frozen=True):
 
     @property
     def is_unsure(self) -> bool:
-        """Whether it was dropped when a write of it had been tried, of which nobody knows what came."""
-        return self.outcome is Outcome.DROPPED and self.was_saved is not None
+        """Whether it ended otherwise when a write of it had been tried, of which nobody knows what came."""
+        ended_otherwise = self.outcome in (Outcome.DROPPED, Outcome.GIVEN_UP, Outcome.REFUSED)
+        return ended_otherwise and self.was_saved is not None
 
     @property
     def typed(self) -> str:

@@ -110,7 +110,8 @@ def why(words: Words, failure: Failure) -> str:
         case Outcome.UNREADABLE:
             return t("I cannot read this link as an album.")
         case Outcome.GIVEN_UP:
-            return t("I gave this up after 7 days.")
+            gave_up = t("I gave this up after more than 7 days.")
+            return t.sentences([gave_up, words.have_a_look()]) if failure.is_unsure else gave_up
         case Outcome.DROPPED:
             took = t("You took this out of the queue.")
             return t.sentences([took, words.have_a_look()]) if failure.is_unsure else took

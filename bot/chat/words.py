@@ -127,10 +127,12 @@ class Words:
                 return t("A later command of yours changed this album, so this one did nothing.")
             case Outcome.CHANGED_SINCE:
                 return t("You have changed this album since then, so I left it as it is.")
+            case Outcome.GIVEN_UP if change.is_unsure:
+                return t.sentences([t("I gave this up after more than 7 days."), self.have_a_look()])
             case Outcome.GIVEN_UP if is_save:
-                return t("This album could not be saved for 7 days, so I gave up. You can try again.")
+                return t("This album could not be saved for more than 7 days, so I gave up. You can try again.")
             case Outcome.GIVEN_UP:
-                return t("This album could not be removed for 7 days, so I gave up. You can try again.")
+                return t("This album could not be removed for more than 7 days, so I gave up. You can try again.")
             case Outcome.DROPPED if change.is_unsure:
                 return t("Taken out of the queue. Spotify may have changed your library already, so have a look.")
             case Outcome.DROPPED:
@@ -155,10 +157,17 @@ class Words:
                 return t("A later command of yours changed {album}, so this one did nothing.", album=name)
             case Outcome.CHANGED_SINCE:
                 return t("You have changed {album} since then, so I left it as it is.", album=name)
+            case Outcome.GIVEN_UP if change.is_unsure:
+                given_up = t("{album} was given up after more than 7 days.", album=name)
+                return t.sentences([given_up, self.have_a_look()])
             case Outcome.GIVEN_UP if is_save:
-                return t("{album} could not be saved for 7 days, so I gave up. You can try again.", album=name)
+                return t(
+                    "{album} could not be saved for more than 7 days, so I gave up. You can try again.", album=name
+                )
             case Outcome.GIVEN_UP:
-                return t("{album} could not be removed for 7 days, so I gave up. You can try again.", album=name)
+                return t(
+                    "{album} could not be removed for more than 7 days, so I gave up. You can try again.", album=name
+                )
             case Outcome.DROPPED if change.is_unsure:
                 return t(
                     "{album} was taken out of the queue. Spotify may have changed your library already, so have a look.",
@@ -201,6 +210,8 @@ class Words:
                 return t("Several albums match “{typed}”. Which one do you mean?", typed=typed)
             case Outcome.OFFERED:
                 return t("No album is called exactly “{typed}”. Did you mean this one?", typed=typed)
+            case Outcome.REFUSED if change.is_unsure:
+                return t.sentences([t("Spotify refused my last attempt."), self.have_a_look()])
         return self.error(refusal_of(change.outcome, change.detail))
 
     def thing(self, kind: str | None) -> str:
@@ -262,7 +273,7 @@ class Words:
             case Outcome.CHANGED_SINCE:
                 return t("{album}: changed since then, left as it is", album=name)
             case Outcome.GIVEN_UP:
-                return t("{album}: given up after 7 days", album=name)
+                return t("{album}: given up after more than 7 days", album=name)
             case Outcome.DROPPED:
                 return t("{album}: taken out of the queue", album=name)
             case Outcome.NO_ALBUM:
@@ -316,7 +327,7 @@ class Words:
                 "{count} was taken out of the queue.", "{count} were taken out of the queue.", n
             ),
             Outcome.GIVEN_UP: lambda n: t.plural(
-                "{count} was given up after 7 days.", "{count} were given up after 7 days.", n
+                "{count} was given up after more than 7 days.", "{count} were given up after more than 7 days.", n
             ),
             Outcome.REFUSED: lambda n: t.plural("Spotify refused {count}.", "Spotify refused {count}.", n),
             Outcome.NO_ALBUM: lambda n: t.plural("{count} could not be found.", "{count} could not be found.", n),
@@ -650,7 +661,7 @@ class Words:
     def old_command(self) -> str:
         """A command that is not ours any more, or not in this form."""
         return self.t(
-            "That command has changed. Reload Discord and try again. {help} lists all commands.",
+            "That command has changed. Reload Discord and try again. {help} shows what you can do.",
             help=self.command("help"),
         )
 
@@ -785,38 +796,28 @@ class Words:
         """What the bot does, in one screen."""
         t = self.t
         steps = (
-            t(
-                "{link} connects your Spotify account. It takes a minute, and only you see it.",
-                link=self.command("link"),
-            ),
-            t(
-                "{save} saves albums: paste one or several links, or type a title and pick an album.",
-                save=self.command("save"),
-            ),
-            t(
-                "{unsave} removes albums from your library. Every answer has an Undo button.",
-                unsave=self.command("unsave"),
-            ),
+            t("{link} connects your Spotify account. It takes a minute.", link=self.command("link")),
+            t("{save} saves albums: paste links, or type a title.", save=self.command("save")),
+            t("{unsave} removes albums. Undo takes back what a command changed.", unsave=self.command("unsave")),
         )
         also = t(
-            "{account} shows what is linked and what is queued; {forget} deletes everything I store about you.",
+            "{account} shows your account and your queue; {forget} deletes everything I store about you.",
             account=self.command("account"),
             forget=self.command("forget"),
         )
         files = t(
-            "{import_} saves the albums of a whole file, and {export} gives you yours as one.",
+            "{import_} saves the albums of a file, and {export} gives you yours as one.",
             import_=self.command("import"),
             export=self.command("export"),
         )
         together = t(
-            "In a server, {share} shows everybody an album, {crate} lists what members have collected, and {club} shows the "
-            "current round of the album club.",
+            "In a server, {share} shows everybody an album, {crate} what members have collected, and {club} the album club.",
             share=self.command("share"),
             crate=self.command("crate show"),
             club=self.command("club now"),
         )
         private = t(
-            "Only you see my answers. If Spotify is busy, your albums are queued and I message you when they are done."
+            "Only you see what you save. If Spotify is busy, your albums are queued, and I tell you when they are done."
         )
         lines = [t("**I save albums to your own Spotify library.**")]
         lines += [f"{place}. {step}" for place, step in enumerate(steps, 1)]

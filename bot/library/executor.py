@@ -236,6 +236,7 @@ class ChangeExecutor:
                 outcomes.append(Ending(change.key, Outcome.NO_ALBUM))
             elif answer is not None:
                 outcomes.append(_ending(change.key, answer))
+                untouched.append(change.key)  # the library was without it, and the write was refused: no doubt
             else:
                 was_saved = saved[id_] if change.was_saved is None else change.was_saved
                 changed = was_saved != (change.action is Action.SAVE) and id_ not in credited

@@ -34,7 +34,7 @@ BELOW_TITLE = {
     Outcome.REFUSED: "Spotify refused: “Forbidden”",
     Outcome.NO_SEAT: "you are not on its list",
     Outcome.NO_PREMIUM: "only while its host has Premium",
-    Outcome.GIVEN_UP: "for 7 days, so I gave up",
+    Outcome.GIVEN_UP: "for more than 7 days, so I gave up",
     Outcome.DROPPED: "Taken out of the queue.",
 }
 """A card shows the title above its sentence."""
@@ -64,7 +64,7 @@ COUNTED = {
     Outcome.REFUSED: ("Spotify refused 1.", "Spotify refused {}."),
     Outcome.NO_SEAT: ("Spotify refused 1.", "Spotify refused {}."),
     Outcome.NO_PREMIUM: ("Spotify refused 1.", "Spotify refused {}."),
-    Outcome.GIVEN_UP: ("1 was given up after 7 days.", "{} were given up after 7 days."),
+    Outcome.GIVEN_UP: ("1 was given up after more than 7 days.", "{} were given up after more than 7 days."),
     Outcome.DROPPED: ("1 was taken out of the queue.", "{} were taken out of the queue."),
     Outcome.NOT_ALBUM: ("1 is not an album on Spotify.", "{} are not albums on Spotify."),
     Outcome.UNREADABLE: ("1 could not be read.", "{} could not be read."),
@@ -83,7 +83,7 @@ LINED = {
     Outcome.OFFERED: "several albums match",
     Outcome.SUPERSEDED: "changed by a later command",
     Outcome.CHANGED_SINCE: "changed since then, left as it is",
-    Outcome.GIVEN_UP: "given up after 7 days",
+    Outcome.GIVEN_UP: "given up after more than 7 days",
     Outcome.DROPPED: "taken out of the queue",
 }
 

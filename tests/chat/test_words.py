@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from msgspec.structs import replace
 
 from bot.albums import Album, AlbumId
 from bot.changes import Action, Outcome
@@ -84,3 +85,31 @@ def test_what_was_not_found_was_looked_for_at_spotify_to_save_and_among_ones_own
     saved, removed = (WORDS.single(change(Outcome.NO_MATCH, action), None) for action in Action)
     assert saved.startswith("Spotify found no album for “what was typed 0”.")
     assert removed.startswith("None of your albums matches “what was typed 0”.")
+
+
+@pytest.mark.parametrize("outcome", [Outcome.DROPPED, Outcome.GIVEN_UP, Outcome.REFUSED])
+def test_where_a_write_had_no_answer_no_sentence_says_that_nothing_was_changed(outcome: Outcome) -> None:
+    look = "Spotify may have changed your library already, so have a look."
+    unsure = replace(change(outcome, Action.SAVE), was_saved=False)
+    for text in (
+        WORDS.single(unsure, ALBUM),
+        WORDS.below_title(unsure),
+        WORDS.summary([unsure, change(None, Action.SAVE)]),
+    ):
+        assert text.endswith(look)
+        assert "not changed" not in text
+        assert "Nothing was changed" not in text
+        assert "could not be saved" not in text
+    assert look not in WORDS.summary([change(outcome, Action.SAVE)])
+
+
+def test_an_album_that_is_not_out_and_a_link_that_cannot_be_followed_are_counted_as_such() -> None:
+    kinds = ("playlist", "prerelease", "spoti.fi")
+    changes = [replace(change(Outcome.NOT_ALBUM, Action.SAVE), detail=kind) for kind in kinds]
+    assert WORDS.summary(changes) == "1 is not an album on Spotify. 1 is not out yet. 1 could not be read."
+
+
+@pytest.mark.parametrize(("locale", "width"), [("en-US", 44), ("de", 44), ("fr", 44), ("es-ES", 44), ("ja", 22)])
+def test_help_fits_on_the_screen_of_a_phone(locale: str, width: int) -> None:
+    text = re.sub(r"\]\(http[^)]*\)", "]", AllWords("https://example.org/privacy")(locale).help())
+    assert sum(max(1, -(-len(line) // width)) for line in text.split("\n")) <= 25

@@ -516,3 +516,23 @@ async def test_what_is_dropped_after_a_write_without_an_answer_is_not_told_as_un
     (change,) = stage.told[0].request.changes
     assert change.outcome is Outcome.DROPPED
     assert change.is_unsure is is_carried_out
+
+
+async def test_what_is_refused_after_a_write_without_an_answer_is_not_told_as_unchanged(stage: Stage) -> None:
+    stage.server.fault(path=WRITE, method="PUT", times=None, status=500, carried_out=True)
+    assert isinstance((await stage.save(FIRST)).held, TryLater)
+    stage.server.fault(path="/v1/me/*", method="GET", times=None, status=400)
+    stage.library.wake(MEMBER)
+    await until(stage, 1)
+    (change,) = stage.told[0].request.changes
+    assert change.outcome is Outcome.REFUSED
+    assert change.is_unsure
+    assert stage.saved == [FIRST]
+
+
+async def test_a_write_that_is_refused_leaves_no_doubt(stage: Stage) -> None:
+    stage.server.fault(path=WRITE, method="PUT", times=None, status=400)
+    (change,) = (await stage.save(FIRST)).request.changes
+    assert change.outcome is Outcome.REFUSED
+    assert not change.is_unsure
+    assert (await stage.storage.changes.get(change.request_id)).changes[0].was_saved is None

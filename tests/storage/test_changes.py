@@ -913,3 +913,11 @@ async def test_an_album_that_its_request_names_twice_is_a_duplicate_also_in_anot
     await storage.changes.accept(caller(ADA), SAVE, changes, at())
     assert await storage.changes.begin([(key(1), X, False)]) == {}
     assert await storage.changes.begin([(key(1, 1), X, True)]) == {key(1, 1): Outcome.DUPLICATE}
+
+
+async def test_what_is_given_up_after_a_write_was_tried_is_unsure(storage: Storage) -> None:
+    await ask(storage, 1, X, Y, now=NOW - 100)
+    await begin(storage, (1, X, False))
+    [ended] = await storage.changes.give_up(at(), at())
+    assert [change.outcome for change in ended.changes] == [Outcome.GIVEN_UP, Outcome.GIVEN_UP]
+    assert [change.is_unsure for change in ended.changes] == [True, False]
