@@ -705,8 +705,9 @@ def test_a_key_file_that_cannot_be_used_says_why(
 
 
 def test_a_folder_in_place_of_a_key_file_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    [problem] = refused(monkeypatch, TOKEN_KEYS=None, TOKEN_KEYS_FILE=str(tmp_path))
-    assert "cannot be read" in problem
+    assert refused(monkeypatch, TOKEN_KEYS=None, TOKEN_KEYS_FILE=str(tmp_path)) == [
+        f"TOKEN_KEYS_FILE: {tmp_path} is a folder; name the file in it."
+    ]
 
 
 # -- secrets

@@ -28,7 +28,8 @@ def sentences(error: Exception) -> list[str]:
             ]
         case SettingsError(problems=problems):
             told = [f"- {problem}" for problem in [*problems, *ignored(ENV_FILE)]]
-            return ["These settings do not work:", *told, "`gatefold setup` asks for what is missing or wrong."]
+            way_on = ["`gatefold setup` asks for what is missing or wrong."] if error.can_be_asked_for else []
+            return ["These settings do not work:", *told, *way_on]
         case ControlError() | StartError() | StorageStartupError() | SetupError():
             return [str(error)]
         case StorageUnavailable():

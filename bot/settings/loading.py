@@ -32,11 +32,15 @@ _MISSING = {
 
 
 class SettingsError(Exception):
-    """The settings do not work. `problems`: one sentence each, with what to do; no value of a secret."""
+    """The settings do not work. `problems`: one sentence each, with what to do; no value of a secret.
 
-    def __init__(self, problems: list[str]) -> None:
+    `can_be_asked_for`: whether `gatefold setup` helps. It cannot read what the bot cannot read.
+    """
+
+    def __init__(self, problems: list[str], *, can_be_asked_for: bool = True) -> None:
         super().__init__("; ".join(problems))
         self.problems = problems
+        self.can_be_asked_for = can_be_asked_for
 
     @property
     def is_not_set_up(self) -> bool:
@@ -58,7 +62,7 @@ def load_only(kind: type[_Some], env_file: Path | None = Path(".env"), **overrid
         problem = f"{error}."
     else:
         return _made(kind, given)
-    raise SettingsError([problem])
+    raise SettingsError([problem], can_be_asked_for=False)
 
 
 def from_values(**given: Any) -> Settings:

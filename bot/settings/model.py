@@ -195,6 +195,8 @@ def _forms_of_key(key: bytes) -> tuple[str, ...]:
 def _read_key_file(path: Path, database: Path) -> str:
     try:
         mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise ValueError(f"{path} is a folder; name the file in it")
         text = read_text(path)
     except OSError as error:
         raise ValueError(f"{path} cannot be read ({error.strerror})") from None

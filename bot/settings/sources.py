@@ -37,6 +37,8 @@ def read_text(file: Path) -> str:
         content = file.read_bytes()
     except FileNotFoundError:
         raise
+    except IsADirectoryError:
+        raise Unreadable("is a folder; put the file in its place") from None
     except OSError as error:
         to_do = "; run this as its owner" if isinstance(error, PermissionError) else ""
         raise Unreadable(f"cannot be read ({error.strerror}){to_do}") from None

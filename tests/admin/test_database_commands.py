@@ -217,6 +217,19 @@ def test_a_database_of_another_program_is_told_by_each_and_stays_as_it_is(host: 
     assert host.database.read_bytes() == before
 
 
+@pytest.mark.parametrize("command", ["run", "backup", "migrate", "split-settings"])
+def test_a_file_of_settings_that_cannot_be_read_is_not_left_to_setup_which_cannot_read_it(
+    host: Host, command: str
+) -> None:
+    (host.folder / ".env").mkdir()
+    said = host.run(command, *(["out"] if command == "split-settings" else []), status=1).stderr
+    assert said == "These settings do not work:\n- .env is a folder; put the file in its place.\n"
+    (host.folder / ".env").rmdir()
+    (host.folder / ".env").write_bytes("WEB_PORT=1".encode("utf-16"))
+    said = host.run(command, *(["out"] if command == "split-settings" else []), status=1).stderr
+    assert said.endswith("save it as UTF-8.\n")
+
+
 def test_a_restore_needs_the_keys(host: Host) -> None:
     host.set(TOKEN_KEYS=None)
     said = host.run("restore", "one.backup", status=1).stderr

@@ -58,9 +58,8 @@ async def examine(
     except SettingsError as error:
         for problem in error.problems:
             yield failed("settings", problem, "")
-        yield skipped(
-            "everything-else", "Skipped: fix the settings first.", "`gatefold setup` asks for them one by one."
-        )
+        to_do = "`gatefold setup` asks for them one by one." if error.can_be_asked_for else ""
+        yield skipped("everything-else", "Skipped: fix the settings first.", to_do)
         return
     secrets = sorted((secret for secret in settings.secrets() if len(secret) >= REAL), key=len, reverse=True)
     yield ok("settings", "All settings can be read.")
