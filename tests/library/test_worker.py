@@ -72,6 +72,32 @@ async def test_what_is_due_is_tried_some_members_at_a_time_and_each_place_is_giv
     assert stage.library.next_retry_s == float("inf")
 
 
+async def test_a_place_is_given_back_when_a_command_was_quicker_than_the_worker(stage: Stage) -> None:
+    down(stage)
+    await stage.save(FIRST)
+    stage.server.clear_faults()
+    accounts = await members(stage, WORKERS)
+    stage.server.fault(path="*/contains", times=WORKERS, delay_s=0.5)
+    async with stage.working():
+        async with asyncio.timeout(30):
+            while stage.server.max_in_flight < WORKERS:
+                await asyncio.sleep(0.005)
+            stage.time += 2  # what was held up is due, and waits for a place
+            stage.library.look_at_clock()
+            await asyncio.sleep(0.05)
+            stage.library.wake(MEMBER)
+            await until_saved(stage, "ada", *accounts)
+            await stage.until_idle()
+    for number in range(1, WORKERS + 1):
+        await stage.left_pending(MemberId(MEMBER + number))
+    stage.server.fault(path="*/contains", times=WORKERS, delay_s=0.5)
+    stage.server.max_in_flight = 0
+    async with stage.working(), asyncio.timeout(30):
+        while stage.server.max_in_flight < WORKERS:
+            await asyncio.sleep(0.005)
+    await stage.until_idle()
+
+
 async def test_a_start_leaves_alone_what_was_tried_just_now(stage: Stage) -> None:
     accounts = await members(stage, WORKERS + 8)
     down(stage)
