@@ -64,7 +64,7 @@ _DISCORD = pattern(
     r"<(?:(?:@[!&]?|#)\d{15,21}|a?:\w{2,32}:\d{15,21}|t:-?\d{1,13}(?::[tTdDfFsSR])?|/[^<>:]{1,100}:\d{15,21})>"
 )
 _TARGET = pattern(r"(?:src|href|cite|data)\s*=\s*[\"'\u201c\u201d]?([^\"'\s<>\u201c\u201d]{1,2000})", re.IGNORECASE)
-_BULLET = pattern(r"(?:>\s+)*(?:(?:[-*•‣▪·–—]|-?#{1,3}|\d{1,3}[.)])\s+(?:\[[ xX]\]\s+)?)?(?=\S)")
+_BULLET = pattern(r"(?:>{1,3}\s+)*(?:(?:[-*•‣▪·–—]|-?#{1,3}|\d{1,3}[.)])\s+(?:\[[ xX]\]\s+)?|\[[ xX]?\]\s+)?(?=\S)")
 # What numbers the lines of a list, if it counts from one line to the next.
 _NUMBER = pattern(
     r"(?:[(\[#№]\s?)?(?:(\d{1,3})(?:\ufe0f?\u20e3|\s?[.):\]\uff0e\uff09\uff1a、–—-]|(?=\s))|([①-⑳]))\s*(?=\S)"
