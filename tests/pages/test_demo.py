@@ -253,6 +253,25 @@ async def test_whoever_went_up_stays_there_until_they_jump_to_the_latest(
         await expect(sight.message("And one more")).to_be_in_viewport()
 
 
+async def test_a_link_to_an_older_message_leads_there_in_the_demo_and_new_messages_do_not_lead_back(
+    chromium: Browser,
+) -> None:
+    async with shown(chromium, 390) as sight:
+        stage, chloe = sight.stage, sight.stage.members["Chloe"]
+        target = await chloe.send(stage.channel, "Message number 0")
+        for number in range(1, 30):
+            await chloe.send(stage.channel, f"Message number {number}")
+        await stage.members["Ada"].context_menu(stage.channel, "Save albums", target)
+        await expect(sight.chat.get_by_text("View target message")).to_be_in_viewport()
+        await sight.chat.get_by_text("View target message").focus()
+        await sight.page.keyboard.press("Enter")
+        await expect(sight.message("number 0")).to_be_in_viewport()
+        await chloe.send(stage.channel, "The newest")
+        await expect(sight.chat.get_by_text("jump to latest")).to_be_visible()
+        await expect(sight.message("number 0")).to_be_in_viewport()
+        assert len(sight.page.context.pages) == 1  # nothing led to the real Discord
+
+
 async def test_a_page_that_is_slow_does_not_take_a_reader_back_to_the_end(chromium: Browser) -> None:
     async with shown(chromium, 390) as sight:
         for number in range(30):

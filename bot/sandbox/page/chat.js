@@ -25,11 +25,12 @@ let follows = true;
 let ownAnswer = false;
 let actedAt = -Infinity;
 let movedAt = -Infinity;
+let lastTop = 0;
 for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, () => { actedAt = performance.now(); }, true);
-// What a person scrolls with. Typing in the composer and pressing a button do not scroll.
+// What a person scrolls with: keys, and the scroll bar. Writing in the composer and pressing a button do not scroll.
 function mayScroll(event) {
   if (event.type === "keydown") return SCROLLING_KEYS.has(event.key) && !event.target.closest("input, textarea, [contenteditable]");
-  return event.type !== "pointerdown" || event.target === timeline;  // its scroll bar
+  return event.type !== "pointerdown" || event.target === timeline;
 }
 for (const kind of ["pointerdown", "keydown", "wheel", "touchmove"]) {
   document.addEventListener(kind, (event) => { if (mayScroll(event)) movedAt = performance.now(); }, { capture: true, passive: true });
@@ -45,8 +46,21 @@ timeline.addEventListener("wheel", (event) => {
 timeline.addEventListener("scroll", () => {
   // Only a person stops following: what grows moves the end away, and SimCord scrolls by itself, too.
   if (timeline.scrollHeight - timeline.scrollTop - timeline.clientHeight < NEAR) follows = true;
-  else if (performance.now() - movedAt < MOVED_MS) readsOlder();
+  else if (timeline.scrollTop < lastTop && performance.now() - movedAt < MOVED_MS) readsOlder();
+  lastTop = timeline.scrollTop;
 }, { passive: true });
+
+// Links to messages lead to them here. Discord knows nothing of this chat.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest('a[href^="https://discord.com/channels/"]');
+  if (!link) return;
+  event.preventDefault();
+  const message = list.querySelector(`[data-message-id="${CSS.escape(link.href.split("/").at(-1))}"]`);
+  if (message) {
+    readsOlder();
+    message.scrollIntoView({ block: "center" });
+  } else window.parent.postMessage({ status: "That message is not in this chat." }, window.location.origin);
+}, true);
 
 function toEnd() {
   if (!follows && !ownAnswer) return;
