@@ -104,7 +104,7 @@ def why(words: Words, failure: Failure) -> str:
         case Outcome.NO_MATCH:
             return t("Spotify found no album for these words.")
         case Outcome.OFFERED:
-            return t("Several albums match these words.")
+            return t("Several albums match these words, or none matches them exactly.")
         case Outcome.NOT_ALBUM:
             return words.thing(failure.detail)
         case Outcome.UNREADABLE:

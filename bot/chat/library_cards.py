@@ -142,8 +142,8 @@ def _menus(words: Words, report: Report, changes: Sequence[LibraryChange]) -> li
     offered = [change for change in changes if change.outcome is Outcome.OFFERED]
     for change in offered[:MENUS_MOST]:
         ids = choices_of(change)
-        if len(ids) < 2:
-            continue
+        if len(ids) < 2 and len(changes) == 1:
+            continue  # it has a button instead
         albums = [album for id_ in ids if (album := report.albums.get(id_)) is not None]
         told = dict(zip((album.id for album in albums), descriptions(words.t, albums), strict=True))
         choices = [

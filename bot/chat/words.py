@@ -46,6 +46,7 @@ from bot.storage.links import Link
 from bot.text import Text, texts
 
 _NOT_YET = "prerelease"  # of the pages of `bot.links`, the one that will be an album
+_INEXACT = "no exact match"
 _ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in "\\*_~`|[]<>#"})
 _MENTION = re.compile(r"@(?=everyone|here|[!&]?\d)")
 
@@ -266,6 +267,8 @@ class Words:
                 return t("{album}: already in your library", album=name)
             case Outcome.ABSENT:
                 return t("{album}: not in your library", album=name)
+            case Outcome.OFFERED if _is_inexact(change):
+                return t("“{typed}”: no exact match", typed=typed)
             case Outcome.OFFERED:
                 return t("“{typed}”: several albums match", typed=typed)
             case Outcome.SUPERSEDED:
@@ -314,6 +317,9 @@ class Words:
             None: lambda n: t.plural("{count} is queued.", "{count} are queued.", n),
             Outcome.OFFERED: lambda n: t.plural(
                 "{count} search matches several albums.", "{count} searches match several albums.", n
+            ),
+            _INEXACT: lambda n: t.plural(
+                "{count} search has no exact match.", "{count} searches have no exact match.", n
             ),
             Outcome.SUPERSEDED: lambda n: t.plural(
                 "{count} was changed by a later command.", "{count} were changed by a later command.", n
@@ -879,8 +885,15 @@ def _counted_as(change: LibraryChange) -> Outcome | str | None:
             return Outcome.REFUSED
         case Outcome.NO_MATCH:
             return Outcome.NO_ALBUM
+        case Outcome.OFFERED if _is_inexact(change):
+            return _INEXACT
         case Outcome.NOT_ALBUM if change.detail == _NOT_YET:
             return _NOT_YET  # an album all the same
         case Outcome.NOT_ALBUM if change.detail == OLD_SHORT:
             return Outcome.UNREADABLE  # it may lead to an album
     return change.outcome
+
+
+def _is_inexact(change: LibraryChange) -> bool:
+    """Whether a search offers one album, whose name is not what was typed."""
+    return len(set(change.choices)) == 1

@@ -202,6 +202,16 @@ async def test_one_match_that_is_not_exact_is_shown_with_one_button() -> None:
     assert [(button["label"], button["custom_id"]) for button in buttons(shown)] == [("Save", f"pick:save:{1:022d}")]
 
 
+async def test_a_search_without_an_exact_match_beside_albums_is_told_as_that_and_can_be_chosen() -> None:
+    searches = [offering(10 + n, position=n) for n in range(6)]
+    shown = message([*searches, change(9, Outcome.SAVED)], [album(n) for n in range(9, 16)])
+    lines = texts(shown)[0].splitlines()
+    assert lines[0] == "Saved 1 album. 6 searches have no exact match."
+    assert "- “typed 5”: no exact match" in lines
+    assert "several albums match" not in texts(shown)[0]
+    assert [len(menu["options"]) for menu in parts(shown, MENU)] == [1] * 5
+
+
 async def test_each_of_several_searches_has_a_menu_of_its_own_and_the_rest_is_named() -> None:
     searches = [offering(2 * n + 10, 2 * n + 11, position=n) for n in range(7)]
     shown = message([*searches, change(9, Outcome.SAVED)], [album(n) for n in (9, *range(10, 24))])
