@@ -14,7 +14,7 @@ from bot.curation.club import Round, State
 from bot.curation.ids import ClubId, RoundNumber
 from bot.curation.ratings import Scale, Score
 from bot.storage import Storage
-from bot.storage.club_imports import ClubImport, FoundAlbum, ImportState
+from bot.storage.club_imports import FILE_KEPT, ClubImport, FoundAlbum, ImportState
 from bot.storage.outbox import TOKEN_LIFE, Answer
 from bot.storage.ratings import Rating
 from tests.callers import caller
@@ -115,6 +115,30 @@ async def test_the_imports_of_a_club_are_those_that_run_or_are_done_the_latest_f
     found = await storage.club_imports.of_club(CLUB)
     assert [(one.state, one.file) for one in found] == [(ImportState.DONE, None), (ImportState.RUNNING, None)]
     assert found[0].name == "club.csv"
+
+
+async def test_a_file_is_deleted_after_a_day_unless_its_import_runs(storage: Storage) -> None:
+    asked_, running, over = [await asked(storage, id_, people={"ann": ADA}, member=MemberId(id_)) for id_ in (1, 2, 3)]
+    for one in (running, over):
+        await begin(storage, one)
+        await storage.club_imports.note(one.id, {2: FoundAlbum(X)})
+    await end(storage, over, rounds=1)
+
+    async def kept(after: timedelta) -> dict[int, tuple[bool, bool, bool]]:
+        await storage.sweep(BEGIN + FILE_KEPT + after)
+        return {
+            row["id"]: (
+                row["file"] is not None,
+                row["people"] != "{}",
+                bool(await storage.club_imports.found(row["id"])),
+            )
+            for row in await rows(storage, "club_imports")
+        }
+
+    whole = {running.id: (True, True, True), over.id: (True, True, True)}
+    assert await kept(0 * SECOND) == {asked_.id: (True, True, False), **whole}
+    assert await kept(SECOND) == await kept(2 * SECOND) == whole
+    assert await kept(3 * SECOND) == {**whole, over.id: (False, False, False)}
 
 
 # -- the message that shows how far it is
