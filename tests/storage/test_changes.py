@@ -471,10 +471,10 @@ async def test_an_undo_with_nothing_left_to_do_is_ended_at_once(storage: Storage
 async def test_a_member_drops_what_waits_and_only_theirs(storage: Storage) -> None:
     await ask(storage, 1, X, Y)
     await end(storage, 1, Outcome.SAVED)
-    await ask(storage, 2, Z)
-    await ask(storage, 3, X, member=BEN)
+    await ask(storage, 8, Z)  # a set names 8 before 1
+    await ask(storage, 9, X, member=BEN)
     count, _, ended = await storage.changes.drop(ADA, at(), is_busy=False)
-    assert (count, [request.id for request in ended]) == (2, [1, 2])
+    assert (count, [request.id for request in ended]) == (2, [1, 8])
     assert await outcomes(storage, 1) == [Outcome.SAVED, Outcome.DROPPED]
     assert len(await storage.changes.pending(BEN)) == 1
     assert await storage.changes.drop(ADA, at(), is_busy=False) == (0, 0, [])
