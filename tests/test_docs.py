@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ import pytest
 from discord import app_commands
 
 from bot.admin.doctor import examine
+from bot.chat import delivery
 from bot.chat.groups import commands_of
 from bot.cli import main as program
+from bot.library import imports, library
 from bot.settings import Settings
+from bot.storage import attempts, club_imports, guilds, seats, watches
 from tests.chat.features import every_feature
 from tests.world import World
 
@@ -150,6 +154,29 @@ def test_the_two_commands_are_targets_of_make() -> None:
     assert {"demo", "test"} <= named
     for target in named:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+@pytest.mark.parametrize(
+    ("kept", "days", "says"),
+    [
+        (guilds.KEPT, 30, "the data of its crates and clubs is deleted after 30 days"),
+        (delivery.KEPT, 30, "The bot remembers for 30 days that it has"),
+        (timedelta(seconds=library.UNDO_S), 30, "It is deleted 30 days after it was done"),
+        (timedelta(seconds=library.GIVE_UP_S), 7, "is given up after 7 days"),
+        (timedelta(seconds=library.GIVE_UP_WAITING_S), 30, "or after 30 days if it waits for you to link again"),
+        (imports.UNANSWERED, 1, "after a day if you do not answer"),
+        (club_imports.FILE_KEPT, 1, "The file itself is deleted a day after the import at the latest"),
+        (seats.REQUEST_LIFE, 14, "and after 14 days at the latest"),
+        (watches.ONCE_IN, 1, "For a day the bot also remembers that it answered an album"),
+        (watches.TAKEN_BACK_WITHIN, 1 / 24, "If you delete the message within an hour"),
+        (timedelta(seconds=attempts.LIFE_S), 10 / 1440, "works for 10 minutes"),
+    ],
+)
+def test_what_is_kept_for_a_time_is_kept_for_as_long_as_the_privacy_page_says(
+    kept: timedelta, days: float, says: str
+) -> None:
+    assert kept == timedelta(days=days)
+    assert says in (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
 
 
 def test_pictures_are_small() -> None:

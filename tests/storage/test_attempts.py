@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.storage import Storage
 from bot.storage.attempts import LIFE_S, OAuthState
@@ -67,6 +68,17 @@ async def test_a_hop_is_what_was_stored(storage: Storage) -> None:
     assert await storage.attempts.take_state(STATE, at(NOW)) == OAuthState(
         LINK, COOKIE, "spotify", "link", "Ada", "en-US"
     )
+
+
+async def test_a_hop_has_the_language_of_its_own_link(storage: Storage) -> None:
+    await storage.attempts.begin(b"Ben's", replace(caller(BEN), locale="de"), at(NOW))
+    await begun(storage)
+    await storage.attempts.add_state(b"of Ben's", b"Ben's", COOKIE, "discord", "link", at(NOW))
+    await hopped(storage)
+    for state, locale in ((STATE, "en-US"), (b"of Ben's", "de")):
+        taken = await storage.attempts.take_state(state, at(NOW))
+        assert taken is not None
+        assert taken.locale == locale
 
 
 async def test_of_fifty_that_take_a_hop_at_once_one_gets_it(storage: Storage) -> None:

@@ -805,14 +805,14 @@ async def test_what_an_answer_told_is_noted_although_the_next_request_is_not_sto
 
 
 async def test_what_an_answer_was_to_tell_and_did_not_is_sent_once_more(storage: Storage) -> None:
-    for id_, album in ((1, X), (2, Y)):
+    for id_, album in ((1, X), (2, Y), (3, Z)):
         await done(storage, id_, album)
         await answered(storage, id_, arrived=False)
         [message], _ = await storage.outbox.due(at(), 10)
         await storage.outbox.settle(message, State.REFUSED, at())
     await storage.changes.told([RequestId(2)])
     await storage.changes.tell_again([RequestId(id_) for id_ in (1, 2, 99)], at())
-    assert [await told(storage, id_) for id_ in (1, 2)] == [None, "yes"]
+    assert [await told(storage, id_) for id_ in (1, 2, 3)] == [None, "yes", "refused"]
     assert [message.subject for message in await told_by_outbox(storage)] == ["1"]
 
 

@@ -154,7 +154,7 @@ async def test_the_message_of_an_import_is_known_while_it_runs_and_can_be_edited
             lambda c: storage.club_imports.answer_in(c, id_, now, or_directly=or_directly)
         )
 
-    one = await asked(storage, 1)
+    other, one = await asked(storage, 1, member=BEN), await asked(storage, 2)
     assert await answer(SECOND, one.id) is None
     assert await answer(SECOND, RequestId(9)) is None
     await begin(storage, one)
@@ -162,6 +162,7 @@ async def test_the_message_of_an_import_is_known_while_it_runs_and_can_be_edited
     assert found is not None
     assert (found.member_id, found.token, found.asked_at) == (ADA, "a-token", BEGIN + SECOND)
     assert found.or_directly is or_directly
+    assert await answer(SECOND, other.id) is None
     assert await answer(TOKEN_LIFE, one.id) is None
     await end(storage, one)
     assert await answer(SECOND, one.id) is None

@@ -17,6 +17,7 @@ from bot.curation.refusals import PastRound
 from bot.storage import Storage
 from bot.storage.club_imports import FILE_KEPT
 from bot.storage.clubs import LogEntry, Post, origin_of
+from bot.storage.engine import Connection
 from bot.storage.ratings import Rating
 from bot.storage.vault import Unopenable
 from tests.storage.clubs import BEGIN, CHANNEL, GUILD, ONE, add, new_club, of_member
@@ -119,6 +120,34 @@ async def test_rounds_that_are_over_are_in_the_order_of_time_and_only_those_with
         PastRound(RoundNumber(-1), X, None, BEGIN),
         PastRound(RoundNumber(2), Z, None, BEGIN),
     ]
+
+
+async def test_each_club_has_ballots_themes_and_reminders_of_its_own(storage: Storage) -> None:
+    ballots = {ClubId(1): (X,), ClubId(2): (Y,)}
+    for club_id in ballots:
+        await add(storage, new_club(club_id, ADA), ADA)
+        await storage.clubs.remind(club_id, ADA, "de", is_on=True)
+
+    def write(c: Connection) -> None:
+        for club_id, ballot in ballots.items():
+            storage.ballots.cast_in(c, club_id, ONE, ADA, ballot)
+            storage.clubs.set_theme_in(c, club_id, ONE, f"theme of {club_id}")
+        for club_id, ballot in ballots.items():
+            assert storage.ballots.of_member_in(c, club_id, ONE, ADA) == ballot
+            assert storage.clubs.themes_in(c, club_id) == {ONE: f"theme of {club_id}"}
+        storage.ballots.cast_in(c, ClubId(1), RoundNumber(2), ADA, (Z,))
+        for club_id in ballots:
+            storage.ballots.forget_voters_in(c, club_id, ONE)
+        for club_id, ballot in ballots.items():
+            assert storage.ballots.counted_of_club_in(c, club_id) == {ONE: (ballot,)}
+        assert storage.ballots.of_member_in(c, ClubId(1), RoundNumber(2), ADA) == (Z,)
+        storage.clubs.set_theme_in(c, ClubId(2), ONE, "")
+        assert storage.clubs.themes_in(c, ClubId(1)) == {ONE: "theme of 1"}
+
+    await storage.database.write(write)
+    await storage.clubs.remind(ClubId(2), ADA, None, is_on=False)
+    reminded = await storage.database.read(lambda c: [storage.clubs.reminded_in(c, club_id) for club_id in ballots])
+    assert reminded == [[(ADA, "de")], []]
 
 
 # -- posts

@@ -38,11 +38,14 @@ async def test_an_address_is_found_until_there_is_a_new_one(storage: Storage) ->
     assert len(await rows(storage, "public_pages")) == 1
 
 
-async def test_a_club_and_a_crate_with_one_id_have_pages_of_their_own(storage: Storage) -> None:
+async def test_each_club_and_a_crate_with_the_id_of_one_have_pages_of_their_own(storage: Storage) -> None:
     club, crate = await opened(storage, CLUB), await opened(storage, CRATE)
+    other = await opened(storage, Subject(PageKind.CLUB, 2))
     assert await storage.database.write(lambda c: storage.public_pages.close_in(c, CLUB))
     assert await found(storage, PageKind.CLUB, club) is None
     assert await found(storage, PageKind.CRATE, crate) == 1
+    assert await found(storage, PageKind.CLUB, other) == 2
+    assert not await storage.database.write(lambda c: storage.public_pages.close_in(c, CLUB))
 
 
 async def test_an_encrypted_address_in_another_row_is_not_shown(storage: Storage) -> None:

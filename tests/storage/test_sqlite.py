@@ -121,6 +121,17 @@ def test_the_log_of_a_file_that_nobody_uses_is_folded_into_it(path: Path, tmp_pa
         assert c.execute("SELECT id FROM albums").fetchall() == [(1,)]
 
 
+def test_an_index_that_lacks_a_row_is_damage(path: Path) -> None:
+    with closing(sqlite.opened_alone(path)) as c:
+        c.execute("INSERT INTO notes VALUES (1, NULL)")
+        c.execute("CREATE INDEX by_album ON notes (album)")
+        assert sqlite.damage(c) is None
+        c.execute("PRAGMA writable_schema = ON")
+        c.execute("UPDATE sqlite_master SET sql = 'CREATE INDEX by_album ON notes (id)' WHERE name = 'by_album'")
+    with closing(sqlite.opened_alone(path)) as c:
+        assert "missing from index by_album" in (sqlite.damage(c) or "")
+
+
 def test_a_file_that_is_no_database_is_closed_again(tmp_path: Path) -> None:
     (tmp_path / "text").write_bytes(b"no database " * 500)
     with pytest.raises(sqlite3.DatabaseError) as caught:

@@ -165,7 +165,10 @@ async def test_the_files_have_all_rounds_and_are_read_by_our_own_import(stage: S
     assert [one.reference for one in sheet.rounds] == [AlbumRef(AlbumId(id_)) for id_ in ids]
     assert [one.number for one in sheet.rounds] == [1, 2, 3, 4]
     assert sheet.out_of == 5
-    read = json.loads((await browser.get(f"{url}/rounds.json")).text)
+    answer = await browser.get(f"{url}/rounds.json")
+    assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="club-rounds.json"'
+    read = json.loads(answer.text)
     assert read["club"] == "The Tuesday Club"
     assert [one["round"] for one in read["rounds"]] == [1, 2, 3, 4]
     assert read["rounds"][0]["title"] == stage.spotify.catalogue.albums[ids[0]].title

@@ -92,7 +92,10 @@ async def test_a_crates_page_goes_with_its_server(stage: Stage, browser: Browser
 async def test_files_of_a_crate_ask_spotify_for_nothing(stage: Stage, browser: Browser) -> None:
     ids = albums(stage, 4)
     url = await open_crate(stage.public_pages, await filled(stage.storage, ids))
-    read = json.loads((await browser.get(f"{url}/albums.json")).text)
+    answer = await browser.get(f"{url}/albums.json")
+    assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="crate.json"'
+    read = json.loads(answer.text)
     assert calls(stage) == 0
     assert [one["url"].rpartition("/")[2] for one in read["albums"]] == [*reversed(ids)]
     await browser.get(url)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict
 
 from bot.sandbox.faults import FAULTS
 from bot.web.visitors import A_SECOND, BURST, MOST, Visitors, address_of
@@ -130,8 +131,11 @@ async def test_the_id_of_the_bots_own_app_is_refused_where_its_seats_are_taken(t
 
 async def test_a_form_without_a_link_that_lives_is_refused(stage: Stage, browser: Browser) -> None:
     register(stage)
+    _, link = await guide(stage)
     for fields in ({}, {"client_id": OWN}, {"link": "x" * 32, "client_id": OWN}):
         assert (await send(browser, **fields)).title == "This link has expired or was already used."
+    twice = await browser.get("/guide/own-app", "POST", data=[("link", link), ("link", link), ("client_id", OWN)])
+    assert twice.title == "This link has expired or was already used."
     assert stage.spotify.calls == []
 
 
@@ -276,6 +280,17 @@ async def test_so_many_addresses_are_remembered_and_no_more() -> None:
     assert visitors.is_welcome("a"), "those that asked longest ago are forgotten"
 
 
+async def test_whoever_asks_all_the_time_is_remembered_also_when_they_were_the_first() -> None:
+    visitors = Visitors(monotonic=lambda: 0.0)
+    while visitors.is_welcome("a"):
+        pass
+    for number in range(MOST - 1):
+        visitors.is_welcome(str(number))
+    assert not visitors.is_welcome("a")
+    visitors.is_welcome("one more")
+    assert not visitors.is_welcome("a")
+
+
 @pytest.mark.parametrize(
     ("peer", "forwarded", "address"),
     [
@@ -294,6 +309,12 @@ def test_only_a_proxy_nearby_says_for_whom_it_asks(peer: str, forwarded: str | N
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
     request = make_mocked_request("GET", "/", headers=headers).clone(remote=peer)
     assert address_of(request) == address
+
+
+def test_of_several_headers_that_say_for_whom_a_proxy_asks_the_last_counts() -> None:
+    headers = CIMultiDict([("X-Forwarded-For", "1.2.3.4"), ("X-Forwarded-For", "203.0.113.9")])
+    request = make_mocked_request("GET", "/", headers=headers).clone(remote="127.0.0.1")
+    assert address_of(request) == "203.0.113.9"
 
 
 async def test_a_flood_of_links_is_stopped_and_the_rest_of_the_site_is_not(stage: Stage, browser: Browser) -> None:

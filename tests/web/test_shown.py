@@ -74,6 +74,7 @@ SMALL, LARGE = "https://i.scdn.co/image/small", "https://image-cdn-fa.spotifycdn
         (None, LARGE, (LARGE, LARGE)),
         (SMALL, LARGE, (SMALL, LARGE)),
         ("http://i.scdn.co/image/small", "https://i.scdn.co.evil.example/image", (None, None)),
+        ("https://evil-i.scdn.co/image", "https://i.scdn.co:8443/image", (None, None)),
         ("https://i.scdn.co@evil.example/image", "https://evil.example/i.scdn.co", (None, None)),
     ],
 )
