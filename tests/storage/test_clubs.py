@@ -135,12 +135,13 @@ async def test_each_club_has_ballots_themes_and_reminders_of_its_own(storage: St
         for club_id, ballot in ballots.items():
             assert storage.ballots.of_member_in(c, club_id, ONE, ADA) == ballot
             assert storage.clubs.themes_in(c, club_id) == {ONE: f"theme of {club_id}"}
-        storage.ballots.cast_in(c, ClubId(1), RoundNumber(2), ADA, (Z,))
+        storage.ballots.cast_in(c, ClubId(1), RoundNumber(2), BEN, (Z,))
+        assert storage.ballots.voters_in(c, ClubId(1), ONE) == {ADA}
         for club_id in ballots:
             storage.ballots.forget_voters_in(c, club_id, ONE)
         for club_id, ballot in ballots.items():
             assert storage.ballots.counted_of_club_in(c, club_id) == {ONE: (ballot,)}
-        assert storage.ballots.of_member_in(c, ClubId(1), RoundNumber(2), ADA) == (Z,)
+        assert storage.ballots.of_member_in(c, ClubId(1), RoundNumber(2), BEN) == (Z,)
         storage.clubs.set_theme_in(c, ClubId(2), ONE, "")
         assert storage.clubs.themes_in(c, ClubId(1)) == {ONE: "theme of 1"}
 

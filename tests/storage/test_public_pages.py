@@ -41,6 +41,7 @@ async def test_an_address_is_found_until_there_is_a_new_one(storage: Storage) ->
 async def test_each_club_and_a_crate_with_the_id_of_one_have_pages_of_their_own(storage: Storage) -> None:
     club, crate = await opened(storage, CLUB), await opened(storage, CRATE)
     other = await opened(storage, Subject(PageKind.CLUB, 2))
+    assert await storage.public_pages.address(Subject(PageKind.CLUB, 2)) == other
     assert await storage.database.write(lambda c: storage.public_pages.close_in(c, CLUB))
     assert await found(storage, PageKind.CLUB, club) is None
     assert await found(storage, PageKind.CRATE, crate) == 1
