@@ -6,6 +6,7 @@ The way through the browser is tested in `tests/web`.
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -316,8 +317,8 @@ async def test_a_call_with_an_expired_token_refreshes_and_goes_on(stage: Stage) 
     await stage.link()
     stage.server.expire_access_tokens()
     spotify = stage.client()
-    calls = [spotify.call(me(), await stage.tokens.access(ADA)) for _ in range(20)]
-    await asyncio.gather(*calls)
+    calls = [spotify.call(me(), await stage.tokens.access(ADA), json.loads) for _ in range(20)]
+    assert {profile["id"] for profile in await asyncio.gather(*calls)} == {"ada"}
     assert stage.refreshes == 1
 
 

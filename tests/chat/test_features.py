@@ -11,7 +11,7 @@ from discord import app_commands
 
 from bot.chat.cards import Card, text_card
 from bot.chat.features import Feature
-from bot.chat.reply import Interaction, Reply, Visibility
+from bot.chat.reply import MESSAGES, Interaction, Reply, Visibility
 from tests.chat.reading import said, text
 from tests.chat.stage import connected
 from tests.world import ADA
@@ -67,7 +67,8 @@ async def test_message_commands_and_subcommands_are_served(tmp_path: Path) -> No
             await reply(interaction, work(), name="test", visibility=Visibility.PRIVATE)
 
         async def save_albums(interaction: Interaction, message: discord.Message) -> None:
-            await answer(interaction, f"read {message.content}")
+            sent = interaction.extras[MESSAGES][str(message.id)]  # discord.py gets no more than where it is
+            await answer(interaction, f"read {sent['content']}")
 
         group = app_commands.Group(name="club", description="The album club")
 

@@ -119,6 +119,7 @@ class Waited:
     id: int = 1
     token: str = "token"
     type: None = None
+    data: None = None
     locale: str = "en-US"
 
 
