@@ -36,7 +36,7 @@ from bot.text import edition
 # No voice here: nothing is missing.
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
-REMEMBERED = 10_000
+REMEMBERED = 2_000
 """How many interactions are known again: more than come in the minutes of which Discord repeats events."""
 
 _log = structlog.get_logger("gatefold.chat")
