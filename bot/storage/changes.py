@@ -521,8 +521,7 @@ class LibraryChanges:
 
     async def note_answers(self) -> None:
         """Note what answers told, unless that was done with a request."""
-        told = self._take_told()
-        if told:
+        while told := self._take_told():  # again for what is told while this is stored
             # Lost in a power cut, the outbox edits the answer, which changes nothing that it says.
             await self._noting(told, self._database.write(lambda c: _note_told(c, told), durable=False))
 

@@ -791,6 +791,17 @@ async def test_what_an_answer_told_is_noted_with_the_next_request_or_when_there_
     await storage.changes.note_answers()  # asks for nothing
 
 
+async def test_what_an_answer_tells_while_others_are_noted_is_noted_too(storage: Storage) -> None:
+    for id_ in (1, 2):
+        await done(storage, id_, X)
+    storage.changes.told_by_answer(RequestId(1))
+    noting = asyncio.create_task(storage.changes.note_answers())
+    await asyncio.sleep(0)
+    storage.changes.told_by_answer(RequestId(2))
+    await noting
+    assert [await told(storage, id_) for id_ in (1, 2)] == ["yes", "yes"]
+
+
 async def test_what_an_answer_told_is_noted_although_the_next_request_is_not_stored(storage: Storage) -> None:
     def refuse(_: Connection) -> None:
         raise RuntimeError
