@@ -268,7 +268,7 @@ async def test_one_address_may_ask_so_often_and_again_after_a_while() -> None:
     assert [visitors.is_welcome("a") for _ in range(BURST + 1)] == [True] * BURST + [False]
 
 
-async def test_so_many_addresses_are_remembered_and_no_more() -> None:
+async def test_no_more_addresses_are_remembered_than_the_limit() -> None:
     visitors = Visitors(monotonic=lambda: 0.0)
     while visitors.is_welcome("a"):
         pass
